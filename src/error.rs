@@ -1,0 +1,74 @@
+//! The kinds of failure that a script may want to tell apart, each with its documented exit code.
+//! Everything else is plain `anyhow`, exit code 1.
+
+use std::fmt;
+
+/// What went wrong, as far as the exit code tells it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Flags or arguments that do not go together (2, as clap's own).
+    Usage,
+    /// An audio file, text or voice that cannot be used (3).
+    Input,
+    /// A model file that is missing, damaged or of another kind (4).
+    Model,
+    /// A download that did not succeed (5).
+    Network,
+    /// An output that cannot be written, or that exists already (6).
+    Output,
+}
+
+impl Kind {
+    /// The process's exit code for this kind.
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Kind::Usage => 2,
+            Kind::Input => 3,
+            Kind::Model => 4,
+            Kind::Network => 5,
+            Kind::Output => 6,
+        }
+    }
+
+    /// An error of this kind: use with `bail!`, `ok_or_else` or as `.with_context(|| ...)`.
+    pub fn error(self, message: impl Into<String>) -> Error {
+        Error { kind: self, message: message.into() }
+    }
+}
+
+/// A message with its [`Kind`]; works as an error and as `anyhow` context.
+#[derive(Clone, Debug)]
+pub struct Error {
+    pub kind: Kind,
+    message: String,
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// The exit code of any error: that of the outermost [`Kind`] in its chain, else 1.
+pub fn exit_code(error: &anyhow::Error) -> u8 {
+    error.downcast_ref::<Error>().map_or(1, |e| e.kind.exit_code())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use anyhow::Context;
+
+    #[test]
+    fn the_kind_is_found_as_root_and_as_context() {
+        let root = anyhow::Error::from(Kind::Input.error("no audio")).context("while cloning");
+        assert_eq!(exit_code(&root), 3);
+        let context = Err::<(), _>(std::io::Error::other("disk"))
+            .with_context(|| Kind::Output.error("cannot write"))
+            .unwrap_err();
+        assert_eq!(exit_code(&context), 6);
+        assert_eq!(exit_code(&anyhow::anyhow!("plain")), 1);
+    }
+}

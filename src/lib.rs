@@ -1,0 +1,24 @@
+//! audio -> hubert -> quantizer -> voice file -> (text ->) semantic -> coarse -> fine -> codec -> audio
+//!
+//! Which module may import which (rows import columns):
+//!
+//! | | tokens, error, progress | audio | weights, device | net | stage | voice | layout | clone, speak | models | cli |
+//! |---|---|---|---|---|---|---|---|---|---|---|
+//! | audio, weights, device, models | yes | | | | | | | | | |
+//! | net | yes | | yes | within | | | | | | |
+//! | stage | yes | | | yes | within | | | | | |
+//! | voice | yes | | | | | | | | | |
+//! | layout | yes | | yes | yes | | | | | | |
+//! | clone, speak | yes | yes | yes | yes | yes | yes | yes | | | |
+//! | cli | yes | yes | yes | | | yes | yes | yes | yes | within |
+//!
+//! `kernels` imports nothing of ours; only `net` imports it.
+//!
+//! Units: `T` frames are 75 Hz EnCodec columns (320 samples at 24 kHz), `S` semantic tokens run at 49.9 Hz,
+//! `N` HuBERT frames at 50 Hz (320 samples at 16 kHz), `B` is a batch, `H` a hidden width.
+
+pub mod device;
+pub mod error;
+pub mod progress;
+pub mod tokens;
+pub mod weights;

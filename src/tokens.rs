@@ -1,0 +1,116 @@
+//! The tokens that flow between the stages, and the constants of Bark's protocol (suno-ai/bark `generation.py`).
+
+use crate::error::Kind;
+use anyhow::{Result, ensure};
+
+/// Sample rate of Bark's and EnCodec's audio, Hz.
+pub const SAMPLE_RATE: u32 = 24_000;
+/// Sample rate that HuBERT hears, Hz.
+pub const HUBERT_RATE: u32 = 16_000;
+/// Audio samples of one EnCodec frame: 24000 / 75.
+pub const FRAME_SAMPLES: usize = 320;
+/// Rate of semantic tokens, Hz.
+pub const SEMANTIC_HZ: f64 = 49.9;
+/// Rate of EnCodec frames (coarse and fine), Hz.
+pub const CODES_HZ: f64 = 75.0;
+/// Codebooks that the coarse stage writes.
+pub const COARSE_CODEBOOKS: usize = 2;
+/// Codebooks of a finished utterance (6 kbps).
+pub const FINE_CODEBOOKS: usize = 8;
+/// Entries of one EnCodec codebook.
+pub const CODEBOOK_SIZE: u32 = 1024;
+/// Semantic tokens are 0..SEMANTIC_VOCAB.
+pub const SEMANTIC_VOCAB: u32 = 10_000;
+
+/// Semantic tokens `[S]`, 49.9 Hz.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Semantic(Vec<u32>);
+
+impl Semantic {
+    /// Checks that every token is below `vocab` (10000 for the published models).
+    pub fn new(tokens: Vec<u32>, vocab: u32) -> Result<Self> {
+        check_range("semantic token", &tokens, vocab)?;
+        Ok(Self(tokens))
+    }
+
+    pub fn as_slice(&self) -> &[u32] {
+        &self.0
+    }
+
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Duration at 49.9 Hz, seconds.
+    pub fn seconds(&self) -> f64 {
+        self.0.len() as f64 / SEMANTIC_HZ
+    }
+}
+
+/// EnCodec codes `[K, T]`, 75 Hz: `K` rows (codebooks) of equal length.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Codes<const K: usize> {
+    rows: [Vec<u32>; K],
+}
+
+/// The two coarse codebooks `[2, T]`.
+pub type Coarse = Codes<COARSE_CODEBOOKS>;
+/// All eight codebooks `[8, T]`.
+pub type Fine = Codes<FINE_CODEBOOKS>;
+
+impl<const K: usize> Codes<K> {
+    /// Checks that the rows are equally long and every code is below `codebook_size` (1024 as published).
+    pub fn new(rows: [Vec<u32>; K], codebook_size: u32) -> Result<Self> {
+        for row in &rows {
+            ensure!(
+                row.len() == rows[0].len(),
+                Kind::Input.error(format!("codebook rows differ in length: {} and {}", rows[0].len(), row.len()))
+            );
+            check_range("code", row, codebook_size)?;
+        }
+        Ok(Self { rows })
+    }
+
+    pub fn rows(&self) -> &[Vec<u32>; K] {
+        &self.rows
+    }
+
+    /// Number of frames `T`.
+    pub fn frames(&self) -> usize {
+        self.rows[0].len()
+    }
+
+    /// Duration at 75 Hz, seconds.
+    pub fn seconds(&self) -> f64 {
+        self.frames() as f64 / CODES_HZ
+    }
+}
+
+fn check_range(what: &str, values: &[u32], limit: u32) -> Result<()> {
+    match values.iter().find(|&&v| v >= limit) {
+        None => Ok(()),
+        Some(v) => Err(Kind::Input.error(format!("{what} {v} is out of range 0..{limit}")).into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_out_of_range_are_refused() {
+        assert!(Semantic::new(vec![0, 9_999], SEMANTIC_VOCAB).is_ok());
+        let error = Semantic::new(vec![10_000], SEMANTIC_VOCAB).unwrap_err();
+        assert_eq!(error.to_string(), "semantic token 10000 is out of range 0..10000");
+        assert!(Coarse::new([vec![0], vec![1024]], CODEBOOK_SIZE).is_err());
+    }
+
+    #[test]
+    fn ragged_codebooks_are_refused() {
+        assert!(Coarse::new([vec![0, 1], vec![0]], CODEBOOK_SIZE).is_err());
+    }
+}

@@ -1,0 +1,160 @@
+//! Named arrays of a checkpoint, whatever file they come from, and the view of them that nets are built from.
+//!
+//! A [`Checkpoint`] yields arrays by their stored names; [`Weights`] looks them up by canonical name (the Hugging Face
+//! layout's), checks their shapes, and remembers what was used, so that missing and unused tensors are refused by name.
+
+pub mod rule;
+
+use crate::error::Kind;
+use anyhow::{Context, Result, bail};
+use candle_core::{DType, Device, Shape, Tensor};
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+use std::sync::{Arc, Mutex};
+
+/// Bytes that something keeps alive: a memory map or a vector.
+#[derive(Clone)]
+pub struct Bytes {
+    owner: Arc<dyn AsRef<[u8]> + Send + Sync>,
+    range: Range<usize>,
+}
+
+impl Bytes {
+    /// The bytes `range` of `owner`; the range must lie within it.
+    pub fn new(owner: Arc<dyn AsRef<[u8]> + Send + Sync>, range: Range<usize>) -> Result<Self> {
+        let len = (*owner).as_ref().len();
+        if range.start > range.end || range.end > len {
+            bail!("bytes {}..{} lie outside the file's {len}", range.start, range.end);
+        }
+        Ok(Self { owner, range })
+    }
+}
+
+impl std::ops::Deref for Bytes {
+    type Target = [u8];
+    fn deref(&self) -> &[u8] {
+        &(*self.owner).as_ref()[self.range.clone()]
+    }
+}
+
+/// One array: row-major, little-endian, contiguous.
+#[derive(Clone)]
+pub struct Array {
+    pub dtype: DType,
+    pub shape: Vec<usize>,
+    pub bytes: Bytes,
+}
+
+impl Array {
+    /// Copies the array into a tensor of `dtype` on `device`.
+    pub fn tensor(&self, dtype: DType, device: &Device) -> Result<Tensor> {
+        let stored = Tensor::from_raw_buffer(&self.bytes, self.dtype, &self.shape, &Device::Cpu)?;
+        Ok(stored.to_dtype(dtype)?.to_device(device)?)
+    }
+}
+
+/// A source of arrays by their stored names.
+pub trait Checkpoint: Send + Sync {
+    /// Where the arrays come from, for messages: a path, mostly.
+    fn origin(&self) -> String;
+    /// Every stored name, in any order.
+    fn names(&self) -> Vec<String>;
+    /// The array of that stored name; `None` if there is none.
+    fn array(&self, name: &str) -> Result<Option<Array>>;
+}
+
+struct Shared {
+    checkpoint: Arc<dyn Checkpoint>,
+    /// canonical name -> stored name
+    names: BTreeMap<String, String>,
+    used: Mutex<BTreeSet<String>>,
+}
+
+/// The tensors of one net by canonical name, under a prefix; cheap to clone.
+#[derive(Clone)]
+pub struct Weights {
+    shared: Arc<Shared>,
+    prefix: String,
+    dtype: DType,
+    device: Device,
+}
+
+impl Weights {
+    /// A view of `checkpoint` in which the canonical names of `names` stand for stored ones.
+    /// Tensors are handed out as `dtype` on `device`.
+    pub fn new(
+        checkpoint: Arc<dyn Checkpoint>,
+        names: BTreeMap<String, String>,
+        dtype: DType,
+        device: &Device,
+    ) -> Self {
+        let shared = Shared { checkpoint, names, used: Mutex::default() };
+        Self { shared: Arc::new(shared), prefix: String::new(), dtype, device: device.clone() }
+    }
+
+    /// The view below `prefix.part`.
+    pub fn pp(&self, part: impl std::fmt::Display) -> Self {
+        Self { prefix: format!("{}{part}.", self.prefix), ..self.clone() }
+    }
+
+    pub fn device(&self) -> &Device {
+        &self.device
+    }
+
+    pub fn dtype(&self) -> DType {
+        self.dtype
+    }
+
+    /// Whether the tensor `name` exists.
+    pub fn has(&self, name: &str) -> bool {
+        self.shared.names.contains_key(&format!("{}{name}", self.prefix))
+    }
+
+    /// The stored array `name`, as it lies in the file; refused if missing or of another shape.
+    pub fn array(&self, shape: impl Into<Shape>, name: &str) -> Result<Array> {
+        let full = format!("{}{name}", self.prefix);
+        let origin = self.shared.checkpoint.origin();
+        let missing = || Kind::Model.error(format!("{origin}: tensor `{full}` is missing: another kind of model?"));
+        let stored = self.shared.names.get(&full).ok_or_else(missing)?;
+        let array = self
+            .shared
+            .checkpoint
+            .array(stored)
+            .with_context(|| Kind::Model.error(format!("{origin}: tensor `{stored}` cannot be read")))?
+            .ok_or_else(missing)?;
+        let shape: Shape = shape.into();
+        if array.shape != shape.dims() {
+            bail!(Kind::Model.error(format!(
+                "{origin}: tensor `{stored}` has shape {:?}, {:?} was expected",
+                array.shape,
+                shape.dims()
+            )));
+        }
+        self.lock_used().insert(full);
+        Ok(array)
+    }
+
+    /// The tensor `name` in this view's dtype, on its device.
+    pub fn get(&self, shape: impl Into<Shape>, name: &str) -> Result<Tensor> {
+        self.array(shape, name)?.tensor(self.dtype, &self.device)
+    }
+
+    /// Refuses tensors that nothing asked for: call once the net is built.
+    pub fn finish(&self) -> Result<()> {
+        let used = self.lock_used();
+        let unused: Vec<_> = self.shared.names.keys().filter(|n| !used.contains(*n)).cloned().collect();
+        if unused.is_empty() {
+            return Ok(());
+        }
+        let shown = unused.iter().take(5).map(|n| format!("`{n}`")).collect::<Vec<_>>().join(", ");
+        bail!(Kind::Model.error(format!(
+            "{}: {} unexpected tensor(s): {shown}: another kind of model?",
+            self.shared.checkpoint.origin(),
+            unused.len()
+        )))
+    }
+
+    fn lock_used(&self) -> std::sync::MutexGuard<'_, BTreeSet<String>> {
+        self.shared.used.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
