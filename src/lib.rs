@@ -17,8 +17,11 @@
 //! Units: `T` frames are 75 Hz EnCodec columns (320 samples at 24 kHz), `S` semantic tokens run at 49.9 Hz,
 //! `N` HuBERT frames at 50 Hz (320 samples at 16 kHz), `B` is a batch, `H` a hidden width.
 
+pub mod config;
 pub mod device;
 pub mod error;
+pub mod net;
 pub mod progress;
+pub mod stage;
 pub mod tokens;
 pub mod weights;

@@ -1,0 +1,104 @@
+//! The key/value cache: preallocated, one slot a row, each with a length of its own.
+
+use anyhow::{Result, ensure};
+use candle_core::{DType, Device, Tensor};
+
+/// Keys and values of every layer, `[slots, heads, capacity, d]` each.
+pub struct Cache {
+    layers: Vec<(Tensor, Tensor)>,
+    lengths: Vec<usize>,
+    capacity: usize,
+}
+
+/// The sizes of a cache.
+#[derive(Clone, Copy, Debug)]
+pub struct CacheShape {
+    pub layers: usize,
+    pub slots: usize,
+    pub heads: usize,
+    /// Positions a slot.
+    pub capacity: usize,
+    /// Width of a head.
+    pub head: usize,
+}
+
+impl Cache {
+    pub fn new(shape: CacheShape, dtype: DType, device: &Device) -> Result<Self> {
+        let zeros = || Tensor::zeros((shape.slots, shape.heads, shape.capacity, shape.head), dtype, device);
+        let layers = (0..shape.layers).map(|_| Ok((zeros()?, zeros()?))).collect::<Result<_>>()?;
+        Ok(Self { layers, lengths: vec![0; shape.slots], capacity: shape.capacity })
+    }
+
+    /// Positions that `slot` holds.
+    pub fn len(&self, slot: usize) -> usize {
+        self.lengths[slot]
+    }
+
+    /// Whether `slot` holds nothing.
+    pub fn is_empty(&self, slot: usize) -> bool {
+        self.lengths[slot] == 0
+    }
+
+    /// Forgets what `slot` holds beyond `len` positions.
+    pub fn truncate(&mut self, slot: usize, len: usize) {
+        self.lengths[slot] = self.lengths[slot].min(len);
+    }
+
+    /// Writes `k` and `v` `[heads, t, d]` behind what `slot` holds in `layer`, and returns all of the slot's
+    /// `[heads, len + t, d]`. The length changes only with [`Cache::advance`], once every layer is written.
+    pub fn append(&self, layer: usize, slot: usize, k: &Tensor, v: &Tensor) -> Result<(Tensor, Tensor)> {
+        let (start, t) = (self.lengths[slot], k.dim(1)?);
+        ensure!(start + t <= self.capacity, "{} positions do not fit a context of {}", start + t, self.capacity);
+        let (keys, values) = &self.layers[layer];
+        let put = |cache: &Tensor, new: &Tensor| -> Result<Tensor> {
+            let row = cache.narrow(0, slot, 1)?;
+            row.slice_set(&new.unsqueeze(0)?.contiguous()?, 2, start)?;
+            Ok(row.squeeze(0)?.narrow(1, 0, start + t)?)
+        };
+        Ok((put(keys, k)?, put(values, v)?))
+    }
+
+    /// Counts `t` more positions of `slot` as held.
+    pub fn advance(&mut self, slot: usize, t: usize) {
+        self.lengths[slot] += t;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cache() -> Cache {
+        let shape = CacheShape { layers: 1, slots: 2, heads: 1, capacity: 4, head: 1 };
+        Cache::new(shape, DType::F32, &Device::Cpu).unwrap()
+    }
+
+    fn column(values: &[f32]) -> Tensor {
+        Tensor::new(values, &Device::Cpu).unwrap().reshape((1, values.len(), 1)).unwrap()
+    }
+
+    fn append(cache: &mut Cache, slot: usize, values: &[f32]) -> Vec<f32> {
+        let column = column(values);
+        let (k, _) = cache.append(0, slot, &column, &column).unwrap();
+        cache.advance(slot, values.len());
+        k.flatten_all().unwrap().to_vec1().unwrap()
+    }
+
+    #[test]
+    fn slots_grow_apart_and_are_cut_apart() {
+        let mut cache = cache();
+        assert_eq!(append(&mut cache, 0, &[1.0, 2.0]), [1.0, 2.0]);
+        assert_eq!(append(&mut cache, 1, &[9.0]), [9.0]);
+        assert_eq!(append(&mut cache, 0, &[3.0]), [1.0, 2.0, 3.0]);
+        cache.truncate(0, 1);
+        assert_eq!((cache.len(0), cache.len(1)), (1, 1));
+        assert_eq!(append(&mut cache, 0, &[4.0]), [1.0, 4.0]);
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused() {
+        let cache = cache();
+        let five = column(&[0.0; 5]);
+        assert!(cache.append(0, 0, &five, &five).is_err());
+    }
+}

@@ -1,0 +1,290 @@
+//! Bark's transformers (suno-ai/bark `model.py` and `model_fine.py`): the causal one of the semantic and coarse stages,
+//! and the one that fills in the fine codes looking both ways. Field names follow the Hugging Face layout's keys.
+
+use super::cache::{Cache, CacheShape};
+use super::layers::{Embedding, LayerNorm, Linear, attention, causal_mask, gelu, split_heads};
+use crate::config::GptConfig;
+use crate::error::Kind;
+use crate::weights::Weights;
+use anyhow::{Result, ensure};
+use candle_core::{DType, Device, Tensor};
+use std::ops::Range;
+
+const EPS: f64 = 1e-5;
+
+/// Continues the context of one slot by `tokens`.
+pub struct Input<'a> {
+    pub slot: usize,
+    pub tokens: &'a [u32],
+    /// Tokens whose embeddings are added to those of the first positions (`merge_context`).
+    pub overlay: &'a [u32],
+}
+
+struct Attention {
+    att_proj: Linear,
+    out_proj: Linear,
+}
+
+struct Mlp {
+    in_proj: Linear,
+    out_proj: Linear,
+}
+
+struct Block {
+    layernorm_1: LayerNorm,
+    attn: Attention,
+    layernorm_2: LayerNorm,
+    mlp: Mlp,
+}
+
+impl Block {
+    fn new(config: &GptConfig, weights: &Weights, norm_bias: bool) -> Result<Self> {
+        let (width, bias) = (config.width, config.bias);
+        let (attn, mlp) = (weights.pp("attn"), weights.pp("mlp"));
+        Ok(Self {
+            layernorm_1: LayerNorm::new(&weights.pp("layernorm_1"), width, EPS, norm_bias)?,
+            attn: Attention {
+                att_proj: Linear::new(&attn.pp("att_proj"), width, 3 * width, bias)?,
+                out_proj: Linear::new(&attn.pp("out_proj"), width, width, bias)?,
+            },
+            layernorm_2: LayerNorm::new(&weights.pp("layernorm_2"), width, EPS, norm_bias)?,
+            mlp: Mlp {
+                in_proj: Linear::new(&mlp.pp("in_proj"), width, 4 * width, bias)?,
+                out_proj: Linear::new(&mlp.pp("out_proj"), 4 * width, width, bias)?,
+            },
+        })
+    }
+
+    /// `x` `[n, width]` -> the rows that `keep` selects, `[kept, width]`. `attend` mixes the fused queries, keys and
+    /// values `[n, 3 * width]` into `[kept, width]`.
+    fn forward(
+        &self,
+        x: &Tensor,
+        keep: impl Fn(&Tensor) -> Result<Tensor>,
+        attend: impl FnOnce(&Tensor) -> Result<Tensor>,
+    ) -> Result<Tensor> {
+        let mixed = attend(&self.attn.att_proj.forward(&self.layernorm_1.forward(x)?)?)?;
+        let x = (keep(x)? + self.attn.out_proj.forward(&mixed)?)?;
+        let hidden = gelu(&self.mlp.in_proj.forward(&self.layernorm_2.forward(&x)?)?)?;
+        Ok((x + self.mlp.out_proj.forward(&hidden)?)?)
+    }
+}
+
+/// The causal GPT of the semantic and coarse stages.
+pub struct Gpt {
+    config: GptConfig,
+    input_embeds_layer: Embedding,
+    position_embeds_layer: Embedding,
+    layers: Vec<Block>,
+    layernorm_final: LayerNorm,
+    lm_head: Linear,
+    dtype: DType,
+    device: Device,
+}
+
+impl Gpt {
+    pub fn new(config: &GptConfig, weights: &Weights) -> Result<Self> {
+        check(config)?;
+        let (width, bias) = (config.width, config.bias);
+        let block = |i| Block::new(config, &weights.pp("layers").pp(i), bias);
+        let gpt = Self {
+            config: config.clone(),
+            input_embeds_layer: Embedding::new(&weights.pp("input_embeds_layer"), config.input_vocab, width)?,
+            position_embeds_layer: Embedding::new(&weights.pp("position_embeds_layer"), config.block_size, width)?,
+            layers: (0..config.layers).map(block).collect::<Result<_>>()?,
+            layernorm_final: LayerNorm::new(&weights.pp("layernorm_final"), width, EPS, bias)?,
+            lm_head: Linear::new(&weights.pp("lm_head"), width, config.output_vocab, false)?,
+            dtype: weights.dtype(),
+            device: weights.device().clone(),
+        };
+        weights.finish()?;
+        Ok(gpt)
+    }
+
+    pub fn config(&self) -> &GptConfig {
+        &self.config
+    }
+
+    /// A cache of `slots` rows, each as long as the model's context.
+    pub fn cache(&self, slots: usize) -> Result<Cache> {
+        let (layers, heads) = (self.config.layers, self.config.heads);
+        let shape =
+            CacheShape { layers, slots, heads, capacity: self.config.block_size, head: self.config.width / heads };
+        Cache::new(shape, self.dtype, &self.device)
+    }
+
+    /// Appends each input to its slot; the logits of the ids `wanted` after each one's last token,
+    /// `[inputs, wanted]`, row-major.
+    pub fn forward(&self, inputs: &[Input], cache: &mut Cache, wanted: Range<usize>) -> Result<Vec<f32>> {
+        ensure!(
+            wanted.end <= self.config.output_vocab,
+            Kind::Model
+                .error(format!("the model's {} outputs do not cover id {}", self.config.output_vocab, wanted.end))
+        );
+        let spans = spans(inputs);
+        let mut x = self.embed(inputs, cache)?;
+        for (i, block) in self.layers.iter().enumerate() {
+            let last = i + 1 == self.layers.len();
+            let keep = |x: &Tensor| if last { last_rows(x, &spans) } else { Ok(x.clone()) };
+            x = block.forward(&x, keep, |qkv| self.attend(qkv, i, inputs, &spans, cache))?;
+        }
+        for (input, span) in inputs.iter().zip(&spans) {
+            cache.advance(input.slot, span.len());
+        }
+        let logits = self.lm_head.forward_slice(&self.layernorm_final.forward(&x)?, wanted)?;
+        Ok(logits.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?)
+    }
+
+    /// Token and position embeddings of all inputs, `[sum of lengths, width]`.
+    fn embed(&self, inputs: &[Input], cache: &Cache) -> Result<Tensor> {
+        let tokens: Vec<u32> = inputs.iter().flat_map(|i| i.tokens).copied().collect();
+        let positions: Vec<u32> = inputs
+            .iter()
+            .flat_map(|i| (cache.len(i.slot)..).take(i.tokens.len()))
+            .map(|position| position as u32)
+            .collect();
+        let mut x = self.input_embeds_layer.forward(&tokens)?;
+        if inputs.iter().any(|i| !i.overlay.is_empty()) {
+            x = (x + self.overlays(inputs)?)?;
+        }
+        Ok((x + self.position_embeds_layer.forward(&positions)?)?)
+    }
+
+    /// The overlays' embeddings, zero where there is none: `[sum of lengths, width]`.
+    fn overlays(&self, inputs: &[Input]) -> Result<Tensor> {
+        let mut parts = Vec::with_capacity(2 * inputs.len());
+        for input in inputs {
+            let rest = input.tokens.len().saturating_sub(input.overlay.len());
+            parts.push(self.input_embeds_layer.forward(input.overlay)?);
+            parts.push(Tensor::zeros((rest, self.config.width), self.dtype, &self.device)?);
+        }
+        Ok(Tensor::cat(&parts, 0)?)
+    }
+
+    /// Attention of layer `layer`: each input over its own slot. In the last layer only the last position of each
+    /// input goes on.
+    fn attend(
+        &self,
+        qkv: &Tensor,
+        layer: usize,
+        inputs: &[Input],
+        spans: &[Range<usize>],
+        cache: &Cache,
+    ) -> Result<Tensor> {
+        let last = layer + 1 == self.layers.len();
+        let (width, heads) = (self.config.width, self.config.heads);
+        let mut rows = Vec::with_capacity(inputs.len());
+        for (input, span) in inputs.iter().zip(spans) {
+            let part =
+                |i: usize| split_heads(&qkv.narrow(0, span.start, span.len())?.narrow(1, i * width, width)?, heads);
+            let (k, v) = cache.append(layer, input.slot, &part(1)?, &part(2)?)?;
+            let (q, mask) = match span.len() {
+                1 => (part(0)?, None),
+                t if last => (part(0)?.narrow(1, t - 1, 1)?, None),
+                t => (part(0)?, Some(causal_mask(t, cache.len(input.slot), self.dtype, &self.device)?)),
+            };
+            rows.push(attention(&q, &k, &v, mask.as_ref())?);
+        }
+        Ok(if rows.len() == 1 { rows.remove(0) } else { Tensor::cat(&rows, 0)? })
+    }
+}
+
+/// Where each input's tokens lie among all of them.
+fn spans(inputs: &[Input]) -> Vec<Range<usize>> {
+    let mut start = 0;
+    let span = |input: &Input| {
+        let span = start..start + input.tokens.len();
+        start = span.end;
+        span
+    };
+    inputs.iter().map(span).collect()
+}
+
+/// The last row of each span of `x`.
+fn last_rows(x: &Tensor, spans: &[Range<usize>]) -> Result<Tensor> {
+    let rows = spans.iter().map(|s| x.narrow(0, s.end - 1, 1)).collect::<candle_core::Result<Vec<_>>>()?;
+    Ok(if rows.len() == 1 { rows[0].clone() } else { Tensor::cat(&rows, 0)? })
+}
+
+/// The GPT of the fine stage.
+pub struct FineGpt {
+    config: GptConfig,
+    input_embeds_layers: Vec<Embedding>,
+    position_embeds_layer: Embedding,
+    layers: Vec<Block>,
+    layernorm_final: LayerNorm,
+    lm_heads: Vec<Linear>,
+}
+
+impl FineGpt {
+    pub fn new(config: &GptConfig, weights: &Weights) -> Result<Self> {
+        check(config)?;
+        let width = config.width;
+        let embedding = |i| Embedding::new(&weights.pp("input_embeds_layers").pp(i), config.input_vocab, width);
+        let head = |i| Linear::new(&weights.pp("lm_heads").pp(i), width, config.output_vocab, false);
+        let block = |i| Block::new(config, &weights.pp("layers").pp(i), true);
+        let gpt = Self {
+            config: config.clone(),
+            input_embeds_layers: (0..config.codebooks_total).map(embedding).collect::<Result<_>>()?,
+            position_embeds_layer: Embedding::new(&weights.pp("position_embeds_layer"), config.block_size, width)?,
+            layers: (0..config.layers).map(block).collect::<Result<_>>()?,
+            layernorm_final: LayerNorm::new(&weights.pp("layernorm_final"), width, EPS, true)?,
+            lm_heads: (0..config.codebooks_total - config.codebooks_given).map(head).collect::<Result<_>>()?,
+        };
+        weights.finish()?;
+        Ok(gpt)
+    }
+
+    pub fn config(&self) -> &GptConfig {
+        &self.config
+    }
+
+    /// `codes` `[8, T]` -> logits of codebook `book` from column `from` on: `[T - from, size]`, ids `0..size`.
+    pub fn forward(&self, codes: &[&[u32]], book: usize, from: usize, size: usize) -> Result<Vec<f32>> {
+        let columns = codes[0].len();
+        let keep = |x: &Tensor| Ok(x.narrow(0, from, columns - from)?);
+        let mut x = self.embed(&codes[..=book])?;
+        for (i, block) in self.layers.iter().enumerate() {
+            let last = i + 1 == self.layers.len();
+            let kept = |x: &Tensor| if last { keep(x) } else { Ok(x.clone()) };
+            x = block.forward(&x, kept, |qkv| self.attend(qkv, if last { from } else { 0 }))?;
+        }
+        let head = &self.lm_heads[book - self.config.codebooks_given];
+        let logits = head.forward_slice(&self.layernorm_final.forward(&x)?, 0..size)?;
+        Ok(logits.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?)
+    }
+
+    /// The sum of the codebooks' embeddings, and the positions': `[T, width]`.
+    fn embed(&self, codes: &[&[u32]]) -> Result<Tensor> {
+        let positions: Vec<u32> = (0..codes[0].len() as u32).collect();
+        let mut x = self.input_embeds_layers[0].forward(codes[0])?;
+        for (table, codes) in self.input_embeds_layers.iter().zip(codes).skip(1) {
+            x = (x + table.forward(codes)?)?;
+        }
+        Ok((x + self.position_embeds_layer.forward(&positions)?)?)
+    }
+
+    /// Every column looks at every other; columns before `from` are looked at only.
+    fn attend(&self, qkv: &Tensor, from: usize) -> Result<Tensor> {
+        let width = self.config.width;
+        let part = |i: usize, from: usize| {
+            split_heads(&qkv.narrow(0, from, qkv.dim(0)? - from)?.narrow(1, i * width, width)?, self.config.heads)
+        };
+        attention(&part(0, from)?, &part(1, 0)?, &part(2, 0)?, None)
+    }
+}
+
+fn check(config: &GptConfig) -> Result<()> {
+    ensure!(
+        config.heads > 0 && config.width.is_multiple_of(config.heads) && config.layers > 0,
+        Kind::Model.error(format!(
+            "a width of {} cannot be split among {} heads in {} layers",
+            config.width, config.heads, config.layers
+        ))
+    );
+    ensure!(
+        config.codebooks_given <= config.codebooks_total,
+        Kind::Model.error(format!("{} of {} codebooks given", config.codebooks_given, config.codebooks_total))
+    );
+    Ok(())
+}

@@ -1,0 +1,106 @@
+//! Text to the ids that the semantic stage reads (suno-ai/bark `generation.py`: `_normalize_whitespace`, `_tokenize`).
+
+use crate::error::Kind;
+use anyhow::{Result, anyhow, ensure};
+use std::path::Path;
+use tokenizers::Tokenizer;
+
+/// A text tokenizer, with the name of where it came from for messages.
+pub struct Text {
+    tokenizer: Tokenizer,
+    origin: String,
+}
+
+impl Text {
+    /// Reads a Hugging Face `tokenizer.json`.
+    pub fn open(path: &Path) -> Result<Self> {
+        let origin = path.display().to_string();
+        let bytes = std::fs::read(path).map_err(|e| Kind::Model.error(format!("{origin}: {e}")))?;
+        Self::parse(&bytes, origin)
+    }
+
+    /// One id a byte: enough to drive the built-in models, whose embeddings mean nothing anyway.
+    pub fn bytes() -> Result<Self> {
+        Self::parse(byte_level().as_bytes(), "the built-in byte tokenizer".into())
+    }
+
+    fn parse(json: &[u8], origin: String) -> Result<Self> {
+        let tokenizer = Tokenizer::from_bytes(json)
+            .map_err(|e| Kind::Model.error(format!("{origin}: not a Hugging Face tokenizer.json: {e}")))?;
+        Ok(Self { tokenizer, origin })
+    }
+
+    /// The ids of `text` without special tokens; refused if there is no text, or more than `limit` ids of it.
+    pub fn ids(&self, text: &str, limit: usize) -> Result<Vec<u32>> {
+        let text = normalize(text);
+        ensure!(!text.is_empty(), Kind::Input.error("the text is empty: there is nothing to say"));
+        let encoding = self
+            .tokenizer
+            .encode_fast(text.as_str(), false)
+            .map_err(|e| anyhow!("{}: cannot encode the text: {e}", self.origin))?;
+        let ids = encoding.get_ids();
+        ensure!(!ids.is_empty(), Kind::Input.error(format!("{}: the text yields no token", self.origin)));
+        ensure!(
+            ids.len() <= limit,
+            Kind::Input.error(format!(
+                "the text is too long for one utterance: {} tokens, {limit} fit; split it into sentences of about {} words",
+                ids.len(),
+                (text.split(' ').count() * limit / ids.len()).max(1)
+            ))
+        );
+        Ok(ids.to_vec())
+    }
+}
+
+/// Runs of white space become one space, none at the ends: Python's `re.sub(r"\s+", " ", text).strip()`.
+pub fn normalize(text: &str) -> String {
+    // Python counts the ASCII separators 1C..1F as white space, Unicode's property does not.
+    let words = text.split(|c: char| c.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&c));
+    words.filter(|w| !w.is_empty()).collect::<Vec<_>>().join(" ")
+}
+
+/// A tokenizer.json of the 256 byte characters of byte-level BPE, without merges.
+fn byte_level() -> String {
+    use tokenizers::pre_tokenizers::byte_level::ByteLevel;
+    let mut alphabet: Vec<char> = ByteLevel::alphabet().into_iter().collect();
+    alphabet.sort_unstable();
+    let vocab: serde_json::Map<_, _> = alphabet.iter().zip(0u32..).map(|(c, id)| (c.to_string(), id.into())).collect();
+    let byte_level =
+        serde_json::json!({"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": false, "use_regex": false});
+    serde_json::json!({
+        "version": "1.0", "truncation": null, "padding": null, "added_tokens": [], "normalizer": null,
+        "pre_tokenizer": byte_level, "post_processor": null, "decoder": null,
+        "model": {"type": "BPE", "dropout": null, "unk_token": null, "continuing_subword_prefix": null,
+                  "end_of_word_suffix": null, "fuse_unk": false, "byte_fallback": false, "vocab": vocab, "merges": []},
+    })
+    .to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn white_space_runs_become_one_space_and_case_and_accents_stay() {
+        assert_eq!(normalize("  Olá,\n\t MUNDO\u{a0}\u{1d}ção \u{3000}"), "Olá, MUNDO ção");
+        assert_eq!(normalize(" \n "), "");
+    }
+
+    #[test]
+    fn the_byte_tokenizer_gives_one_id_a_byte() {
+        let text = Text::bytes().unwrap();
+        let ids = text.ids("Olá  olá", 256).unwrap();
+        assert_eq!(ids.len(), "Olá olá".len());
+        assert_ne!(ids[0], ids[5], "case is kept");
+        assert_eq!(ids[1..4], ids[6..9]);
+    }
+
+    #[test]
+    fn empty_and_overlong_texts_are_refused() {
+        let text = Text::bytes().unwrap();
+        assert!(text.ids(" \t", 256).unwrap_err().to_string().contains("empty"));
+        let error = text.ids(&"palavra ".repeat(100), 256).unwrap_err().to_string();
+        assert!(error.contains("799 tokens, 256 fit") && error.contains("about 32 words"), "{error}");
+        assert_eq!(text.ids(&"x".repeat(256), 256).unwrap().len(), 256);
+    }
+}
