@@ -1,2 +1,3 @@
-#[test]
-fn t() {}
+//! One binary for all integration tests.
+
+mod parity_speak;

@@ -17,6 +17,18 @@ pub struct Stop {
     pub max_seconds: Option<f64>,
 }
 
+impl Stop {
+    /// Refuses a probability that is none and a time that never comes, naming the flag.
+    pub fn check(&self) -> Result<()> {
+        let p = self.min_eos_p.unwrap_or(1.0);
+        ensure!((0.0..=1.0).contains(&p), Kind::Usage.error(format!("--min-eos-p {p}: expected 0 to 1")));
+        let seconds = self.max_seconds.unwrap_or(1.0);
+        let usable = seconds.is_finite() && seconds > 0.0;
+        ensure!(usable, Kind::Usage.error(format!("--max-seconds {seconds}: expected more than 0")));
+        Ok(())
+    }
+}
+
 /// One request in the semantic stage.
 pub struct SemanticRow {
     prompt: Prompt,
@@ -170,6 +182,15 @@ mod tests {
         let mut row = row(FOREVER, Sampling::GREEDY);
         let steps = (1..).find(|_| row.next(&logits(3)).unwrap() == Next::Done).unwrap();
         assert_eq!(steps, 768);
+    }
+
+    #[test]
+    fn limits_that_make_no_sense_are_refused_by_flag() {
+        let stop = |min_eos_p, max_seconds| Stop { min_eos_p, max_seconds }.check();
+        assert!(stop(Some(0.0), Some(0.1)).is_ok());
+        assert!(stop(Some(1.5), None).unwrap_err().to_string().contains("--min-eos-p"));
+        assert!(stop(None, Some(0.0)).unwrap_err().to_string().contains("--max-seconds"));
+        assert!(stop(None, Some(f64::NAN)).is_err());
     }
 
     #[test]
