@@ -21,6 +21,7 @@ pub mod config;
 pub mod device;
 pub mod error;
 pub mod net;
+pub mod models;
 pub mod progress;
 pub mod stage;
 pub mod tokens;

@@ -8,6 +8,8 @@ pub trait Progress: Send + Sync {
     fn advance(&self, steps: u64);
     /// The current task is over.
     fn finish(&self);
+    /// Something that the user should know now, in one line: not an error, not a result.
+    fn note(&self, _message: &str) {}
 }
 
 /// Reports nothing.

@@ -1,0 +1,375 @@
+//! The list of models known by name (`models.toml`): reading, checking, looking up.
+//! A registry may come from anywhere, so everything that becomes a path or a URL is checked here.
+
+use crate::error::Kind;
+use anyhow::{Context, Result, bail, ensure};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+use std::fmt;
+use std::path::Path;
+
+const BUILT_IN: &str = include_str!("../../models.toml");
+/// Registries are small; anything larger is another file given by mistake.
+const MAX_REGISTRY_BYTES: u64 = 4 << 20;
+
+/// What a model is used as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ModelKind {
+    Bark,
+    Codec,
+    Hubert,
+    Quantizer,
+    Tokenizer,
+    Voices,
+}
+
+impl fmt::Display for ModelKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            ModelKind::Bark => "bark",
+            ModelKind::Codec => "codec",
+            ModelKind::Hubert => "hubert",
+            ModelKind::Quantizer => "quantizer",
+            ModelKind::Tokenizer => "tokenizer",
+            ModelKind::Voices => "voices",
+        })
+    }
+}
+
+/// One published file and what is known of it.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelFile {
+    /// Path within the repository.
+    pub file: String,
+    /// Exact size in bytes; enforced.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub size: Option<u64>,
+    /// A rounded size in bytes, for messages.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub about_bytes: Option<u64>,
+    /// SHA-256, 64 lower-case hex digits; enforced.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+    /// The first digits of the SHA-256; enforced.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sha256_prefix: Option<String>,
+}
+
+impl ModelFile {
+    /// The best known size in bytes, exact or rounded.
+    pub fn bytes(&self) -> Option<u64> {
+        self.size.or(self.about_bytes)
+    }
+
+    /// The known digits of the SHA-256: all, some, or none.
+    pub fn sha256_start(&self) -> &str {
+        self.sha256.as_deref().or(self.sha256_prefix.as_deref()).unwrap_or_default()
+    }
+}
+
+/// One model of the registry.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Entry {
+    pub name: String,
+    pub kind: ModelKind,
+    /// Made by the program itself: no files.
+    #[serde(default)]
+    pub builtin: bool,
+    /// `owner/name` on the hub.
+    #[serde(default)]
+    pub repo: String,
+    /// Branch, tag or commit.
+    #[serde(default)]
+    pub revision: String,
+    #[serde(default)]
+    pub format: String,
+    /// The file to hand to a loader, where the folder is shared by several models.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub main: Option<String>,
+    pub licence: String,
+    pub purpose: String,
+    /// Patterns of preset names, for voices: `{lang}` and `{0-9}` stand for their choices.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub presets: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub languages: Vec<String>,
+    #[serde(default)]
+    pub files: Vec<ModelFile>,
+}
+
+impl Entry {
+    /// Every preset name of a voices entry, in the registry's order.
+    pub fn preset_names(&self) -> Vec<String> {
+        let digits: Vec<String> = (0..10).map(|d| d.to_string()).collect();
+        let spread = |names: Vec<String>, slot: &str, choices: &[String]| -> Vec<String> {
+            let one = |name: String| match name.contains(slot) {
+                true => choices.iter().map(|choice| name.replace(slot, choice)).collect(),
+                false => vec![name],
+            };
+            names.into_iter().flat_map(one).collect()
+        };
+        spread(spread(self.presets.clone(), "{lang}", &self.languages), "{0-9}", &digits)
+    }
+
+    /// The three arrays (semantic, coarse, fine) of one preset as an entry of its own.
+    pub fn preset(&self, name: &str) -> Entry {
+        let file = |f: &ModelFile| ModelFile { file: f.file.replace("{preset}", name), ..f.clone() };
+        Entry {
+            name: name.to_string(),
+            purpose: format!("the voice {name}"),
+            presets: Vec::new(),
+            languages: Vec::new(),
+            files: self.files.iter().map(file).collect(),
+            ..self.clone()
+        }
+    }
+
+    /// Every file by its full name: those of all presets, for voices.
+    pub fn all_files(&self) -> Vec<ModelFile> {
+        match self.presets.is_empty() {
+            true => self.files.clone(),
+            false => self.preset_names().iter().flat_map(|name| self.preset(name).files).collect(),
+        }
+    }
+
+    /// The known size of all files in bytes, and whether that is exact; `None` if no size is known.
+    pub fn bytes(&self) -> Option<(u64, bool)> {
+        let known: Vec<u64> = self.files.iter().filter_map(ModelFile::bytes).collect();
+        let exact = self.files.iter().all(|f| f.size.is_some());
+        (!known.is_empty()).then(|| (known.iter().fold(0u64, |sum, &n| sum.saturating_add(n)), exact))
+    }
+
+    fn check(&self) -> Result<()> {
+        let name = &self.name;
+        ensure!(!name.is_empty() && !name.chars().any(char::is_whitespace), "`{name}` is not a model name");
+        if self.builtin {
+            ensure!(self.files.is_empty() && self.repo.is_empty(), "`{name}` is built in, so it has no repo and files");
+            return Ok(());
+        }
+        let safe_repo = self.repo.split('/').count() == 2 && is_plain_path(&self.repo);
+        ensure!(safe_repo, "`{name}`: repo `{}` is not of the form owner/name", self.repo);
+        ensure!(is_plain_path(&self.revision), "`{name}`: revision `{}` is not a branch or commit", self.revision);
+        ensure!(!self.files.is_empty(), "`{name}` has no files");
+        self.files.iter().try_for_each(|f| check_file(f).with_context(|| format!("`{name}`: file `{}`", f.file)))?;
+        if let Some(main) = &self.main {
+            ensure!(self.files.iter().any(|f| &f.file == main), "`{name}`: main `{main}` is none of its files");
+        }
+        self.check_presets()
+    }
+
+    fn check_presets(&self) -> Result<()> {
+        let name = &self.name;
+        if self.kind != ModelKind::Voices {
+            ensure!(self.presets.is_empty(), "`{name}`: only voices have presets");
+            return Ok(());
+        }
+        ensure!(self.files.len() == 3, "`{name}`: voices need three files: semantic, coarse, fine");
+        ensure!((1..=100).contains(&self.presets.len()), "`{name}`: voices need 1 to 100 `presets`");
+        ensure!(self.languages.len() <= 200, "`{name}`: at most 200 languages");
+        let preset_names = self.preset_names();
+        let plain = preset_names.iter().find(|p| !is_plain_path(p));
+        ensure!(plain.is_none(), "`{name}`: `{}` is not a preset name", plain.map_or("", |p| p));
+        Ok(())
+    }
+}
+
+fn check_file(file: &ModelFile) -> Result<()> {
+    ensure!(is_plain_path(&file.file.replace("{preset}", "x")), "not a relative path");
+    let is_hex = |s: &str| s.chars().all(|c| matches!(c, '0'..='9' | 'a'..='f'));
+    if let Some(sha256) = &file.sha256 {
+        ensure!(sha256.len() == 64 && is_hex(sha256), "sha256 must be 64 lower-case hex digits");
+    }
+    if let Some(prefix) = &file.sha256_prefix {
+        ensure!((1..=64).contains(&prefix.len()) && is_hex(prefix), "sha256_prefix must be lower-case hex digits");
+    }
+    Ok(())
+}
+
+/// Whether `path` is safe below a folder and in a URL: relative, `/` between plain names, no `.` or `..`.
+pub(super) fn is_plain_path(path: &str) -> bool {
+    let plain = |part: &str| {
+        !part.is_empty()
+            && !part.starts_with('.')
+            && part.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '+'))
+    };
+    path.split('/').all(plain)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Listing {
+    model: Vec<Entry>,
+}
+
+/// The known models.
+#[derive(Clone, Debug)]
+pub struct Registry {
+    entries: Vec<Entry>,
+}
+
+impl Registry {
+    /// The registry that this program was built with.
+    pub fn builtin() -> Result<Self> {
+        Self::parse(BUILT_IN).with_context(|| Kind::Model.error("the built-in models.toml"))
+    }
+
+    /// A registry file of the form of `models.toml`.
+    pub fn load(path: &Path) -> Result<Self> {
+        let shown = path.display();
+        let unreadable = || Kind::Usage.error(format!("--registry {shown}: cannot be read"));
+        let size = std::fs::metadata(path).with_context(unreadable)?.len();
+        ensure!(size <= MAX_REGISTRY_BYTES, Kind::Usage.error(format!("--registry {shown}: too large for a registry")));
+        let text = std::fs::read_to_string(path).with_context(unreadable)?;
+        Self::parse(&text).with_context(|| Kind::Usage.error(format!("--registry {shown}: not a model registry")))
+    }
+
+    fn parse(text: &str) -> Result<Self> {
+        let entries = toml::from_str::<Listing>(text)?.model;
+        entries.iter().try_for_each(Entry::check)?;
+        let mut seen = BTreeSet::new();
+        for entry in &entries {
+            // Published models are told apart by name alone, so that `models fetch NAME` needs no kind.
+            let kind = entry.builtin.then_some(entry.kind);
+            ensure!(seen.insert((entry.name.as_str(), kind)), "two models are named `{}`", entry.name);
+        }
+        Ok(Self { entries })
+    }
+
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// The model `name` of that kind, else an error that lists the names of the kind.
+    pub fn find(&self, kind: ModelKind, name: &str) -> Result<&Entry> {
+        let of_kind = || self.entries.iter().filter(|e| e.kind == kind);
+        if let Some(entry) = of_kind().find(|e| e.name == name) {
+            return Ok(entry);
+        }
+        let names: Vec<&str> = of_kind().map(|e| e.name.as_str()).collect();
+        bail!(Kind::Model.error(format!(
+            "no {kind} is named `{name}`{}; the names are: {}",
+            did_you_mean(name, &names),
+            names.join(", ")
+        )))
+    }
+
+    /// Every model of that name, of any kind; a voice preset counts as a model.
+    pub fn named(&self, name: &str) -> Result<Vec<Entry>> {
+        let found: Vec<Entry> = self.entries.iter().filter(|e| e.name == name).cloned().collect();
+        if !found.is_empty() {
+            return Ok(found);
+        }
+        if let Ok(preset) = self.preset(name) {
+            return Ok(vec![preset]);
+        }
+        let mut names: Vec<String> = self.entries.iter().map(|e| e.name.clone()).collect();
+        let listed = names.clone();
+        names.extend(self.entries.iter().flat_map(Entry::preset_names));
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let hint = did_you_mean(name, &names);
+        bail!(Kind::Usage.error(format!("no model is named `{name}`{hint}; the names are: {}", unique(&listed))))
+    }
+
+    /// The three files of the voice preset `name` as an entry.
+    pub fn preset(&self, name: &str) -> Result<Entry> {
+        let voices = || self.entries.iter().filter(|e| e.kind == ModelKind::Voices);
+        if let Some(entry) = voices().find(|e| e.preset_names().iter().any(|p| p == name)) {
+            return Ok(entry.preset(name));
+        }
+        let names: Vec<String> = voices().flat_map(Entry::preset_names).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let patterns: Vec<String> = voices().flat_map(|e| e.presets.clone()).collect();
+        let languages: Vec<String> = voices().flat_map(|e| e.languages.clone()).collect();
+        bail!(Kind::Input.error(format!(
+            "no voice is named `{name}`{}; it is a voice file's path or a preset: {}, lang one of {}",
+            did_you_mean(name, &names),
+            patterns.join(", "),
+            languages.join(", ")
+        )))
+    }
+}
+
+fn unique(names: &[String]) -> String {
+    names.iter().map(String::as_str).collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>().join(", ")
+}
+
+/// ` (did you mean ...?)` with the nearest of `names`, or nothing if none is near.
+fn did_you_mean(name: &str, names: &[&str]) -> String {
+    let distance = |candidate: &str| strsim::damerau_levenshtein(name, candidate);
+    let near = |candidate: &str| {
+        let allowed = (candidate.len().max(name.len()) / 3).max(1);
+        distance(candidate) <= allowed || (name.len() > 1 && candidate.contains(name))
+    };
+    let nearest = names.iter().filter(|n| name.len() <= 100 && near(n)).min_by_key(|n| distance(n));
+    nearest.map_or_else(String::new, |n| format!(" (did you mean `{n}`?)"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(fields: &str) -> String {
+        format!("[[model]]\nname = 'm'\nkind = 'codec'\nlicence = ''\npurpose = ''\n{fields}\n")
+    }
+
+    #[test]
+    fn the_built_in_registry_is_sound_and_names_what_the_command_line_promises() {
+        let registry = Registry::builtin().unwrap();
+        for name in ["large", "small", "suno-large", "suno-small", "demo"] {
+            registry.find(ModelKind::Bark, name).unwrap();
+        }
+        for name in ["pt", "en", "en-large", "de", "pl", "es", "ja", "tr", "demo"] {
+            registry.find(ModelKind::Quantizer, name).unwrap();
+        }
+        registry.find(ModelKind::Codec, "encodec").unwrap();
+        registry.find(ModelKind::Hubert, "hubert-base").unwrap();
+        registry.find(ModelKind::Tokenizer, "bert-multilingual-cased").unwrap();
+        let presets: usize = registry.entries().iter().map(|e| e.preset_names().len()).sum();
+        assert_eq!(presets, 1 + 2 * 13 * 10);
+    }
+
+    #[test]
+    fn a_preset_becomes_its_three_files() {
+        let registry = Registry::builtin().unwrap();
+        let files = |name: &str| registry.preset(name).unwrap().files.into_iter().map(|f| f.file).collect::<Vec<_>>();
+        assert_eq!(files("v2/pt_speaker_3")[0], "speaker_embeddings/v2/pt_speaker_3_semantic_prompt.npy");
+        assert_eq!(files("pt_speaker_3")[1], "speaker_embeddings/pt_speaker_3_coarse_prompt.npy");
+        assert_eq!(files("announcer")[2], "speaker_embeddings/announcer_fine_prompt.npy");
+    }
+
+    #[test]
+    fn near_misses_are_answered_with_the_name_that_was_meant() {
+        let registry = Registry::builtin().unwrap();
+        let error = registry.find(ModelKind::Bark, "lrage").unwrap_err().to_string();
+        assert!(error.contains("did you mean `large`?") && error.contains("suno-small"), "{error}");
+        let error = registry.preset("v2/pt_speaker_33").unwrap_err().to_string();
+        assert!(error.contains("did you mean `v2/pt_speaker_3`?"), "{error}");
+        let error = registry.find(ModelKind::Quantizer, "klingon").unwrap_err().to_string();
+        assert!(!error.contains("did you mean") && error.contains("pt, en, en-large"), "{error}");
+    }
+
+    #[test]
+    fn registries_that_would_leave_the_cache_folder_are_refused() {
+        let file = |file: &str| entry(&format!("repo = 'a/b'\nrevision = 'main'\nfiles = [{{ file = '{file}' }}]"));
+        assert!(Registry::parse(&file("a/b.json")).is_ok());
+        for hostile in ["../x", "/etc/passwd", "a/../../x", ".ssh/id", "a//b", "a\\\\b", ""] {
+            assert!(Registry::parse(&file(hostile)).is_err(), "{hostile}");
+        }
+        for repo in ["b", "../b", "a/b/c", "a/..", "http://a/b"] {
+            let text = entry(&format!("repo = '{repo}'\nrevision = 'main'\nfiles = [{{ file = 'x' }}]"));
+            assert!(Registry::parse(&text).is_err(), "{repo}");
+        }
+    }
+
+    #[test]
+    fn misspelled_fields_wrong_hashes_and_double_names_are_refused() {
+        let with = |rest: &str| entry(&format!("repo = 'a/b'\nrevision = 'main'\nfiles = [{{ file = 'x'{rest} }}]"));
+        assert!(Registry::parse(&with(", sha265 = ''")).is_err());
+        assert!(Registry::parse(&with(", sha256 = 'abc'")).is_err());
+        assert!(Registry::parse(&with(", size = -1")).is_err());
+        assert!(Registry::parse(&with("").repeat(2)).unwrap_err().to_string().contains("two models"));
+    }
+}
