@@ -42,14 +42,14 @@ impl Named {
 
 /// Reads the whole file `path` and compares it with what its name in the cache and the registry's `file` say.
 pub fn check(path: &Path, blob_name: &str, file: &ModelFile, progress: &dyn Progress) -> Result<Verdict> {
-    let (size, sha256, git_sha1) = hashes(path, &file.file, progress)?;
-    let own = match Named::of(blob_name) {
-        Named::Sha256 => Some(sha256 == blob_name),
-        Named::GitSha1 => Some(git_sha1 == blob_name),
+    let named = Named::of(blob_name);
+    let (size, sha256, git_sha1) = hashes(path, &file.file, matches!(named, Named::GitSha1), progress)?;
+    let found = match named {
+        Named::Sha256 => Some(&sha256),
+        Named::GitSha1 => Some(&git_sha1),
         Named::Nothing => None,
     };
-    if own == Some(false) {
-        let found = if blob_name.len() == 64 { &sha256 } else { &git_sha1 };
+    if let Some(found) = found.filter(|&hash| hash != blob_name) {
         return Ok(Verdict::Damaged(format!("its hash is {found}, the hub states {blob_name}")));
     }
     let wrong = match file.size {
@@ -59,7 +59,7 @@ pub fn check(path: &Path, blob_name: &str, file: &ModelFile, progress: &dyn Prog
         }
         _ => None,
     };
-    Ok(match (wrong, own) {
+    Ok(match (wrong, found) {
         (None, None) if file.sha256_start().is_empty() => Verdict::Sound("size only: no hash is known".to_string()),
         (None, _) => Verdict::Sound(format!("sha256 {sha256}")),
         (Some(how), Some(_)) => Verdict::Other(how),
@@ -67,8 +67,8 @@ pub fn check(path: &Path, blob_name: &str, file: &ModelFile, progress: &dyn Prog
     })
 }
 
-/// Size in bytes, SHA-256, and SHA-1 as git computes it (over `blob SIZE\0` and the content).
-fn hashes(path: &Path, shown: &str, progress: &dyn Progress) -> Result<(u64, String, String)> {
+/// Size in bytes, SHA-256, and, if `git` asks for it, SHA-1 as git computes it (over `blob SIZE\0` and the content).
+fn hashes(path: &Path, shown: &str, git: bool, progress: &dyn Progress) -> Result<(u64, String, String)> {
     let mut source = File::open(path)?;
     let stated = source.metadata()?.len();
     let (mut sha256, mut sha1) = (Sha256::new(), Sha1::new());
@@ -82,7 +82,9 @@ fn hashes(path: &Path, shown: &str, progress: &dyn Progress) -> Result<(u64, Str
             break;
         }
         sha256.update(&buffer[..n]);
-        sha1.update(&buffer[..n]);
+        if git {
+            sha1.update(&buffer[..n]);
+        }
         size += n as u64;
         progress.advance(n as u64);
     }

@@ -108,7 +108,7 @@ impl Models {
         let files = entry.all_files();
         let missing = files.iter().find(|f| cache.find(&f.file).is_none());
         let folder = cache.snapshot().filter(|_| missing.is_none());
-        let folder = folder.with_context(|| not_fetched(entry, missing.map_or("", |f| &f.file)))?;
+        let folder = folder.with_context(|| not_fetched(Kind::Model, entry, missing.map_or("", |f| &f.file)))?;
         Ok(match (&entry.main, files.as_slice()) {
             (Some(main), _) => folder.join(main),
             (None, [only]) => folder.join(&only.file),
@@ -175,7 +175,7 @@ impl Models {
         if self.is_at_hand(entry, file, cache, progress)? {
             return Ok(());
         }
-        ensure!(!self.hub.offline, not_fetched(entry, &file.file));
+        ensure!(!self.hub.offline, not_fetched(Kind::Network, entry, &file.file));
         let _lock = cache.lock(&file.file, || waiting(entry, file, progress))?;
         // Another process may have brought it while this one waited.
         if !self.is_at_hand(entry, file, cache, progress)? {
@@ -263,8 +263,8 @@ fn examine(cache: &RepoCache, file: &ModelFile, pointer: &Path, progress: &dyn P
     Ok(verdict)
 }
 
-fn not_fetched(entry: &Entry, file: &str) -> crate::error::Error {
-    Kind::Network.error(format!(
+fn not_fetched(kind: Kind, entry: &Entry, file: &str) -> crate::error::Error {
+    kind.error(format!(
         "{file} of {} is not in the cache: `barkclone models fetch {}` downloads it, given a network and neither \
          --offline nor HF_HUB_OFFLINE",
         entry.repo, entry.name

@@ -53,6 +53,19 @@ fn files_that_other_tools_cached_are_checked_once_and_used() {
 }
 
 #[test]
+fn a_branch_that_moved_is_followed_until_one_snapshot_holds_every_file() {
+    let world = World::new();
+    let older = world.repo().join("snapshots").join("f".repeat(40));
+    fs::create_dir_all(&older).unwrap();
+    fs::write(older.join("config.json"), CONFIG).unwrap();
+    fs::create_dir_all(world.repo().join("refs")).unwrap();
+    fs::write(world.repo().join("refs/main"), "f".repeat(40)).unwrap();
+    let result = world.models(&["fetch", "tiny"]).succeeds();
+    assert_eq!(result.stdout.trim_end(), world.snapshot().to_str().unwrap());
+    world.assert_whole();
+}
+
+#[test]
 fn a_cut_connection_is_resumed_where_it_broke() {
     let world = World::new();
     let faults = vec![Fault::CutAfter(100_000), Fault::CutAfter(50_000)];
