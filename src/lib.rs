@@ -20,8 +20,8 @@
 pub mod config;
 pub mod device;
 pub mod error;
-pub mod net;
 pub mod models;
+pub mod net;
 pub mod progress;
 pub mod stage;
 pub mod tokens;

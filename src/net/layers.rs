@@ -7,8 +7,10 @@ use std::ops::Range;
 
 /// `y = x Wᵀ + b` (torch.nn.Linear).
 pub struct Linear {
-    weight: Tensor,
-    bias: Option<Tensor>,
+    /// `[out, inner]`
+    pub weight: Tensor,
+    /// `[out]`
+    pub bias: Option<Tensor>,
 }
 
 impl Linear {
@@ -44,6 +46,11 @@ impl Linear {
     }
 }
 
+/// `x` `[rows, in]` times the transpose of `weight` `[out, in]` -> `[rows, out]`
+pub fn matmul_t(x: &Tensor, weight: &Tensor) -> Result<Tensor> {
+    Ok(x.matmul(&weight.t()?)?)
+}
+
 /// Layer normalisation over the last dimension (torch.nn.LayerNorm).
 pub struct LayerNorm {
     weight: Tensor,
@@ -62,6 +69,29 @@ impl LayerNorm {
     /// `x` `[.., width]` -> the same shape.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
         Ok(candle_nn::ops::layer_norm(&x.contiguous()?, &self.weight, &self.bias, self.eps)?)
+    }
+}
+
+/// Normalises every channel of `[B, C, T]` over time (a GroupNorm of as many groups as channels).
+pub struct ChannelNorm {
+    weight: Tensor,
+    bias: Tensor,
+    eps: f64,
+}
+
+impl ChannelNorm {
+    /// Reads `weight` and `bias`, both `[channels]`.
+    pub fn new(weights: &Weights, channels: usize, eps: f64) -> Result<Self> {
+        let read = |name| -> Result<Tensor> { Ok(weights.get(channels, name)?.reshape((1, channels, 1))?) };
+        Ok(Self { weight: read("weight")?, bias: read("bias")?, eps })
+    }
+
+    /// `[B, C, T]` -> the same shape
+    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        let centered = x.broadcast_sub(&x.mean_keepdim(D::Minus1)?)?;
+        let variance = centered.sqr()?.mean_keepdim(D::Minus1)?;
+        let normed = centered.broadcast_div(&(variance + self.eps)?.sqrt()?)?;
+        Ok(normed.broadcast_mul(&self.weight)?.broadcast_add(&self.bias)?)
     }
 }
 
@@ -109,6 +139,13 @@ pub fn attention(q: &Tensor, k: &Tensor, v: &Tensor, mask: Option<&Tensor>) -> R
     };
     let mixed = candle_nn::ops::softmax_last_dim(&scores)?.matmul(&v.contiguous()?)?;
     Ok(mixed.transpose(0, 1)?.reshape((t, heads * d))?)
+}
+
+/// Attention of every query to every key: `softmax(q k^T / sqrt(width)) v`, all `[B, heads, T, width]`.
+pub fn attend_all(q: &Tensor, k: &Tensor, v: &Tensor) -> Result<Tensor> {
+    let scale = 1.0 / (q.dim(D::Minus1)? as f64).sqrt();
+    let scores = (q.contiguous()?.matmul(&k.transpose(2, 3)?.contiguous()?)? * scale)?;
+    Ok(candle_nn::ops::softmax_last_dim(&scores)?.matmul(&v.contiguous()?)?)
 }
 
 /// `[t, past + t]`: 0 where position `past + i` may look at position `j`, minus infinity where `j` is later.

@@ -2,5 +2,10 @@
 //! random numbers or printing.
 
 pub mod cache;
+pub mod codec;
+pub mod conv;
 pub mod gpt;
+pub mod hubert;
 pub mod layers;
+pub mod lstm;
+pub mod quantizer;

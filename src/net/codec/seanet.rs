@@ -1,0 +1,250 @@
+//! SEANet, EnCodec's encoder and decoder: causal convolutions around an LSTM (Défossez et al. 2022, section 3.1;
+//! facebook `encodec.modules.{seanet,conv,lstm}`, key names of transformers' `modeling_encodec.py`).
+
+use crate::config::CodecConfig;
+use crate::net::conv::{Geometry, conv_transpose1d, conv1d, elu, pad_reflect, weight_norm};
+use crate::net::lstm::Lstm;
+use crate::weights::Weights;
+use anyhow::Result;
+use candle_core::Tensor;
+
+/// One entry of the checkpoint's `layers` list.
+pub enum Layer {
+    Conv(CausalConv),
+    Upsample(Upsample),
+    Residual(Residual),
+    Lstm(SkipLstm),
+    Elu,
+}
+
+impl Layer {
+    /// `[B, C, T]` -> `[B, C', T']`
+    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        match self {
+            Layer::Conv(conv) => conv.forward(x),
+            Layer::Upsample(upsample) => upsample.forward(x),
+            Layer::Residual(residual) => residual.forward(x),
+            Layer::Lstm(lstm) => lstm.forward(x),
+            Layer::Elu => elu(x),
+        }
+    }
+
+    /// How many input steps before its own an output step may depend on.
+    fn reach(&self) -> usize {
+        match self {
+            Layer::Conv(conv) => conv.left,
+            Layer::Upsample(upsample) => upsample.reach(),
+            Layer::Residual(residual) => residual.block.iter().map(|conv| conv.left).sum(),
+            Layer::Lstm(_) => usize::MAX,
+            Layer::Elu => 0,
+        }
+    }
+}
+
+/// The layers in turn.
+pub fn run(layers: &[Layer], x: &Tensor) -> Result<Tensor> {
+    layers.iter().try_fold(x.clone(), |x, layer| layer.forward(&x))
+}
+
+/// How many input frames before its own an output of the whole upsampling stack `layers` may depend on.
+pub fn context(layers: &[Layer]) -> usize {
+    layers.iter().rev().fold(0, |steps: usize, layer| match layer {
+        Layer::Upsample(upsample) => steps.div_ceil(upsample.stride).saturating_add(layer.reach()),
+        _ => steps.saturating_add(layer.reach()),
+    })
+}
+
+/// `[B, 1, L]` audio -> `[B, hidden_size, T]` latent frames
+pub fn encoder(config: &CodecConfig, weights: &Weights) -> Result<Vec<Layer>> {
+    let mut build = Builder::new(config, weights);
+    let mut width = config.num_filters;
+    build.conv((config.audio_channels, width, config.kernel_size), 1)?;
+    for &ratio in config.upsampling_ratios.iter().rev() {
+        build.residuals(width)?;
+        build.elu();
+        build.conv((width, width * 2, ratio * 2), ratio)?;
+        width *= 2;
+    }
+    build.lstm(width)?;
+    build.elu();
+    build.conv((width, config.hidden_size, config.last_kernel_size), 1)?;
+    Ok(build.layers)
+}
+
+/// `[B, hidden_size, T]` latent frames -> `[B, 1, L]` audio. The first two layers (convolution and LSTM) run at the
+/// frame rate; all after them is the upsampling stack.
+pub fn decoder(config: &CodecConfig, weights: &Weights) -> Result<Vec<Layer>> {
+    let mut build = Builder::new(config, weights);
+    let mut width = config.deepest_width();
+    build.conv((config.hidden_size, width, config.kernel_size), 1)?;
+    build.lstm(width)?;
+    for &ratio in &config.upsampling_ratios {
+        build.elu();
+        build.upsample(width, width / 2, ratio)?;
+        width /= 2;
+        build.residuals(width)?;
+    }
+    build.elu();
+    build.conv((width, config.audio_channels, config.last_kernel_size), 1)?;
+    Ok(build.layers)
+}
+
+/// Layers by their place in the list, which is part of their key (an ELU takes a place and has no key).
+struct Builder<'a> {
+    config: &'a CodecConfig,
+    weights: Weights,
+    layers: Vec<Layer>,
+}
+
+impl<'a> Builder<'a> {
+    fn new(config: &'a CodecConfig, weights: &Weights) -> Self {
+        Self { config, weights: weights.pp("layers"), layers: Vec::new() }
+    }
+
+    fn next(&self) -> Weights {
+        self.weights.pp(self.layers.len())
+    }
+
+    fn elu(&mut self) {
+        self.layers.push(Layer::Elu);
+    }
+
+    fn conv(&mut self, shape: (usize, usize, usize), stride: usize) -> Result<()> {
+        let conv = CausalConv::new(&self.next(), shape, stride, 1)?;
+        self.layers.push(Layer::Conv(conv));
+        Ok(())
+    }
+
+    fn upsample(&mut self, input: usize, output: usize, ratio: usize) -> Result<()> {
+        let upsample = Upsample::new(&self.next(), input, output, ratio)?;
+        self.layers.push(Layer::Upsample(upsample));
+        Ok(())
+    }
+
+    fn residuals(&mut self, width: usize) -> Result<()> {
+        for j in 0..self.config.num_residual_layers {
+            let residual = Residual::new(self.config, &self.next(), width, self.config.dilation(j))?;
+            self.layers.push(Layer::Residual(residual));
+        }
+        Ok(())
+    }
+
+    fn lstm(&mut self, width: usize) -> Result<()> {
+        let lstm = Lstm::new(&self.next().pp("lstm"), width, width, self.config.num_lstm_layers)?;
+        self.layers.push(Layer::Lstm(SkipLstm(lstm)));
+        Ok(())
+    }
+}
+
+/// A convolution that sees no future: all padding that keeps `T / stride` outputs lies on the left, and the last
+/// window is completed on the right; both sides mirrored.
+pub struct CausalConv {
+    weight: Tensor,
+    bias: Tensor,
+    geometry: Geometry,
+    /// Steps of padding on the left: `(K - 1) dilation + 1 - stride`.
+    left: usize,
+}
+
+impl CausalConv {
+    /// `shape`: channels in, channels out, kernel.
+    fn new(weights: &Weights, shape: (usize, usize, usize), stride: usize, dilation: usize) -> Result<Self> {
+        let (input, output, kernel) = shape;
+        let conv = weights.pp("conv");
+        Ok(Self {
+            weight: weight_norm(&conv, (output, input, kernel), 0)?,
+            bias: conv.get(output, "bias")?,
+            geometry: Geometry { stride, dilation, ..Default::default() },
+            left: (kernel - 1) * dilation + 1 - stride,
+        })
+    }
+
+    /// `[B, in, T]` -> `[B, out, ceil(T / stride)]`
+    fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        let len = x.dim(2)?;
+        let right = len.next_multiple_of(self.geometry.stride) - len;
+        conv1d(&pad_reflect(x, self.left, right)?, &self.weight, Some(&self.bias), self.geometry)
+    }
+}
+
+/// A transposed convolution, kernel twice its stride, whose surplus at the end is cut off.
+pub struct Upsample {
+    weight: Tensor,
+    bias: Tensor,
+    stride: usize,
+}
+
+impl Upsample {
+    fn new(weights: &Weights, input: usize, output: usize, stride: usize) -> Result<Self> {
+        let conv = weights.pp("conv");
+        Ok(Self {
+            weight: weight_norm(&conv, (input, output, 2 * stride), 0)?,
+            bias: conv.get(output, "bias")?,
+            stride,
+        })
+    }
+
+    fn reach(&self) -> usize {
+        1
+    }
+
+    /// `[B, in, T]` -> `[B, out, T stride]`
+    fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        let y = conv_transpose1d(x, &self.weight, Some(&self.bias), self.stride)?;
+        Ok(y.narrow(2, 0, x.dim(2)? * self.stride)?.contiguous()?)
+    }
+}
+
+/// ELU and convolution, twice, beside a shortcut.
+pub struct Residual {
+    block: [CausalConv; 2],
+    /// The identity where the config says so.
+    shortcut: Option<CausalConv>,
+}
+
+impl Residual {
+    fn new(config: &CodecConfig, weights: &Weights, width: usize, dilation: usize) -> Result<Self> {
+        let inner = width / config.compress;
+        let block = weights.pp("block");
+        let first = CausalConv::new(&block.pp(1), (width, inner, config.residual_kernel_size), 1, dilation)?;
+        let second = CausalConv::new(&block.pp(3), (inner, width, 1), 1, 1)?;
+        let shortcut = || CausalConv::new(&weights.pp("shortcut"), (width, width, 1), 1, 1);
+        Ok(Self { block: [first, second], shortcut: config.use_conv_shortcut.then(shortcut).transpose()? })
+    }
+
+    fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        let y = self.block.iter().try_fold(x.clone(), |y, conv| conv.forward(&elu(&y)?))?;
+        match &self.shortcut {
+            Some(shortcut) => Ok((shortcut.forward(x)? + y)?),
+            None => Ok((x + y)?),
+        }
+    }
+}
+
+/// An LSTM over time whose input is added to its output.
+pub struct SkipLstm(Lstm);
+
+impl SkipLstm {
+    fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        let x = x.transpose(1, 2)?.contiguous()?; // [B, T, C]
+        Ok((self.0.forward(&x)? + &x)?.transpose(1, 2)?.contiguous()?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use candle_core::{DType, Device};
+
+    fn upsample(stride: usize) -> Layer {
+        let zeros = |shape: &[usize]| Tensor::zeros(shape, DType::F32, &Device::Cpu).unwrap();
+        Layer::Upsample(Upsample { weight: zeros(&[1, 1, 2 * stride]), bias: zeros(&[1]), stride })
+    }
+
+    #[test]
+    fn the_context_of_an_upsampling_stack_counts_in_its_input_frames() {
+        assert_eq!(context(&[Layer::Elu]), 0);
+        assert_eq!(context(&[upsample(8)]), 1);
+        assert_eq!(context(&[upsample(8), upsample(5)]), 2);
+    }
+}

@@ -1,0 +1,64 @@
+//! The LSTM of `torch.nn.LSTM`: gates in the order input, forget, cell, output; a zero state before the first step.
+
+use crate::net::layers::{Linear, matmul_t};
+use crate::weights::Weights;
+use anyhow::Result;
+use candle_core::Tensor;
+use candle_nn::ops::sigmoid;
+
+/// A stack of LSTM layers, batch first.
+pub struct Lstm {
+    layers: Vec<Layer>,
+}
+
+struct Layer {
+    /// Input to gates, `[4 hidden, input]`, with the sum of both biases.
+    input: Linear,
+    /// Last output to gates, `[4 hidden, hidden]`.
+    recurrent: Tensor,
+}
+
+impl Lstm {
+    /// Reads `weight_ih_l0`, `weight_hh_l0`, `bias_ih_l0`, `bias_hh_l0` and so on, for `layers` layers.
+    pub fn new(weights: &Weights, input: usize, hidden: usize, layers: usize) -> Result<Self> {
+        let width = |i| if i == 0 { input } else { hidden };
+        let layers = (0..layers).map(|i| Layer::new(weights, width(i), hidden, i)).collect::<Result<_>>()?;
+        Ok(Self { layers })
+    }
+
+    /// `[B, T, input]` -> `[B, T, hidden]`, every step's output of the last layer.
+    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        self.layers.iter().try_fold(x.contiguous()?, |x, layer| recur(&layer.input.forward(&x)?, &layer.recurrent))
+    }
+}
+
+impl Layer {
+    fn new(weights: &Weights, input: usize, hidden: usize, index: usize) -> Result<Self> {
+        let gates = 4 * hidden;
+        let weight = weights.get((gates, input), &format!("weight_ih_l{index}"))?;
+        let recurrent = weights.get((gates, hidden), &format!("weight_hh_l{index}"))?;
+        let bias_ih = weights.get(gates, &format!("bias_ih_l{index}"))?;
+        let bias_hh = weights.get(gates, &format!("bias_hh_l{index}"))?;
+        Ok(Self { input: Linear { weight, bias: Some((bias_ih + bias_hh)?) }, recurrent })
+    }
+}
+
+/// The recurrence: `gates` `[B, T, 4H]` hold what the inputs add to each step's gates, `recurrent` `[4H, H]` what the
+/// step before adds -> outputs `[B, T, H]`.
+///
+/// `i, f, o = sigmoid`, `g = tanh`; `c = f c + i g`; `h = o tanh(c)`.
+fn recur(gates: &Tensor, recurrent: &Tensor) -> Result<Tensor> {
+    let (batch, steps, _) = gates.dims3()?;
+    let hidden = recurrent.dim(1)?;
+    let mut h = Tensor::zeros((batch, hidden), gates.dtype(), gates.device())?;
+    let mut c = h.clone();
+    let mut outputs = Vec::with_capacity(steps);
+    for step in 0..steps {
+        let all = (gates.narrow(1, step, 1)?.squeeze(1)? + matmul_t(&h, recurrent)?)?;
+        let gate = |index: usize| all.narrow(1, index * hidden, hidden);
+        c = ((sigmoid(&gate(1)?)? * &c)? + (sigmoid(&gate(0)?)? * gate(2)?.tanh()?)?)?;
+        h = (sigmoid(&gate(3)?)? * c.tanh()?)?;
+        outputs.push(h.clone());
+    }
+    Ok(Tensor::stack(&outputs, 1)?)
+}

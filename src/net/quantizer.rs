@@ -1,0 +1,57 @@
+//! HuBERT features to Bark's semantic tokens: gitmylo's quantizer (bark-voice-cloning-HuBERT-quantizer,
+//! `customtokenizer.py`), an LSTM over the whole clip and one linear (version 0) or two (version 1).
+
+use crate::config::QuantizerConfig;
+use crate::net::layers::Linear;
+use crate::net::lstm::Lstm;
+use crate::weights::Weights;
+use anyhow::Result;
+use candle_core::{D, DType, Tensor};
+
+const LSTM_LAYERS: usize = 2;
+/// Width of version 1's intermediate linear, fixed upstream.
+const INTERMEDIATE: usize = 4096;
+
+/// The net; `lstm.`, `intermediate.` and `fc.` are its keys.
+pub struct Quantizer {
+    lstm: Lstm,
+    /// Version 1 alone; no activation follows it.
+    intermediate: Option<Linear>,
+    fc: Linear,
+    output_size: usize,
+}
+
+impl Quantizer {
+    /// Refuses unknown versions, and tensors that are missing or of other shapes than `config` says.
+    pub fn new(config: &QuantizerConfig, weights: &Weights) -> Result<Self> {
+        config.check()?;
+        let hidden = config.hidden_size;
+        let lstm = Lstm::new(&weights.pp("lstm"), config.input_size, hidden, LSTM_LAYERS)?;
+        let two = config.version == 1;
+        let intermediate =
+            two.then(|| Linear::new(&weights.pp("intermediate"), hidden, INTERMEDIATE, true)).transpose()?;
+        let width = if two { INTERMEDIATE } else { hidden };
+        let fc = Linear::new(&weights.pp("fc"), width, config.output_size, true)?;
+        Ok(Self { lstm, intermediate, fc, output_size: config.output_size })
+    }
+
+    /// Tokens are below this.
+    pub fn vocab(&self) -> usize {
+        self.output_size
+    }
+
+    /// `features` `[B, N, input_size]`, 50 Hz -> `[B, N, output_size]`
+    pub fn logits(&self, features: &Tensor) -> Result<Tensor> {
+        let hidden = self.lstm.forward(features)?; // [B, N, hidden_size]
+        match &self.intermediate {
+            Some(intermediate) => self.fc.forward(&intermediate.forward(&hidden)?),
+            None => self.fc.forward(&hidden),
+        }
+    }
+
+    /// `features` `[1, N, input_size]`, 50 Hz -> the likeliest token of each frame, `[N]`
+    pub fn tokens(&self, features: &Tensor) -> Result<Vec<u32>> {
+        let best = self.logits(features)?.argmax(D::Minus1)?.squeeze(0)?;
+        Ok(best.to_dtype(DType::U32)?.to_vec1()?)
+    }
+}
