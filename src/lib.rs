@@ -17,6 +17,7 @@
 //! Units: `T` frames are 75 Hz EnCodec columns (320 samples at 24 kHz), `S` semantic tokens run at 49.9 Hz,
 //! `N` HuBERT frames at 50 Hz (320 samples at 16 kHz), `B` is a batch, `H` a hidden width.
 
+pub mod clone;
 pub mod config;
 pub mod device;
 pub mod error;
