@@ -23,6 +23,7 @@ pub mod device;
 pub mod error;
 pub mod models;
 pub mod net;
+pub mod output;
 pub mod progress;
 pub mod stage;
 pub mod tokens;

@@ -1,0 +1,264 @@
+//! Files that are written whole or not at all.
+//!
+//! The bytes go to a temporary file in the target's folder, are flushed to the disk, and only then take the target's
+//! name: whoever looks sees either no file or the finished one. Without `force` the renaming itself refuses to replace
+//! a file, so that two runs at once cannot overwrite each other. [`check`] asks the same questions beforehand, before
+//! any model is loaded.
+
+use crate::error::{Error, Kind};
+use anyhow::{Context, Result, bail, ensure};
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use tempfile::NamedTempFile;
+
+/// What the bytes of a file are written to.
+pub type Sink<'a> = BufWriter<&'a mut File>;
+
+/// Longest name made from a text, without its number and extension.
+const SLUG_BYTES: usize = 48;
+
+/// Refuses a target that could not be written: no such folder, a folder without write permission, a folder or device in
+/// its place, or, without `force`, a file that exists.
+pub fn check(path: &Path, force: bool) -> Result<()> {
+    ensure!(path.file_name().is_some(), Kind::Output.error(format!("{}: not a file name", path.display())));
+    match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => (),
+        Err(error) => return Err(error).with_context(|| unwritable(path)),
+        Ok(_) if !force => bail!(exists(path)),
+        Ok(_) => drop(replaceable(path)?),
+    }
+    check_folder(folder_of(path))
+}
+
+/// Refuses a folder in which no file can be made.
+pub fn check_folder(folder: &Path) -> Result<()> {
+    tempfile::tempfile_in(folder).with_context(|| {
+        Kind::Output.error(format!("{}: not a folder that files can be written to", folder.display()))
+    })?;
+    Ok(())
+}
+
+/// Writes the file `path` with what `fill` puts into the sink; replaces a file only with `force`.
+/// After any error, `path` is as it was.
+pub fn write_atomically(path: &Path, force: bool, fill: impl FnOnce(&mut Sink) -> Result<()>) -> Result<()> {
+    check(path, force)?;
+    let target = if force { replaceable(path)? } else { path.to_owned() };
+    let file = filled(folder_of(&target), fill).with_context(|| unwritable(path))?;
+    let persisted = if force { file.persist(&target) } else { file.persist_noclobber(&target) };
+    match persisted {
+        Ok(_) => Ok(()),
+        Err(e) if e.error.kind() == io::ErrorKind::AlreadyExists => bail!(exists(path)),
+        Err(e) => Err(e.error).with_context(|| unwritable(path)),
+    }
+}
+
+/// Writes a new file named after `text` into `folder` and returns its path: `ola-mundo.wav`, or the first of
+/// `ola-mundo-2.wav`, `ola-mundo-3.wav`... that is free at the moment of writing.
+pub fn write_named_after(
+    text: &str,
+    folder: &Path,
+    extension: &str,
+    fill: impl FnOnce(&mut Sink) -> Result<()>,
+) -> Result<PathBuf> {
+    check_folder(folder)?;
+    let mut file = filled(folder, fill).with_context(|| unwritable(folder))?;
+    for path in numbered(folder, &slug(text), extension) {
+        if fs::symlink_metadata(&path).is_ok() {
+            continue;
+        }
+        match file.persist_noclobber(&path) {
+            Ok(_) => return Ok(path),
+            Err(e) if e.error.kind() == io::ErrorKind::AlreadyExists => file = e.file,
+            Err(e) => return Err(e.error).with_context(|| unwritable(&path)),
+        }
+    }
+    bail!(Kind::Output.error(format!("{}: every name made from the text is taken", folder.display())))
+}
+
+/// The text as a file name: lower-case ASCII words joined by `-`, cut at a word boundary; `speech` if it has none.
+pub fn slug(text: &str) -> String {
+    // Each character gives at least nothing and at most a few letters; the first few hundred are plenty.
+    let mut slug = slug::slugify(text.chars().take(8 * SLUG_BYTES).collect::<String>());
+    if slug.len() > SLUG_BYTES {
+        let boundary = slug[..=SLUG_BYTES].rfind('-').unwrap_or(SLUG_BYTES);
+        slug.truncate(boundary);
+    }
+    if slug.is_empty() { "speech".to_owned() } else { slug }
+}
+
+fn numbered(folder: &Path, stem: &str, extension: &str) -> impl Iterator<Item = PathBuf> {
+    let first = std::iter::once(format!("{stem}.{extension}"));
+    first.chain((2..=u32::MAX).map(move |n| format!("{stem}-{n}.{extension}"))).map(move |name| folder.join(name))
+}
+
+fn filled(folder: &Path, fill: impl FnOnce(&mut Sink) -> Result<()>) -> Result<NamedTempFile> {
+    let mut file = temporary(folder)?;
+    let mut sink = BufWriter::new(file.as_file_mut());
+    fill(&mut sink)?;
+    sink.flush()?;
+    drop(sink);
+    file.as_file().sync_all()?;
+    Ok(file)
+}
+
+fn temporary(folder: &Path) -> io::Result<NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".barkclone-").suffix(".part");
+    // Temporary files are private by default; a result gets what any new file gets, the umask's say included.
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    builder.tempfile_in(folder)
+}
+
+/// The file that `force` replaces: `path`, or what it links to, so that a link stays a link.
+fn replaceable(path: &Path) -> Result<PathBuf> {
+    let target = match fs::canonicalize(path) {
+        Ok(target) => target,
+        Err(_) => return Ok(path.to_owned()),
+    };
+    ensure!(target.is_file(), Kind::Output.error(format!("{}: not a regular file, not replaced", path.display())));
+    Ok(target)
+}
+
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}
+
+fn exists(path: &Path) -> Error {
+    Kind::Output.error(format!("{}: exists already; --force replaces it", path.display()))
+}
+
+fn unwritable(path: &Path) -> Error {
+    Kind::Output.error(format!("{}: cannot be written", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::exit_code;
+
+    fn put(bytes: &'static [u8]) -> impl FnOnce(&mut Sink) -> Result<()> {
+        move |sink| Ok(sink.write_all(bytes)?)
+    }
+
+    fn names(folder: &Path) -> Vec<String> {
+        let entries = fs::read_dir(folder).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap());
+        let mut names: Vec<_> = entries.collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn a_file_appears_whole_and_is_replaced_only_with_force() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("voice.npz");
+        write_atomically(&path, false, put(b"one")).unwrap();
+        let error = write_atomically(&path, false, put(b"two")).unwrap_err();
+        assert!(error.to_string().contains("voice.npz") && error.to_string().contains("--force"), "{error}");
+        assert_eq!(exit_code(&error), 6);
+        assert_eq!(fs::read(&path).unwrap(), b"one");
+        write_atomically(&path, true, put(b"three")).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"three");
+        assert_eq!(names(folder.path()), ["voice.npz"]);
+    }
+
+    #[test]
+    fn an_error_while_writing_leaves_nothing_new() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("out.wav");
+        let half = |sink: &mut Sink| {
+            sink.write_all(b"half")?;
+            bail!("the disk is full")
+        };
+        let error = write_atomically(&path, false, half).unwrap_err();
+        assert_eq!(exit_code(&error), 6);
+        assert!(format!("{error:#}").contains("out.wav") && format!("{error:#}").contains("disk is full"));
+        assert!(names(folder.path()).is_empty());
+        fs::write(&path, b"old").unwrap();
+        write_atomically(&path, true, half).unwrap_err();
+        assert_eq!(fs::read(&path).unwrap(), b"old");
+        assert_eq!(names(folder.path()), ["out.wav"]);
+    }
+
+    #[test]
+    fn a_file_made_meanwhile_is_not_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("out.wav");
+        let racing = |sink: &mut Sink| {
+            sink.write_all(b"late")?;
+            Ok(fs::write(&path, b"early")?)
+        };
+        let error = write_atomically(&path, false, racing).unwrap_err();
+        assert!(error.to_string().contains("--force"), "{error}");
+        assert_eq!(fs::read(&path).unwrap(), b"early");
+    }
+
+    #[test]
+    fn hopeless_targets_are_refused_beforehand() {
+        let folder = tempfile::tempdir().unwrap();
+        let inside = |name: &str| folder.path().join(name);
+        fs::write(inside("there"), b"").unwrap();
+        assert!(check(&inside("new"), false).is_ok());
+        assert!(check(&inside("there"), true).is_ok());
+        let refused = [inside("there"), inside("missing/new"), inside("there/new"), inside(".."), PathBuf::new()];
+        for path in refused {
+            assert_eq!(exit_code(&check(&path, false).unwrap_err()), 6, "{path:?}");
+        }
+        assert!(check(folder.path(), true).is_err());
+        assert_eq!(names(folder.path()), ["there"]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn devices_and_links_are_respected() {
+        use std::os::unix::fs::{PermissionsExt, symlink};
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode();
+        assert!(check(Path::new("/dev/null"), true).unwrap_err().to_string().contains("regular"));
+        let folder = tempfile::tempdir().unwrap();
+        let (real, link) = (folder.path().join("real"), folder.path().join("link"));
+        fs::write(&real, b"old").unwrap();
+        symlink(&real, &link).unwrap();
+        assert!(check(&link, false).is_err());
+        write_atomically(&link, true, put(b"new")).unwrap();
+        assert_eq!(fs::read(&real).unwrap(), b"new");
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+        let plain = folder.path().join("plain");
+        fs::write(&plain, b"").unwrap();
+        assert_eq!(mode(&real), mode(&plain), "results get the umask's permissions");
+    }
+
+    #[test]
+    fn files_are_named_after_their_text_and_numbered() {
+        let folder = tempfile::tempdir().unwrap();
+        let say = |text| write_named_after(text, folder.path(), "wav", put(b"x")).unwrap();
+        assert_eq!(say("Olá mundo").file_name().unwrap(), "ola-mundo.wav");
+        assert_eq!(say("  olá, MUNDO! ").file_name().unwrap(), "ola-mundo-2.wav");
+        assert_eq!(say("Olá mundo").file_name().unwrap(), "ola-mundo-3.wav");
+        assert_eq!(say("?!…").file_name().unwrap(), "speech.wav");
+        assert_eq!(names(folder.path()), ["ola-mundo-2.wav", "ola-mundo-3.wav", "ola-mundo.wav", "speech.wav"]);
+    }
+
+    #[test]
+    fn runs_side_by_side_take_different_names() {
+        let folder = tempfile::tempdir().unwrap();
+        std::thread::scope(|scope| {
+            for _ in 0..16 {
+                scope.spawn(|| write_named_after("oi", folder.path(), "wav", put(b"x")).unwrap());
+            }
+        });
+        assert_eq!(names(folder.path()).len(), 16);
+    }
+
+    #[test]
+    fn slugs_are_bounded_and_end_at_a_word() {
+        assert_eq!(slug("ação, coração e São João"), "acao-coracao-e-sao-joao");
+        assert_eq!(slug(&"palavra ".repeat(1000)), ["palavra"; 6].join("-"));
+        assert_eq!(slug(&"a".repeat(10_000)), "a".repeat(48));
+        assert_eq!(slug("../../etc/passwd"), "etc-passwd");
+        assert_eq!(slug(""), "speech");
+    }
+}
