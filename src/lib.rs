@@ -19,6 +19,7 @@
 
 pub mod clone;
 pub mod config;
+pub mod audio;
 pub mod device;
 pub mod error;
 pub mod models;

@@ -1,0 +1,135 @@
+//! Samples -> WAV, with a LIST/INFO chunk that says how the sound was made.
+//!
+//! 16-bit samples are `round(32767 * clip(x, -1, 1))`, halves away from zero: symmetric, and +1 does not wrap.
+//! Float samples are kept as they are. hound writes the format and the samples into memory, where their length is
+//! known; so the result can go to a pipe, which cannot be rewound to fill in sizes.
+
+use super::{MAX_RATE, Pcm};
+use anyhow::{Context, Result, ensure};
+use hound::{SampleFormat, WavSpec, WavWriter};
+use std::io::{Cursor, Write};
+
+/// How samples are stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Encoding {
+    /// 16-bit integers.
+    Pcm16,
+    /// 32-bit floats.
+    Float32,
+}
+
+/// One remark about the sound: a registered tag (`ISFT` software, `INAM` title, `ICMT` comment...) and its text.
+pub type Info<'a> = (&'a [u8; 4], &'a str);
+
+/// Writes `pcm` as a mono WAV file with the remarks `info`. `out` need not seek.
+pub fn write_wav(out: &mut impl Write, pcm: &Pcm, encoding: Encoding, info: &[Info]) -> Result<()> {
+    let mut file = samples(pcm, encoding)?;
+    file.extend(info_chunk(info)?);
+    let riff_len = u32::try_from(file.len() - 8).context(TOO_LONG)?;
+    file[4..8].copy_from_slice(&riff_len.to_le_bytes());
+    out.write_all(&file)?;
+    Ok(out.flush()?)
+}
+
+const TOO_LONG: &str = "the sound is longer than a WAV file can be (4 GiB)";
+
+fn samples(pcm: &Pcm, encoding: Encoding) -> Result<Vec<u8>> {
+    let (bits_per_sample, sample_format) = match encoding {
+        Encoding::Pcm16 => (16, SampleFormat::Int),
+        Encoding::Float32 => (32, SampleFormat::Float),
+    };
+    ensure!((1..=MAX_RATE).contains(&pcm.rate), "a sample rate of {} Hz cannot be written", pcm.rate);
+    // Past this, hound's 32-bit counters would wrap.
+    ensure!(pcm.samples.len() < (u32::MAX / 4 - 1024) as usize, TOO_LONG);
+    let bad = pcm.samples.iter().position(|s| !s.is_finite());
+    ensure!(bad.is_none(), "sample {} is not a number", bad.unwrap_or_default());
+    let mut bytes = Vec::new();
+    let spec = WavSpec { channels: 1, sample_rate: pcm.rate, bits_per_sample, sample_format };
+    let mut writer = WavWriter::new(Cursor::new(&mut bytes), spec)?;
+    for &sample in &pcm.samples {
+        match encoding {
+            Encoding::Pcm16 => writer.write_sample(to_i16(sample))?,
+            Encoding::Float32 => writer.write_sample(sample)?,
+        }
+    }
+    writer.finalize()?;
+    Ok(bytes)
+}
+
+fn to_i16(sample: f32) -> i16 {
+    (sample.clamp(-1.0, 1.0) * 32767.0).round() as i16
+}
+
+/// `LIST size INFO`, then `tag size text` each, zero-terminated and padded to even length; UTF-8.
+fn info_chunk(info: &[Info]) -> Result<Vec<u8>> {
+    if info.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut list = b"INFO".to_vec();
+    for (tag, text) in info {
+        // A zero byte would end the text early.
+        let text: Vec<u8> = text.bytes().filter(|&byte| byte != 0).chain([0]).collect();
+        list.extend(*tag);
+        list.extend(u32::try_from(text.len()).context(TOO_LONG)?.to_le_bytes());
+        list.extend(&text);
+        list.extend(&[0][..text.len() % 2]);
+    }
+    let len = u32::try_from(list.len()).context(TOO_LONG)?;
+    Ok([b"LIST", &len.to_le_bytes()[..], &list].concat())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audio::{read_info, read_wav};
+
+    const REMARKS: [Info; 3] =
+        [(b"ISFT", "barkclone 0.1.0"), (b"INAM", "Olá, coração!"), (b"ICMT", "synthetic speech; seed 7")];
+
+    fn round_trip(pcm: &Pcm, encoding: Encoding) -> (Vec<f32>, Vec<(String, String)>) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.wav");
+        let mut bytes = Vec::new();
+        write_wav(&mut bytes, pcm, encoding, &REMARKS).unwrap();
+        assert_eq!(bytes.len() as u32 - 8, u32::from_le_bytes(bytes[4..8].try_into().unwrap()));
+        std::fs::write(&path, bytes).unwrap();
+        let clip = read_wav(&path, 60.0).unwrap();
+        assert_eq!((clip.pcm.rate, clip.channels), (pcm.rate, 1));
+        (clip.pcm.samples, read_info(&path).unwrap())
+    }
+
+    #[test]
+    fn sixteen_bit_samples_are_clipped_and_rounded() {
+        let samples = vec![0.0, 1.0, -1.0, 1.5, -7.0, 0.4 / 32767.0, 0.6 / 32767.0, -0.6 / 32767.0];
+        let (read, _) = round_trip(&Pcm { samples, rate: 24_000 }, Encoding::Pcm16);
+        let integers: Vec<_> = read.iter().map(|s| (s * 32768.0) as i32).collect();
+        assert_eq!(integers, [0, 32767, -32767, 32767, -32767, 0, 1, -1]);
+    }
+
+    #[test]
+    fn float_samples_come_back_as_they_were() {
+        let pcm = Pcm { samples: vec![0.0, 1e-9, -0.123_456_79, 1.25], rate: 24_000 };
+        assert_eq!(round_trip(&pcm, Encoding::Float32).0, pcm.samples);
+    }
+
+    #[test]
+    fn remarks_are_read_back_by_tag() {
+        let (_, info) = round_trip(&Pcm { samples: vec![0.5; 3], rate: 24_000 }, Encoding::Pcm16);
+        let expected = REMARKS.map(|(tag, text)| (String::from_utf8(tag.to_vec()).unwrap(), text.to_owned()));
+        assert_eq!(info, expected);
+    }
+
+    #[test]
+    fn an_impossible_rate_is_refused() {
+        let pcm = Pcm { samples: vec![0.0], rate: 0 };
+        let error = write_wav(&mut Vec::new(), &pcm, Encoding::Pcm16, &[]).unwrap_err();
+        assert!(error.to_string().contains("0 Hz"), "{error}");
+    }
+
+    #[test]
+    fn a_broken_sample_is_refused() {
+        let pcm = Pcm { samples: vec![0.0, f32::NAN], rate: 24_000 };
+        let error = write_wav(&mut Vec::new(), &pcm, Encoding::Pcm16, &[]).unwrap_err();
+        assert!(error.to_string().contains("sample 1"), "{error}");
+    }
+}
