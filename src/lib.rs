@@ -28,4 +28,5 @@ pub mod output;
 pub mod progress;
 pub mod stage;
 pub mod tokens;
+pub mod voice;
 pub mod weights;

@@ -1,0 +1,177 @@
+//! A voice: the tokens of a recording, which the stages are given as what was said just before.
+//!
+//! Bark calls it a history prompt; the file is an `.npz` that Bark's own loader takes
+//! (suno-ai/bark `generation.py`, `_load_history_prompt` and the checks of `generate_coarse`).
+
+mod arrays;
+
+use crate::error::Kind;
+use crate::output;
+use crate::tokens::{
+    COARSE_CODEBOOKS, CODEBOOK_SIZE, CODES_HZ, Coarse, Codes, Fine, SEMANTIC_HZ, SEMANTIC_VOCAB, Semantic,
+};
+use anyhow::{Context, Result, ensure};
+use arrays::{Arrays, KEYS};
+use sha2::{Digest, Sha256};
+use std::fmt::Write as _;
+use std::ops::Range;
+use std::path::Path;
+
+/// Semantic tokens that the text stage hears.
+const TEXT_TOKENS: usize = 256;
+/// Coarse codes, of both codebooks together, that the coarse stage hears at most.
+const COARSE_CODES: f64 = 630.0;
+/// Frames that the fine stage hears.
+const FINE_FRAMES: usize = 512;
+
+/// Semantic tokens `[S]`, coarse codes `[2, T]` and fine codes `[8, F]` of one recording, none of them empty, T / S
+/// about 1.5. F equals T in every file that Bark ships; Bark does not ask for it, and neither does this.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Voice {
+    semantic: Semantic,
+    coarse: Coarse,
+    fine: Fine,
+}
+
+/// The seconds of a voice, counted from its start, that each stage hears.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Heard {
+    pub text: Range<f64>,
+    pub coarse: Range<f64>,
+    pub fine: Range<f64>,
+}
+
+impl Voice {
+    /// Checks what Bark's own loader checks: nothing empty, and `round(T / S, 1) == 1.5`.
+    pub fn new(semantic: Semantic, coarse: Coarse, fine: Fine) -> Result<Self> {
+        let (s, t) = (semantic.len(), coarse.frames());
+        let empty = s == 0 || t == 0 || fine.frames() == 0;
+        ensure!(!empty, Kind::Input.error("the voice is empty"));
+        ensure!(fits(s, t), Kind::Input.error(misfit(s, t)));
+        Ok(Self { semantic, coarse, fine })
+    }
+
+    /// The voice of `semantic` `[S]` and `fine` `[8, T]` that end together. Where their lengths do not keep the ratio,
+    /// the longer one loses its beginning, and no more than it must.
+    pub fn from_parts(semantic: Semantic, fine: Fine) -> Result<Self> {
+        let (s, t) = (semantic.len(), fine.frames());
+        let (s, t) = fitting(s, t).ok_or_else(|| Kind::Input.error(misfit(s, t)))?;
+        // The tokens were checked against their own model's vocabulary.
+        let semantic = Semantic::new(tail(semantic.as_slice(), s), u32::MAX)?;
+        let fine = Fine::new(fine.rows().each_ref().map(|row| tail(row, t)), u32::MAX)?;
+        let coarse = Coarse::new(std::array::from_fn(|k| fine.rows()[k].clone()), u32::MAX)?;
+        Self::new(semantic, coarse, fine)
+    }
+
+    /// Reads an `.npz`: integers of any size, sign and byte order, in C or Fortran order, stored or deflated, under
+    /// Bark's keys (`semantic_prompt`, `coarse_prompt`, `fine_prompt`) or short ones (`semantic`, `coarse`, `fine`).
+    pub fn read(path: &Path) -> Result<Self> {
+        arrays::from_npz(path)
+            .and_then(Self::from_arrays)
+            .with_context(|| Kind::Input.error(format!("{}: cannot be used as a voice", path.display())))
+    }
+
+    /// Reads Hugging Face's three files of a voice: semantic, coarse and fine `.npy`.
+    pub fn read_npy(paths: [&Path; 3]) -> Result<Self> {
+        let folder = paths[0].parent().unwrap_or(Path::new(".")).display();
+        arrays::from_npy(paths)
+            .and_then(Self::from_arrays)
+            .with_context(|| Kind::Input.error(format!("{folder}: cannot be used as a voice")))
+    }
+
+    /// Writes the voice as Bark reads it: int64 in C order, stored. Replaces a file only with `force`.
+    pub fn write(&self, path: &Path, force: bool) -> Result<()> {
+        output::write_atomically(path, force, |sink| arrays::to_npz(self, sink))
+    }
+
+    pub fn semantic(&self) -> &Semantic {
+        &self.semantic
+    }
+
+    pub fn coarse(&self) -> &Coarse {
+        &self.coarse
+    }
+
+    pub fn fine(&self) -> &Fine {
+        &self.fine
+    }
+
+    /// What the models hear of this voice: its end.
+    pub fn heard(&self) -> Heard {
+        let (s, t, f) = (self.semantic.len(), self.coarse.frames(), self.fine.frames());
+        let seconds = |frames: Range<usize>| frames.start as f64 / CODES_HZ..frames.end as f64 / CODES_HZ;
+        Heard {
+            text: s.saturating_sub(TEXT_TOKENS) as f64 / SEMANTIC_HZ..s as f64 / SEMANTIC_HZ,
+            coarse: seconds(t.saturating_sub(coarse_frames(s, t))..t),
+            fine: seconds(f.saturating_sub(FINE_FRAMES)..f),
+        }
+    }
+
+    /// A short fingerprint of the tokens: 16 hexadecimal digits, the same on every machine.
+    pub fn hash(&self) -> String {
+        let mut sha = Sha256::new();
+        let rows = self.coarse.rows().iter().chain(self.fine.rows()).map(Vec::as_slice);
+        for row in std::iter::once(self.semantic.as_slice()).chain(rows) {
+            sha.update((row.len() as u64).to_le_bytes());
+            row.iter().for_each(|token| sha.update(token.to_le_bytes()));
+        }
+        sha.finalize().iter().take(8).fold(String::new(), |mut hex, byte| {
+            // Writing to a String cannot fail.
+            let _ = write!(hex, "{byte:02x}");
+            hex
+        })
+    }
+
+    fn from_arrays([semantic, coarse, fine]: Arrays) -> Result<Self> {
+        let semantic = row(semantic).with_context(|| format!("`{}`", KEYS[0]))?;
+        let semantic = Semantic::new(semantic, SEMANTIC_VOCAB)?;
+        let coarse = codes(coarse).with_context(|| format!("`{}`", KEYS[1]))?;
+        let fine = codes(fine).with_context(|| format!("`{}`", KEYS[2]))?;
+        Self::new(semantic, coarse, fine)
+    }
+}
+
+fn row(array: ndarray::ArrayD<u32>) -> Result<Vec<u32>> {
+    ensure!(array.ndim() == 1, "shape {:?}, expected one dimension", array.shape());
+    Ok(array.iter().copied().collect())
+}
+
+fn codes<const K: usize>(array: ndarray::ArrayD<u32>) -> Result<Codes<K>> {
+    ensure!(array.ndim() == 2 && array.shape()[0] == K, "shape {:?}, expected ({K}, T)", array.shape());
+    let mut rows = array.outer_iter().map(|row| row.iter().copied().collect());
+    Codes::new(std::array::from_fn(|_| rows.next().unwrap_or_default()), CODEBOOK_SIZE)
+}
+
+fn tail(tokens: &[u32], len: usize) -> Vec<u32> {
+    tokens[tokens.len() - len..].to_vec()
+}
+
+/// Python's `round(t / s, 1) == 1.5`, in integers: neither 1.45 nor 1.55 is a double, and both round away.
+fn fits(s: usize, t: usize) -> bool {
+    29 * s < 20 * t && 20 * t < 31 * s
+}
+
+/// The greatest lengths, up to `s` and `t`, that fit.
+fn fitting(s: usize, t: usize) -> Option<(usize, usize)> {
+    (1..=s).rev().map(|s| (s, t.min((31 * s - 1) / 20))).find(|&(s, t)| fits(s, t))
+}
+
+fn misfit(s: usize, t: usize) -> String {
+    let advice = match fitting(s, t) {
+        Some((s, t)) => format!("keep the last {s} tokens and the last {t} frames, or clone the voice again"),
+        None => "it is too short; clone at least one second".to_owned(),
+    };
+    format!("{s} semantic tokens do not go with {t} coarse frames: Bark takes 1.5 frames a token; {advice}")
+}
+
+/// Frames that the coarse stage takes from a voice (`n_coarse_hist_provided` in `generate_coarse`); the last of them it
+/// drops again.
+fn coarse_frames(s: usize, t: usize) -> usize {
+    let ratio = CODES_HZ / SEMANTIC_HZ * COARSE_CODEBOOKS as f64;
+    let tokens = (COARSE_CODES / ratio).floor().min((s - s % 2) as f64);
+    let tokens = tokens.min(((COARSE_CODEBOOKS * t) as f64 / ratio).floor());
+    (tokens * ratio).round() as usize / COARSE_CODEBOOKS
+}
+
+#[cfg(test)]
+mod tests;
