@@ -12,16 +12,17 @@
 //! | clone, speak | yes | yes | yes | yes | yes | yes | yes | | | |
 //! | cli | yes | yes | yes | | | yes | yes | yes | yes | within |
 //!
-//! `kernels` imports nothing of ours; only `net` imports it.
+//! `config` holds plain numbers: anything may import it. `kernels` imports nothing of ours; only `net` imports it.
 //!
 //! Units: `T` frames are 75 Hz EnCodec columns (320 samples at 24 kHz), `S` semantic tokens run at 49.9 Hz,
 //! `N` HuBERT frames at 50 Hz (320 samples at 16 kHz), `B` is a batch, `H` a hidden width.
 
+pub mod audio;
 pub mod clone;
 pub mod config;
-pub mod audio;
 pub mod device;
 pub mod error;
+pub mod layout;
 pub mod models;
 pub mod net;
 pub mod output;

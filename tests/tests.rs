@@ -1,5 +1,8 @@
 //! The whole program from outside: one test binary, a module for each area.
 
+mod containers;
 mod hub;
+mod layouts;
 mod parity_clone;
 mod parity_speak;
+mod standins;

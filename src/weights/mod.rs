@@ -3,7 +3,17 @@
 //! A [`Checkpoint`] yields arrays by their stored names; [`Weights`] looks them up by canonical name (the Hugging Face
 //! layout's), checks their shapes, and remembers what was used, so that missing and unused tensors are refused by name.
 
+mod map;
+pub mod names;
+mod open;
+mod pickle;
 pub mod rule;
+mod safetensors;
+mod torch;
+
+pub use open::{Opened, open};
+pub use pickle::Value;
+pub use torch::TorchFile;
 
 use crate::error::Kind;
 use anyhow::{Context, Result, bail};
@@ -137,6 +147,14 @@ impl Weights {
     /// The tensor `name` in this view's dtype, on its device.
     pub fn get(&self, shape: impl Into<Shape>, name: &str) -> Result<Tensor> {
         self.array(shape, name)?.tensor(self.dtype, &self.device)
+    }
+
+    /// Marks every tensor whose name begins with `prefix` as deliberately unused: layers past the last one heard, for
+    /// instance. A prefix that no tensor has is no error.
+    pub fn ignore(&self, prefix: &str) {
+        let full = format!("{}{prefix}", self.prefix);
+        let names = self.shared.names.keys().filter(|name| name.starts_with(&full)).cloned();
+        self.lock_used().extend(names);
     }
 
     /// Refuses tensors that nothing asked for: call once the net is built.

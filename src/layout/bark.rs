@@ -1,0 +1,241 @@
+//! Bark: Suno's three `.pt` files, Hugging Face's folder with all three GPTs and the codec in one checkpoint, or the built-in
+//! model made by rule. Stages are opened one at a time, so that one stage's weights need not outlive its turn.
+
+use super::codec::{self, Below};
+use super::demo::{self, Size};
+use super::{Model, Stage, files};
+use crate::config::{CodecConfig, GptConfig, Protocol};
+use crate::error::Kind;
+use crate::weights::{self, Checkpoint, Opened, Weights, names};
+use anyhow::{Context, Result, bail, ensure};
+use candle_core::{DType, Device};
+use serde::Deserialize;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// A Bark model.
+pub struct Bark {
+    pub protocol: Protocol,
+    source: Source,
+}
+
+enum Source {
+    /// One file a stage, in [`Stage::ALL`]'s order.
+    Suno([PathBuf; 3]),
+    HuggingFace {
+        weights: PathBuf,
+        config: Box<BarkJson>,
+    },
+    Rule {
+        size: Size,
+        seed: u64,
+    },
+}
+
+/// `config.json` (transformers `BarkConfig`).
+#[derive(Deserialize)]
+struct BarkJson {
+    semantic_config: GptConfig,
+    coarse_acoustics_config: GptConfig,
+    fine_acoustics_config: GptConfig,
+    codec_config: Option<CodecConfig>,
+}
+
+/// Opens the Bark model at `path`: a folder in Suno's or Hugging Face's layout, one of Suno's files (the other two lie
+/// beside it), or Hugging Face's file of weights with `config.json` beside it. Every stage's description is checked.
+///
+/// # Errors
+/// Kind [`Kind::Model`], naming the file: none there, damaged, or of another kind.
+pub fn bark(path: &Path) -> Result<Bark> {
+    files::exists(path)?;
+    let bark = match suno_files(path)? {
+        Some(files) => Bark { protocol: Protocol::default(), source: Source::Suno(files) },
+        None => hugging_face(path)?,
+    };
+    for stage in Stage::ALL {
+        bark.open(stage)?;
+    }
+    Ok(bark)
+}
+
+impl Bark {
+    /// The model made by rule.
+    pub(super) fn by_rule(size: Size, seed: u64) -> Self {
+        Self { protocol: Protocol::default(), source: Source::Rule { size, seed } }
+    }
+
+    /// Opens one stage: its sizes, and its weights as `dtype` on `device`. The file is mapped anew, and let go with the weights.
+    pub fn stage(&self, stage: Stage, dtype: DType, device: &Device) -> Result<(GptConfig, Weights)> {
+        let model = self.open(stage)?;
+        let weights = model.weights(dtype, device);
+        Ok((model.config, weights))
+    }
+
+    /// The codec that the checkpoint holds, if it does: Hugging Face's has one.
+    pub fn codec(&self) -> Result<Option<Model<CodecConfig>>> {
+        match &self.source {
+            Source::HuggingFace { weights, config } => match &config.codec_config {
+                Some(config) => codec::in_bark(weights, config).map(Some),
+                None => Ok(None),
+            },
+            Source::Suno(_) => Ok(None),
+            Source::Rule { seed, .. } => demo::demo_codec(*seed).map(Some),
+        }
+    }
+
+    fn open(&self, stage: Stage) -> Result<Model<GptConfig>> {
+        let (config, checkpoint) = match &self.source {
+            Source::Suno(files) => suno_stage(&files[stage as usize], stage)?,
+            Source::HuggingFace { weights, config } => hf_stage(weights, config, stage)?,
+            Source::Rule { size, seed } => demo::gpt(stage, *size, *seed),
+        };
+        let origin = checkpoint.origin();
+        self.check(stage, &config).with_context(|| Kind::Model.error(format!("{origin}: it does not fit Bark")))?;
+        let mut model = Model::new(config, checkpoint, names::gpt)?;
+        if stage == Stage::Fine {
+            tie_heads(&mut model);
+        }
+        Ok(model)
+    }
+
+    fn check(&self, stage: Stage, config: &GptConfig) -> Result<()> {
+        config.check()?;
+        match stage {
+            Stage::Semantic => self.protocol.check_semantic(config),
+            Stage::Coarse => self.protocol.check_coarse(config),
+            Stage::Fine => self.protocol.check_fine(config),
+        }
+    }
+}
+
+/// Head `i` and the embedding `i + given` are one tensor; a checkpoint may store it under either name or both.
+fn tie_heads(model: &mut Model<GptConfig>) {
+    let given = model.config.codebooks_given;
+    for i in 0..model.config.codebooks_total.saturating_sub(given) {
+        let (head, table) = (format!("lm_heads.{i}.weight"), format!("input_embeds_layers.{}.weight", i + given));
+        let stored = |name: &String| model.names.get(name).cloned();
+        match (stored(&head), stored(&table)) {
+            (None, Some(stored)) => drop(model.names.insert(head, stored)),
+            (Some(stored), None) => drop(model.names.insert(table, stored)),
+            _ => {}
+        }
+    }
+}
+
+/// Suno's names for the stages, and the ending of the large models.
+const SUNO_STAGES: [&str; 3] = ["text", "coarse", "fine"];
+const SUNO_ENDINGS: [&str; 2] = ["_2.pt", ".pt"];
+
+/// The three files of Suno's layout at `path`: a folder of them, the large ones first, or one of them. A folder that has
+/// Hugging Face's weights and configuration too is Hugging Face's.
+fn suno_files(path: &Path) -> Result<Option<[PathBuf; 3]>> {
+    let set = |folder: &Path, ending: &str| SUNO_STAGES.map(|stage| folder.join(format!("{stage}{ending}")));
+    if !path.is_dir() {
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let ending = SUNO_ENDINGS.iter().find(|end| SUNO_STAGES.iter().any(|stage| name == format!("{stage}{end}")));
+        let Some(ending) = ending else { return Ok(None) };
+        return complete(set(path.parent().unwrap_or(Path::new("")), ending)).map(Some);
+    }
+    if path.join("config.json").is_file() && files::hf_weights(path).is_some() {
+        return Ok(None);
+    }
+    let mut sets = SUNO_ENDINGS.map(|ending| set(path, ending)).into_iter();
+    match sets.find(|set| set.iter().any(|file| file.is_file())) {
+        Some(files) => complete(files).map(Some),
+        None => Ok(None),
+    }
+}
+
+fn complete(files: [PathBuf; 3]) -> Result<[PathBuf; 3]> {
+    match files.iter().find(|file| !file.is_file()) {
+        None => Ok(files),
+        Some(missing) => bail!(Kind::Model.error(format!(
+            "{}: it is missing: Suno's layout has three files, {}",
+            missing.display(),
+            files.iter().filter_map(|f| f.file_name()?.to_str()).collect::<Vec<_>>().join(", ")
+        ))),
+    }
+}
+
+/// One of Suno's files: `model_args` and `model`; the optimizer's state beside them is never touched.
+fn suno_stage(file: &Path, stage: Stage) -> Result<(GptConfig, Arc<dyn Checkpoint>)> {
+    let unfit = |what: &str| Kind::Model.error(format!("{}: {what}", file.display()));
+    let Opened::Torch(torch) = weights::open(file)? else {
+        bail!(unfit("it is no file of torch.save, as Suno's are"));
+    };
+    let root = torch.root();
+    let (Some(model), Some(args)) = (root.get("model"), root.get("model_args")) else {
+        bail!(unfit("it has no `model` and `model_args`: one of Suno's Bark files was expected"));
+    };
+    let size = |name: &str| args.get(name).and_then(|v| v.int()).and_then(|n| usize::try_from(n).ok());
+    let stated = |name: &str| size(name).ok_or_else(|| unfit(&format!("its `model_args` do not state `{name}`")));
+    let base = GptConfig::default();
+    let vocab = |name: &str| size(name).or_else(|| size("vocab_size")).map_or_else(|| stated(name), Ok);
+    let (total, given) = if stage == Stage::Fine { (8, 1) } else { (0, 0) };
+    let config = GptConfig {
+        block_size: size("block_size").unwrap_or(base.block_size),
+        input_vocab: vocab("input_vocab_size")?,
+        output_vocab: vocab("output_vocab_size")?,
+        layers: stated("n_layer")?,
+        heads: stated("n_head")?,
+        width: stated("n_embd")?,
+        bias: args.get("bias").and_then(|v| v.bool()).unwrap_or(base.bias),
+        codebooks_total: size("n_codes_total").unwrap_or(total),
+        codebooks_given: size("n_codes_given").unwrap_or(given),
+    };
+    Ok((config, torch.tensors(model)?))
+}
+
+/// Hugging Face's layout: `config.json`, perhaps `generation_config.json`, and the weights.
+fn hugging_face(path: &Path) -> Result<Bark> {
+    let expected = || {
+        Kind::Model.error(format!(
+            "{}: no Bark model: text_2.pt, coarse_2.pt and fine_2.pt were expected, or config.json with pytorch_model.bin \
+             or model.safetensors",
+            path.display()
+        ))
+    };
+    let weights = files::hf_weights(path).with_context(expected)?;
+    let json = files::beside(&weights, "config.json").with_context(expected)?;
+    let mut config: Box<BarkJson> = files::config(&json, &["bark"])?;
+    for causal in [&mut config.semantic_config, &mut config.coarse_acoustics_config] {
+        (causal.codebooks_total, causal.codebooks_given) = (0, 0);
+    }
+    let fine = &mut config.fine_acoustics_config;
+    if fine.codebooks_total == 0 {
+        // The defaults of transformers' `BarkFineConfig`.
+        (fine.codebooks_total, fine.codebooks_given) = (8, 1);
+    }
+    let mut protocol = Protocol::default();
+    if let Some(codec) = &config.codec_config {
+        protocol.codebook_size = u32::try_from(codec.codebook_size)?;
+    }
+    if let Some(json) = files::beside(&weights, "generation_config.json") {
+        let unfit = || Kind::Model.error(format!("{}: no generation settings of a Bark model", json.display()));
+        protocol.apply_generation(&files::text(&json)?).with_context(unfit)?;
+    }
+    Ok(Bark { protocol, source: Source::HuggingFace { weights, config } })
+}
+
+/// Prefixes of the parts of Hugging Face's checkpoint: the stages, then the codec.
+const HF_PARTS: [&str; 4] = ["semantic.", "coarse_acoustics.", "fine_acoustics.", "codec_model."];
+
+fn hf_stage(file: &Path, config: &BarkJson, stage: Stage) -> Result<(GptConfig, Arc<dyn Checkpoint>)> {
+    let checkpoint = weights::open(file)?.tensors()?;
+    let known = |name: &&String| HF_PARTS.iter().any(|part| name.starts_with(part));
+    let names = checkpoint.names();
+    if let Some(name) = names.iter().find(|name| !known(name)) {
+        bail!(Kind::Model.error(format!("{}: unexpected tensor `{name}`: another kind of model?", file.display())));
+    }
+    let prefix = HF_PARTS[stage as usize];
+    ensure!(
+        names.iter().any(|name| name.starts_with(prefix)),
+        Kind::Model.error(format!("{}: it has no tensors `{prefix}...`: another kind of model?", file.display()))
+    );
+    let config = match stage {
+        Stage::Semantic => &config.semantic_config,
+        Stage::Coarse => &config.coarse_acoustics_config,
+        Stage::Fine => &config.fine_acoustics_config,
+    };
+    Ok((config.clone(), Arc::new(Below { checkpoint, prefix })))
+}

@@ -1,0 +1,121 @@
+//! EnCodec: facebook's `.th`, Hugging Face's folder or file, or the codec within a Bark checkpoint.
+
+use super::shapes::Shapes;
+use super::{Model, files};
+use crate::config::CodecConfig;
+use crate::error::Kind;
+use crate::weights::{self, Array, Checkpoint, names};
+use anyhow::{Context, Result, ensure};
+use serde::Deserialize;
+use std::path::Path;
+use std::sync::Arc;
+
+/// Where Bark's checkpoint keeps its codec.
+const IN_BARK: &str = "codec_model.";
+
+/// Opens the codec at `path`: a file of weights (any format, with or without `config.json` beside it) or its folder.
+///
+/// # Errors
+/// Kind [`Kind::Model`], naming the file: none there, damaged, or of another kind.
+pub fn codec(path: &Path) -> Result<Model<CodecConfig>> {
+    let file = files::weights(path)?;
+    let checkpoint = tensors(&file)?;
+    // A `config.json` beside facebook's file belongs to some other model.
+    let facebook = checkpoint.names().iter().any(|name| name.starts_with("encoder.model."));
+    let json = files::beside(&file, "config.json").filter(|_| !facebook);
+    open(checkpoint, json.map(|json| stated_config(&json)).transpose()?)
+}
+
+/// The codec within Bark's checkpoint `file`.
+pub(super) fn in_bark(file: &Path, config: &CodecConfig) -> Result<Model<CodecConfig>> {
+    open(tensors(file)?, Some(config.clone()))
+}
+
+fn tensors(file: &Path) -> Result<Arc<dyn Checkpoint>> {
+    let checkpoint = weights::open(file)?.tensors()?;
+    if checkpoint.names().iter().any(|name| name.starts_with(IN_BARK)) {
+        return Ok(Arc::new(Below { checkpoint, prefix: IN_BARK }));
+    }
+    Ok(checkpoint)
+}
+
+/// Without a stated configuration the tensors' shapes tell.
+fn open(checkpoint: Arc<dyn Checkpoint>, stated: Option<CodecConfig>) -> Result<Model<CodecConfig>> {
+    let shapes = Shapes::new(&*checkpoint, names::codec)?;
+    let config = match stated {
+        Some(config) => config,
+        None => infer(&shapes)?,
+    };
+    shapes.explain(config.check())?;
+    Model::new(config, checkpoint.clone(), names::codec)
+}
+
+/// The codec's part of a Bark or EnCodec `config.json`.
+fn stated_config(json: &Path) -> Result<CodecConfig> {
+    #[derive(Deserialize)]
+    struct Bark {
+        codec_config: CodecConfig,
+    }
+    files::config(json, &["encodec"]).or_else(|error| match files::config::<Bark>(json, &["bark"]) {
+        Ok(bark) => Ok(bark.codec_config),
+        Err(_) => Err(error),
+    })
+}
+
+/// Sizes by the shapes of the tensors (facebook's file states none); what they cannot tell is as in the 24 kHz model.
+fn infer(shapes: &Shapes) -> Result<CodecConfig> {
+    let conv = |n: usize| shapes.get::<3>(&format!("encoder.layers.{n}.conv.weight_v"));
+    let convs = shapes.indices("encoder.layers.", ".conv.weight_v");
+    let (Some((&first, rest)), Some(&last)) = (convs.split_first(), convs.last()) else {
+        return Err(shapes.unfit("no EnCodec model: it has no `encoder.layers.0.conv`").into());
+    };
+    let down = rest.split_last().map_or(&[][..], |(_, down)| down);
+    // A convolution that shortens the signal `ratio` times is `2 * ratio` wide.
+    let ratios = down.iter().rev().map(|&n| Ok(conv(n)?[2] / 2)).collect::<Result<Vec<_>>>()?;
+    let blocks = shapes.indices("encoder.layers.", ".block.1.conv.weight_v");
+    ensure!(!ratios.is_empty() && !blocks.is_empty(), shapes.unfit("no EnCodec model: its encoder is incomplete"));
+    let [num_filters, audio_channels, kernel_size] = conv(first)?;
+    let [hidden_size, _, last_kernel_size] = conv(last)?;
+    let [inner, outer, residual_kernel_size] =
+        shapes.get(&format!("encoder.layers.{}.block.1.conv.weight_v", blocks[0]))?;
+    let [codebook_size, codebook_dim] = shapes.get("quantizer.layers.0.codebook.embed")?;
+    let lstm = shapes.indices("encoder.layers.", ".lstm.weight_ih_l0").first().copied();
+    let lstm = lstm.ok_or_else(|| shapes.unfit("no EnCodec model: it has no LSTM"))?;
+    Ok(CodecConfig {
+        audio_channels,
+        num_filters,
+        kernel_size,
+        hidden_size,
+        last_kernel_size,
+        residual_kernel_size,
+        codebook_size,
+        codebook_dim: Some(codebook_dim),
+        num_residual_layers: blocks.len() / ratios.len(),
+        upsampling_ratios: ratios,
+        compress: outer / inner.max(1),
+        num_lstm_layers: shapes.count(|i| format!("encoder.layers.{lstm}.lstm.weight_ih_l{i}")),
+        use_conv_shortcut: shapes.has(&format!("encoder.layers.{}.shortcut.conv.weight_v", blocks[0])),
+        ..CodecConfig::default()
+    })
+}
+
+/// The part of a checkpoint below a prefix.
+pub(super) struct Below {
+    pub checkpoint: Arc<dyn Checkpoint>,
+    pub prefix: &'static str,
+}
+
+impl Checkpoint for Below {
+    fn origin(&self) -> String {
+        self.checkpoint.origin()
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.checkpoint.names().iter().filter_map(|name| name.strip_prefix(self.prefix)).map(str::to_owned).collect()
+    }
+
+    fn array(&self, name: &str) -> Result<Option<Array>> {
+        let full = format!("{}{name}", self.prefix);
+        self.checkpoint.array(&full).with_context(|| Kind::Model.error(format!("tensor `{full}`")))
+    }
+}

@@ -1,0 +1,130 @@
+//! Opens a file of weights by what it holds, never by its name, and says what else it is where it is none.
+
+use super::Checkpoint;
+use super::map::map;
+use super::safetensors::SafetensorsFile;
+use super::torch::TorchFile;
+use crate::error::Kind;
+use anyhow::{Context, Result, bail, ensure};
+use serde::Deserialize;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// A file of weights.
+pub enum Opened {
+    /// What `torch.save` wrote: tensors within some structure.
+    Torch(TorchFile),
+    /// Named tensors and nothing else: safetensors, or several files with an index.
+    Tensors(Arc<dyn Checkpoint>),
+}
+
+impl Opened {
+    /// The tensors at the top of the file.
+    pub fn tensors(&self) -> Result<Arc<dyn Checkpoint>> {
+        match self {
+            Opened::Torch(file) => file.tensors(file.root()),
+            Opened::Tensors(tensors) => Ok(tensors.clone()),
+        }
+    }
+}
+
+/// Opens a torch file (zip or legacy), a safetensors file, or the `*.index.json` of several.
+///
+/// # Errors
+/// Kind [`Kind::Model`], naming the file, what it is instead, and what to do.
+pub fn open(path: &Path) -> Result<Opened> {
+    let map = map(path)?;
+    let opened = match () {
+        _ if map.starts_with(b"PK\x03\x04") => TorchFile::open_zip(path, map).map(Opened::Torch),
+        _ if TorchFile::is_legacy(&map) => TorchFile::open_legacy(path, map).map(Opened::Torch),
+        _ if SafetensorsFile::recognise(&map) => {
+            SafetensorsFile::open(path, map).map(|file| Opened::Tensors(Arc::new(file)))
+        }
+        _ if map.trim_ascii_start().starts_with(b"{") => {
+            Sharded::open(path, &map).map(|s| Opened::Tensors(Arc::new(s)))
+        }
+        _ => Err(anyhow::anyhow!(Kind::Model.error(what_else(&map)))),
+    };
+    opened.map_err(|error| Kind::Model.error(format!("{}: {error:#}", path.display())).into())
+}
+
+/// What a file that holds no weights seems to be, and what to do about it.
+fn what_else(data: &[u8]) -> String {
+    let head = data[..data.len().min(256)].trim_ascii_start();
+    let expected = "a torch (.pt, .pth, .bin, .th) or safetensors file was expected";
+    let found = match head {
+        _ if head.starts_with(b"version https://git-lfs") => {
+            "it is a Git-LFS pointer, not the file that it stands for: run `git lfs pull`, or fetch it again"
+        }
+        _ if head.starts_with(b"<") => "it is a web page, not a model: the download went wrong, fetch it again",
+        _ if head.starts_with(b"GGUF") => "it is a GGUF file, which is not read: use the original checkpoint",
+        _ if data.starts_with(b"\x80") => "it is a pickle, but not one that torch.save wrote",
+        _ if b"PK\x03\x04".starts_with(data) => "it is cut short: fetch it again",
+        _ if head.is_empty() => "it is blank: fetch it again",
+        _ => "its format is unknown",
+    };
+    format!("{found} ({expected})")
+}
+
+/// Several files under one index, as Hugging Face splits large models.
+struct Sharded {
+    path: PathBuf,
+    shards: Vec<Arc<dyn Checkpoint>>,
+    /// tensor -> index of its shard
+    places: BTreeMap<String, usize>,
+}
+
+#[derive(Deserialize)]
+struct Index {
+    /// tensor -> file beside the index
+    weight_map: BTreeMap<String, String>,
+}
+
+impl Sharded {
+    fn open(path: &Path, json: &[u8]) -> Result<Self> {
+        let index: Index = serde_json::from_slice(json)
+            .context("it is JSON, but no index of weights: give the weights' file or the folder that holds it")?;
+        let files: BTreeSet<&String> = index.weight_map.values().collect();
+        ensure!(!files.is_empty(), "its index names no weights");
+        let shards = files.iter().map(|file| open_shard(path, file)).collect::<Result<Vec<_>>>()?;
+        let number: BTreeMap<_, _> = files.iter().enumerate().map(|(i, file)| (*file, i)).collect();
+        let places = index.weight_map.iter().map(|(name, file)| (name.clone(), number[file])).collect();
+        let sharded = Self { path: path.into(), shards, places };
+        sharded.check()?;
+        Ok(sharded)
+    }
+
+    /// Every tensor lies where the index says, and no shard holds others.
+    fn check(&self) -> Result<()> {
+        let held: BTreeSet<_> =
+            self.shards.iter().enumerate().flat_map(|(i, s)| s.names().into_iter().map(move |n| (n, i))).collect();
+        let said: BTreeSet<_> = self.places.iter().map(|(name, &i)| (name.clone(), i)).collect();
+        match held.symmetric_difference(&said).next() {
+            None => Ok(()),
+            Some((name, i)) => {
+                bail!("the index and {} disagree on `{name}`: fetch both again", self.shards[*i].origin())
+            }
+        }
+    }
+}
+
+fn open_shard(index: &Path, file: &str) -> Result<Arc<dyn Checkpoint>> {
+    let plain = Path::new(file).file_name().is_some_and(|name| name == file) && !file.ends_with(".json");
+    ensure!(plain, "its index names `{file}`, which is no file beside it");
+    open(&index.with_file_name(file))?.tensors()
+}
+
+impl Checkpoint for Sharded {
+    fn origin(&self) -> String {
+        self.path.display().to_string()
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.places.keys().cloned().collect()
+    }
+
+    fn array(&self, name: &str) -> Result<Option<super::Array>> {
+        self.places.get(name).map_or(Ok(None), |&shard| self.shards[shard].array(name))
+    }
+}

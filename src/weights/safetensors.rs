@@ -1,0 +1,70 @@
+//! `.safetensors` files, memory-mapped: a JSON header of names, types, shapes and places, then the numbers.
+
+use super::{Array, Bytes, Checkpoint};
+use anyhow::{Context, Result, bail};
+use candle_core::DType;
+use memmap2::Mmap;
+use safetensors::{Dtype, SafeTensors, tensor::TensorInfo};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// The header's length comes first.
+const LENGTH_BYTES: usize = 8;
+
+/// An opened `.safetensors` file.
+pub struct SafetensorsFile {
+    path: PathBuf,
+    map: Arc<Mmap>,
+    tensors: BTreeMap<String, TensorInfo>,
+    /// Where the numbers begin.
+    start: usize,
+}
+
+impl SafetensorsFile {
+    pub(super) fn open(path: &Path, map: Arc<Mmap>) -> Result<Self> {
+        let (header, metadata) = SafeTensors::read_metadata(&map)
+            .context("the safetensors header does not fit the file: it is damaged or cut short, fetch it again")?;
+        let tensors = metadata.tensors().into_iter().map(|(name, info)| (name, info.clone())).collect();
+        Ok(Self { path: path.into(), map, tensors, start: LENGTH_BYTES + header })
+    }
+
+    /// Whether `data` begins as such a file does.
+    pub(super) fn recognise(data: &[u8]) -> bool {
+        let Some((length, rest)) = data.split_first_chunk::<LENGTH_BYTES>() else { return false };
+        rest.first() == Some(&b'{') && u64::from_le_bytes(*length) <= 1 << 27
+    }
+}
+
+impl Checkpoint for SafetensorsFile {
+    fn origin(&self) -> String {
+        self.path.display().to_string()
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.tensors.keys().cloned().collect()
+    }
+
+    fn array(&self, name: &str) -> Result<Option<Array>> {
+        let Some(info) = self.tensors.get(name) else { return Ok(None) };
+        let place = |offset: usize| self.start.checked_add(offset).context("it lies outside of the file");
+        let range = place(info.data_offsets.0)?..place(info.data_offsets.1)?;
+        let bytes = Bytes::new(self.map.clone(), range)?;
+        Ok(Some(Array { dtype: dtype(info.dtype)?, shape: info.shape.clone(), bytes }))
+    }
+}
+
+fn dtype(stored: Dtype) -> Result<DType> {
+    Ok(match stored {
+        Dtype::F32 => DType::F32,
+        Dtype::F16 => DType::F16,
+        Dtype::BF16 => DType::BF16,
+        Dtype::F64 => DType::F64,
+        Dtype::I64 => DType::I64,
+        Dtype::I32 => DType::I32,
+        Dtype::I16 => DType::I16,
+        Dtype::U32 => DType::U32,
+        Dtype::U8 | Dtype::BOOL => DType::U8,
+        other => bail!("tensors of type {other:?} are not read"),
+    })
+}
