@@ -22,6 +22,7 @@ pub mod clone;
 pub mod config;
 pub mod device;
 pub mod error;
+pub mod kernels;
 pub mod layout;
 pub mod models;
 pub mod net;

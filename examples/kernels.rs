@@ -1,0 +1,158 @@
+//! How near each kernel comes to this machine's limits: `cargo run --release --example kernels [THREADS] [PART OF A NAME]`.
+//!
+//! Kernels that stream weights are given in GB/s and as a share of the read bandwidth, the others in GFLOP/s and as a
+//! share of the multiply-add peak, both measured in the same run. Weights cycle through memory larger than the caches.
+
+mod probe;
+
+use barkclone::kernels::*;
+use half::{bf16, f16};
+use probe::fastest;
+
+struct Bench {
+    bandwidth: f64,
+    peak: f64,
+    only: String,
+}
+
+impl Bench {
+    fn streams(&self, name: &str, bytes: usize, runs: usize, work: impl FnMut()) {
+        self.print(name, bytes as f64, runs, work, (self.bandwidth, "GB/s"));
+    }
+
+    fn computes(&self, name: &str, operations: usize, runs: usize, work: impl FnMut()) {
+        self.print(name, operations as f64, runs, work, (self.peak, "GFLOP/s"));
+    }
+
+    fn print(&self, name: &str, amount: f64, runs: usize, work: impl FnMut(), (limit, unit): (f64, &str)) {
+        if name.contains(&self.only) {
+            let seconds = fastest(runs, work);
+            let (ms, rate, share) = (seconds * 1e3, amount / seconds, 100.0 * amount / seconds / limit);
+            println!("{name:44} {ms:9.3} ms {:8.1} {unit:7} {share:5.0} %", rate / 1e9);
+        }
+    }
+}
+
+fn main() {
+    let mut arguments = std::env::args().skip(1);
+    let threads = arguments.next().and_then(|n| n.parse().ok()).unwrap_or(0);
+    let only = arguments.next().unwrap_or_default();
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads can be started");
+    pool.install(|| {
+        let bench = Bench { bandwidth: probe::bandwidth(), peak: probe::fma_peak(), only };
+        println!("{:?}, {} threads", Isa::current(), rayon::current_num_threads());
+        println!("read {:.1} GB/s, multiply-add {:.1} GFLOP/s", bench.bandwidth / 1e9, bench.peak / 1e9);
+        decode(&bench);
+        products(&bench);
+        attentions(&bench);
+        pointwise(&bench);
+    });
+}
+
+fn noise(len: usize) -> Vec<f32> {
+    (0..len as u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 8) as f32 / (1 << 23) as f32 - 1.0).collect()
+}
+
+/// The weight that starts at a place in memory.
+type At<'a> = Box<dyn Fn(usize) -> Matrix<'a> + 'a>;
+
+/// Few rows by weights of each type.
+fn decode(bench: &Bench) {
+    const SHAPES: [(usize, usize); 7] =
+        [(3072, 1024), (1024, 1024), (4096, 1024), (1024, 4096), (10048, 1024), (2304, 768), (768, 3072)];
+    let pool = noise(1 << 26);
+    let (f16s, bf16s): (Vec<f16>, Vec<bf16>) = pool.iter().map(|&w| (f16::from_f32(w), bf16::from_f32(w))).unzip();
+    let (q8_0, q4k) = (quantize_q8_0(&pool), quantize_q4k(&pool[..1 << 24]).repeat(4));
+    for (n, k) in SHAPES {
+        let size = n * k;
+        let types: [(&str, At); 5] = [
+            ("f32", Box::new(|at| Matrix::F32(&pool[at..][..size]))),
+            ("f16", Box::new(|at| Matrix::F16(&f16s[at..][..size]))),
+            ("bf16", Box::new(|at| Matrix::Bf16(&bf16s[at..][..size]))),
+            ("q8_0", Box::new(|at| Matrix::Q8_0(&q8_0[at / 32..][..size / 32]))),
+            ("q4_k", Box::new(|at| Matrix::Q4K(&q4k[at / 256..][..size / 256]))),
+        ];
+        for (name, matrix) in &types {
+            let places = pool.len() / size;
+            for m in [1, 4, 8] {
+                let (x, mut out) = (noise(m * k), vec![0.0; m * n]);
+                let mut places = (0..places).cycle();
+                bench.streams(&format!("linear {name} m={m} {n}x{k}"), n * matrix(0).row_bytes(k), 100, || {
+                    linear(&x, m, matrix(places.next().unwrap_or(0) * size), n, k, None, &mut out);
+                });
+            }
+        }
+    }
+}
+
+/// Many rows.
+fn products(bench: &Bench) {
+    for (m, n, k) in [
+        (64, 3072, 1024),
+        (256, 3072, 1024),
+        (513, 4096, 1024),
+        (887, 1024, 4096),
+        (1024, 1024, 1024),
+        (1024, 768, 768),
+        (1024, 3072, 768),
+        (499, 768, 3072),
+    ] {
+        let (x, w, mut out) = (noise(m * k), noise(n * k), vec![0.0; m * n]);
+        let q8_0 = quantize_q8_0(&w);
+        bench.computes(&format!("linear f32 m={m} {n}x{k}"), 2 * m * n * k, 25, || {
+            linear(&x, m, Matrix::F32(&w), n, k, None, &mut out)
+        });
+        bench.computes(&format!("linear q8_0 m={m} {n}x{k}"), 2 * m * n * k, 25, || {
+            linear(&x, m, Matrix::Q8_0(&q8_0), n, k, None, &mut out)
+        });
+    }
+}
+
+/// 16 heads of 64: a step over caches that do not fit the processor's, prefill, a fine pass.
+fn attentions(bench: &Bench) {
+    const HEADS: usize = 16;
+    const DIM: usize = 64;
+    const CAPACITY: usize = 1024;
+    const WIDTH: usize = HEADS * DIM;
+    let caches = noise(24 * WIDTH * CAPACITY);
+    let cache = |at: usize| Rows {
+        data: &caches[at % 24 * WIDTH * CAPACITY..][..WIDTH * CAPACITY],
+        row_stride: DIM,
+        head_stride: CAPACITY * DIM,
+    };
+    let qkv = noise(CAPACITY * 3 * WIDTH);
+    let part = |i: usize| Rows { data: &qkv[i * WIDTH..], row_stride: 3 * WIDTH, head_stride: DIM };
+    let mut out = vec![0.0; CAPACITY * WIDTH];
+    for len in [512, 887] {
+        let mut layers = (0..24).step_by(2).cycle();
+        bench.streams(&format!("attention t=1 len={len}"), 2 * 4 * len * WIDTH, 100, || {
+            let at = layers.next().unwrap_or(0);
+            let (k, v) = (cache(at), cache(at + 1));
+            attention(
+                Attention { q: part(0), k, v, heads: HEADS, dim: DIM, t: 1, len, causal: true },
+                &mut out[..WIDTH],
+            );
+        });
+    }
+    for (t, causal) in [(513, true), (887, true), (1024, false)] {
+        let operations = 4 * t * t * WIDTH / if causal { 2 } else { 1 };
+        bench.computes(&format!("attention t={t} causal={causal}"), operations, 25, || {
+            let (q, k, v) = (part(0), part(1), part(2));
+            attention(Attention { q, k, v, heads: HEADS, dim: DIM, t, len: t, causal }, &mut out[..t * WIDTH]);
+        });
+    }
+}
+
+fn pointwise(bench: &Bench) {
+    let (rows, width) = (513, 1024);
+    let (x, mut y) = (noise(rows * 4 * width), noise(rows * 4 * width));
+    let bytes = 2 * 4 * rows * width;
+    bench.streams("gelu 513x4096", 4 * bytes, 25, || gelu(&mut y));
+    bench.streams("elu 513x4096", 4 * bytes, 25, || elu(&mut y));
+    bench.streams("add 513x4096", 6 * bytes, 25, || add(&mut y, &x));
+    bench.streams("softmax 513x1024", bytes, 25, || softmax_rows(&mut y[..rows * width], width));
+    let norm = Norm { weight: &x[..width], bias: None, eps: 1e-5 };
+    bench.streams("layer norm 513x1024", bytes, 25, || {
+        layer_norm(&x[..rows * width], width, norm, &mut y[..rows * width])
+    });
+}

@@ -1,0 +1,216 @@
+//! Attention of many queries (prefill, fine passes, HuBERT): blocks of queries by blocks of keys, both products on the
+//! register tile.
+
+use super::super::isa::Task;
+use super::super::math;
+use super::super::par::Shared;
+use super::super::simd::Simd;
+use super::super::tile::{Operands, accumulate, load_pair, store_pair, tile_rows, with_tile_rows};
+use super::{Attention, MOST_DIM};
+
+/// Queries of one task: a multiple of every tile height, and enough to make packing the keys cheap.
+pub(super) const QUERIES: usize = 144;
+/// Keys at a time. Part of the results' definition.
+const KEYS: usize = 128;
+/// Two vectors of the widest set.
+const MOST_WIDTH: usize = 32;
+const MOST_ROWS: usize = 12;
+
+/// Elements of scratch memory that a task needs for heads of `dim`.
+pub(super) fn scratch_len(dim: usize) -> usize {
+    let padded = dim.next_multiple_of(MOST_WIDTH);
+    QUERIES * (dim + padded + 2) + KEYS * (dim + padded + MOST_ROWS)
+}
+
+/// Queries `first..first + QUERIES` of one head.
+pub(super) struct Block<'a> {
+    pub a: &'a Attention<'a>,
+    pub head: usize,
+    pub first: usize,
+    pub buffer: &'a mut [f32],
+    pub out: Shared<'a>,
+}
+
+/// The task's parts of the scratch memory.
+struct Parts<'a> {
+    /// Queries times the scale, in panels `[dim][height]`.
+    q: &'a mut [f32],
+    /// Keys in panels `[dim][width]`.
+    k: &'a mut [f32],
+    /// Values `[KEYS][padded]`.
+    v: &'a mut [f32],
+    /// Scores, then their exponentials, of one panel of queries: `[height][KEYS]`.
+    p: &'a mut [f32],
+    /// Weighted values so far, `[QUERIES][padded]`.
+    sums: &'a mut [f32],
+    /// Largest score and sum of exponentials so far.
+    tops: &'a mut [f32],
+    totals: &'a mut [f32],
+}
+
+impl<'a> Parts<'a> {
+    #[inline(always)]
+    fn new(buffer: &'a mut [f32], dim: usize, padded: usize) -> Self {
+        let (q, rest) = buffer.split_at_mut(QUERIES * dim);
+        let (k, rest) = rest.split_at_mut(KEYS * dim);
+        let (v, rest) = rest.split_at_mut(KEYS * padded);
+        let (p, rest) = rest.split_at_mut(KEYS * MOST_ROWS);
+        let (sums, rest) = rest.split_at_mut(QUERIES * padded);
+        let (tops, rest) = rest.split_at_mut(QUERIES);
+        let totals = &mut rest[..QUERIES];
+        sums.fill(0.0);
+        tops.fill(f32::NEG_INFINITY);
+        totals.fill(0.0);
+        Parts { q, k, v, p, sums, tops, totals }
+    }
+}
+
+/// One panel of queries over one block of keys.
+struct Panel {
+    /// First query, counted from the task's first.
+    row: usize,
+    /// First key, and how many any query of the panel sees from there.
+    from: usize,
+    keys: usize,
+}
+
+impl Task for Block<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(mut self, s: S) {
+        let dim = self.a.dim;
+        let padded = dim.next_multiple_of(2 * S::LANES);
+        let count = QUERIES.min(self.a.t - self.first);
+        let mut parts = Parts::new(std::mem::take(&mut self.buffer), dim, padded);
+        self.pack_queries::<S>(count, parts.q);
+        for from in (0..self.a.seen(self.first + count - 1)).step_by(KEYS) {
+            let keys = KEYS.min(self.a.len - from);
+            self.pack_keys::<S>(from, keys, parts.k);
+            self.copy_values(from, keys, padded, parts.v);
+            let mut row = 0;
+            while row < count {
+                let height = tile_rows::<S>(count - row);
+                let seen = self.a.seen(self.first + row + height - 1);
+                if seen > from {
+                    let panel = Panel { row, from, keys: keys.min(seen - from) };
+                    with_tile_rows!(S, height, MR => self.panel::<S, MR>(s, &panel, padded, &mut parts));
+                }
+                row += height;
+            }
+        }
+        self.finish(s, count, padded, &parts);
+    }
+}
+
+impl Block<'_> {
+    #[inline(always)]
+    fn pack_queries<S: Simd>(&self, count: usize, q: &mut [f32]) {
+        let (dim, scale) = (self.a.dim, self.a.scale());
+        let mut row = 0;
+        while row < count {
+            let height = tile_rows::<S>(count - row);
+            for r in 0..height {
+                let from = &self.a.q.slice(self.head, self.first + row + r, dim);
+                for (d, x) in from.iter().enumerate() {
+                    q[row * dim + d * height + r] = x * scale;
+                }
+            }
+            row += height;
+        }
+    }
+
+    #[inline(always)]
+    fn pack_keys<S: Simd>(&self, from: usize, keys: usize, k: &mut [f32]) {
+        let (dim, width) = (self.a.dim, 2 * S::LANES);
+        for j in 0..keys.next_multiple_of(width) {
+            let panel = &mut k[j / width * width * dim + j % width..];
+            if j < keys {
+                for (d, x) in self.a.k.slice(self.head, from + j, dim).iter().enumerate() {
+                    panel[d * width] = *x;
+                }
+            } else {
+                panel.iter_mut().step_by(width).take(dim).for_each(|x| *x = 0.0);
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn copy_values(&self, from: usize, keys: usize, padded: usize, v: &mut [f32]) {
+        for (j, row) in v.chunks_exact_mut(padded).enumerate().take(keys) {
+            row[..self.a.dim].copy_from_slice(self.a.v.slice(self.head, from + j, self.a.dim));
+            row[self.a.dim..].fill(0.0);
+        }
+    }
+
+    #[inline(always)]
+    fn panel<S: Simd, const MR: usize>(&self, s: S, panel: &Panel, padded: usize, parts: &mut Parts) {
+        let (dim, width) = (self.a.dim, 2 * S::LANES);
+        let q = &parts.q[panel.row * dim..][..MR * dim];
+        for j in (0..panel.keys).step_by(width) {
+            let k = &parts.k[j * dim..][..width * dim];
+            // SAFETY: the panels hold `dim` steps of MR and of `width`; `p` holds MR rows of KEYS, a multiple of `width`.
+            unsafe {
+                let (q, k) = (q.as_ptr(), k.as_ptr());
+                let operands =
+                    Operands { steps: dim, a: |step, row| q.add(step * MR + row), b: |step| k.add(step * width) };
+                let scores = accumulate(s, &operands, [[s.splat(0.0); 2]; MR]);
+                for (row, scores) in scores.into_iter().enumerate() {
+                    store_pair(s, parts.p[row * KEYS + j..][..width].as_mut_ptr(), scores, width);
+                }
+            }
+        }
+        for row in 0..MR {
+            self.softmax(s, panel, row, padded, parts);
+        }
+        for d in (0..padded).step_by(width) {
+            let sums = &mut parts.sums[panel.row * padded..][..MR * padded];
+            // SAFETY: `p` holds MR rows of KEYS, `v` `keys` rows of `padded`, `sums` MR rows of it.
+            unsafe {
+                let (p, v) = (parts.p[..MR * KEYS].as_ptr(), parts.v[..panel.keys * padded].as_ptr().add(d));
+                let a = |step, row| p.add(row * KEYS + step);
+                let operands = Operands { steps: panel.keys, a, b: |step| v.add(step * padded) };
+                let mut acc = [[s.splat(0.0); 2]; MR];
+                for (row, acc) in acc.iter_mut().enumerate() {
+                    *acc = load_pair(s, sums.as_ptr().add(row * padded + d), width);
+                }
+                for (row, acc) in accumulate(s, &operands, acc).into_iter().enumerate() {
+                    store_pair(s, sums.as_mut_ptr().add(row * padded + d), acc, width);
+                }
+            }
+        }
+    }
+
+    /// Turns a row's scores into exponentials against its new maximum, and shrinks what it has summed to that.
+    #[inline(always)]
+    fn softmax<S: Simd>(&self, s: S, panel: &Panel, row: usize, padded: usize, parts: &mut Parts) {
+        let at = panel.row + row;
+        let visible = self.a.seen(self.first + at).saturating_sub(panel.from).min(panel.keys);
+        let (scores, hidden) = parts.p[row * KEYS..][..panel.keys].split_at_mut(visible);
+        hidden.fill(0.0);
+        if scores.is_empty() {
+            return;
+        }
+        let top = parts.tops[at].max(math::largest(s, scores));
+        let shrink = math::exp_of(s, parts.tops[at] - top);
+        math::map(s, scores, math::ExpFrom(top));
+        parts.totals[at] = parts.totals[at] * shrink + math::sum(s, scores, 0.0, math::Itself());
+        if parts.tops[at] < top {
+            parts.tops[at] = top;
+            math::map(s, &mut parts.sums[at * padded..][..padded], math::Times(shrink));
+        }
+    }
+
+    #[inline(always)]
+    fn finish<S: Simd>(&self, s: S, count: usize, padded: usize, parts: &Parts) {
+        let Attention { heads, dim, .. } = *self.a;
+        let mut row = [0f32; MOST_DIM];
+        for i in 0..count {
+            row[..dim].copy_from_slice(&parts.sums[i * padded..][..dim]);
+            math::map(s, &mut row[..dim], math::Times(1.0 / parts.totals[i]));
+            // SAFETY: this task alone writes this head's part of these rows.
+            let out = unsafe { self.out.slice(((self.first + i) * heads + self.head) * dim, dim) };
+            out.copy_from_slice(&row[..dim]);
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! Which instruction set the kernels run on: found once at run time, and forced by tests.
+//!
+//! A kernel is a [`Task`]: one generic body that [`Isa::run`] compiles once for each instruction set. This is the
+//! only place that enables target features.
+
+use super::simd::{Portable, Simd};
+#[cfg(target_arch = "x86_64")]
+use super::x86::{Avx2, Avx512};
+use std::cell::Cell;
+use std::sync::OnceLock;
+
+/// An instruction set with its own kernels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Isa {
+    /// Plain loops over four lanes: any machine (on AArch64 the compiler makes NEON of them).
+    Scalar,
+    /// AVX2, FMA and F16C.
+    Avx2,
+    /// AVX-512 F, BW, DQ and VL.
+    Avx512,
+}
+
+/// A kernel's body. Implementations mark `run` `#[inline(always)]`, so that it is compiled with the features of `S`.
+pub(super) trait Task {
+    type Output;
+    fn run<S: Simd>(self, s: S) -> Self::Output;
+}
+
+thread_local! {
+    static FORCED: Cell<Option<Isa>> = const { Cell::new(None) };
+}
+
+impl Isa {
+    /// The best set of this machine, or the one that [`Isa::with`] forces on this thread.
+    pub fn current() -> Isa {
+        static BEST: OnceLock<Isa> = OnceLock::new();
+        let best = || *BEST.get_or_init(|| *Isa::available().last().unwrap_or(&Isa::Scalar));
+        FORCED.get().unwrap_or_else(best)
+    }
+
+    /// What this machine has, worst first.
+    pub fn available() -> Vec<Isa> {
+        [Isa::Scalar, Isa::Avx2, Isa::Avx512].into_iter().filter(|isa| isa.is_available()).collect()
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    fn is_available(self) -> bool {
+        let avx2 =
+            is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") && is_x86_feature_detected!("f16c");
+        match self {
+            Isa::Scalar => true,
+            Isa::Avx2 => avx2,
+            Isa::Avx512 => {
+                avx2 && is_x86_feature_detected!("avx512f")
+                    && is_x86_feature_detected!("avx512bw")
+                    && is_x86_feature_detected!("avx512dq")
+                    && is_x86_feature_detected!("avx512vl")
+            }
+        }
+    }
+
+    #[cfg(not(target_arch = "x86_64"))]
+    fn is_available(self) -> bool {
+        self == Isa::Scalar
+    }
+
+    /// Runs `work` with the kernels called from this thread on `self`, which the machine must have.
+    pub fn with<T>(self, work: impl FnOnce() -> T) -> T {
+        struct Restore(Option<Isa>);
+        impl Drop for Restore {
+            fn drop(&mut self) {
+                FORCED.set(self.0);
+            }
+        }
+        assert!(self.is_available(), "this machine has no {self:?}");
+        let _restore = Restore(FORCED.replace(Some(self)));
+        work()
+    }
+
+    /// Runs `task` compiled for this set. `self` must come from [`Isa::current`] or [`Isa::available`].
+    #[inline]
+    pub(super) fn run<T: Task>(self, task: T) -> T::Output {
+        match self {
+            Isa::Scalar => task.run(Portable),
+            // SAFETY: kernels take their set from `current`, which answers only what this machine was found to have.
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx2 => unsafe { run_avx2(task) },
+            // SAFETY: as above.
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx512 => unsafe { run_avx512(task) },
+            #[cfg(not(target_arch = "x86_64"))]
+            _ => task.run(Portable),
+        }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma,f16c")]
+fn run_avx2<T: Task>(task: T) -> T::Output {
+    // SAFETY: this function is compiled with the features that the token stands for.
+    task.run(unsafe { Avx2::new() })
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c")]
+fn run_avx512<T: Task>(task: T) -> T::Output {
+    // SAFETY: this function is compiled with the features that the token stands for.
+    task.run(unsafe { Avx512::new() })
+}

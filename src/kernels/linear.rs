@@ -1,0 +1,62 @@
+//! Linear layers: `out = x wᵀ + bias`, with a weight of any type.
+
+use super::isa::Isa;
+use super::par::Shared;
+use super::source::Matrix;
+use super::{gemm, rows};
+
+/// What is done to the outputs while they are at hand.
+#[derive(Clone, Copy, Debug)]
+pub enum Epilogue<'a> {
+    None,
+    /// The exact (erf) gelu.
+    Gelu,
+    /// Adds a residual `[m, n]`.
+    Add(&'a [f32]),
+}
+
+/// A linear layer: weight `[n, k]` and optional bias `[n]`.
+#[derive(Clone, Copy, Debug)]
+pub struct Linear<'a> {
+    pub w: Matrix<'a>,
+    pub n: usize,
+    pub k: usize,
+    pub bias: Option<&'a [f32]>,
+}
+
+/// The checked arguments of one product.
+pub(super) struct Product<'a> {
+    pub x: &'a [f32],
+    pub m: usize,
+    pub w: Matrix<'a>,
+    pub n: usize,
+    pub k: usize,
+    pub bias: Option<&'a [f32]>,
+    pub then: Epilogue<'a>,
+}
+
+/// `out[m, n] = x[m, k] w[n, k]ᵀ + bias[n]`.
+///
+/// Rows do not depend on the threads. Up to 16 rows of `x`, each row of `out` has the bits that it has alone; from 17 on
+/// too, but other ones (sums are taken in another order).
+pub fn linear(x: &[f32], m: usize, w: Matrix, n: usize, k: usize, bias: Option<&[f32]>, out: &mut [f32]) {
+    linear_then(x, m, Linear { w, n, k, bias }, Epilogue::None, out);
+}
+
+/// [`linear`], then `then`.
+pub fn linear_then(x: &[f32], m: usize, layer: Linear, then: Epilogue, out: &mut [f32]) {
+    let Linear { w, n, k, bias } = layer;
+    w.check(n, k);
+    assert_eq!(m.checked_mul(k), Some(x.len()), "x is not [{m}, {k}]");
+    assert_eq!(m.checked_mul(n), Some(out.len()), "out is not [{m}, {n}]");
+    assert!(bias.is_none_or(|bias| bias.len() == n), "the bias is not [{n}]");
+    if let Epilogue::Add(residual) = then {
+        assert_eq!(residual.len(), out.len(), "the residual is not [{m}, {n}]");
+    }
+    let product = Product { x, m, w, n, k, bias, then };
+    if m <= rows::MOST_ROWS || k == 0 {
+        rows::product(Isa::current(), &product, Shared::new(out));
+    } else {
+        gemm::product(Isa::current(), &product, Shared::new(out));
+    }
+}

@@ -1,0 +1,34 @@
+//! The CPU's hot loops, and the only unsafe code of this crate: slices and threads, nothing of Bark.
+//!
+//! Every kernel is written once over vectors ([`simd`]) and compiled for AVX-512, AVX2 and plain loops; which one runs is
+//! found at run time ([`Isa`]). Kernels run on rayon's current pool (call them from inside `pool.install`, or each call
+//! pays for a hand-over), and their results do not depend on its size: each output is one fixed sequence of operations.
+//!
+//! All matrices are row-major; shapes that do not fit are programming errors and panic.
+
+mod attention;
+mod gemm;
+mod isa;
+mod linear;
+mod math;
+mod pack;
+mod par;
+mod pointwise;
+pub mod probe;
+mod quant;
+mod rows;
+mod simd;
+mod source;
+mod tile;
+#[cfg(target_arch = "x86_64")]
+mod x86;
+
+pub use attention::{Attention, Rows, attention};
+pub use isa::Isa;
+pub use linear::{Epilogue, Linear, linear, linear_then};
+pub use pointwise::{Norm, add, argmax, channel_norm, elu, gelu, layer_norm, softmax_rows};
+pub use quant::{BlockQ4K, BlockQ8_0, dequantize_q4k, dequantize_q8_0, quantize_q4k, quantize_q8_0};
+pub use source::Matrix;
+
+#[cfg(test)]
+mod tests;

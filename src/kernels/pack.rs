@@ -1,0 +1,107 @@
+//! Packing for the register tile: rows of a matrix become panels in which each step's elements lie side by side.
+
+use super::simd::Simd;
+use super::source::Source;
+
+/// Steps of the sum that are packed, and summed in registers, at a time. Part of the results' definition: each output
+/// is the sum over blocks of this many products. A multiple of every weight type's block.
+pub(super) const STEPS: usize = 256;
+
+/// Rows of a weight `[n, k]`, seen from one block of steps.
+pub(super) struct Rows<'a, W: Source> {
+    pub w: &'a [W::Stored],
+    pub k: usize,
+    /// First step of the block.
+    pub from: usize,
+    /// Steps in the block.
+    pub steps: usize,
+}
+
+impl<W: Source> Rows<'_, W> {
+    /// Packs rows `first..first + count` side by side: `panel[step * width + row]`, zeros from `count` to `width`.
+    #[inline(always)]
+    pub(super) fn pack<S: Simd>(&self, s: S, first: usize, count: usize, width: usize, panel: &mut [f32]) {
+        assert!(count <= width && panel.len() >= self.steps * width);
+        let mut four = [[0f32; STEPS]; 4];
+        for row in (0..width).step_by(4) {
+            let rows = 4.min(width - row);
+            for (r, decoded) in four.iter_mut().enumerate().take(rows) {
+                if row + r < count {
+                    // SAFETY: the row is below `first + count`, which the caller's matrix holds; `decoded` holds STEPS.
+                    unsafe { self.decode(s, first + row + r, decoded) }
+                } else {
+                    decoded.fill(0.0);
+                }
+            }
+            if rows == 4 {
+                transpose4(&four, self.steps, width, &mut panel[row..]);
+            } else {
+                for (r, decoded) in four.iter().enumerate().take(rows) {
+                    for step in 0..self.steps {
+                        panel[step * width + row + r] = decoded[step];
+                    }
+                }
+            }
+        }
+    }
+
+    /// This block's part of one row as f32.
+    ///
+    /// # Safety
+    /// `w` holds row `row`.
+    #[inline(always)]
+    unsafe fn decode<S: Simd>(&self, s: S, row: usize, out: &mut [f32; STEPS]) {
+        let row_items = if self.k.is_multiple_of(W::BLOCK) { self.k / W::BLOCK * W::STORED } else { self.k };
+        let whole = self.steps / W::BLOCK;
+        // SAFETY: the row exists; blocks begin and end within it; STEPS bounds what is written.
+        unsafe {
+            let p = self.w.as_ptr().add(row * row_items + self.from / W::BLOCK * W::STORED);
+            for block in 0..whole {
+                let open = W::open(s, p.add(block * W::STORED));
+                for at in (0..W::BLOCK).step_by(S::LANES) {
+                    s.store(out.as_mut_ptr().add(block * W::BLOCK + at), W::vector(s, open, at));
+                }
+            }
+            let mut at = whole * W::BLOCK;
+            while at < self.steps {
+                let count = (self.steps - at).min(S::LANES - 1);
+                s.store_first(out.as_mut_ptr().add(at), W::first(s, p.add(at), count), count);
+                at += count;
+            }
+        }
+    }
+}
+
+/// Writes four rows as columns, `width` apart.
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+fn transpose4(rows: &[[f32; STEPS]; 4], steps: usize, width: usize, out: &mut [f32]) {
+    use std::arch::x86_64::*;
+    let whole = steps / 4 * 4;
+    assert!(steps <= STEPS && (steps == 0 || out.len() >= (steps - 1) * width + 4));
+    for step in (0..whole).step_by(4) {
+        // SAFETY: SSE is part of x86-64; `step + 4 <= STEPS`; the last column written ends within `out`, as asserted.
+        unsafe {
+            let [mut a, mut b, mut c, mut d] = [0, 1, 2, 3].map(|r| _mm_loadu_ps(rows[r].as_ptr().add(step)));
+            _MM_TRANSPOSE4_PS(&mut a, &mut b, &mut c, &mut d);
+            for (i, column) in [a, b, c, d].into_iter().enumerate() {
+                _mm_storeu_ps(out.as_mut_ptr().add((step + i) * width), column);
+            }
+        }
+    }
+    transpose4_plainly(rows, whole..steps, width, out);
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn transpose4(rows: &[[f32; STEPS]; 4], steps: usize, width: usize, out: &mut [f32]) {
+    transpose4_plainly(rows, 0..steps, width, out);
+}
+
+#[inline(always)]
+fn transpose4_plainly(rows: &[[f32; STEPS]; 4], steps: std::ops::Range<usize>, width: usize, out: &mut [f32]) {
+    for step in steps {
+        for (o, row) in out[step * width..][..4].iter_mut().zip(rows) {
+            *o = row[step];
+        }
+    }
+}

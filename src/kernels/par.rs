@@ -1,0 +1,84 @@
+//! Threads and scratch memory: how kernels share one output and reuse their buffers.
+
+use rayon::prelude::*;
+use std::cell::Cell;
+use std::marker::PhantomData;
+
+/// Calls `work` for each index below `count`, on rayon's current pool.
+pub(super) fn parallel(count: usize, work: impl Fn(usize) + Send + Sync) {
+    if count <= 1 || rayon::current_num_threads() == 1 {
+        (0..count).for_each(work);
+    } else {
+        (0..count).into_par_iter().for_each(work);
+    }
+}
+
+/// An output that several threads write disjoint parts of.
+#[derive(Clone, Copy)]
+pub(super) struct Shared<'a> {
+    start: *mut f32,
+    len: usize,
+    borrow: PhantomData<&'a mut [f32]>,
+}
+
+// SAFETY: `at` and `slice` are unsafe to call, on the promise that threads touch disjoint parts.
+unsafe impl Send for Shared<'_> {}
+// SAFETY: as above.
+unsafe impl Sync for Shared<'_> {}
+
+impl<'a> Shared<'a> {
+    pub(super) fn new(out: &'a mut [f32]) -> Self {
+        Shared { start: out.as_mut_ptr(), len: out.len(), borrow: PhantomData }
+    }
+
+    /// The address of element `index`, for accesses of `count` elements from there.
+    ///
+    /// # Safety
+    /// `index + count` does not pass the end, and no other thread accesses these elements meanwhile.
+    #[inline(always)]
+    pub(super) unsafe fn at(self, index: usize, count: usize) -> *mut f32 {
+        debug_assert!(index + count <= self.len);
+        // SAFETY: the caller vouches for the index.
+        unsafe { self.start.add(index) }
+    }
+
+    /// Elements `index..index + count`.
+    ///
+    /// # Safety
+    /// As for [`Shared::at`]; and the slices that one thread holds at a time are disjoint too.
+    #[inline(always)]
+    pub(super) unsafe fn slice(self, index: usize, count: usize) -> &'a mut [f32] {
+        debug_assert!(index + count <= self.len);
+        // SAFETY: the caller vouches for the range and for its being untouched elsewhere.
+        unsafe { std::slice::from_raw_parts_mut(self.start.add(index), count) }
+    }
+}
+
+/// One cache line of f32: scratch memory starts on a line, or every vector of a packed panel would cross two.
+#[derive(Clone, Copy)]
+#[repr(C, align(64))]
+struct Line([f32; LINE]);
+
+const LINE: usize = 16;
+
+thread_local! {
+    // Two levels, since a kernel that shares one packed operand also needs a buffer of each thread's own.
+    static BUFFERS: [Cell<Vec<Line>>; 2] = const { [Cell::new(Vec::new()), Cell::new(Vec::new())] };
+}
+
+/// Runs `work` with `len` f32 of this thread's scratch memory `level` (0: shared with the pool, 1: this thread's own),
+/// which is kept for the next call. Its contents are whatever the last call left.
+pub(super) fn scratch<T>(level: usize, len: usize, work: impl FnOnce(&mut [f32]) -> T) -> T {
+    // Taken out and put back, so that a task that rayon runs inside `work` on this thread finds an empty buffer of
+    // its own and not this one borrowed.
+    let mut lines = BUFFERS.with(|buffers| buffers[level].take());
+    let wanted = len.div_ceil(LINE);
+    if lines.len() < wanted {
+        lines.resize(wanted, Line([0.0; LINE]));
+    }
+    let start = lines.as_mut_ptr().cast::<f32>();
+    // SAFETY: `lines` holds at least `len` f32, contiguous and initialised, and outlives `work`.
+    let result = work(unsafe { std::slice::from_raw_parts_mut(start, len) });
+    BUFFERS.with(|buffers| buffers[level].set(lines));
+    result
+}

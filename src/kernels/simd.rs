@@ -1,0 +1,210 @@
+//! Vectors of f32 as the kernels see them: one trait, implemented by a token for each instruction set.
+//!
+//! A token is proof that the machine has the instructions, so arithmetic on it is safe; only memory access is not.
+
+use half::{bf16, f16};
+
+/// An instruction set's vector of `LANES` f32 and what the kernels do with it.
+pub(super) trait Simd: Copy + Send + Sync {
+    /// f32 lanes of one vector: 4, 8 or 16.
+    const LANES: usize;
+    /// Rows of the register tile of matrix products; its width is two vectors.
+    const TILE_ROWS: usize;
+    /// Weight rows that a matrix product of up to four rows of `x` holds in registers.
+    const WEIGHT_ROWS: usize;
+    type V: Copy;
+
+    fn splat(self, x: f32) -> Self::V;
+    fn add(self, a: Self::V, b: Self::V) -> Self::V;
+    fn sub(self, a: Self::V, b: Self::V) -> Self::V;
+    fn mul(self, a: Self::V, b: Self::V) -> Self::V;
+    fn div(self, a: Self::V, b: Self::V) -> Self::V;
+    fn min(self, a: Self::V, b: Self::V) -> Self::V;
+    fn max(self, a: Self::V, b: Self::V) -> Self::V;
+    /// `a * b + c`, fused where the set can.
+    fn fma(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V;
+    /// The nearest integers, ties to even; lanes must be within ±2²².
+    fn round(self, a: Self::V) -> Self::V;
+    /// `2^n` for integers `n` in -126..=127.
+    fn exp2(self, n: Self::V) -> Self::V;
+    fn abs(self, a: Self::V) -> Self::V;
+    /// `|magnitude|` with the sign of `sign`.
+    fn copysign(self, magnitude: Self::V, sign: Self::V) -> Self::V;
+    /// `yes` in lanes where `a > b`, else `no`.
+    fn select_gt(self, a: Self::V, b: Self::V, yes: Self::V, no: Self::V) -> Self::V;
+    /// The lanes' sum, in an order that depends on the set alone.
+    fn sum(self, a: Self::V) -> f32;
+    /// The lanes' maximum.
+    fn largest(self, a: Self::V) -> f32;
+
+    /// # Safety
+    /// `p` is valid for reads of `LANES` elements; so for each `load` below.
+    unsafe fn load(self, p: *const f32) -> Self::V;
+    /// # Safety
+    /// `p` is valid for writes of `LANES` elements.
+    unsafe fn store(self, p: *mut f32, v: Self::V);
+    unsafe fn load_f16(self, p: *const f16) -> Self::V;
+    unsafe fn load_bf16(self, p: *const bf16) -> Self::V;
+    unsafe fn load_i8(self, p: *const i8) -> Self::V;
+    /// The low, or else the high, four bits of each of `LANES` bytes.
+    unsafe fn load_u4(self, p: *const u8, high: bool) -> Self::V;
+
+    /// One f16 widened.
+    ///
+    /// # Safety
+    /// `p` is valid for reads.
+    #[inline(always)]
+    unsafe fn f16(self, p: *const f16) -> f32 {
+        // SAFETY: the caller vouches for `p`.
+        unsafe { p.read_unaligned() }.to_f32()
+    }
+
+    /// Asks for the cache line at `p`, which need not be valid, into the second cache.
+    #[inline(always)]
+    fn prefetch(self, _p: *const u8) {}
+
+    /// The first `n < LANES` elements at `p`, then zeros.
+    ///
+    /// # Safety
+    /// `p` is valid for reads of `n` elements.
+    #[inline(always)]
+    unsafe fn load_first(self, p: *const f32, n: usize) -> Self::V {
+        let mut lanes = [0f32; 16];
+        // SAFETY: the caller vouches for `p`; `n < LANES <= 16`.
+        unsafe {
+            std::ptr::copy_nonoverlapping(p, lanes.as_mut_ptr(), n);
+            self.load(lanes.as_ptr())
+        }
+    }
+
+    /// Writes the first `n < LANES` lanes to `p`.
+    ///
+    /// # Safety
+    /// `p` is valid for writes of `n` elements.
+    #[inline(always)]
+    unsafe fn store_first(self, p: *mut f32, v: Self::V, n: usize) {
+        let mut lanes = [0f32; 16];
+        // SAFETY: the caller vouches for `p`; `n < LANES <= 16`.
+        unsafe {
+            self.store(lanes.as_mut_ptr(), v);
+            std::ptr::copy_nonoverlapping(lanes.as_ptr(), p, n);
+        }
+    }
+}
+
+/// Plain loops over four lanes.
+#[derive(Clone, Copy)]
+pub(super) struct Portable;
+
+type Lanes = [f32; 4];
+
+#[inline(always)]
+fn map2(a: Lanes, b: Lanes, f: impl Fn(f32, f32) -> f32) -> Lanes {
+    [f(a[0], b[0]), f(a[1], b[1]), f(a[2], b[2]), f(a[3], b[3])]
+}
+
+/// One instruction where the target has it, else a product and a sum (a library call would be far slower).
+#[inline(always)]
+fn multiply_add(a: f32, b: f32, c: f32) -> f32 {
+    if cfg!(any(target_arch = "aarch64", target_feature = "fma")) { a.mul_add(b, c) } else { a * b + c }
+}
+
+impl Simd for Portable {
+    const LANES: usize = 4;
+    const TILE_ROWS: usize = 4;
+    const WEIGHT_ROWS: usize = 2;
+    type V = Lanes;
+
+    #[inline(always)]
+    fn splat(self, x: f32) -> Lanes {
+        [x; 4]
+    }
+    #[inline(always)]
+    fn add(self, a: Lanes, b: Lanes) -> Lanes {
+        map2(a, b, |a, b| a + b)
+    }
+    #[inline(always)]
+    fn sub(self, a: Lanes, b: Lanes) -> Lanes {
+        map2(a, b, |a, b| a - b)
+    }
+    #[inline(always)]
+    fn mul(self, a: Lanes, b: Lanes) -> Lanes {
+        map2(a, b, |a, b| a * b)
+    }
+    #[inline(always)]
+    fn div(self, a: Lanes, b: Lanes) -> Lanes {
+        map2(a, b, |a, b| a / b)
+    }
+    #[inline(always)]
+    fn min(self, a: Lanes, b: Lanes) -> Lanes {
+        map2(a, b, |a, b| if a < b { a } else { b })
+    }
+    #[inline(always)]
+    fn max(self, a: Lanes, b: Lanes) -> Lanes {
+        map2(a, b, |a, b| if a > b { a } else { b })
+    }
+    #[inline(always)]
+    fn fma(self, a: Lanes, b: Lanes, c: Lanes) -> Lanes {
+        std::array::from_fn(|i| multiply_add(a[i], b[i], c[i]))
+    }
+    #[inline(always)]
+    fn round(self, a: Lanes) -> Lanes {
+        const SHIFT: f32 = 12_582_912.0; // 1.5 * 2^23: adding it drops the fraction
+        a.map(|a| (a + SHIFT) - SHIFT)
+    }
+    #[inline(always)]
+    fn exp2(self, n: Lanes) -> Lanes {
+        n.map(|n| f32::from_bits(((n as i32 + 127) as u32) << 23))
+    }
+    #[inline(always)]
+    fn abs(self, a: Lanes) -> Lanes {
+        a.map(f32::abs)
+    }
+    #[inline(always)]
+    fn copysign(self, magnitude: Lanes, sign: Lanes) -> Lanes {
+        map2(magnitude, sign, f32::copysign)
+    }
+    #[inline(always)]
+    fn select_gt(self, a: Lanes, b: Lanes, yes: Lanes, no: Lanes) -> Lanes {
+        std::array::from_fn(|i| if a[i] > b[i] { yes[i] } else { no[i] })
+    }
+    #[inline(always)]
+    fn sum(self, a: Lanes) -> f32 {
+        (a[0] + a[2]) + (a[1] + a[3])
+    }
+    #[inline(always)]
+    fn largest(self, a: Lanes) -> f32 {
+        a[0].max(a[1]).max(a[2].max(a[3]))
+    }
+    #[inline(always)]
+    unsafe fn load(self, p: *const f32) -> Lanes {
+        // SAFETY: the caller vouches for `p`.
+        unsafe { p.cast::<Lanes>().read_unaligned() }
+    }
+    #[inline(always)]
+    unsafe fn store(self, p: *mut f32, v: Lanes) {
+        // SAFETY: the caller vouches for `p`.
+        unsafe { p.cast::<Lanes>().write_unaligned(v) }
+    }
+    #[inline(always)]
+    unsafe fn load_f16(self, p: *const f16) -> Lanes {
+        // SAFETY: the caller vouches for `p`.
+        unsafe { p.cast::<[f16; 4]>().read_unaligned() }.map(f16::to_f32)
+    }
+    #[inline(always)]
+    unsafe fn load_bf16(self, p: *const bf16) -> Lanes {
+        // SAFETY: the caller vouches for `p`.
+        unsafe { p.cast::<[bf16; 4]>().read_unaligned() }.map(bf16::to_f32)
+    }
+    #[inline(always)]
+    unsafe fn load_i8(self, p: *const i8) -> Lanes {
+        // SAFETY: the caller vouches for `p`.
+        unsafe { p.cast::<[i8; 4]>().read_unaligned() }.map(f32::from)
+    }
+    #[inline(always)]
+    unsafe fn load_u4(self, p: *const u8, high: bool) -> Lanes {
+        // SAFETY: the caller vouches for `p`.
+        let bytes = unsafe { p.cast::<[u8; 4]>().read_unaligned() };
+        bytes.map(|byte| f32::from(if high { byte >> 4 } else { byte & 15 }))
+    }
+}

@@ -1,0 +1,146 @@
+use super::*;
+use crate::kernels::*;
+
+/// Attention in f64.
+fn plain(a: &Attention) -> Vec<f64> {
+    let mut out = Vec::new();
+    let at = |rows: &Rows, head: usize, row: usize, d: usize| {
+        f64::from(rows.data[row * rows.row_stride + head * rows.head_stride + d])
+    };
+    for i in 0..a.t {
+        for head in 0..a.heads {
+            let seen = if a.causal { a.len - a.t + i + 1 } else { a.len };
+            let score = |j: usize| {
+                (0..a.dim).map(|d| at(&a.q, head, i, d) * at(&a.k, head, j, d)).sum::<f64>() / (a.dim as f64).sqrt()
+            };
+            let weights: Vec<f64> = (0..seen).map(|j| score(j).exp()).collect();
+            let total: f64 = weights.iter().sum();
+            let value =
+                |d: usize| weights.iter().enumerate().map(|(j, w)| w * at(&a.v, head, j, d)).sum::<f64>() / total;
+            out.extend((0..a.dim).map(value));
+        }
+    }
+    out
+}
+
+/// Queries `[t, heads * dim]`, keys and values as caches `[heads, capacity, dim]`.
+struct Cached {
+    q: Vec<f32>,
+    k: Vec<f32>,
+    v: Vec<f32>,
+}
+
+const CAPACITY: usize = 700;
+
+impl Cached {
+    fn new(heads: usize, dim: usize, t: usize) -> Self {
+        let cache = |seed| noise(seed, heads * CAPACITY * dim).iter().map(|x| 2.0 * x).collect();
+        Cached { q: noise(1, t * heads * dim).iter().map(|x| 3.0 * x).collect(), k: cache(2), v: cache(3) }
+    }
+
+    fn attention(&self, heads: usize, dim: usize, t: usize, len: usize) -> Attention<'_> {
+        let cache = |data| Rows { data, row_stride: dim, head_stride: CAPACITY * dim };
+        let q = Rows { data: &self.q, row_stride: heads * dim, head_stride: dim };
+        Attention { q, k: cache(&self.k), v: cache(&self.v), heads, dim, t, len, causal: true }
+    }
+}
+
+fn run(a: Attention) -> Vec<f32> {
+    let mut out = vec![f32::NAN; a.t * a.heads * a.dim];
+    attention(a, &mut out);
+    out
+}
+
+#[test]
+fn causal_attention_over_a_cache_equals_f64() {
+    let shapes: &[(usize, usize, usize, usize)] = if cfg!(miri) {
+        &[(1, 8, 1, 3), (2, 8, 9, 70), (1, 24, 3, 5)]
+    } else {
+        &[
+            (1, 64, 1, 1),
+            (3, 64, 1, 300),
+            (2, 8, 1, 65),
+            (2, 24, 5, 131),
+            (2, 64, 9, 9),
+            (2, 64, 13, 140),
+            (1, 40, 150, 150),
+            (2, 64, 301, 700),
+            (1, 136, 20, 257),
+            (1, 7, 30, 31),
+        ]
+    };
+    on_each_isa(|| {
+        for &(heads, dim, t, len) in shapes {
+            let cached = Cached::new(heads, dim, t);
+            let a = cached.attention(heads, dim, t, len);
+            assert_close(&run(a), &plain(&a), 4e-6);
+        }
+    });
+}
+
+#[test]
+fn attention_over_a_fused_buffer_equals_f64() {
+    on_each_isa(|| {
+        let (heads, dim) = (3, 64);
+        for t in if cfg!(miri) { vec![10] } else { vec![2, 17, 145, 333] } {
+            let qkv: Vec<f32> = noise(4, t * 3 * heads * dim).iter().map(|x| 2.0 * x).collect();
+            let part = |i: usize| Rows { data: &qkv[i * heads * dim..], row_stride: 3 * heads * dim, head_stride: dim };
+            let a = Attention { q: part(0), k: part(1), v: part(2), heads, dim, t, len: t, causal: false };
+            assert_close(&run(a), &plain(&a), 4e-6);
+        }
+    });
+}
+
+#[test]
+fn huge_scores_do_not_overflow() {
+    on_each_isa(|| {
+        for t in [1, 12] {
+            let mut cached = Cached::new(1, 8, t);
+            cached.q.iter_mut().for_each(|x| *x *= 1e4);
+            let out = run(cached.attention(1, 8, t, 150));
+            assert!(out.iter().all(|x| x.is_finite() && x.abs() <= 2.0));
+        }
+    });
+}
+
+#[test]
+fn a_query_among_few_has_the_bits_of_the_query_alone() {
+    on_each_isa(|| {
+        let (heads, dim, t, len) = (2, 64, 8, 200);
+        let cached = Cached::new(heads, dim, t);
+        let all = run(cached.attention(heads, dim, t, len));
+        for i in 0..t {
+            let mut one = cached.attention(heads, dim, 1, len - t + i + 1);
+            one.q.data = &cached.q[i * heads * dim..];
+            assert_eq!(run(one), all[i * heads * dim..][..heads * dim], "query {i}");
+        }
+    });
+}
+
+#[test]
+fn attention_does_not_depend_on_the_threads() {
+    let cached = Cached::new(5, 64, 350);
+    on_each_isa(|| {
+        for (t, len) in [(1, 300), (350, 500)] {
+            assert_same_on_any_threads(t * 5 * 64, |out| attention(cached.attention(5, 64, t, len), out));
+        }
+    });
+}
+
+#[test]
+fn attention_past_the_end_of_a_cache_is_refused() {
+    let cached = Cached::new(2, 8, 3);
+    let refused = |change: fn(&mut Attention)| {
+        let mut a = cached.attention(2, 8, 3, 10);
+        change(&mut a);
+        let mut out = vec![0.0; 3 * 2 * 8];
+        let call = std::panic::AssertUnwindSafe(|| attention(a, &mut out));
+        assert!(std::panic::catch_unwind(call).is_err());
+    };
+    refused(|a| a.len = CAPACITY + 1);
+    refused(|a| a.len = 2);
+    refused(|a| a.t = 4);
+    refused(|a| a.heads = 3);
+    refused(|a| a.k.row_stride = usize::MAX);
+    refused(|a| a.v.head_stride = usize::MAX / 2);
+}

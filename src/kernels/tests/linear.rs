@@ -1,0 +1,159 @@
+use super::*;
+use crate::kernels::*;
+use half::{bf16, f16};
+
+/// `x wᵀ + bias` in f64.
+fn plain(x: &[f32], m: usize, w: &[f32], n: usize, k: usize, bias: Option<&[f32]>) -> Vec<f64> {
+    let dot = |i: usize, j: usize| -> f64 {
+        (0..k).map(|c| f64::from(x[i * k + c]) * f64::from(w[j * k + c])).sum::<f64>()
+            + bias.map_or(0.0, |b| f64::from(b[j]))
+    };
+    (0..m * n).map(|at| dot(at / n, at % n)).collect()
+}
+
+/// A weight `[n, k]` in each type that takes rows of `k`, with the f32 that it stands for.
+struct Weights {
+    f32: Vec<f32>,
+    f16: Vec<f16>,
+    bf16: Vec<bf16>,
+    q8_0: Vec<BlockQ8_0>,
+    q4k: Vec<BlockQ4K>,
+}
+
+impl Weights {
+    fn new(n: usize, k: usize) -> Self {
+        let f32 = noise(7, n * k);
+        Weights {
+            f16: f32.iter().map(|&w| f16::from_f32(w)).collect(),
+            bf16: f32.iter().map(|&w| bf16::from_f32(w)).collect(),
+            q8_0: if k.is_multiple_of(32) { quantize_q8_0(&f32) } else { vec![] },
+            q4k: if k.is_multiple_of(256) { quantize_q4k(&f32) } else { vec![] },
+            f32,
+        }
+    }
+
+    fn each(&self) -> Vec<(Matrix<'_>, Vec<f32>)> {
+        let mut each = vec![
+            (Matrix::F32(&self.f32), self.f32.clone()),
+            (Matrix::F16(&self.f16), self.f16.iter().map(|w| w.to_f32()).collect()),
+            (Matrix::Bf16(&self.bf16), self.bf16.iter().map(|w| w.to_f32()).collect()),
+        ];
+        if !self.q8_0.is_empty() {
+            each.push((Matrix::Q8_0(&self.q8_0), dequantize_q8_0(&self.q8_0)));
+        }
+        if !self.q4k.is_empty() {
+            each.push((Matrix::Q4K(&self.q4k), dequantize_q4k(&self.q4k)));
+        }
+        each
+    }
+}
+
+fn check(m: usize, n: usize, k: usize) {
+    let (x, bias, weights) = (noise(1, m * k), noise(2, n), Weights::new(n, k));
+    for (w, full) in weights.each() {
+        let mut out = vec![f32::NAN; m * n];
+        linear(&x, m, w, n, k, Some(&bias), &mut out);
+        assert_close(&out, &plain(&x, m, &full, n, k, Some(&bias)), 2e-6 * (k as f64).sqrt() + 1e-6);
+    }
+}
+
+#[test]
+fn linear_equals_a_plain_loop_on_odd_shapes() {
+    let shapes: &[(usize, usize, usize)] = if cfg!(miri) {
+        &[(1, 1, 1), (1, 9, 33), (3, 7, 5), (17, 35, 7), (18, 3, 256), (1, 3, 256), (0, 3, 4), (3, 0, 4), (2, 3, 0)]
+    } else {
+        &[
+            (0, 5, 7),
+            (5, 0, 7),
+            (5, 3, 0),
+            (20, 3, 0),
+            (1, 1, 1),
+            (17, 1, 1),
+            (1, 300, 77),
+            (2, 33, 96),
+            (3, 7, 5),
+            (5, 130, 31),
+            (7, 19, 256),
+            (16, 47, 512),
+            (17, 35, 7),
+            (29, 129, 257),
+            (50, 131, 512),
+            (61, 257, 300),
+            (241, 70, 33),
+            (512, 17, 300),
+        ]
+    };
+    on_each_isa(|| shapes.iter().for_each(|&(m, n, k)| check(m, n, k)));
+}
+
+#[test]
+fn a_row_in_a_batch_has_the_bits_of_the_row_alone() {
+    let (n, k) = (if cfg!(miri) { 5 } else { 53 }, 256);
+    let weights = Weights::new(n, k);
+    let x = noise(3, 40 * k);
+    on_each_isa(|| {
+        for (w, _) in weights.each() {
+            let rows = |first: usize, m: usize| {
+                let mut out = vec![0.0; m * n];
+                linear(&x[first * k..][..m * k], m, w, n, k, None, &mut out);
+                out
+            };
+            let few = rows(0, 16);
+            for m in 1..16 {
+                assert_eq!(rows(16 - m, m), few[(16 - m) * n..], "{m} rows");
+            }
+            let many = rows(0, 40);
+            assert_eq!(rows(13, 27), many[13 * n..], "27 rows of 40");
+        }
+    });
+}
+
+#[test]
+fn linear_does_not_depend_on_the_threads() {
+    let (n, k) = (301, 256);
+    let (x, weights) = (noise(4, 300 * k), Weights::new(n, k));
+    on_each_isa(|| {
+        for (w, _) in weights.each() {
+            for m in [1, 5, 300] {
+                assert_same_on_any_threads(m * n, |out| linear(&x[..m * k], m, w, n, k, None, out));
+            }
+        }
+    });
+}
+
+#[test]
+fn epilogues_do_what_their_own_kernels_do() {
+    on_each_isa(|| {
+        for (m, n, k) in [(3, 21, 40), (19, 45, 300)] {
+            let (x, w, residual) = (noise(5, m * k), noise(6, n * k), noise(8, m * n));
+            let layer = Linear { w: Matrix::F32(&w), n, k, bias: None };
+            let run = |then: Epilogue| {
+                let mut out = vec![0.0; m * n];
+                linear_then(&x, m, layer, then, &mut out);
+                out
+            };
+            let none = run(Epilogue::None);
+            let sums: Vec<f32> = none.iter().zip(&residual).map(|(a, b)| a + b).collect();
+            assert_eq!(run(Epilogue::Add(&residual)), sums);
+            let gelus: Vec<f64> = none.iter().map(|&a| f64::from(a)).map(gelu_in_f64).collect();
+            assert_close(&run(Epilogue::Gelu), &gelus, 2e-6);
+        }
+    });
+}
+
+#[test]
+fn wrong_shapes_are_refused() {
+    let w = noise(9, 12);
+    let refused = |x: usize, n: usize, k: usize, out: usize| {
+        let (x, mut out) = (vec![0.0; x], vec![0.0; out]);
+        let call = std::panic::AssertUnwindSafe(|| linear(&x, 2, Matrix::F32(&w), n, k, None, &mut out));
+        assert!(std::panic::catch_unwind(call).is_err());
+    };
+    refused(8, 3, 3, 6);
+    refused(7, 3, 4, 6);
+    refused(8, 3, 4, 7);
+    refused(8, usize::MAX / 2 + 3, 4, 6);
+    let quantised = quantize_q8_0(&noise(9, 32));
+    let call = || linear(&[0.0; 16], 1, Matrix::Q8_0(&quantised), 2, 16, None, &mut [0.0; 2]);
+    assert!(std::panic::catch_unwind(call).is_err(), "half a block is no row");
+}

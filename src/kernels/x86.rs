@@ -1,0 +1,223 @@
+//! The vectors of AVX2 (8 lanes) and AVX-512 (16 lanes).
+
+use super::simd::Simd;
+use half::{bf16, f16};
+use std::arch::x86_64::*;
+
+/// Proof of AVX2, FMA and F16C.
+#[derive(Clone, Copy)]
+pub(super) struct Avx2(());
+
+/// Proof of AVX-512 F, BW, DQ and VL.
+#[derive(Clone, Copy)]
+pub(super) struct Avx512(());
+
+/// A token's constructor and the methods that are one intrinsic each.
+macro_rules! one_intrinsic_each {
+    ($token:ident: $($method:ident($($arg:ident),*) = $intrinsic:ident($($value:expr),*);)*) => {
+        $(
+            #[inline(always)]
+            fn $method(self, $($arg: Self::V),*) -> Self::V {
+                // SAFETY: the token proves that the machine has the instruction.
+                unsafe { $intrinsic($($value),*) }
+            }
+        )*
+    };
+}
+
+/// The methods that read or write memory: one expression over the pointer each.
+macro_rules! memory {
+    ($($method:ident($p:ident: $pointer:ty) = $value:expr;)*) => {
+        $(
+            #[inline(always)]
+            unsafe fn $method(self, $p: $pointer) -> Self::V {
+                // SAFETY: the token proves the instructions, the caller vouches for the pointer.
+                unsafe { $value }
+            }
+        )*
+    };
+}
+
+impl Avx2 {
+    /// # Safety
+    /// The machine has AVX2, FMA and F16C.
+    pub(super) unsafe fn new() -> Self {
+        Avx2(())
+    }
+}
+
+impl Avx512 {
+    /// # Safety
+    /// The machine has AVX-512 F, BW, DQ and VL.
+    pub(super) unsafe fn new() -> Self {
+        Avx512(())
+    }
+}
+
+impl Simd for Avx2 {
+    const LANES: usize = 8;
+    const TILE_ROWS: usize = 6;
+    const WEIGHT_ROWS: usize = 2;
+    type V = __m256;
+
+    one_intrinsic_each! { Avx2:
+        add(a, b) = _mm256_add_ps(a, b);
+        sub(a, b) = _mm256_sub_ps(a, b);
+        mul(a, b) = _mm256_mul_ps(a, b);
+        div(a, b) = _mm256_div_ps(a, b);
+        min(a, b) = _mm256_min_ps(a, b);
+        max(a, b) = _mm256_max_ps(a, b);
+        fma(a, b, c) = _mm256_fmadd_ps(a, b, c);
+        abs(a) = _mm256_andnot_ps(_mm256_set1_ps(-0.0), a);
+        copysign(m, sign) = _mm256_or_ps(
+            _mm256_andnot_ps(_mm256_set1_ps(-0.0), m),
+            _mm256_and_ps(_mm256_set1_ps(-0.0), sign)
+        );
+        select_gt(a, b, yes, no) = _mm256_blendv_ps(no, yes, _mm256_cmp_ps::<_CMP_GT_OQ>(a, b));
+        exp2(n) = _mm256_castsi256_ps(
+            _mm256_slli_epi32::<23>(_mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127)))
+        );
+    }
+    memory! {
+        load(p: *const f32) = _mm256_loadu_ps(p);
+        load_f16(p: *const f16) = _mm256_cvtph_ps(_mm_loadu_si128(p.cast()));
+        load_bf16(p: *const bf16) = _mm256_castsi256_ps(
+            _mm256_slli_epi32::<16>(_mm256_cvtepu16_epi32(_mm_loadu_si128(p.cast())))
+        );
+        load_i8(p: *const i8) = _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64(p.cast())));
+    }
+
+    #[inline(always)]
+    fn splat(self, x: f32) -> __m256 {
+        // SAFETY: the token proves AVX.
+        unsafe { _mm256_set1_ps(x) }
+    }
+    #[inline(always)]
+    fn round(self, a: __m256) -> __m256 {
+        // SAFETY: the token proves AVX.
+        unsafe { _mm256_round_ps::<{ _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }>(a) }
+    }
+    #[inline(always)]
+    fn sum(self, a: __m256) -> f32 {
+        // SAFETY: the token proves AVX.
+        unsafe {
+            let four = _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps::<1>(a));
+            let two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+            _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)))
+        }
+    }
+    #[inline(always)]
+    fn largest(self, a: __m256) -> f32 {
+        // SAFETY: the token proves AVX.
+        unsafe {
+            let four = _mm_max_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps::<1>(a));
+            let two = _mm_max_ps(four, _mm_movehl_ps(four, four));
+            _mm_cvtss_f32(_mm_max_ss(two, _mm_movehdup_ps(two)))
+        }
+    }
+    #[inline(always)]
+    unsafe fn store(self, p: *mut f32, v: __m256) {
+        // SAFETY: the token proves AVX, the caller vouches for `p`.
+        unsafe { _mm256_storeu_ps(p, v) }
+    }
+    #[inline(always)]
+    unsafe fn load_u4(self, p: *const u8, high: bool) -> __m256 {
+        // SAFETY: the token proves AVX2, the caller vouches for `p`.
+        unsafe {
+            let bytes = _mm256_cvtepu8_epi32(_mm_loadl_epi64(p.cast()));
+            let fours =
+                if high { _mm256_srli_epi32::<4>(bytes) } else { _mm256_and_si256(bytes, _mm256_set1_epi32(15)) };
+            _mm256_cvtepi32_ps(fours)
+        }
+    }
+    #[inline(always)]
+    unsafe fn f16(self, p: *const f16) -> f32 {
+        // SAFETY: the token proves F16C, the caller vouches for `p`.
+        unsafe { _mm_cvtss_f32(_mm_cvtph_ps(_mm_cvtsi32_si128(i32::from(p.read_unaligned().to_bits())))) }
+    }
+    #[inline(always)]
+    fn prefetch(self, p: *const u8) {
+        // SAFETY: a prefetch reads nothing.
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(p.cast()) }
+    }
+}
+
+impl Simd for Avx512 {
+    const LANES: usize = 16;
+    const TILE_ROWS: usize = 12;
+    const WEIGHT_ROWS: usize = 4;
+    type V = __m512;
+
+    one_intrinsic_each! { Avx512:
+        add(a, b) = _mm512_add_ps(a, b);
+        sub(a, b) = _mm512_sub_ps(a, b);
+        mul(a, b) = _mm512_mul_ps(a, b);
+        div(a, b) = _mm512_div_ps(a, b);
+        min(a, b) = _mm512_min_ps(a, b);
+        max(a, b) = _mm512_max_ps(a, b);
+        fma(a, b, c) = _mm512_fmadd_ps(a, b, c);
+        abs(a) = _mm512_andnot_ps(_mm512_set1_ps(-0.0), a);
+        copysign(m, sign) = _mm512_or_ps(
+            _mm512_andnot_ps(_mm512_set1_ps(-0.0), m),
+            _mm512_and_ps(_mm512_set1_ps(-0.0), sign)
+        );
+        select_gt(a, b, yes, no) = _mm512_mask_blend_ps(_mm512_cmp_ps_mask::<_CMP_GT_OQ>(a, b), no, yes);
+        exp2(n) = _mm512_castsi512_ps(
+            _mm512_slli_epi32::<23>(_mm512_add_epi32(_mm512_cvtps_epi32(n), _mm512_set1_epi32(127)))
+        );
+    }
+    memory! {
+        load(p: *const f32) = _mm512_loadu_ps(p);
+        load_f16(p: *const f16) = _mm512_cvtph_ps(_mm256_loadu_si256(p.cast()));
+        load_bf16(p: *const bf16) = _mm512_castsi512_ps(
+            _mm512_slli_epi32::<16>(_mm512_cvtepu16_epi32(_mm256_loadu_si256(p.cast())))
+        );
+        load_i8(p: *const i8) = _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(p.cast())));
+    }
+
+    #[inline(always)]
+    fn splat(self, x: f32) -> __m512 {
+        // SAFETY: the token proves AVX-512.
+        unsafe { _mm512_set1_ps(x) }
+    }
+    #[inline(always)]
+    fn round(self, a: __m512) -> __m512 {
+        // SAFETY: the token proves AVX-512.
+        unsafe { _mm512_roundscale_ps::<{ _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }>(a) }
+    }
+    #[inline(always)]
+    fn sum(self, a: __m512) -> f32 {
+        // SAFETY: the token proves AVX-512.
+        unsafe { _mm512_reduce_add_ps(a) }
+    }
+    #[inline(always)]
+    fn largest(self, a: __m512) -> f32 {
+        // SAFETY: the token proves AVX-512.
+        unsafe { _mm512_reduce_max_ps(a) }
+    }
+    #[inline(always)]
+    unsafe fn store(self, p: *mut f32, v: __m512) {
+        // SAFETY: the token proves AVX-512, the caller vouches for `p`.
+        unsafe { _mm512_storeu_ps(p, v) }
+    }
+    #[inline(always)]
+    unsafe fn load_u4(self, p: *const u8, high: bool) -> __m512 {
+        // SAFETY: the token proves AVX-512, the caller vouches for `p`.
+        unsafe {
+            let bytes = _mm512_cvtepu8_epi32(_mm_loadu_si128(p.cast()));
+            let fours =
+                if high { _mm512_srli_epi32::<4>(bytes) } else { _mm512_and_si512(bytes, _mm512_set1_epi32(15)) };
+            _mm512_cvtepi32_ps(fours)
+        }
+    }
+    #[inline(always)]
+    unsafe fn f16(self, p: *const f16) -> f32 {
+        // SAFETY: the token proves F16C, the caller vouches for `p`.
+        unsafe { _mm_cvtss_f32(_mm_cvtph_ps(_mm_cvtsi32_si128(i32::from(p.read_unaligned().to_bits())))) }
+    }
+    #[inline(always)]
+    fn prefetch(self, p: *const u8) {
+        // SAFETY: a prefetch reads nothing.
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(p.cast()) }
+    }
+}
