@@ -1,48 +1,70 @@
-//! Pcm -> Voice: what a reference clip is to Bark, in tokens.
+//! A recording to a voice: what a reference clip is to Bark, in tokens.
 //!
 //! The semantic tokens come of the 16 kHz clip by HuBERT and the quantizer, the codes of the 24 kHz clip by EnCodec.
 
+use crate::audio::{Pcm, Recipe, resample};
+use crate::config::{CodecConfig, HubertConfig, QuantizerConfig};
 use crate::error::Kind;
+use crate::layout::Model;
 use crate::net::codec::Codec;
 use crate::net::hubert::Hubert;
 use crate::net::quantizer::Quantizer;
 use crate::progress::Progress;
-use crate::tokens::{FINE_CODEBOOKS, Fine, Semantic};
+use crate::tokens::{FINE_CODEBOOKS, Fine, HUBERT_RATE, SAMPLE_RATE, Semantic};
+use crate::voice::Voice;
 use anyhow::Result;
-use candle_core::Tensor;
+use candle_core::{DType, Device, Tensor};
 
 /// HuBERT's layer whose output the published quantizers were trained on.
 pub const HUBERT_LAYERS: usize = 9;
+/// Longest stretch of a recording that is listened to, seconds: the models hear no more than the last 7 of a voice, and
+/// HuBERT's attention grows with the square of the length.
+pub const LONGEST: f64 = 60.0;
 
-/// The nets that turn audio into a voice.
-pub struct Cloner {
-    pub hubert: Hubert,
-    pub quantizer: Quantizer,
-    pub codec: Codec,
+/// The models that turn audio into a voice; each is loaded for its turn only.
+pub struct Cloner<'a> {
+    pub hubert: &'a Model<HubertConfig>,
+    pub quantizer: &'a Model<QuantizerConfig>,
+    pub codec: &'a Model<CodecConfig>,
+    pub device: &'a Device,
 }
 
-impl Cloner {
-    /// `wav16k` and `wav24k`: the same clip in [-1, 1] at 16 and 24 kHz -> its semantic tokens, 50 Hz, and codes, 75 Hz.
-    /// Too short a clip for one HuBERT frame (25 ms) is an error.
-    pub fn tokens(&self, wav16k: &[f32], wav24k: &[f32], progress: &dyn Progress) -> Result<(Semantic, Fine)> {
-        progress.start("Listening", 3, "");
-        let wav = Tensor::from_slice(wav16k, (1, wav16k.len()), self.hubert.device())?;
-        let features = self.hubert.features(&wav)?; // [1, N, H]
-        progress.advance(1);
-        let semantic = Semantic::new(self.quantizer.tokens(&features)?, self.quantizer.vocab() as u32)?;
-        progress.advance(1);
-        let codes = self.codes(wav24k)?;
-        progress.advance(1);
+impl Cloner<'_> {
+    /// `clip`: at least a second of speech, at any rate.
+    pub fn voice(&self, clip: &Pcm, progress: &dyn Progress) -> Result<Voice> {
+        progress.start("listening", 3, "model");
+        let semantic = self.semantic(&resample(clip, HUBERT_RATE, Recipe::Functional)?, progress)?;
+        let fine = self.codes(&resample(clip, SAMPLE_RATE, Recipe::Transform)?)?;
         progress.finish();
-        Ok((semantic, codes))
+        Voice::from_parts(semantic, fine)
     }
 
-    fn codes(&self, wav24k: &[f32]) -> Result<Fine> {
-        let wav = Tensor::from_slice(wav24k, (1, 1, wav24k.len()), self.codec.device())?;
-        let rows = self.codec.encode(&wav)?.squeeze(0)?.to_vec2::<u32>()?; // [K, T]
+    /// `clip` at 16 kHz -> its semantic tokens, one for each HuBERT frame (50 Hz).
+    pub fn semantic(&self, clip: &Pcm, progress: &dyn Progress) -> Result<Semantic> {
+        let features = self.features(&clip.samples)?;
+        progress.advance(1);
+        let weights = self.quantizer.weights(DType::F32, self.device);
+        let quantizer = Quantizer::new(&self.quantizer.config, &weights)?;
+        let semantic = Semantic::new(quantizer.tokens(&features)?, quantizer.vocab() as u32)?;
+        progress.advance(1);
+        Ok(semantic)
+    }
+
+    /// `[L]` at 16 kHz -> `[1, N, H]`, after layer 9.
+    fn features(&self, samples: &[f32]) -> Result<Tensor> {
+        let hubert = Hubert::new(&self.hubert.config, &self.hubert.weights(DType::F32, self.device), HUBERT_LAYERS)?;
+        hubert.features(&Tensor::from_slice(samples, (1, samples.len()), self.device)?)
+    }
+
+    /// `clip` at 24 kHz -> its codes at 6 kbps, 75 Hz.
+    pub fn codes(&self, clip: &Pcm) -> Result<Fine> {
+        let weights = self.codec.weights(DType::F32, self.device);
+        let codec = Codec::new(&self.codec.config, &weights, FINE_CODEBOOKS)?;
+        let wav = Tensor::from_slice(&clip.samples, (1, 1, clip.samples.len()), self.device)?;
+        let rows = codec.encode(&wav)?.squeeze(0)?.to_vec2::<u32>()?; // [K, T]
         let rows: [Vec<u32>; FINE_CODEBOOKS] = rows.try_into().map_err(|rows: Vec<_>| {
             Kind::Model.error(format!("the codec has {} codebooks, {FINE_CODEBOOKS} are needed", rows.len()))
         })?;
-        Fine::new(rows, self.codec.config().codebook_size as u32)
+        Fine::new(rows, codec.config().codebook_size as u32)
     }
 }

@@ -28,6 +28,7 @@ pub mod models;
 pub mod net;
 pub mod output;
 pub mod progress;
+pub mod speak;
 pub mod stage;
 pub mod tokens;
 pub mod voice;

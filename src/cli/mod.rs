@@ -1,52 +1,98 @@
 //! The command line: the only place that knows clap, the terminal and exit codes.
 
+mod clone;
 mod models;
+mod nets;
+mod progress;
+mod shell;
+mod speak;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use barkclone::models::Models;
-use barkclone::progress::Progress;
-use clap::{Parser, Subcommand};
-use std::io::Write;
+use clap::{Args, Parser, Subcommand};
+use progress::Terminal;
+use std::io::{ErrorKind, Write};
 use std::path::PathBuf;
 
+const EXAMPLES: &str = "\
+Examples:
+  barkclone clone ref.wav -o voz.npz
+  barkclone speak --voice voz.npz \"Olá mundo\" -o ola.wav
+  barkclone speak --voice v2/pt_speaker_3 \"Bom dia\"          # one of Suno's voices; writes bom-dia.wav
+  barkclone speak \"Quem sou eu?\" --save-voice nova.npz       # a random voice, kept for later
+  echo \"Até logo\" | barkclone speak --voice voz.npz -o - | aplay
+  barkclone models list
+
+A good reference is 5 to 12 seconds of one person speaking whole sentences, without noise, music or echo. Make several
+clones and keep the best. Models are downloaded on first use (Bark: 4.5 GB, or 1.7 GB with --bark small).
+
+Results go to stdout, everything else to stderr. Exit codes: 0 done, 1 other failure, 2 wrong usage, 3 unusable audio, text or
+voice, 4 missing or damaged model, 5 failed download, 6 output that cannot be written or exists already.";
+
+/// Clone a voice from a few seconds of speech, and speak with it
+///
+/// `clone` turns a recording into a voice file that Bark understands (HuBERT, a semantic quantizer and EnCodec); `speak` says
+/// a text with it (Bark's semantic, coarse and fine models, then EnCodec), on the CPU or a GPU. The voice files are
+/// Bark's own: `speak` takes Suno's, and Bark takes those of `clone`.
 #[derive(Parser, Debug)]
-#[command(version, about)]
+#[command(version, about, long_about, after_help = EXAMPLES, max_term_width = 110)]
 pub struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Args, Debug)]
+struct Global {
     /// Read the known models from this file instead of the built-in models.toml
     #[arg(long, global = true, value_name = "FILE")]
     registry: Option<PathBuf>,
     /// Make no network request: use what is in the cache
     #[arg(long, global = true)]
     offline: bool,
-    #[command(subcommand)]
-    command: Command,
+    /// CPU threads; results do not depend on their number [default: the machine's physical cores]
+    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    threads: Option<u16>,
+    /// Only results and errors, no progress or notes
+    #[arg(long, short, global = true)]
+    quiet: bool,
 }
 
 #[derive(Subcommand, Debug)]
 enum Command {
+    Clone(clone::CloneArgs),
+    Speak(Box<speak::SpeakArgs>),
     Models(models::ModelsArgs),
+    Completions(shell::CompletionsArgs),
+    Man(shell::ManArgs),
 }
 
+/// Does what the command line asks for.
 pub fn run(cli: Cli) -> Result<()> {
-    let known = Models::open(cli.registry.as_deref(), cli.offline)?;
+    let terminal = Terminal::new(cli.global.quiet);
+    let models = || Models::open(cli.global.registry.as_deref(), cli.global.offline);
+    set_threads(cli.global.threads)?;
     match cli.command {
-        Command::Models(args) => models::run(args, &known, &Lines),
+        Command::Clone(args) => clone::run(args, &models()?, &terminal),
+        Command::Speak(args) => speak::run(*args, &models()?, &terminal),
+        Command::Models(args) => models::run(args, &models()?, &terminal),
+        Command::Completions(args) => shell::completions(args),
+        Command::Man(args) => shell::man(args),
     }
 }
 
-/// Writes a result to stdout.
-fn out(text: &str) -> Result<()> {
-    Ok(std::io::stdout().lock().write_all(text.as_bytes())?)
+/// Sets the size of the pool that the kernels run on.
+fn set_threads(threads: Option<u16>) -> Result<()> {
+    let threads = threads.map_or_else(num_cpus::get_physical, usize::from);
+    rayon::ThreadPoolBuilder::new().num_threads(threads).build_global().context("cannot start the worker threads")
 }
 
-/// Says notes on stderr and draws nothing.
-struct Lines;
-
-impl Progress for Lines {
-    fn start(&self, _: &str, _: u64, _: &str) {}
-    fn advance(&self, _: u64) {}
-    fn finish(&self) {}
-    fn note(&self, message: &str) {
-        eprintln!("{message}");
+/// Writes a result to stdout. A reader that has gone away is no error.
+fn out(bytes: impl AsRef<[u8]>) -> Result<()> {
+    let mut stdout = std::io::stdout().lock();
+    match stdout.write_all(bytes.as_ref()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        result => result.context("cannot write to stdout"),
     }
 }

@@ -51,8 +51,8 @@ enum Command {
 
 pub fn run(args: ModelsArgs, models: &Models, progress: &dyn Progress) -> Result<()> {
     match args.command {
-        Command::List { json: false } => out(&table(models)),
-        Command::List { json: true } => out(&json(models)?),
+        Command::List { json: false } => out(table(models)),
+        Command::List { json: true } => out(json(models)?),
         Command::Fetch { names } => fetch(&named(models, &names)?, models, progress),
         Command::Path { name } => path(&name, models),
         Command::Verify { names } if names.is_empty() => verify(&cached(models), false, models, progress),
@@ -76,7 +76,7 @@ fn fetch(entries: &[Entry], models: &Models, progress: &dyn Progress) -> Result<
     for entry in entries {
         match entry.builtin {
             true => progress.note(&format!("{} ({}) is built in: nothing to fetch", entry.name, entry.kind)),
-            false => out(&format!("{}\n", models.fetch(entry, progress)?.display()))?,
+            false => out(format!("{}\n", models.fetch(entry, progress)?.display()))?,
         }
     }
     Ok(())
@@ -87,7 +87,7 @@ fn path(name: &str, models: &Models) -> Result<()> {
     let Some(entry) = entries.iter().find(|e| !e.builtin) else {
         bail!(Kind::Usage.error(format!("`{name}` is built in: it has no path")));
     };
-    out(&format!("{}\n", models.path(entry)?.display()))
+    out(format!("{}\n", models.path(entry)?.display()))
 }
 
 fn verify(entries: &[Entry], wanted: bool, models: &Models, progress: &dyn Progress) -> Result<()> {
@@ -101,7 +101,7 @@ fn verify(entries: &[Entry], wanted: bool, models: &Models, progress: &dyn Progr
                 Verdict::Damaged(why) => ("damaged", why),
                 Verdict::Other(why) => ("unexpected", why),
             };
-            out(&format!("{word:<10}  {}  {file}  {why}\n", entry.name))?;
+            out(format!("{word:<10}  {}  {file}  {why}\n", entry.name))?;
             if word != "ok" && !wrong.contains(&entry.name) {
                 wrong.push(entry.name.clone());
             }
@@ -116,7 +116,7 @@ fn verify(entries: &[Entry], wanted: bool, models: &Models, progress: &dyn Progr
 fn remove(entries: &[Entry], models: &Models, progress: &dyn Progress) -> Result<()> {
     for entry in entries {
         let freed = models.remove(entry, progress)?;
-        out(&format!("{}: {} freed ({freed} bytes)\n", entry.name, byte_text(freed)))?;
+        out(format!("{}: {} freed ({freed} bytes)\n", entry.name, byte_text(freed)))?;
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 //! and the one that fills in the fine codes looking both ways. Field names follow the Hugging Face layout's keys.
 
 use super::cache::{Cache, CacheShape};
-use super::layers::{Embedding, LayerNorm, Linear, attention, causal_mask, gelu, split_heads};
+use super::layers::{Embedding, LayerNorm, Linear, Mask, attention, causal_mask, split_heads};
 use crate::config::GptConfig;
 use crate::error::Kind;
 use crate::weights::Weights;
@@ -64,9 +64,9 @@ impl Block {
         attend: impl FnOnce(&Tensor) -> Result<Tensor>,
     ) -> Result<Tensor> {
         let mixed = attend(&self.attn.att_proj.forward(&self.layernorm_1.forward(x)?)?)?;
-        let x = (keep(x)? + self.attn.out_proj.forward(&mixed)?)?;
-        let hidden = gelu(&self.mlp.in_proj.forward(&self.layernorm_2.forward(&x)?)?)?;
-        Ok((x + self.mlp.out_proj.forward(&hidden)?)?)
+        let x = self.attn.out_proj.forward_add(&mixed, &keep(x)?)?;
+        let hidden = self.mlp.in_proj.forward_gelu(&self.layernorm_2.forward(&x)?)?;
+        self.mlp.out_proj.forward_add(&hidden, &x)
     }
 }
 
@@ -122,11 +122,18 @@ impl Gpt {
                 .error(format!("the model's {} outputs do not cover id {}", self.config.output_vocab, wanted.end))
         );
         let spans = spans(inputs);
+        let mask = |i: &Input| causal_mask(i.tokens.len(), cache.len(i.slot), self.dtype, &self.device);
+        let masks = inputs.iter().map(mask).collect::<Result<Vec<_>>>()?;
         let mut x = self.embed(inputs, cache)?;
         for (i, block) in self.layers.iter().enumerate() {
             let last = i + 1 == self.layers.len();
             let keep = |x: &Tensor| if last { last_rows(x, &spans) } else { Ok(x.clone()) };
-            x = block.forward(&x, keep, |qkv| self.attend(qkv, i, inputs, &spans, cache))?;
+            let attend = |qkv: &Tensor| {
+                let rows = inputs.iter().zip(&spans).zip(&masks);
+                let rows = rows.map(|((input, span), mask)| self.attend(qkv, i, input.slot, span, mask, cache));
+                joined(rows.collect::<Result<_>>()?)
+            };
+            x = block.forward(&x, keep, attend)?;
         }
         for (input, span) in inputs.iter().zip(&spans) {
             cache.advance(input.slot, span.len());
@@ -161,31 +168,25 @@ impl Gpt {
         Ok(Tensor::cat(&parts, 0)?)
     }
 
-    /// Attention of layer `layer`: each input over its own slot. In the last layer only the last position of each
-    /// input goes on.
+    /// Attention of one input, the rows `span` of `qkv`, over its slot in `layer`: `[span, width]`, in the last layer
+    /// only the last position.
     fn attend(
         &self,
         qkv: &Tensor,
         layer: usize,
-        inputs: &[Input],
-        spans: &[Range<usize>],
+        slot: usize,
+        span: &Range<usize>,
+        mask: &Mask,
         cache: &Cache,
     ) -> Result<Tensor> {
-        let last = layer + 1 == self.layers.len();
         let (width, heads) = (self.config.width, self.config.heads);
-        let mut rows = Vec::with_capacity(inputs.len());
-        for (input, span) in inputs.iter().zip(spans) {
-            let part =
-                |i: usize| split_heads(&qkv.narrow(0, span.start, span.len())?.narrow(1, i * width, width)?, heads);
-            let (k, v) = cache.append(layer, input.slot, &part(1)?, &part(2)?)?;
-            let (q, mask) = match span.len() {
-                1 => (part(0)?, None),
-                t if last => (part(0)?.narrow(1, t - 1, 1)?, None),
-                t => (part(0)?, Some(causal_mask(t, cache.len(input.slot), self.dtype, &self.device)?)),
-            };
-            rows.push(attention(&q, &k, &v, mask.as_ref())?);
+        let rows = qkv.narrow(0, span.start, span.len())?;
+        let part = |i: usize| rows.narrow(1, i * width, width);
+        let (k, v) = cache.append(layer, slot, &split_heads(&part(1)?, heads)?, &split_heads(&part(2)?, heads)?)?;
+        match layer + 1 == self.layers.len() {
+            true => attention([&part(0)?.narrow(0, span.len() - 1, 1)?, &k, &v], heads, &Mask::Causal),
+            false => attention([&part(0)?, &k, &v], heads, mask),
         }
-        Ok(if rows.len() == 1 { rows.remove(0) } else { Tensor::cat(&rows, 0)? })
     }
 }
 
@@ -202,8 +203,15 @@ fn spans(inputs: &[Input]) -> Vec<Range<usize>> {
 
 /// The last row of each span of `x`.
 fn last_rows(x: &Tensor, spans: &[Range<usize>]) -> Result<Tensor> {
-    let rows = spans.iter().map(|s| x.narrow(0, s.end - 1, 1)).collect::<candle_core::Result<Vec<_>>>()?;
-    Ok(if rows.len() == 1 { rows[0].clone() } else { Tensor::cat(&rows, 0)? })
+    joined(spans.iter().map(|s| x.narrow(0, s.end - 1, 1)).collect::<candle_core::Result<_>>()?)
+}
+
+/// All rows below each other; one tensor alone is not copied.
+fn joined(mut rows: Vec<Tensor>) -> Result<Tensor> {
+    match rows.len() {
+        1 => Ok(rows.remove(0)),
+        _ => Ok(Tensor::cat(&rows, 0)?),
+    }
 }
 
 /// The GPT of the fine stage.
@@ -267,10 +275,8 @@ impl FineGpt {
     /// Every column looks at every other; columns before `from` are looked at only.
     fn attend(&self, qkv: &Tensor, from: usize) -> Result<Tensor> {
         let width = self.config.width;
-        let part = |i: usize, from: usize| {
-            split_heads(&qkv.narrow(0, from, qkv.dim(0)? - from)?.narrow(1, i * width, width)?, self.config.heads)
-        };
-        attention(&part(0, from)?, &part(1, 0)?, &part(2, 0)?, None)
+        let part = |i: usize, from: usize| qkv.narrow(0, from, qkv.dim(0)? - from)?.narrow(1, i * width, width);
+        attention([&part(0, from)?, &part(1, 0)?, &part(2, 0)?], self.config.heads, &Mask::None)
     }
 }
 

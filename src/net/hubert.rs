@@ -4,7 +4,7 @@
 use crate::config::HubertConfig;
 use crate::error::Kind;
 use crate::net::conv::{Geometry, conv1d, weight_norm};
-use crate::net::layers::{ChannelNorm, LayerNorm, Linear, attend_all, gelu};
+use crate::net::layers::{ChannelNorm, LayerNorm, Linear, Mask, attention, gelu};
 use crate::weights::Weights;
 use anyhow::{Result, ensure};
 use candle_core::{DType, Device, Tensor};
@@ -36,7 +36,7 @@ impl Hubert {
         let convs = weights.pp("feature_extractor.conv_layers");
         let encoder = weights.pp("encoder");
         let build = |i| EncoderLayer::new(config, &encoder.pp("layers").pp(i));
-        Ok(Self {
+        let hubert = Self {
             feature_extractor: (0..config.conv_dim.len())
                 .map(|i| ConvLayer::new(config, &convs.pp(i), i))
                 .collect::<Result<_>>()?,
@@ -47,7 +47,10 @@ impl Hubert {
             config: config.clone(),
             dtype: weights.dtype(),
             device: weights.device().clone(),
-        })
+        };
+        (layers..config.num_hidden_layers).for_each(|i| encoder.ignore(&format!("layers.{i}.")));
+        weights.finish()?;
+        Ok(hubert)
     }
 
     /// Where the net runs; its inputs must lie there.
@@ -175,9 +178,9 @@ impl EncoderLayer {
 
     /// `[B, N, H]` -> `[B, N, H]`
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let x = self.layer_norm.forward(&(x + self.attention.forward(x)?)?)?;
-        let inner = gelu(&self.intermediate_dense.forward(&x)?)?;
-        self.final_layer_norm.forward(&(x + self.output_dense.forward(&inner)?)?)
+        let x = self.layer_norm.forward(&self.attention.forward(x)?)?;
+        let inner = self.intermediate_dense.forward_gelu(&x)?;
+        self.final_layer_norm.forward(&self.output_dense.forward_add(&inner, &x)?)
     }
 }
 
@@ -202,14 +205,11 @@ impl Attention {
         })
     }
 
-    /// `[B, N, H]` -> `[B, N, H]`
+    /// `[B, N, H]` -> `[B, N, H]`, `x` itself added.
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let (batch, frames, width) = x.dims3()?;
-        let split = |linear: &Linear| -> Result<Tensor> {
-            let y = linear.forward(x)?.reshape((batch, frames, self.heads, width / self.heads))?;
-            Ok(y.transpose(1, 2)?) // [B, heads, N, H / heads]
-        };
-        let mixed = attend_all(&split(&self.q_proj)?, &split(&self.k_proj)?, &split(&self.v_proj)?)?;
-        self.out_proj.forward(&mixed.transpose(1, 2)?.reshape((batch, frames, width))?)
+        let [q, k, v] = [self.q_proj.forward(x)?, self.k_proj.forward(x)?, self.v_proj.forward(x)?];
+        let row = |b: usize| attention([&q.get(b)?, &k.get(b)?, &v.get(b)?], self.heads, &Mask::None);
+        let mixed = (0..x.dim(0)?).map(row).collect::<Result<Vec<_>>>()?;
+        self.out_proj.forward_add(&Tensor::stack(&mixed, 0)?, x)
     }
 }

@@ -1,5 +1,7 @@
-//! The layers that the nets are made of, each written once for every device.
+//! The layers that the nets are made of, each written once: on the CPU by our kernels, elsewhere by candle's.
 
+use super::cpu::{self, HostMatrix, map1, map2, map3};
+use crate::kernels::{self, Epilogue, Norm};
 use crate::weights::{Array, Weights};
 use anyhow::{Result, ensure};
 use candle_core::{D, DType, Device, Tensor};
@@ -7,48 +9,122 @@ use std::ops::Range;
 
 /// `y = x Wᵀ + b` (torch.nn.Linear).
 pub struct Linear {
-    /// `[out, inner]`
-    pub weight: Tensor,
-    /// `[out]`
-    pub bias: Option<Tensor>,
+    weight: Weight,
+    bias: Option<Tensor>,
+}
+
+enum Weight {
+    /// As it lies in the file, for the CPU's kernels.
+    Host(HostMatrix),
+    /// `[out, inner]` on a device.
+    Device(Tensor),
+}
+
+/// What follows a linear in the same pass.
+enum Then<'a> {
+    Nothing,
+    Gelu,
+    Add(&'a Tensor),
 }
 
 impl Linear {
     /// `weight` `[out, inner]` and, if `bias`, `bias` `[out]`.
     pub fn new(weights: &Weights, inner: usize, out: usize, bias: bool) -> Result<Self> {
-        let weight = weights.get((out, inner), "weight")?;
         let bias = bias.then(|| weights.get(out, "bias")).transpose()?;
+        Self::named(weights, "weight", inner, out, bias)
+    }
+
+    /// The weight `name` `[out, inner]` with a bias `[out]` that is at hand.
+    pub fn named(weights: &Weights, name: &str, inner: usize, out: usize, bias: Option<Tensor>) -> Result<Self> {
+        let weight = match cpu::runs_on(weights.device()) {
+            true => Weight::Host(HostMatrix::new(weights.array((out, inner), name)?)?),
+            false => Weight::Device(weights.get((out, inner), name)?),
+        };
         Ok(Self { weight, bias })
+    }
+
+    fn outputs(&self) -> usize {
+        match &self.weight {
+            Weight::Host(matrix) => matrix.rows(),
+            Weight::Device(weight) => weight.dims()[0],
+        }
     }
 
     /// `x` `[.., inner]` -> `[.., out]`.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        self.project(x, &self.weight, self.bias.as_ref())
+        self.run(x, 0..self.outputs(), Then::Nothing)
     }
 
     /// Only the outputs `wanted`: `x` `[.., inner]` -> `[.., wanted]`.
     pub fn forward_slice(&self, x: &Tensor, wanted: Range<usize>) -> Result<Tensor> {
-        let slice = |t: &Tensor| t.narrow(0, wanted.start, wanted.len());
-        let bias = self.bias.as_ref().map(slice).transpose()?;
-        self.project(x, &slice(&self.weight)?, bias.as_ref())
+        self.run(x, wanted, Then::Nothing)
     }
 
-    fn project(&self, x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tensor> {
-        let (rows, inner) = (x.elem_count() / x.dim(D::Minus1)?, x.dim(D::Minus1)?);
+    /// `gelu(x Wᵀ + b)`.
+    pub fn forward_gelu(&self, x: &Tensor) -> Result<Tensor> {
+        self.run(x, 0..self.outputs(), Then::Gelu)
+    }
+
+    /// `x Wᵀ + b + residual`; `residual` `[.., out]`.
+    pub fn forward_add(&self, x: &Tensor, residual: &Tensor) -> Result<Tensor> {
+        self.run(x, 0..self.outputs(), Then::Add(residual))
+    }
+
+    fn run(&self, x: &Tensor, wanted: Range<usize>, then: Then) -> Result<Tensor> {
         let mut shape = x.dims().to_vec();
-        let y = x.reshape((rows, inner))?.matmul(&weight.t()?)?;
-        let y = match bias {
-            Some(bias) => y.broadcast_add(bias)?,
-            None => y,
-        };
-        *shape.last_mut().unwrap_or(&mut 0) = weight.dim(0)?;
-        Ok(y.reshape(shape)?)
+        let inner = shape.pop().unwrap_or_default();
+        shape.push(wanted.len());
+        match &self.weight {
+            Weight::Host(matrix) => self.run_host(matrix, &x.contiguous()?, wanted, then, shape),
+            Weight::Device(weight) => {
+                let y = x.reshape(((), inner))?.matmul(&weight.narrow(0, wanted.start, wanted.len())?.t()?)?;
+                let y = match &self.bias {
+                    Some(bias) => y.broadcast_add(&bias.narrow(0, wanted.start, wanted.len())?)?,
+                    None => y,
+                };
+                let y = y.reshape(shape)?;
+                match then {
+                    Then::Nothing => Ok(y),
+                    Then::Gelu => Ok(y.gelu_erf()?),
+                    Then::Add(residual) => Ok((y + residual)?),
+                }
+            }
+        }
+    }
+
+    fn run_host(
+        &self,
+        weight: &HostMatrix,
+        x: &Tensor,
+        wanted: Range<usize>,
+        then: Then,
+        shape: Vec<usize>,
+    ) -> Result<Tensor> {
+        let (n, k) = (wanted.len(), weight.inner());
+        ensure!(x.dim(D::Minus1)? == k, "a linear of {k} inputs was given {:?}", x.dims());
+        let m = x.elem_count() / k;
+        let w = weight.matrix(wanted.clone())?;
+        let bias = self.bias.as_ref().map(|b| b.narrow(0, wanted.start, n)?.to_vec1::<f32>()).transpose()?;
+        let layer = kernels::Linear { w, n, k, bias: bias.as_deref() };
+        match then {
+            Then::Nothing => map1(x, shape, |v, out| kernels::linear_then(v[0].flat(), m, layer, Epilogue::None, out)),
+            Then::Gelu => map1(x, shape, |v, out| kernels::linear_then(v[0].flat(), m, layer, Epilogue::Gelu, out)),
+            Then::Add(residual) => map2(x, &residual.contiguous()?, shape, |v, out| {
+                kernels::linear_then(v[0].flat(), m, layer, Epilogue::Add(v[1].flat()), out)
+            }),
+        }
     }
 }
 
-/// `x` `[rows, in]` times the transpose of `weight` `[out, in]` -> `[rows, out]`
+/// `x` `[rows, in]` times the transpose of `weight` `[out, in]` -> `[rows, out]`.
 pub fn matmul_t(x: &Tensor, weight: &Tensor) -> Result<Tensor> {
-    Ok(x.matmul(&weight.t()?)?)
+    if !cpu::runs_on(x.device()) {
+        return Ok(x.matmul(&weight.t()?)?);
+    }
+    let ((m, k), n) = (x.dims2()?, weight.dim(0)?);
+    map2(&x.contiguous()?, &weight.contiguous()?, (m, n), |v, out| {
+        kernels::linear(v[0].flat(), m, kernels::Matrix::F32(v[1].flat()), n, k, None, out)
+    })
 }
 
 /// Layer normalisation over the last dimension (torch.nn.LayerNorm).
@@ -68,7 +144,15 @@ impl LayerNorm {
 
     /// `x` `[.., width]` -> the same shape.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        Ok(candle_nn::ops::layer_norm(&x.contiguous()?, &self.weight, &self.bias, self.eps)?)
+        let x = x.contiguous()?;
+        if !cpu::runs_on(x.device()) {
+            return Ok(candle_nn::ops::layer_norm(&x, &self.weight, &self.bias, self.eps)?);
+        }
+        let width = self.weight.dim(0)?;
+        map3([&x, &self.weight, &self.bias], x.shape(), |v, out| {
+            let norm = Norm { weight: v[1].flat(), bias: Some(v[2].flat()), eps: self.eps };
+            kernels::layer_norm(v[0].flat(), width, norm, out)
+        })
     }
 }
 
@@ -125,38 +209,64 @@ impl Embedding {
 
 /// GELU with the error function (torch.nn.GELU).
 pub fn gelu(x: &Tensor) -> Result<Tensor> {
-    Ok(x.gelu_erf()?)
+    if !cpu::runs_on(x.device()) {
+        return Ok(x.gelu_erf()?);
+    }
+    let x = x.contiguous()?;
+    map1(&x, x.shape(), |v, out| {
+        out.copy_from_slice(v[0].flat());
+        kernels::gelu(out);
+    })
 }
 
-/// Softmax attention of `heads` heads: `q` `[h, t, d]`, `k` and `v` `[h, n, d]` -> `[t, h * d]`.
-/// `mask` `[t, n]` is added to the scores.
-pub fn attention(q: &Tensor, k: &Tensor, v: &Tensor, mask: Option<&Tensor>) -> Result<Tensor> {
-    let (heads, t, d) = q.dims3()?;
-    let scores = (q.contiguous()?.matmul(&k.t()?)? * (1.0 / (d as f64).sqrt()))?;
+/// Softmax attention of `heads` heads, `softmax(q kᵀ / sqrt(d)) v`: `q` `[t, heads * d]`, `k` and `v` `[n, heads * d]` or
+/// `[heads, n, d]`, in any strides over rows and heads -> `[t, heads * d]`.
+///
+/// With `mask` the queries are the last `t` of `n` positions and see what came before; see [`causal_mask`].
+pub fn attention([q, k, v]: [&Tensor; 3], heads: usize, mask: &Mask) -> Result<Tensor> {
+    let (t, width) = q.dims2()?;
+    if cpu::runs_on(q.device()) {
+        let (len, causal) = (k.dim(D::Minus2)?, !matches!(mask, Mask::None));
+        return map3([q, k, v], (t, width), |views, out| {
+            let [q, k, v] = [0, 1, 2].map(|i| views[i].rows(heads));
+            kernels::attention(kernels::Attention { q, k, v, heads, dim: width / heads, t, len, causal }, out)
+        });
+    }
+    let [q, k, v] = [split_heads(q, heads)?, split_heads(k, heads)?, split_heads(v, heads)?];
+    let scores = (q.matmul(&k.t()?)? * (1.0 / ((width / heads) as f64).sqrt()))?;
     let scores = match mask {
-        Some(mask) => scores.broadcast_add(mask)?,
-        None => scores,
+        Mask::Scores(mask) => scores.broadcast_add(mask)?,
+        Mask::None | Mask::Causal => scores,
     };
-    let mixed = candle_nn::ops::softmax_last_dim(&scores)?.matmul(&v.contiguous()?)?;
-    Ok(mixed.transpose(0, 1)?.reshape((t, heads * d))?)
+    let mixed = candle_nn::ops::softmax_last_dim(&scores)?.matmul(&v)?;
+    Ok(mixed.transpose(0, 1)?.reshape((t, width))?)
 }
 
-/// Attention of every query to every key: `softmax(q k^T / sqrt(width)) v`, all `[B, heads, T, width]`.
-pub fn attend_all(q: &Tensor, k: &Tensor, v: &Tensor) -> Result<Tensor> {
-    let scale = 1.0 / (q.dim(D::Minus1)? as f64).sqrt();
-    let scores = (q.contiguous()?.matmul(&k.transpose(2, 3)?.contiguous()?)? * scale)?;
-    Ok(candle_nn::ops::softmax_last_dim(&scores)?.matmul(&v.contiguous()?)?)
+/// What attention may look at.
+pub enum Mask {
+    /// Everything.
+    None,
+    /// What came before, where the kernel knows how, or where there is one query, which comes last.
+    Causal,
+    /// `[t, n]`, added to the scores.
+    Scores(Tensor),
 }
 
-/// `[t, past + t]`: 0 where position `past + i` may look at position `j`, minus infinity where `j` is later.
-pub fn causal_mask(t: usize, past: usize, dtype: DType, device: &Device) -> Result<Tensor> {
-    let values: Vec<f32> =
-        (0..t).flat_map(|i| (0..past + t).map(move |j| if j > past + i { f32::NEG_INFINITY } else { 0.0 })).collect();
-    Ok(Tensor::from_vec(values, (t, past + t), device)?.to_dtype(dtype)?)
+/// `t` queries after `past` positions see what came before.
+pub fn causal_mask(t: usize, past: usize, dtype: DType, device: &Device) -> Result<Mask> {
+    if cpu::runs_on(device) || t == 1 {
+        return Ok(Mask::Causal);
+    }
+    let seen = |i: usize, j: usize| if j > past + i { f32::NEG_INFINITY } else { 0.0 };
+    let values: Vec<f32> = (0..t).flat_map(|i| (0..past + t).map(move |j| seen(i, j))).collect();
+    Ok(Mask::Scores(Tensor::from_vec(values, (t, past + t), device)?.to_dtype(dtype)?))
 }
 
-/// `[t, heads * d]` -> `[heads, t, d]`.
+/// `[t, heads * d]` -> `[heads, t, d]`, contiguous; what is `[heads, t, d]` already stays.
 pub fn split_heads(x: &Tensor, heads: usize) -> Result<Tensor> {
-    let (t, width) = x.dims2()?;
-    Ok(x.reshape((t, heads, width / heads))?.transpose(0, 1)?.contiguous()?)
+    let x = match x.dims() {
+        [t, width] => x.reshape((*t, heads, width / heads))?.transpose(0, 1)?,
+        _ => x.clone(),
+    };
+    Ok(x.contiguous()?)
 }

@@ -35,11 +35,12 @@ impl Lstm {
 impl Layer {
     fn new(weights: &Weights, input: usize, hidden: usize, index: usize) -> Result<Self> {
         let gates = 4 * hidden;
-        let weight = weights.get((gates, input), &format!("weight_ih_l{index}"))?;
         let recurrent = weights.get((gates, hidden), &format!("weight_hh_l{index}"))?;
         let bias_ih = weights.get(gates, &format!("bias_ih_l{index}"))?;
         let bias_hh = weights.get(gates, &format!("bias_hh_l{index}"))?;
-        Ok(Self { input: Linear { weight, bias: Some((bias_ih + bias_hh)?) }, recurrent })
+        let bias = Some((bias_ih + bias_hh)?);
+        let input = Linear::named(weights, &format!("weight_ih_l{index}"), input, gates, bias)?;
+        Ok(Self { input, recurrent })
     }
 }
 

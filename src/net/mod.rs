@@ -4,6 +4,7 @@
 pub mod cache;
 pub mod codec;
 pub mod conv;
+pub mod cpu;
 pub mod gpt;
 pub mod hubert;
 pub mod layers;

@@ -32,6 +32,7 @@ impl Quantizer {
             two.then(|| Linear::new(&weights.pp("intermediate"), hidden, INTERMEDIATE, true)).transpose()?;
         let width = if two { INTERMEDIATE } else { hidden };
         let fc = Linear::new(&weights.pp("fc"), width, config.output_size, true)?;
+        weights.finish()?;
         Ok(Self { lstm, intermediate, fc, output_size: config.output_size })
     }
 

@@ -63,6 +63,30 @@ impl Array {
     }
 }
 
+impl Array {
+    /// A copy as f32, aligned as f32 is.
+    pub fn to_f32(&self) -> Result<Array> {
+        Array::from_f32(self.tensor(DType::F32, &Device::Cpu)?.flatten_all()?.to_vec1()?, self.shape.clone())
+    }
+
+    /// `values`, row-major, of `shape`.
+    pub fn from_f32(values: Vec<f32>, shape: Vec<usize>) -> Result<Array> {
+        let owner = Floats(values);
+        let len = owner.as_ref().len();
+        Ok(Array { dtype: DType::F32, shape, bytes: Bytes::new(Arc::new(owner), 0..len)? })
+    }
+}
+
+/// Owned f32 values as bytes.
+struct Floats(Vec<f32>);
+
+impl AsRef<[u8]> for Floats {
+    fn as_ref(&self) -> &[u8] {
+        // Arrays are little-endian, as every platform that candle runs on.
+        bytemuck::cast_slice(&self.0)
+    }
+}
+
 /// A source of arrays by their stored names.
 pub trait Checkpoint: Send + Sync {
     /// Where the arrays come from, for messages: a path, mostly.

@@ -8,12 +8,10 @@
 //! value = center + half_width * (2u - 1)                 by the kind of tensor
 //! ```
 
-use super::{Array, Bytes, Checkpoint};
+use super::{Array, Checkpoint};
 use anyhow::Result;
-use candle_core::DType;
 use rayon::prelude::*;
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 const GOLDEN: u64 = 0x9E37_79B9_7F4A_7C15;
 
@@ -74,15 +72,6 @@ impl RuleCheckpoint {
     }
 }
 
-struct Floats(Vec<f32>);
-
-impl AsRef<[u8]> for Floats {
-    fn as_ref(&self) -> &[u8] {
-        // Any f32 slice is valid as bytes; arrays are little-endian, as every platform candle runs on.
-        bytemuck::cast_slice(&self.0)
-    }
-}
-
 impl Checkpoint for RuleCheckpoint {
     fn origin(&self) -> String {
         format!("rule-made weights, seed {}", self.seed)
@@ -94,8 +83,6 @@ impl Checkpoint for RuleCheckpoint {
 
     fn array(&self, name: &str) -> Result<Option<Array>> {
         let Some((rule_name, shape)) = self.tensors.get(name) else { return Ok(None) };
-        let data = Floats(values(rule_name, shape, self.seed));
-        let len = data.as_ref().len();
-        Ok(Some(Array { dtype: DType::F32, shape: shape.clone(), bytes: Bytes::new(Arc::new(data), 0..len)? }))
+        Array::from_f32(values(rule_name, shape, self.seed), shape.clone()).map(Some)
     }
 }

@@ -32,14 +32,19 @@ impl Codec {
     pub fn new(config: &CodecConfig, weights: &Weights, codebooks: usize) -> Result<Self> {
         config.check()?;
         let quantizer = weights.pp("quantizer");
-        Ok(Self {
+        let codec = Self {
             encoder: seanet::encoder(config, &weights.pp("encoder"))?,
             decoder: seanet::decoder(config, &weights.pp("decoder"))?,
             quantizer: ResidualQuantizer::new(&quantizer, codebooks, config.codebook_size, config.hidden_size)?,
             config: config.clone(),
             dtype: weights.dtype(),
             device: weights.device().clone(),
-        })
+        };
+        // The others serve higher bandwidths.
+        let book = |k: usize| quantizer.has(&format!("layers.{k}.codebook.embed"));
+        (codebooks..).take_while(|&k| book(k)).for_each(|k| quantizer.ignore(&format!("layers.{k}.")));
+        weights.finish()?;
+        Ok(codec)
     }
 
     /// Where the net runs; its inputs must lie there.

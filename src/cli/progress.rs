@@ -1,0 +1,82 @@
+//! Progress and notes on stderr: a bar where it is a terminal, notes alone where it is not, nothing if asked to be quiet.
+
+use barkclone::progress::Progress;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::io::IsTerminal;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+/// The terminal's view of the work.
+pub struct Terminal {
+    quiet: bool,
+    bar: Mutex<Option<ProgressBar>>,
+}
+
+impl Terminal {
+    pub fn new(quiet: bool) -> Self {
+        Self { quiet, bar: Mutex::new(None) }
+    }
+
+    fn with_bar(&self, work: impl FnOnce(&mut Option<ProgressBar>)) {
+        work(&mut self.bar.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    fn draw(&self, task: &str, total: u64, unit: &str) -> Option<ProgressBar> {
+        if self.quiet || !std::io::stderr().is_terminal() {
+            return None;
+        }
+        let bar = ProgressBar::with_draw_target((total > 0).then_some(total), ProgressDrawTarget::stderr());
+        bar.set_style(style(total > 0, unit));
+        bar.set_message(task.to_string());
+        bar.enable_steady_tick(Duration::from_millis(100));
+        Some(bar)
+    }
+}
+
+/// Bytes are counted in their own units; other work in its steps.
+fn style(bounded: bool, unit: &str) -> ProgressStyle {
+    let template = match (bounded, unit) {
+        (true, "byte" | "bytes") => "{msg:>9} {wide_bar} {bytes}/{total_bytes} {bytes_per_sec} {eta}".to_string(),
+        (true, _) => format!("{{msg:>9}} {{wide_bar}} {{pos}}/{{len}} {unit}s {{per_sec}} {{eta}}"),
+        (false, "") => "{msg:>9} {spinner} {elapsed}".to_string(),
+        (false, _) => format!("{{msg:>9}} {{spinner}} {{pos}} {unit}s {{per_sec}}"),
+    };
+    ProgressStyle::with_template(&template).unwrap_or_else(|_| ProgressStyle::default_bar())
+}
+
+impl Progress for Terminal {
+    fn start(&self, task: &str, total: u64, unit: &str) {
+        let new = self.draw(task, total, unit);
+        self.with_bar(|bar| {
+            if let Some(old) = std::mem::replace(bar, new) {
+                old.finish_and_clear();
+            }
+        });
+    }
+
+    fn advance(&self, steps: u64) {
+        self.with_bar(|bar| {
+            if let Some(bar) = bar {
+                bar.inc(steps);
+            }
+        });
+    }
+
+    fn finish(&self) {
+        self.with_bar(|bar| {
+            if let Some(bar) = bar.take() {
+                bar.finish_and_clear();
+            }
+        });
+    }
+
+    fn note(&self, message: &str) {
+        if self.quiet {
+            return;
+        }
+        self.with_bar(|bar| match bar {
+            Some(bar) => bar.suspend(|| eprintln!("{message}")),
+            None => eprintln!("{message}"),
+        });
+    }
+}

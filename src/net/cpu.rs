@@ -1,0 +1,147 @@
+//! Candle tensors in and out of the CPU kernels, and weights as they lie in their file.
+
+use crate::kernels::{Matrix, Rows};
+use crate::weights::Array;
+use anyhow::{Result, bail, ensure};
+use candle_core::{CpuStorage, CustomOp1, CustomOp2, CustomOp3, DType, Device, Layout, Shape, Tensor};
+use std::ops::Range;
+
+/// An f32 tensor as a kernel sees it: its elements from the first on, and how to step through them.
+pub struct View<'a> {
+    data: &'a [f32],
+    layout: &'a Layout,
+}
+
+impl<'a> View<'a> {
+    fn new(storage: &'a CpuStorage, layout: &'a Layout) -> candle_core::Result<Self> {
+        Ok(Self { data: &storage.as_slice::<f32>()?[layout.start_offset()..], layout })
+    }
+
+    /// All elements, of a tensor that is contiguous.
+    pub fn flat(&self) -> &'a [f32] {
+        debug_assert!(self.layout.is_contiguous());
+        &self.data[..self.layout.shape().elem_count()]
+    }
+
+    /// `[n, heads * d]` or `[heads, n, d]`, whatever the strides, as rows of heads.
+    pub fn rows(&self, heads: usize) -> Rows<'a> {
+        let (dims, stride) = (self.layout.dims(), self.layout.stride());
+        let (row_stride, head_stride) = match dims {
+            [_, width] => (stride[0], width / heads),
+            _ => (stride[1], stride[0]),
+        };
+        Rows { data: self.data, row_stride, head_stride }
+    }
+}
+
+/// A kernel as a candle operation: fills the output, of the given shape, from its inputs.
+struct Kernel<F>(Shape, F);
+
+impl<F: Fn(&[View], &mut [f32])> Kernel<F> {
+    fn run(&self, inputs: &[View]) -> candle_core::Result<(CpuStorage, Shape)> {
+        let mut out = vec![0.0; self.0.elem_count()];
+        (self.1)(inputs, &mut out);
+        Ok((CpuStorage::F32(out), self.0.clone()))
+    }
+}
+
+impl<F: Fn(&[View], &mut [f32])> CustomOp1 for Kernel<F> {
+    fn name(&self) -> &'static str {
+        "kernel"
+    }
+
+    fn cpu_fwd(&self, a: &CpuStorage, la: &Layout) -> candle_core::Result<(CpuStorage, Shape)> {
+        self.run(&[View::new(a, la)?])
+    }
+}
+
+impl<F: Fn(&[View], &mut [f32])> CustomOp2 for Kernel<F> {
+    fn name(&self) -> &'static str {
+        "kernel"
+    }
+
+    fn cpu_fwd(
+        &self,
+        a: &CpuStorage,
+        la: &Layout,
+        b: &CpuStorage,
+        lb: &Layout,
+    ) -> candle_core::Result<(CpuStorage, Shape)> {
+        self.run(&[View::new(a, la)?, View::new(b, lb)?])
+    }
+}
+
+impl<F: Fn(&[View], &mut [f32])> CustomOp3 for Kernel<F> {
+    fn name(&self) -> &'static str {
+        "kernel"
+    }
+
+    fn cpu_fwd(
+        &self,
+        a: &CpuStorage,
+        la: &Layout,
+        b: &CpuStorage,
+        lb: &Layout,
+        c: &CpuStorage,
+        lc: &Layout,
+    ) -> candle_core::Result<(CpuStorage, Shape)> {
+        self.run(&[View::new(a, la)?, View::new(b, lb)?, View::new(c, lc)?])
+    }
+}
+
+/// `kernel` over one tensor: an f32 output of `shape`.
+pub fn map1(a: &Tensor, shape: impl Into<Shape>, kernel: impl Fn(&[View], &mut [f32])) -> Result<Tensor> {
+    Ok(a.apply_op1_no_bwd(&Kernel(shape.into(), kernel))?)
+}
+
+/// `kernel` over two tensors.
+pub fn map2(a: &Tensor, b: &Tensor, shape: impl Into<Shape>, kernel: impl Fn(&[View], &mut [f32])) -> Result<Tensor> {
+    Ok(a.apply_op2_no_bwd(b, &Kernel(shape.into(), kernel))?)
+}
+
+/// `kernel` over three tensors.
+pub fn map3([a, b, c]: [&Tensor; 3], shape: impl Into<Shape>, kernel: impl Fn(&[View], &mut [f32])) -> Result<Tensor> {
+    Ok(a.apply_op3_no_bwd(b, c, &Kernel(shape.into(), kernel))?)
+}
+
+/// A weight `[rows, inner]` in the type and place it is stored in, mostly a memory map.
+pub struct HostMatrix {
+    array: Array,
+}
+
+impl HostMatrix {
+    /// Keeps `array` as it lies there where kernels read its type; copies what they do not, or what is misaligned.
+    pub fn new(array: Array) -> Result<Self> {
+        ensure!(array.shape.len() == 2, "a matrix has two dimensions, not {:?}", array.shape);
+        let readable = matches!(array.dtype, DType::F32 | DType::F16 | DType::BF16);
+        let aligned = array.bytes.as_ptr().align_offset(array.dtype.size_in_bytes()) == 0;
+        let array = if readable && aligned { array } else { array.to_f32()? };
+        Ok(Self { array })
+    }
+
+    pub fn rows(&self) -> usize {
+        self.array.shape[0]
+    }
+
+    pub fn inner(&self) -> usize {
+        self.array.shape[1]
+    }
+
+    /// The rows `range`.
+    pub fn matrix(&self, range: Range<usize>) -> Result<Matrix<'_>> {
+        let row = self.array.bytes.len() / self.rows();
+        let bytes = &self.array.bytes[range.start * row..range.end * row];
+        let misfit = |e| anyhow::anyhow!("a weight's bytes do not fit its type: {e}");
+        Ok(match self.array.dtype {
+            DType::F32 => Matrix::F32(bytemuck::try_cast_slice(bytes).map_err(misfit)?),
+            DType::F16 => Matrix::F16(bytemuck::try_cast_slice(bytes).map_err(misfit)?),
+            DType::BF16 => Matrix::Bf16(bytemuck::try_cast_slice(bytes).map_err(misfit)?),
+            other => bail!("a weight of type {other:?}"),
+        })
+    }
+}
+
+/// Whether kernels, rather than candle's own operations, compute on `device`.
+pub fn runs_on(device: &Device) -> bool {
+    device.is_cpu()
+}
