@@ -1,33 +1,39 @@
 //! The stages against suno-ai/bark's own code on rule-made weights: golden/speak.py wrote what is expected.
 
 use barkclone::config::{GptConfig, Protocol};
-use barkclone::net::gpt::{FineGpt, Gpt, Input};
+use barkclone::layout::demo::{self, Size};
+use barkclone::layout::{Bark, Stage};
+use barkclone::net::gpt::{Gpt, Input};
 use barkclone::progress::Silent;
-use barkclone::stage::coarse::{CoarseRow, Windows};
-use barkclone::stage::decode::{self, CachedGpt};
-use barkclone::stage::fine::{self, FineNet};
-use barkclone::stage::sample::{Sampler, Sampling};
-use barkclone::stage::semantic::{SemanticRow, Stop};
+use barkclone::speak::{Request, Settings, Speaker};
+use barkclone::stage::sample::Sampling;
 use barkclone::tokens::{Coarse, Fine, Semantic};
-use barkclone::weights::Weights;
-use barkclone::weights::rule::{self, RuleCheckpoint};
+use barkclone::voice::Voice;
+use barkclone::weights::rule;
 use candle_core::{DType, Device};
 use ndarray::{Array0, Array1, Array2};
-use ndarray_npy::NpzReader;
+use ndarray_npy::{NpzReader, ReadableElement};
 use std::fs::File;
-use std::sync::Arc;
 
+/// One case of golden/speak.py: what goes in, and what upstream made of it.
 struct Golden {
     npz: NpzReader<File>,
     seed: u64,
+    request: Request,
 }
 
 impl Golden {
     fn open(case: &str) -> Self {
         let path = format!("{}/tests/golden/speak/{case}.npz", env!("CARGO_MANIFEST_DIR"));
         let mut npz = NpzReader::new(File::open(path).unwrap()).unwrap();
-        let seed: Array0<i64> = npz.by_name("seed").unwrap();
-        Self { npz, seed: seed.into_scalar() as u64 }
+        let seed = scalar::<i64>(&mut npz, "seed") as u64;
+        let frames = scalar::<i64>(&mut npz, "frames") as usize;
+        let mut settings = Settings::new(&Protocol::default(), 0);
+        (settings.text, settings.coarse, settings.fine) = (Sampling::GREEDY, Sampling::GREEDY, Sampling::GREEDY);
+        settings.stop.max_seconds = Some(scalar(&mut npz, "seconds"));
+        let ids: Array1<i64> = npz.by_name("text_ids").unwrap();
+        let ids = ids.iter().map(|&id| id as u32).collect();
+        Self { npz, seed, request: Request { ids, voice: voice(frames, seed), settings } }
     }
 
     fn tokens(&mut self, name: &str) -> Vec<u32> {
@@ -46,165 +52,109 @@ impl Golden {
     }
 }
 
+fn scalar<T: ReadableElement + Clone>(npz: &mut NpzReader<File>, name: &str) -> T {
+    let array: Array0<T> = npz.by_name(name).unwrap();
+    array.into_scalar()
+}
+
 fn integers(name: &str, count: usize, seed: u64, limit: u32) -> Vec<u32> {
     let unit = rule::uniform(name, count, seed);
     unit.iter().map(|&u| (((f64::from(u) + 1.0) / 2.0 * f64::from(limit)) as u32).min(limit - 1)).collect()
 }
 
-fn weights(stage: &str, c: &GptConfig, seed: u64) -> Weights {
-    let mut tensors = vec![(
-        format!("transformer.wpe.weight"),
-        "position_embeds_layer.weight".to_string(),
-        vec![c.block_size, c.width],
-    )];
-    let w = c.width;
-    if c.codebooks_total > 0 {
-        for i in 0..c.codebooks_total {
-            tensors.push((
-                format!("transformer.wtes.{i}.weight"),
-                format!("input_embeds_layers.{i}.weight"),
-                vec![c.input_vocab, w],
-            ));
-        }
-    } else {
-        tensors.push(("transformer.wte.weight".into(), "input_embeds_layer.weight".into(), vec![c.input_vocab, w]));
-        tensors.push(("lm_head.weight".into(), "lm_head.weight".into(), vec![c.output_vocab, w]));
-    }
-    let mut norm = |suno: String, hf: String| {
-        tensors.push((format!("{suno}.weight"), format!("{hf}.weight"), vec![w]));
-        if c.codebooks_total > 0 {
-            tensors.push((format!("{suno}.bias"), format!("{hf}.bias"), vec![w]));
-        }
-    };
-    norm("transformer.ln_f".into(), "layernorm_final".into());
-    for i in 0..c.layers {
-        norm(format!("transformer.h.{i}.ln_1"), format!("layers.{i}.layernorm_1"));
-        norm(format!("transformer.h.{i}.ln_2"), format!("layers.{i}.layernorm_2"));
-    }
-    for i in 0..c.layers {
-        for (suno, hf, o, k) in [
-            ("attn.c_attn", "attn.att_proj", 3 * w, w),
-            ("attn.c_proj", "attn.out_proj", w, w),
-            ("mlp.c_fc", "mlp.in_proj", 4 * w, w),
-            ("mlp.c_proj", "mlp.out_proj", w, 4 * w),
-        ] {
-            tensors.push((format!("transformer.h.{i}.{suno}.weight"), format!("layers.{i}.{hf}.weight"), vec![o, k]));
-        }
-    }
-    let mut names: std::collections::BTreeMap<_, _> = tensors.iter().map(|(s, h, _)| (h.clone(), s.clone())).collect();
-    for i in 1..c.codebooks_total {
-        names.insert(format!("lm_heads.{}.weight", i - 1), format!("transformer.wtes.{i}.weight"));
-    }
-    let checkpoint = RuleCheckpoint::new(stage, tensors.into_iter().map(|(s, _, shape)| (s, shape)), seed);
-    Weights::new(Arc::new(checkpoint), names, DType::F32, &Device::Cpu)
-}
-
-fn config(stage: &str, (layers, heads, width): (usize, usize, usize)) -> GptConfig {
-    let (input_vocab, output_vocab) = match stage {
-        "text" => (129_600, 10_048),
-        "coarse" => (12_096, 12_096),
-        _ => (1_056, 1_056),
-    };
-    let (codebooks_total, codebooks_given) = if stage == "fine" { (8, 1) } else { (0, 0) };
-    GptConfig {
-        block_size: 1024,
-        input_vocab,
-        output_vocab,
-        layers,
-        heads,
-        width,
-        bias: false,
-        codebooks_total,
-        codebooks_given,
-    }
-}
-
-fn holds(case: &str, size: (usize, usize, usize)) {
-    let mut golden = Golden::open(case);
-    let protocol = Protocol::default();
-    let seed = golden.seed;
-    let frames: Array0<i64> = golden.npz.by_name("frames").unwrap();
-    let frames = frames.into_scalar() as usize;
-    let seconds: Array0<f64> = golden.npz.by_name("seconds").unwrap();
-    let text: Array1<i64> = golden.npz.by_name("text_ids").unwrap();
-    let text: Vec<u32> = text.iter().map(|&i| i as u32).collect();
+/// The made-up voice of golden/speak.py.
+fn voice(frames: usize, seed: u64) -> Option<Voice> {
     let codes = integers("voice.fine", 8 * frames, seed, 1024);
-    let row = |i: usize| codes[i * frames..(i + 1) * frames].to_vec();
-    let semantic = Semantic::new(
-        integers("voice.semantic", (frames as f64 / 1.5).round_ties_even() as usize, seed, 10_000),
-        10_000,
-    )
-    .unwrap();
+    let row = |book: usize| codes[book * frames..(book + 1) * frames].to_vec();
+    let semantic = integers("voice.semantic", (frames as f64 / 1.5).round_ties_even() as usize, seed, 10_000);
     let coarse = Coarse::new([row(0), row(1)], 1024).unwrap();
-    let voice_fine = Fine::new(std::array::from_fn(row), 1024).unwrap();
-    let sampler = || Sampler::new(Sampling::GREEDY, 0, 0);
+    let fine = Fine::new(std::array::from_fn(row), 1024).unwrap();
+    (frames > 0).then(|| Voice::new(Semantic::new(semantic, 10_000).unwrap(), coarse, fine).unwrap())
+}
 
-    let c = config("text", size);
-    let gpt = Gpt::new(&c, &weights("text", &c, seed)).unwrap();
-    let stop = Stop { min_eos_p: Some(0.2), max_seconds: Some(seconds.into_scalar()) };
-    let row = SemanticRow::new(&protocol, &text, semantic.as_slice(), stop, sampler()).unwrap();
-    let prompt = decode::Row::prompt(&row);
-    let mut cache = gpt.cache(1).unwrap();
+fn of_size(layers: usize, heads: usize, width: usize) -> [GptConfig; 3] {
+    Stage::ALL.map(|stage| GptConfig { layers, heads, width, ..demo::gpt_config(stage, Size::Tiny) })
+}
+
+fn configs(size: Size) -> [GptConfig; 3] {
+    Stage::ALL.map(|stage| demo::gpt_config(stage, size))
+}
+
+/// Largest absolute difference.
+fn difference(got: &[f32], expected: &[f32]) -> f32 {
+    assert_eq!(got.len(), expected.len());
+    got.iter().zip(expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
+}
+
+/// Every token of every stage is upstream's; logits and sound are near.
+fn equals_upstream(case: &str, configs: [GptConfig; 3]) {
+    let mut golden = Golden::open(case);
+    let bark = demo::demo_bark_of(configs, golden.seed);
+    check_first_logits(&bark, &mut golden);
+    let codec = demo::demo_codec(golden.seed).unwrap();
+    let mut speaker = Speaker::new(bark, codec, DType::F32, &Device::Cpu, false);
+    let said = speaker.speak(&golden.request, &Silent).unwrap();
+    assert_eq!(said.semantic.as_slice(), golden.tokens("semantic"));
+    assert_eq!(said.coarse.rows().to_vec(), golden.codes("coarse"));
+    assert_eq!(said.fine.rows().to_vec(), golden.codes("fine"));
+    let thinned: Vec<f32> = said.pcm.samples.iter().step_by(37).copied().collect();
+    let apart = difference(&thinned, &golden.floats("audio"));
+    println!("{case}: audio differs by {apart:.1e}");
+    assert!(apart < 1e-4);
+}
+
+fn check_first_logits(bark: &Bark, golden: &mut Golden) {
+    let (config, weights) = bark.stage(Stage::Semantic, DType::F32, &Device::Cpu).unwrap();
+    let gpt = Gpt::new(&config, &weights).unwrap();
+    let history = golden.request.voice.as_ref().map_or(&[][..], |v| v.semantic().as_slice());
+    let prompt = barkclone::stage::semantic::prompt(&bark.protocol, &golden.request.ids, history).unwrap();
     let input = Input { slot: 0, tokens: &prompt.tokens, overlay: &prompt.overlay };
-    let logits = gpt.forward(&[input], &mut cache, 0..10_001).unwrap();
-    let expected = golden.floats("first_logits");
-    let scale = expected.iter().fold(0f32, |m, x| m.max(x.abs()));
-    let worst = logits.iter().step_by(7).zip(&expected).map(|(a, b)| (a - b).abs()).fold(0f32, f32::max);
-    println!("{case}: first logits differ by {worst:e} of {scale}");
-    assert!(worst < 1e-3 * scale);
-
-    let mut decoder = CachedGpt { gpt: &gpt, cache };
-    let mut got = None;
-    decode::run(&mut decoder, 1, &mut std::iter::once(row), &mut |r: SemanticRow| Ok(got = Some(r.finish()?))).unwrap();
-    let got = got.unwrap();
-    assert_eq!(got.as_slice(), golden.tokens("semantic"));
-
-    let c = config("coarse", size);
-    let gpt = Gpt::new(&c, &weights("coarse", &c, seed)).unwrap();
-    let voice = (frames > 0).then_some((&semantic, &coarse));
-    let row = CoarseRow::new(&protocol, Windows { history: 630, window: 60 }, &got, voice, sampler()).unwrap();
-    let mut decoder = CachedGpt { cache: gpt.cache(1).unwrap(), gpt: &gpt };
-    let mut got = None;
-    decode::run(&mut decoder, 1, &mut std::iter::once(row), &mut |r: CoarseRow| Ok(got = Some(r.finish()?))).unwrap();
-    let got = got.unwrap();
-    assert_eq!(got.rows().to_vec(), golden.codes("coarse"));
-
-    let c = config("fine", size);
-    let gpt = FineGpt::new(&c, &weights("fine", &c, seed)).unwrap();
-    let net = FineNet { gpt: &gpt, codebook_size: 1024 };
-    let got =
-        fine::generate(&net, &protocol, &got, (frames > 0).then_some(&voice_fine), &mut sampler(), &Silent).unwrap();
-    assert_eq!(got.rows().to_vec(), golden.codes("fine"));
+    let logits = gpt.forward(&[input], &mut gpt.cache(1).unwrap(), 0..10_001).unwrap();
+    let (thinned, expected): (Vec<f32>, _) = (logits.into_iter().step_by(7).collect(), golden.floats("first_logits"));
+    let scale = expected.iter().fold(0.0f32, |largest, x| largest.max(x.abs()));
+    let apart = difference(&thinned, &expected) / scale;
+    println!("first logits differ by {apart:.1e} of the largest");
+    assert!(apart < 1e-3);
 }
 
-const TINY: (usize, usize, usize) = (2, 2, 32);
+#[test]
+fn a_short_text_without_a_voice_equals_upstream() {
+    equals_upstream("tiny-plain", configs(Size::Tiny));
+}
 
 #[test]
-fn one_window_without_a_voice() {
-    holds("tiny-plain", TINY);
+fn six_seconds_in_many_coarse_windows_equal_upstream() {
+    equals_upstream("tiny-windows", configs(Size::Tiny));
 }
+
 #[test]
-fn several_windows() {
-    holds("tiny-windows", TINY);
+fn a_voice_shorter_than_the_fine_window_equals_upstream() {
+    equals_upstream("tiny-voice", configs(Size::Tiny));
 }
+
 #[test]
-fn a_voice() {
-    holds("tiny-voice", TINY);
+fn a_voice_longer_than_every_window_and_a_full_text_equal_upstream() {
+    equals_upstream("tiny-long-voice", configs(Size::Tiny));
 }
+
 #[test]
-fn a_long_voice() {
-    holds("tiny-long-voice", TINY);
+fn a_voice_of_one_second_equals_upstream() {
+    equals_upstream("tiny-short-voice", configs(Size::Tiny));
 }
+
 #[test]
-fn a_short_voice() {
-    holds("tiny-short-voice", TINY);
+fn stages_of_another_width_and_depth_equal_upstream() {
+    equals_upstream("wide-voice", of_size(3, 4, 96));
 }
+
 #[test]
-fn other_widths() {
-    holds("wide-voice", (3, 4, 96));
+#[ignore = "full size: a minute, 3 GB of memory"]
+fn small_at_full_width_equals_upstream() {
+    equals_upstream("small", configs(Size::Small));
 }
+
 #[test]
-#[ignore = "full size: minutes"]
-fn small_at_full_width() {
-    holds("small", (12, 12, 768));
+#[ignore = "full size: minutes, 5 GB of memory"]
+fn large_at_full_width_equals_upstream() {
+    equals_upstream("large", configs(Size::Large));
 }

@@ -2,8 +2,7 @@
 //! model made by rule. Stages are opened one at a time, so that one stage's weights need not outlive its turn.
 
 use super::codec::{self, Below};
-use super::demo::{self, Size};
-use super::{Model, Stage, files};
+use super::{Model, Stage, demo, files};
 use crate::config::{CodecConfig, GptConfig, Protocol};
 use crate::error::Kind;
 use crate::weights::{self, Checkpoint, Opened, Weights, names};
@@ -27,7 +26,7 @@ enum Source {
         config: Box<BarkJson>,
     },
     Rule {
-        size: Size,
+        configs: [GptConfig; 3],
         seed: u64,
     },
 }
@@ -60,8 +59,8 @@ pub fn bark(path: &Path) -> Result<Bark> {
 
 impl Bark {
     /// The model made by rule.
-    pub(super) fn by_rule(size: Size, seed: u64) -> Self {
-        Self { protocol: Protocol::default(), source: Source::Rule { size, seed } }
+    pub(super) fn by_rule(configs: [GptConfig; 3], seed: u64) -> Self {
+        Self { protocol: Protocol::default(), source: Source::Rule { configs, seed } }
     }
 
     /// Opens one stage: its sizes, and its weights as `dtype` on `device`. The file is mapped anew, and let go with the weights.
@@ -87,7 +86,7 @@ impl Bark {
         let (config, checkpoint) = match &self.source {
             Source::Suno(files) => suno_stage(&files[stage as usize], stage)?,
             Source::HuggingFace { weights, config } => hf_stage(weights, config, stage)?,
-            Source::Rule { size, seed } => demo::gpt(stage, *size, *seed),
+            Source::Rule { configs, seed } => demo::gpt(stage, &configs[stage as usize], *seed),
         };
         let origin = checkpoint.origin();
         self.check(stage, &config).with_context(|| Kind::Model.error(format!("{origin}: it does not fit Bark")))?;

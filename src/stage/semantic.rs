@@ -83,7 +83,7 @@ impl SemanticRow {
 }
 
 /// `[text + offset, padded] + [history, padded]` merged by adding their embeddings, then the infer token.
-fn prompt(protocol: &Protocol, text: &[u32], history: &[u32]) -> Result<Prompt> {
+pub fn prompt(protocol: &Protocol, text: &[u32], history: &[u32]) -> Result<Prompt> {
     let length = protocol.text_length;
     ensure!(text.len() <= length, Kind::Input.error(format!("{} text tokens, {length} fit", text.len())));
     let mut tokens: Vec<u32> = text.iter().map(|id| id.saturating_add(protocol.text_offset)).collect();

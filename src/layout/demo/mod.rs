@@ -28,7 +28,12 @@ pub enum Size {
 
 /// Bark by rule.
 pub fn demo_bark(size: Size, seed: u64) -> Bark {
-    Bark::by_rule(size, seed)
+    demo_bark_of(Stage::ALL.map(|stage| gpt_config(stage, size)), seed)
+}
+
+/// Bark by rule, its stages of any size, in [`Stage::ALL`]'s order.
+pub fn demo_bark_of(configs: [GptConfig; 3], seed: u64) -> Bark {
+    Bark::by_rule(configs, seed)
 }
 
 /// EnCodec 24 kHz by rule; it has one size.
@@ -53,11 +58,10 @@ pub fn demo_quantizer(size: Size, version: u32, seed: u64) -> Result<Model<Quant
 }
 
 /// One GPT by rule. Its heads are the embeddings', so the fine stage's lie under the latter's names alone.
-pub(super) fn gpt(stage: Stage, size: Size, seed: u64) -> (GptConfig, Arc<dyn Checkpoint>) {
-    let config = gpt_config(stage, size);
+pub(super) fn gpt(stage: Stage, config: &GptConfig, seed: u64) -> (GptConfig, Arc<dyn Checkpoint>) {
     let prefix = ["text", "coarse", "fine"][stage as usize];
-    let tensors = RuleCheckpoint::new(prefix, gpt_shapes(&config), seed);
-    (config, Arc::new(tensors))
+    let tensors = RuleCheckpoint::new(prefix, gpt_shapes(config), seed);
+    (config.clone(), Arc::new(tensors))
 }
 
 /// Sizes of a stage, as Suno publishes them.
