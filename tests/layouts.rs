@@ -5,7 +5,10 @@ use barkclone::config::{GptConfig, Protocol};
 use barkclone::error::exit_code;
 use barkclone::layout::demo::{self, Size};
 use barkclone::layout::{self, Bark, Stage};
+use barkclone::net::codec::Codec;
 use barkclone::net::gpt::{FineGpt, Gpt};
+use barkclone::net::hubert::Hubert;
+use barkclone::net::quantizer::Quantizer;
 use barkclone::weights::names::{self, Name};
 use barkclone::weights::{Weights, rule};
 use candle_core::{DType, Device};
@@ -55,16 +58,12 @@ fn check_bark(path: &Path) {
     }
 }
 
-fn bark_dir(name: &str, write: impl FnOnce(&Path)) -> PathBuf {
-    shared(name, write)
-}
-
 fn suno() -> PathBuf {
-    bark_dir("suno", |dir| spec().write_suno(dir, false))
+    shared("suno", |dir| spec().write_suno(dir, false))
 }
 
 fn hf_bark() -> PathBuf {
-    bark_dir("hf-bark", |dir| spec().write_hf_bark(dir, Format::Bin, true))
+    shared("hf-bark", |dir| spec().write_hf_bark(dir, Format::Bin, true))
 }
 
 #[test]
@@ -75,7 +74,7 @@ fn suno_files_load_as_a_folder_and_by_any_of_them() {
 
 #[test]
 fn suno_files_with_adams_moments_load() {
-    let dir = bark_dir("suno-adam", |dir| spec().write_suno(dir, true));
+    let dir = shared("suno-adam", |dir| spec().write_suno(dir, true));
     assert!(fs::metadata(dir.join("text.pt")).unwrap().len() > 2 * fs::metadata(suno().join("text.pt")).unwrap().len());
     check_bark(&dir);
 }
@@ -85,7 +84,7 @@ fn hugging_face_bark_loads_in_every_format() {
     check_bark(&hf_bark());
     check_bark(&hf_bark().join("pytorch_model.bin"));
     for (name, format) in [("hf-bark-st", Format::Safetensors), ("hf-bark-sharded", Format::Sharded)] {
-        check_bark(&bark_dir(name, |dir| spec().write_hf_bark(dir, format, false)));
+        check_bark(&shared(name, |dir| spec().write_hf_bark(dir, format, false)));
     }
 }
 
@@ -102,6 +101,26 @@ fn the_nets_take_every_layouts_weights_and_leave_none() {
 }
 
 #[test]
+fn the_cloning_nets_take_every_layouts_weights_and_leave_what_lies_past_them() {
+    let hubert_dir = shared("hf-hubert", |dir| spec().write_hf_hubert(dir, Format::Bin));
+    let hubert = layout::hubert(&hubert_dir).unwrap();
+    let weights = hubert.weights(DType::F32, &Device::Cpu);
+    Hubert::new(&hubert.config, &weights, 9).unwrap();
+    weights.finish().unwrap();
+
+    let codec = layout::codec(&hf_bark()).unwrap();
+    let weights = codec.weights(DType::F32, &Device::Cpu);
+    Codec::new(&codec.config, &weights, 8).unwrap();
+    weights.finish().unwrap();
+
+    let dir = shared("quantizer-0-none", |dir| spec().write_quantizer(&dir.join("quantizer.pth"), 0, None));
+    let quantizer = layout::quantizer(&dir).unwrap();
+    let weights = quantizer.weights(DType::F32, &Device::Cpu);
+    Quantizer::new(&quantizer.config, &weights).unwrap();
+    weights.finish().unwrap();
+}
+
+#[test]
 fn a_fine_head_is_the_next_codebooks_embedding() {
     let (_, weights) = open_stage(&layout::bark(&hf_bark()).unwrap(), Stage::Fine);
     let (_, by_rule) = open_stage(&demo::demo_bark(Size::Tiny, SEED), Stage::Fine);
@@ -112,7 +131,7 @@ fn a_fine_head_is_the_next_codebooks_embedding() {
 
 #[test]
 fn the_generation_settings_of_the_file_are_used() {
-    let dir = bark_dir("hf-bark-settings", |dir| {
+    let dir = shared("hf-bark-settings", |dir| {
         fs::hard_link(hf_bark().join("pytorch_model.bin"), dir.join("pytorch_model.bin")).unwrap();
         fs::copy(hf_bark().join("config.json"), dir.join("config.json")).unwrap();
         let semantic =
@@ -133,14 +152,14 @@ fn the_generation_settings_of_the_file_are_used() {
 
 #[test]
 fn a_file_missing_from_a_set_is_named() {
-    let dir = bark_dir("suno-incomplete", |dir| {
+    let dir = shared("suno-incomplete", |dir| {
         for name in ["text.pt", "fine.pt"] {
             fs::hard_link(suno().join(name), dir.join(name)).unwrap();
         }
     });
     let text = fault(layout::bark(&dir), &dir.join("coarse.pt"));
     assert!(text.contains("three files"), "{text}");
-    let empty = bark_dir("empty", |_| {});
+    let empty = shared("empty", |_| {});
     assert!(fault(layout::bark(&empty), &empty).contains("text_2.pt"));
     assert!(fault(layout::codec(&empty), &empty).contains("model.safetensors"));
     let nowhere = empty.join("nowhere");
@@ -150,7 +169,7 @@ fn a_file_missing_from_a_set_is_named() {
 
 #[test]
 fn model_args_without_heads_are_refused() {
-    let dir = bark_dir("suno-headless", |dir| {
+    let dir = shared("suno-headless", |dir| {
         spec().write_suno(dir, false);
         let path = dir.join("fine.pt");
         let mut bytes = fs::read(&path).unwrap();
@@ -163,7 +182,7 @@ fn model_args_without_heads_are_refused() {
 
 #[test]
 fn a_config_of_another_model_is_refused() {
-    let dir = bark_dir("hf-bark-mixed", |dir| {
+    let dir = shared("hf-bark-mixed", |dir| {
         fs::hard_link(hf_bark().join("pytorch_model.bin"), dir.join("pytorch_model.bin")).unwrap();
         write_json(&dir.join("config.json"), &json!({"model_type": "hubert"}));
     });
@@ -173,7 +192,7 @@ fn a_config_of_another_model_is_refused() {
 
 #[test]
 fn sizes_that_contradict_the_tensors_are_refused_by_name() {
-    let dir = bark_dir("hf-bark-wide", |dir| {
+    let dir = shared("hf-bark-wide", |dir| {
         fs::hard_link(hf_bark().join("pytorch_model.bin"), dir.join("pytorch_model.bin")).unwrap();
         let mut config: Value = serde_json::from_slice(&fs::read(hf_bark().join("config.json")).unwrap()).unwrap();
         config["semantic_config"]["hidden_size"] = 64.into();
