@@ -21,7 +21,7 @@ use barkclone::progress::Silent;
 use barkclone::speak::{Request, Settings, Speaker};
 use barkclone::tokens::{Fine, HUBERT_RATE, SAMPLE_RATE, Semantic};
 use barkclone::voice::Voice;
-use barkclone::weights::rule;
+use barkclone::weights::{Repr, rule};
 use candle_core::{DType, Device, Tensor};
 use clap::Parser;
 use std::path::Path;
@@ -42,6 +42,9 @@ struct Args {
     codec: Option<String>,
     #[arg(long)]
     threads: Option<usize>,
+    /// f32, f16, bf16, q8_0 or q4_k: packed into target/bench at the first use [default: as the model lies]
+    #[arg(long)]
+    weights: Option<String>,
     /// Rows that are decoded together
     #[arg(long, default_value_t = 1)]
     batch: usize,
@@ -89,7 +92,8 @@ fn main() -> Result<()> {
 
 fn run(args: &Args) -> Result<()> {
     let machine = Machine::measure();
-    let bark = || open_bark(&args.bark);
+    let packed = packed(args)?;
+    let bark = || open_bark(packed.as_deref().unwrap_or(&args.bark));
     let wants = |part: &str| args.only.iter().any(|p| p == part);
     if wants("steps") {
         semantic(&bark()?, &machine, args)?;
@@ -120,6 +124,20 @@ fn open_bark(choice: &str) -> Result<Bark> {
     })
 }
 
+/// The model packed as `--weights` says, if it does.
+fn packed(args: &Args) -> Result<Option<String>> {
+    let Some(weights) = &args.weights else { return Ok(None) };
+    let repr = Repr::PACKED.iter().find(|(name, _)| name == weights).context("--weights: no such type")?.1;
+    let folder = Path::new("target/bench");
+    let path = folder.join(format!("{}-{repr}.safetensors", args.bark.replace(['/', '\\'], "-")));
+    if !path.exists() {
+        std::fs::create_dir_all(folder)?;
+        let (seconds, ()) = timed(|| layout::pack(&open_bark(&args.bark)?, &open_codec(args)?, repr, &path, &Silent))?;
+        println!("{:<44} {seconds:>9.1} s", format!("packed as {repr}"));
+    }
+    Ok(Some(path.display().to_string()))
+}
+
 fn open_codec(args: &Args) -> Result<Model<CodecConfig>> {
     args.codec.as_ref().map_or_else(|| demo::demo_codec(SEED), |path| layout::codec(Path::new(path)))
 }
@@ -146,6 +164,13 @@ fn load(bark: &Bark, stage: Stage) -> Result<Gpt> {
     })?;
     println!("{:<44} {:>9.1} ms", format!("{stage:?}: load"), seconds * 1e3);
     Ok(gpt)
+}
+
+/// Bytes of one weight as it is stored.
+fn weight_bytes(args: &Args) -> f64 {
+    let repr =
+        Repr::PACKED.iter().find(|(name, _)| args.weights.as_deref() == Some(name)).map(|(_, repr)| repr.block());
+    repr.map_or(4.0, |(numbers, bytes)| bytes as f64 / numbers as f64)
 }
 
 fn semantic(bark: &Bark, machine: &Machine, args: &Args) -> Result<()> {
@@ -191,16 +216,16 @@ fn passes(
             feed(&mut cache, args.batch, 1)
         })?;
         let what = format!("{name}: step of {} row(s) at {length} cached", args.batch);
-        machine.print_bytes(&what, seconds, step_bytes(config, wanted.len(), length, args.batch));
+        machine.print_bytes(&what, seconds, step_bytes(config, wanted.len(), length, args));
     }
     Ok(())
 }
 
 /// What a step reads: every block's weights and the wanted part of the head once, each row's keys and values once.
-fn step_bytes(config: &GptConfig, wanted: usize, cached: usize, rows: usize) -> f64 {
+fn step_bytes(config: &GptConfig, wanted: usize, cached: usize, args: &Args) -> f64 {
     let weights = 12 * config.layers * config.width * config.width + wanted * config.width;
-    let cache = 2 * config.layers * config.width * cached * rows;
-    4.0 * (weights + cache) as f64
+    let cache = 2 * config.layers * config.width * cached * args.batch;
+    weight_bytes(args) * weights as f64 + 4.0 * cache as f64
 }
 
 /// Multiply-adds, counted twice, of a causal pass; the last block goes on with one position after its keys and values.

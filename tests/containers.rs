@@ -47,7 +47,7 @@ fn every_view_and_type_of_torch_is_read_exactly() {
                 "int16" => DType::I16,
                 _ => DType::U8,
             };
-            assert_eq!(array.dtype, dtype, "{name}: {tensor}");
+            assert_eq!(array.repr, dtype.into(), "{name}: {tensor}");
             let values = array.tensor(DType::F64, &Device::Cpu).unwrap().flatten_all().unwrap();
             assert_eq!(values.to_vec1::<f64>().unwrap(), view.values, "{name}: {tensor}");
         }

@@ -3,6 +3,7 @@
 mod containers;
 mod hub;
 mod layouts;
+mod packed;
 mod parity_clone;
 mod parity_speak;
 mod standins;

@@ -1,5 +1,6 @@
 //! `barkclone models`: what there is, what is in the cache, fetching, checking, removing. Results go to stdout.
 
+use super::nets::{BarkChoice, WeightType};
 use super::out;
 use anyhow::{Result, bail, ensure};
 use barkclone::error::Kind;
@@ -31,6 +32,18 @@ enum Command {
         #[arg(required = true, value_name = "NAME")]
         names: Vec<String>,
     },
+    /// Pack a Bark model into a smaller, faster file for the CPU; `speak --weights` does so at the first use. Prints where it lies
+    Pack {
+        /// A name, or a file or folder
+        #[arg(value_name = "NAME")]
+        bark: String,
+        /// The type that matrices are stored in
+        #[arg(long, value_name = "TYPE", value_enum)]
+        weights: WeightType,
+        /// EnCodec to pack along [default: the one in Bark's own file, else encodec]
+        #[arg(long, value_name = "MODEL")]
+        codec: Option<String>,
+    },
     /// Where a fetched model lies: its file, or the folder of its files
     Path {
         #[arg(value_name = "NAME")]
@@ -54,6 +67,10 @@ pub fn run(args: ModelsArgs, models: &Models, progress: &dyn Progress) -> Result
         Command::List { json: false } => out(table(models)),
         Command::List { json: true } => out(json(models)?),
         Command::Fetch { names } => fetch(&named(models, &names)?, models, progress),
+        Command::Pack { bark, weights, codec } => {
+            let choice = BarkChoice { bark: &bark, codec: codec.as_deref(), weights };
+            out(format!("{}\n", choice.repack(models, progress)?.display()))
+        }
         Command::Path { name } => path(&name, models),
         Command::Verify { names } if names.is_empty() => verify(&cached(models), false, models, progress),
         Command::Verify { names } => verify(&named(models, &names)?, true, models, progress),

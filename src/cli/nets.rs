@@ -1,14 +1,22 @@
-//! The flags that choose models and the device, shared by the commands that run nets.
+//! The flags that choose models and the device, and the models that they stand for.
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use barkclone::config::CodecConfig;
 use barkclone::device;
 use barkclone::error::Kind;
-use barkclone::layout::{self, Model, demo};
+use barkclone::layout::demo::{self, Size};
+use barkclone::layout::{self, Bark, Model};
 use barkclone::models::{ModelKind, Models, Source};
 use barkclone::progress::Progress;
+use barkclone::weights::Repr;
 use candle_core::{DType, Device};
 use clap::{Args, ValueEnum};
+use sha2::{Digest, Sha256};
+use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
+
+/// The seed of the built-in models' weights.
+pub const SEED: u64 = 1;
 
 /// Where the nets run.
 #[derive(Args, Debug)]
@@ -24,28 +32,103 @@ impl DeviceArgs {
     }
 }
 
-/// The type that weights are held in, and GPUs compute in.
+/// The type that Bark's weights are held in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum WeightType {
+    /// As published: exact
     F32,
     F16,
     Bf16,
+    /// 8 bits and a scale for each 32 weights (CPU)
+    #[value(name = "q8_0")]
+    Q8_0,
+    /// 4 bits, with scales and minima in groups of 32 (CPU)
+    #[value(name = "q4_k")]
+    Q4K,
 }
 
 impl WeightType {
-    /// The type of the nets on `device`; refused where it is not computed in.
-    pub fn on(self, device: &Device) -> Result<DType> {
+    fn repr(self) -> Repr {
         match self {
-            WeightType::F32 => Ok(DType::F32),
-            _ if device.is_cpu() => bail!(Kind::Usage.error("--weights: the CPU computes in f32 only")),
-            WeightType::F16 => Ok(DType::F16),
-            WeightType::Bf16 => Ok(DType::BF16),
+            WeightType::F32 => DType::F32.into(),
+            WeightType::F16 => DType::F16.into(),
+            WeightType::Bf16 => DType::BF16.into(),
+            WeightType::Q8_0 => Repr::Q8_0,
+            WeightType::Q4K => Repr::Q4K,
+        }
+    }
+
+    /// The type that the nets compute in on `device`; refused where it cannot hold these weights.
+    pub fn computed(self, device: &Device) -> Result<DType> {
+        match self.repr() {
+            _ if device.is_cpu() => Ok(DType::F32),
+            Repr::Plain(dtype) => Ok(dtype),
+            repr => bail!(Kind::Usage.error(format!("--weights {repr} is for the CPU: take f16 or bf16 on a GPU"))),
         }
     }
 }
 
-/// The seed of the built-in models' weights.
-pub const SEED: u64 = 1;
+/// Which Bark, which codec, and in which type.
+pub struct BarkChoice<'a> {
+    pub bark: &'a str,
+    /// `None`: the one that comes with Bark, else `encodec`.
+    pub codec: Option<&'a str>,
+    pub weights: WeightType,
+}
+
+impl BarkChoice<'_> {
+    /// Opens both; on the CPU, weights of another type than published come from a packed file, made at the first use.
+    pub fn open(&self, cpu: bool, models: &Models, progress: &dyn Progress) -> Result<(Bark, Model<CodecConfig>)> {
+        let source = models.resolve(ModelKind::Bark, self.bark, progress)?;
+        let path = packed_path(models, self.bark, &source, self.weights.repr())?;
+        let packed = path.exists();
+        if !cpu || (self.weights == WeightType::F32 && !packed) {
+            return self.published(&source, models, progress);
+        }
+        if !packed {
+            progress.note(&format!("packing `{}` as {} into {}, once", self.bark, self.weights.repr(), path.display()));
+            self.pack(&source, &path, models, progress)?;
+        }
+        self.with_codec(layout::bark(&path)?, models, progress)
+    }
+
+    /// Packs anew, and returns where the packed file lies.
+    pub fn repack(&self, models: &Models, progress: &dyn Progress) -> Result<PathBuf> {
+        let source = models.resolve(ModelKind::Bark, self.bark, progress)?;
+        let path = packed_path(models, self.bark, &source, self.weights.repr())?;
+        self.pack(&source, &path, models, progress)?;
+        Ok(path)
+    }
+
+    fn pack(&self, source: &Source, path: &Path, models: &Models, progress: &dyn Progress) -> Result<()> {
+        let (bark, codec) = self.published(source, models, progress)?;
+        let folder = path.parent().unwrap_or(Path::new("."));
+        std::fs::create_dir_all(folder)
+            .with_context(|| Kind::Output.error(format!("{}: cannot be made", folder.display())))?;
+        layout::pack(&bark, &codec, self.weights.repr(), path, progress)
+    }
+
+    fn published(
+        &self,
+        source: &Source,
+        models: &Models,
+        progress: &dyn Progress,
+    ) -> Result<(Bark, Model<CodecConfig>)> {
+        let bark = match source {
+            Source::Builtin => demo::demo_bark(Size::Tiny, SEED),
+            Source::Path(path) => layout::bark(path)?,
+        };
+        self.with_codec(bark, models, progress)
+    }
+
+    fn with_codec(&self, bark: Bark, models: &Models, progress: &dyn Progress) -> Result<(Bark, Model<CodecConfig>)> {
+        let codec = match (self.codec, bark.codec()?) {
+            (None, Some(own)) => own,
+            (choice, _) => codec(choice.unwrap_or("encodec"), models, progress)?,
+        };
+        Ok((bark, codec))
+    }
+}
 
 /// EnCodec's files, by name or path.
 pub fn codec(choice: &str, models: &Models, progress: &dyn Progress) -> Result<Model<CodecConfig>> {
@@ -53,4 +136,34 @@ pub fn codec(choice: &str, models: &Models, progress: &dyn Progress) -> Result<M
         Source::Builtin => demo::demo_codec(SEED),
         Source::Path(path) => layout::codec(&path),
     }
+}
+
+/// Where `choice` packed as `repr` lies: beside the hub's cache, under a name that changes with the source's files.
+fn packed_path(models: &Models, choice: &str, source: &Source, repr: Repr) -> Result<PathBuf> {
+    let stem = Path::new(choice).file_stem().and_then(|s| s.to_str()).unwrap_or("bark");
+    let print = match source {
+        Source::Builtin => format!("builtin {}", env!("CARGO_PKG_VERSION")),
+        Source::Path(path) => fingerprint(path)?,
+    };
+    let digest: String = Sha256::digest(print).iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+    let cache = models.hub.cache.parent().unwrap_or(&models.hub.cache);
+    Ok(cache.join("barkclone").join(format!("{stem}-{digest}-{repr}.safetensors")))
+}
+
+/// What changes when the files at `path` do: their full paths, lengths and times.
+fn fingerprint(path: &Path) -> Result<String> {
+    let unreadable = || Kind::Model.error(format!("{}: cannot be read", path.display()));
+    let path = path.canonicalize().with_context(unreadable)?;
+    let mut files = match path.is_dir() {
+        true => std::fs::read_dir(&path).with_context(unreadable)?.map(|e| Ok(e?.path())).collect::<Result<_>>()?,
+        false => vec![path],
+    };
+    files.sort();
+    let mut print = String::new();
+    for file in files.iter().filter(|f| f.is_file()) {
+        let metadata = file.metadata().with_context(unreadable)?;
+        let modified = metadata.modified().ok().and_then(|t| t.duration_since(UNIX_EPOCH).ok()).unwrap_or_default();
+        print += &format!("{}\n{}\n{}\n", file.display(), metadata.len(), modified.as_nanos());
+    }
+    Ok(print)
 }

@@ -1,14 +1,12 @@
 //! `barkclone speak`: text and a voice to a WAV file.
 
-use super::nets::{self, DeviceArgs, WeightType};
+use super::nets::{BarkChoice, DeviceArgs, WeightType};
 use super::out;
 use super::progress::Terminal;
 use anyhow::{Context, Result, ensure};
 use barkclone::audio::{Encoding, write_wav};
-use barkclone::config::{CodecConfig, Protocol};
+use barkclone::config::Protocol;
 use barkclone::error::Kind;
-use barkclone::layout::demo::{self, Size};
-use barkclone::layout::{self, Bark, Model};
 use barkclone::models::{ModelKind, Models, Source};
 use barkclone::output;
 use barkclone::progress::Progress;
@@ -101,7 +99,8 @@ struct NetArgs {
     /// The text tokenizer: a name or a tokenizer.json [default: the one beside Bark's file, else bert-multilingual-cased]
     #[arg(long, value_name = "MODEL")]
     tokenizer: Option<String>,
-    /// The type that weights are held in: f32 is exact, f16 and bf16 are for GPUs
+    /// The type that Bark's weights are held in: smaller ones are faster but not exact. On the CPU they are packed into a file
+    /// at the first use; on a GPU f16 and bf16 are computed in
     #[arg(long, value_name = "TYPE", value_enum, default_value = "f32")]
     weights: WeightType,
     /// Keep all models in memory instead of one at a time
@@ -118,10 +117,9 @@ pub fn run(args: SpeakArgs, models: &Models, terminal: &Terminal) -> Result<()> 
     args.sampling.settings(&Protocol::default(), seed).check()?;
     args.check_outputs()?;
     let device = args.nets.device.open()?;
-    let dtype = args.nets.weights.on(&device)?;
+    let dtype = args.nets.weights.computed(&device)?;
     let voice = args.voice.as_deref().map(|v| read_voice(v, models, terminal)).transpose()?;
-    let bark = args.nets.bark(models, terminal)?;
-    let codec = args.nets.codec(&bark, models, terminal)?;
+    let (bark, codec) = args.nets.choice().open(device.is_cpu(), models, terminal)?;
     let ids = args.nets.tokenizer(models, terminal)?.ids(&text, bark.protocol.text_length)?;
     let settings = args.sampling.settings(&bark.protocol, seed);
     settings.check()?;
@@ -211,18 +209,8 @@ impl SamplingArgs {
 }
 
 impl NetArgs {
-    fn bark(&self, models: &Models, progress: &dyn Progress) -> Result<Bark> {
-        match models.resolve(ModelKind::Bark, &self.bark, progress)? {
-            Source::Builtin => Ok(demo::demo_bark(Size::Tiny, nets::SEED)),
-            Source::Path(path) => layout::bark(&path),
-        }
-    }
-
-    fn codec(&self, bark: &Bark, models: &Models, progress: &dyn Progress) -> Result<Model<CodecConfig>> {
-        match (&self.codec, bark.codec()?) {
-            (None, Some(own)) => Ok(own),
-            (choice, _) => nets::codec(choice.as_deref().unwrap_or("encodec"), models, progress),
-        }
+    fn choice(&self) -> BarkChoice<'_> {
+        BarkChoice { bark: &self.bark, codec: self.codec.as_deref(), weights: self.weights }
     }
 
     fn tokenizer(&self, models: &Models, progress: &dyn Progress) -> Result<Text> {

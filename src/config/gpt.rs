@@ -2,14 +2,14 @@
 
 use crate::error::Kind;
 use anyhow::{Result, ensure};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// Sizes beyond any model; below it, products of three cannot overflow.
 const MAX_SIZE: usize = 1 << 20;
 
 /// Architecture of one Bark GPT (suno-ai/bark `model.py`, `model_fine.py`; in JSON, transformers' `BarkSubModelConfig`, whose
 /// defaults stand in for fields that are not there).
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default)]
 pub struct GptConfig {
     /// Longest sequence, tokens.

@@ -3,7 +3,7 @@
 
 use crate::error::Kind;
 use anyhow::{Result, ensure};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// Bound of every size below: beyond any published model, small enough that products of a few cannot overflow.
 const MAX_SIZE: usize = 1 << 16;
@@ -24,7 +24,7 @@ fn unsupported(model: &str, field: &str, value: &dyn std::fmt::Debug, supported:
 }
 
 /// EnCodec (`transformers.EncodecConfig`); the default is `facebook/encodec_24khz`.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(default)]
 pub struct CodecConfig {
     /// Hz

@@ -5,11 +5,11 @@ use super::GptConfig;
 use crate::error::Kind;
 use crate::tokens;
 use anyhow::{Result, ensure};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// Constants of suno-ai/bark `generation.py`, under transformers' `generation_config.json`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct Protocol {
     /// Semantic tokens are `0..semantic_vocab`.
     pub semantic_vocab: u32,

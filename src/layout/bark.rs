@@ -2,13 +2,14 @@
 //! model made by rule. Stages are opened one at a time, so that one stage's weights need not outlive its turn.
 
 use super::codec::{self, Below};
+use super::packed::{self, Header, Packed};
 use super::{Model, Stage, demo, files};
 use crate::config::{CodecConfig, GptConfig, Protocol};
 use crate::error::Kind;
 use crate::weights::{self, Checkpoint, Opened, Weights, names};
 use anyhow::{Context, Result, bail, ensure};
 use candle_core::{DType, Device};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -32,12 +33,12 @@ enum Source {
 }
 
 /// `config.json` (transformers `BarkConfig`).
-#[derive(Deserialize)]
-struct BarkJson {
-    semantic_config: GptConfig,
-    coarse_acoustics_config: GptConfig,
-    fine_acoustics_config: GptConfig,
-    codec_config: Option<CodecConfig>,
+#[derive(Deserialize, Serialize)]
+pub(super) struct BarkJson {
+    pub semantic_config: GptConfig,
+    pub coarse_acoustics_config: GptConfig,
+    pub fine_acoustics_config: GptConfig,
+    pub codec_config: Option<CodecConfig>,
 }
 
 /// Opens the Bark model at `path`: a folder in Suno's or Hugging Face's layout, one of Suno's files (the other two lie
@@ -82,7 +83,7 @@ impl Bark {
         }
     }
 
-    fn open(&self, stage: Stage) -> Result<Model<GptConfig>> {
+    pub(super) fn open(&self, stage: Stage) -> Result<Model<GptConfig>> {
         let (config, checkpoint) = match &self.source {
             Source::Suno(files) => suno_stage(&files[stage as usize], stage)?,
             Source::HuggingFace { weights, config } => hf_stage(weights, config, stage)?,
@@ -194,6 +195,9 @@ fn hugging_face(path: &Path) -> Result<Bark> {
             path.display()
         ))
     };
+    if let Some(Header { config, protocol }) = packed::header(path)? {
+        return Ok(Bark { protocol, source: Source::HuggingFace { weights: path.into(), config: Box::new(config) } });
+    }
     let weights = files::hf_weights(path).with_context(expected)?;
     let json = files::beside(&weights, "config.json").with_context(expected)?;
     let mut config: Box<BarkJson> = files::config(&json, &["bark"])?;
@@ -217,10 +221,10 @@ fn hugging_face(path: &Path) -> Result<Bark> {
 }
 
 /// Prefixes of the parts of Hugging Face's checkpoint: the stages, then the codec.
-const HF_PARTS: [&str; 4] = ["semantic.", "coarse_acoustics.", "fine_acoustics.", "codec_model."];
+pub(super) const HF_PARTS: [&str; 4] = ["semantic.", "coarse_acoustics.", "fine_acoustics.", "codec_model."];
 
 fn hf_stage(file: &Path, config: &BarkJson, stage: Stage) -> Result<(GptConfig, Arc<dyn Checkpoint>)> {
-    let checkpoint = weights::open(file)?.tensors()?;
+    let checkpoint: Arc<dyn Checkpoint> = Arc::new(Packed(weights::open(file)?.tensors()?));
     let known = |name: &&String| HF_PARTS.iter().any(|part| name.starts_with(part));
     let names = checkpoint.names();
     if let Some(name) = names.iter().find(|name| !known(name)) {

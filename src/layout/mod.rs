@@ -6,12 +6,14 @@ mod codec;
 pub mod demo;
 mod files;
 mod hubert;
+mod packed;
 mod quantizer;
 mod shapes;
 
 pub use bark::{Bark, bark};
 pub use codec::codec;
 pub use hubert::hubert;
+pub use packed::pack;
 pub use quantizer::quantizer;
 
 use crate::weights::names::{Name, canonical};

@@ -1,10 +1,8 @@
-//! Candle tensors in and out of the CPU kernels, and weights as they lie in their file.
+//! Candle tensors in and out of the CPU kernels.
 
-use crate::kernels::{Matrix, Rows};
-use crate::weights::Array;
-use anyhow::{Result, bail, ensure};
-use candle_core::{CpuStorage, CustomOp1, CustomOp2, CustomOp3, DType, Device, Layout, Shape, Tensor};
-use std::ops::Range;
+use crate::kernels::Rows;
+use anyhow::Result;
+use candle_core::{CpuStorage, CustomOp1, CustomOp2, CustomOp3, Device, Layout, Shape, Tensor};
 
 /// An f32 tensor as a kernel sees it: its elements from the first on, and how to step through them.
 pub struct View<'a> {
@@ -102,43 +100,6 @@ pub fn map2(a: &Tensor, b: &Tensor, shape: impl Into<Shape>, kernel: impl Fn(&[V
 /// `kernel` over three tensors.
 pub fn map3([a, b, c]: [&Tensor; 3], shape: impl Into<Shape>, kernel: impl Fn(&[View], &mut [f32])) -> Result<Tensor> {
     Ok(a.apply_op3_no_bwd(b, c, &Kernel(shape.into(), kernel))?)
-}
-
-/// A weight `[rows, inner]` in the type and place it is stored in, mostly a memory map.
-pub struct HostMatrix {
-    array: Array,
-}
-
-impl HostMatrix {
-    /// Keeps `array` as it lies there where kernels read its type; copies what they do not, or what is misaligned.
-    pub fn new(array: Array) -> Result<Self> {
-        ensure!(array.shape.len() == 2, "a matrix has two dimensions, not {:?}", array.shape);
-        let readable = matches!(array.dtype, DType::F32 | DType::F16 | DType::BF16);
-        let aligned = array.bytes.as_ptr().align_offset(array.dtype.size_in_bytes()) == 0;
-        let array = if readable && aligned { array } else { array.to_f32()? };
-        Ok(Self { array })
-    }
-
-    pub fn rows(&self) -> usize {
-        self.array.shape[0]
-    }
-
-    pub fn inner(&self) -> usize {
-        self.array.shape[1]
-    }
-
-    /// The rows `range`.
-    pub fn matrix(&self, range: Range<usize>) -> Result<Matrix<'_>> {
-        let row = self.array.bytes.len() / self.rows();
-        let bytes = &self.array.bytes[range.start * row..range.end * row];
-        let misfit = |e| anyhow::anyhow!("a weight's bytes do not fit its type: {e}");
-        Ok(match self.array.dtype {
-            DType::F32 => Matrix::F32(bytemuck::try_cast_slice(bytes).map_err(misfit)?),
-            DType::F16 => Matrix::F16(bytemuck::try_cast_slice(bytes).map_err(misfit)?),
-            DType::BF16 => Matrix::Bf16(bytemuck::try_cast_slice(bytes).map_err(misfit)?),
-            other => bail!("a weight of type {other:?}"),
-        })
-    }
 }
 
 /// Whether kernels, rather than candle's own operations, compute on `device`.

@@ -1,6 +1,7 @@
 //! The layers that the nets are made of, each written once: on the CPU by our kernels, elsewhere by candle's.
 
-use super::cpu::{self, HostMatrix, map1, map2, map3};
+use super::cpu::{self, map1, map2, map3};
+use super::host::{self, HostMatrix};
 use crate::kernels::{self, Epilogue, Norm};
 use crate::weights::{Array, Weights};
 use anyhow::{Result, ensure};
@@ -195,14 +196,7 @@ impl Embedding {
 
     /// `ids` `[n]` -> `[n, width]`.
     pub fn forward(&self, ids: &[u32]) -> Result<Tensor> {
-        let (count, width) = (self.table.shape[0], self.table.shape[1]);
-        let row = width * self.table.dtype.size_in_bytes();
-        let mut bytes = Vec::with_capacity(ids.len() * row);
-        for &id in ids {
-            ensure!((id as usize) < count, "id {id} is out of range 0..{count}: does the tokenizer fit the model?");
-            bytes.extend_from_slice(&self.table.bytes[id as usize * row..][..row]);
-        }
-        let rows = Tensor::from_raw_buffer(&bytes, self.table.dtype, &[ids.len(), width], &Device::Cpu)?;
+        let rows = Tensor::from_vec(host::rows(&self.table, ids)?, (ids.len(), self.table.shape[1]), &Device::Cpu)?;
         Ok(rows.to_dtype(self.dtype)?.to_device(&self.device)?)
     }
 }

@@ -6,6 +6,7 @@ pub mod codec;
 pub mod conv;
 pub mod cpu;
 pub mod gpt;
+pub mod host;
 pub mod hubert;
 pub mod layers;
 pub mod lstm;

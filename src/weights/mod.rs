@@ -7,12 +7,15 @@ mod map;
 pub mod names;
 mod open;
 mod pickle;
+mod repr;
 pub mod rule;
 mod safetensors;
 mod torch;
 
 pub use open::{Opened, open};
 pub use pickle::Value;
+pub use repr::Repr;
+pub use safetensors::safetensors_metadata;
 pub use torch::TorchFile;
 
 use crate::error::Kind;
@@ -50,7 +53,7 @@ impl std::ops::Deref for Bytes {
 /// One array: row-major, little-endian, contiguous.
 #[derive(Clone)]
 pub struct Array {
-    pub dtype: DType,
+    pub repr: Repr,
     pub shape: Vec<usize>,
     pub bytes: Bytes,
 }
@@ -58,7 +61,10 @@ pub struct Array {
 impl Array {
     /// Copies the array into a tensor of `dtype` on `device`.
     pub fn tensor(&self, dtype: DType, device: &Device) -> Result<Tensor> {
-        let stored = Tensor::from_raw_buffer(&self.bytes, self.dtype, &self.shape, &Device::Cpu)?;
+        let Repr::Plain(stored) = self.repr else {
+            bail!("{} weights are for the CPU: take f16 or bf16 here", self.repr);
+        };
+        let stored = Tensor::from_raw_buffer(&self.bytes, stored, &self.shape, &Device::Cpu)?;
         Ok(stored.to_dtype(dtype)?.to_device(device)?)
     }
 }
@@ -73,7 +79,7 @@ impl Array {
     pub fn from_f32(values: Vec<f32>, shape: Vec<usize>) -> Result<Array> {
         let owner = Floats(values);
         let len = owner.as_ref().len();
-        Ok(Array { dtype: DType::F32, shape, bytes: Bytes::new(Arc::new(owner), 0..len)? })
+        Ok(Array { repr: DType::F32.into(), shape, bytes: Bytes::new(Arc::new(owner), 0..len)? })
     }
 }
 

@@ -5,7 +5,7 @@ use anyhow::{Context, Result, bail};
 use candle_core::DType;
 use memmap2::Mmap;
 use safetensors::{Dtype, SafeTensors, tensor::TensorInfo};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -36,6 +36,18 @@ impl SafetensorsFile {
     }
 }
 
+/// What the header of the safetensors file `path` says besides the tensors; `None` if it says nothing, or is no such file.
+pub fn safetensors_metadata(path: &Path) -> Result<Option<HashMap<String, String>>> {
+    if !path.is_file() {
+        return Ok(None);
+    }
+    let map = super::map::map(path)?;
+    if !SafetensorsFile::recognise(&map) {
+        return Ok(None);
+    }
+    Ok(SafeTensors::read_metadata(&map).ok().and_then(|(_, metadata)| metadata.metadata().clone()))
+}
+
 impl Checkpoint for SafetensorsFile {
     fn origin(&self) -> String {
         self.path.display().to_string()
@@ -50,7 +62,7 @@ impl Checkpoint for SafetensorsFile {
         let place = |offset: usize| self.start.checked_add(offset).context("it lies outside of the file");
         let range = place(info.data_offsets.0)?..place(info.data_offsets.1)?;
         let bytes = Bytes::new(self.map.clone(), range)?;
-        Ok(Some(Array { dtype: dtype(info.dtype)?, shape: info.shape.clone(), bytes }))
+        Ok(Some(Array { repr: dtype(info.dtype)?.into(), shape: info.shape.clone(), bytes }))
     }
 }
 

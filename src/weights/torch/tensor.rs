@@ -99,7 +99,7 @@ impl TensorRef {
             let len = copy.len();
             Bytes::new(Arc::new(copy), 0..len)?
         };
-        Ok(Array { dtype: self.dtype, shape: self.shape.clone(), bytes })
+        Ok(Array { repr: self.dtype.into(), shape: self.shape.clone(), bytes })
     }
 
     fn is_contiguous(&self) -> bool {
