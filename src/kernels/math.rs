@@ -162,7 +162,29 @@ fn exp_tail<S: Simd>(s: S, r: S::V) -> S::V {
 pub(super) fn exp<S: Simd>(s: S, x: S::V) -> S::V {
     let (n, r) = reduce(s, s.max(s.min(x, s.splat(88.0)), s.splat(-87.0)));
     let e = s.fma(s.mul(r, r), exp_tail(s, r), s.add(r, s.splat(1.0)));
-    s.mul(e, s.exp2(n))
+    s.scale(e, n)
+}
+
+/// Replaces each element by e to the power of its distance from `top`; answers the sum.
+#[inline(always)]
+pub(super) fn exp_and_sum<S: Simd>(s: S, row: &mut [f32], top: f32) -> f32 {
+    let whole = row.len() / S::LANES * S::LANES;
+    let mut acc = s.splat(0.0);
+    for at in (0..whole).step_by(S::LANES) {
+        let p = row[at..].as_mut_ptr();
+        // SAFETY: LANES elements are left.
+        unsafe {
+            let e = ExpFrom(top).of(s, s.load(p));
+            acc = s.add(acc, e);
+            s.store(p, e);
+        }
+    }
+    let mut sum = s.sum(acc);
+    for x in &mut row[whole..] {
+        *x = exp_of(s, *x - top);
+        sum += *x;
+    }
+    sum
 }
 
 /// e^x of one number.
@@ -178,7 +200,7 @@ pub(super) fn exp_of<S: Simd>(s: S, x: f32) -> f32 {
 #[inline(always)]
 fn exp_minus_one<S: Simd>(s: S, x: S::V) -> S::V {
     let (n, r) = reduce(s, s.max(x, s.splat(-87.0)));
-    let power = s.exp2(n);
+    let power = s.scale(s.splat(1.0), n);
     let e = s.fma(s.mul(r, r), exp_tail(s, r), r);
     s.fma(e, power, s.sub(power, s.splat(1.0)))
 }

@@ -25,8 +25,8 @@ pub(super) trait Simd: Copy + Send + Sync {
     fn fma(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V;
     /// The nearest integers, ties to even; lanes must be within ±2²².
     fn round(self, a: Self::V) -> Self::V;
-    /// `2^n` for integers `n` in -126..=127.
-    fn exp2(self, n: Self::V) -> Self::V;
+    /// `a * 2^n` for integers `n` in -126..=127.
+    fn scale(self, a: Self::V, n: Self::V) -> Self::V;
     fn abs(self, a: Self::V) -> Self::V;
     /// `|magnitude|` with the sign of `sign`.
     fn copysign(self, magnitude: Self::V, sign: Self::V) -> Self::V;
@@ -153,8 +153,8 @@ impl Simd for Portable {
         a.map(|a| (a + SHIFT) - SHIFT)
     }
     #[inline(always)]
-    fn exp2(self, n: Lanes) -> Lanes {
-        n.map(|n| f32::from_bits(((n as i32 + 127) as u32) << 23))
+    fn scale(self, a: Lanes, n: Lanes) -> Lanes {
+        map2(a, n, |a, n| a * f32::from_bits(((n as i32 + 127) as u32) << 23))
     }
     #[inline(always)]
     fn abs(self, a: Lanes) -> Lanes {

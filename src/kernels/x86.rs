@@ -74,9 +74,9 @@ impl Simd for Avx2 {
             _mm256_and_ps(_mm256_set1_ps(-0.0), sign)
         );
         select_gt(a, b, yes, no) = _mm256_blendv_ps(no, yes, _mm256_cmp_ps::<_CMP_GT_OQ>(a, b));
-        exp2(n) = _mm256_castsi256_ps(
+        scale(a, n) = _mm256_mul_ps(a, _mm256_castsi256_ps(
             _mm256_slli_epi32::<23>(_mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127)))
-        );
+        ));
     }
     memory! {
         load(p: *const f32) = _mm256_loadu_ps(p);
@@ -162,9 +162,7 @@ impl Simd for Avx512 {
             _mm512_and_ps(_mm512_set1_ps(-0.0), sign)
         );
         select_gt(a, b, yes, no) = _mm512_mask_blend_ps(_mm512_cmp_ps_mask::<_CMP_GT_OQ>(a, b), no, yes);
-        exp2(n) = _mm512_castsi512_ps(
-            _mm512_slli_epi32::<23>(_mm512_add_epi32(_mm512_cvtps_epi32(n), _mm512_set1_epi32(127)))
-        );
+        scale(a, n) = _mm512_scalef_ps(a, n);
     }
     memory! {
         load(p: *const f32) = _mm512_loadu_ps(p);

@@ -3,15 +3,17 @@
 
 use super::super::isa::Task;
 use super::super::math;
+use super::super::pack;
 use super::super::par::Shared;
 use super::super::simd::Simd;
+use super::super::source::Full;
 use super::super::tile::{Operands, accumulate, load_pair, store_pair, tile_rows, with_tile_rows};
 use super::{Attention, MOST_DIM};
 
 /// Queries of one task: a multiple of every tile height, and enough to make packing the keys cheap.
-pub(super) const QUERIES: usize = 144;
+pub(super) const QUERIES: usize = 240;
 /// Keys at a time. Part of the results' definition.
-const KEYS: usize = 128;
+const KEYS: usize = 256;
 /// Two vectors of the widest set.
 const MOST_WIDTH: usize = 32;
 const MOST_ROWS: usize = 12;
@@ -83,10 +85,10 @@ impl Task for Block<'_> {
         let padded = dim.next_multiple_of(2 * S::LANES);
         let count = QUERIES.min(self.a.t - self.first);
         let mut parts = Parts::new(std::mem::take(&mut self.buffer), dim, padded);
-        self.pack_queries::<S>(count, parts.q);
+        self.pack_queries(s, count, parts.q);
         for from in (0..self.a.seen(self.first + count - 1)).step_by(KEYS) {
             let keys = KEYS.min(self.a.len - from);
-            self.pack_keys::<S>(from, keys, parts.k);
+            self.pack_keys(s, from, keys, parts.k);
             self.copy_values(from, keys, padded, parts.v);
             let mut row = 0;
             while row < count {
@@ -105,34 +107,30 @@ impl Task for Block<'_> {
 
 impl Block<'_> {
     #[inline(always)]
-    fn pack_queries<S: Simd>(&self, count: usize, q: &mut [f32]) {
-        let (dim, scale) = (self.a.dim, self.a.scale());
+    fn pack_queries<S: Simd>(&self, s: S, count: usize, q: &mut [f32]) {
+        let rows = self.rows(&self.a.q);
         let mut row = 0;
         while row < count {
             let height = tile_rows::<S>(count - row);
-            for r in 0..height {
-                let from = &self.a.q.slice(self.head, self.first + row + r, dim);
-                for (d, x) in from.iter().enumerate() {
-                    q[row * dim + d * height + r] = x * scale;
-                }
-            }
+            rows.pack(s, self.first + row, height, height, &mut q[row * self.a.dim..]);
             row += height;
         }
+        math::map(s, &mut q[..count * self.a.dim], math::Times(self.a.scale()));
     }
 
     #[inline(always)]
-    fn pack_keys<S: Simd>(&self, from: usize, keys: usize, k: &mut [f32]) {
-        let (dim, width) = (self.a.dim, 2 * S::LANES);
-        for j in 0..keys.next_multiple_of(width) {
-            let panel = &mut k[j / width * width * dim + j % width..];
-            if j < keys {
-                for (d, x) in self.a.k.slice(self.head, from + j, dim).iter().enumerate() {
-                    panel[d * width] = *x;
-                }
-            } else {
-                panel.iter_mut().step_by(width).take(dim).for_each(|x| *x = 0.0);
-            }
+    fn pack_keys<S: Simd>(&self, s: S, from: usize, keys: usize, k: &mut [f32]) {
+        let (rows, width) = (self.rows(&self.a.k), 2 * S::LANES);
+        for j in (0..keys).step_by(width) {
+            rows.pack(s, from + j, width.min(keys - j), width, &mut k[j * self.a.dim..]);
         }
+    }
+
+    /// This head's rows as a matrix whose rows are `row_stride` long.
+    #[inline(always)]
+    fn rows<'b>(&self, rows: &super::Rows<'b>) -> pack::Rows<'b, Full> {
+        let w = &rows.data[self.head * rows.head_stride..];
+        pack::Rows { w, k: rows.row_stride, from: 0, steps: self.a.dim }
     }
 
     #[inline(always)]
@@ -193,8 +191,7 @@ impl Block<'_> {
         }
         let top = parts.tops[at].max(math::largest(s, scores));
         let shrink = math::exp_of(s, parts.tops[at] - top);
-        math::map(s, scores, math::ExpFrom(top));
-        parts.totals[at] = parts.totals[at] * shrink + math::sum(s, scores, 0.0, math::Itself());
+        parts.totals[at] = parts.totals[at] * shrink + math::exp_and_sum(s, scores, top);
         if parts.tops[at] < top {
             parts.tops[at] = top;
             math::map(s, &mut parts.sums[at * padded..][..padded], math::Times(shrink));

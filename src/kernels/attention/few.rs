@@ -59,8 +59,7 @@ impl Head<'_> {
         self.scores(s, i, keys.0, scores);
         let top = row.top.max(math::largest(s, scores));
         let shrink = math::exp_of(s, row.top - top);
-        math::map(s, scores, math::ExpFrom(top));
-        row.sum = row.sum * shrink + math::sum(s, scores, 0.0, math::Itself());
+        row.sum = row.sum * shrink + math::exp_and_sum(s, scores, top);
         row.top = top;
         let mut at = 0;
         while at < self.a.dim {
