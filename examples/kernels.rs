@@ -45,6 +45,7 @@ fn main() {
         decode(&bench);
         products(&bench);
         attentions(&bench);
+        convolutions(&bench);
         pointwise(&bench);
     });
 }
@@ -140,6 +141,36 @@ fn attentions(bench: &Bench) {
             let (q, k, v) = (part(0), part(1), part(2));
             attention(Attention { q, k, v, heads: HEADS, dim: DIM, t, len: t, causal }, &mut out[..t * WIDTH]);
         });
+    }
+}
+
+/// HuBERT's feature extractor and positional convolution, and EnCodec's SEANet, on shapes of one to ten seconds.
+fn convolutions(bench: &Bench) {
+    for (c_in, c_out, kernel, stride, groups, t) in [
+        (1, 512, 10, 5, 1, 160_000),
+        (512, 512, 3, 2, 1, 16_000),
+        (512, 512, 2, 2, 1, 2_000),
+        (768, 768, 128, 1, 16, 627),
+        (128, 512, 7, 1, 1, 756),
+        (256, 128, 3, 1, 1, 6_002),
+        (64, 32, 3, 1, 1, 60_000),
+        (32, 16, 3, 1, 1, 120_000),
+        (16, 32, 1, 1, 1, 120_000),
+        (32, 1, 7, 1, 1, 120_000),
+        (32, 64, 4, 2, 1, 120_000),
+    ] {
+        let (x, w) = (noise(c_in * t), noise(c_out * c_in / groups * kernel));
+        let conv = Conv { w: &w, bias: None, c_in, c_out, kernel, stride, dilation: 1, groups };
+        let mut out = vec![0.0; c_out * conv.out_len(t)];
+        let name = format!("conv1d {c_in}->{c_out} kernel {kernel} stride {stride} groups {groups}");
+        bench.computes(&name, 2 * out.len() * c_in / groups * kernel, 9, || conv1d(&x, conv, &mut out));
+    }
+    for (c_in, c_out, kernel, t) in [(512, 256, 16, 750), (256, 128, 10, 6_000), (64, 32, 4, 60_000)] {
+        let (x, w) = (noise(c_in * t), noise(c_in * c_out * kernel));
+        let conv = ConvTranspose { w: &w, bias: None, c_in, c_out, kernel, stride: kernel / 2 };
+        let mut out = vec![0.0; c_out * conv.out_len(t)];
+        let name = format!("conv_transpose1d {c_in}->{c_out} kernel {kernel}");
+        bench.computes(&name, 2 * t * c_in * c_out * kernel, 9, || conv_transpose1d(&x, conv, &mut out));
     }
 }
 

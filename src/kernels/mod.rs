@@ -7,6 +7,7 @@
 //! All matrices are row-major; shapes that do not fit are programming errors and panic.
 
 mod attention;
+mod conv;
 mod gemm;
 mod isa;
 mod linear;
@@ -24,6 +25,7 @@ mod tile;
 mod x86;
 
 pub use attention::{Attention, Rows, attention};
+pub use conv::{Conv, ConvTranspose, conv_transpose1d, conv1d};
 pub use isa::Isa;
 pub use linear::{Epilogue, Linear, linear, linear_then};
 pub use pointwise::{Norm, add, argmax, channel_norm, elu, gelu, layer_norm, softmax_rows};

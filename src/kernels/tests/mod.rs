@@ -1,6 +1,7 @@
 //! Each kernel, on each instruction set of this machine, against a plain loop in f64.
 
 mod attention;
+mod conv;
 mod linear;
 mod pointwise;
 
