@@ -46,6 +46,7 @@ fn main() {
         products(&bench);
         attentions(&bench);
         convolutions(&bench);
+        recurrences(&bench);
         pointwise(&bench);
     });
 }
@@ -171,6 +172,18 @@ fn convolutions(bench: &Bench) {
         let mut out = vec![0.0; c_out * conv.out_len(t)];
         let name = format!("conv_transpose1d {c_in}->{c_out} kernel {kernel}");
         bench.computes(&name, 2 * t * c_in * c_out * kernel, 9, || conv_transpose1d(&x, conv, &mut out));
+    }
+}
+
+/// EnCodec's LSTM over ten seconds and the quantizer's over 500 steps, as a share of the multiply-add peak (its
+/// recurrence reads 4 or 16 MB of weights a step, from the last cache at best).
+fn recurrences(bench: &Bench) {
+    for (input, hidden, t) in [(512, 512, 750), (768, 1024, 500)] {
+        let (x, w_ih, w_hh) = (noise(t * input), noise(4 * hidden * input), noise(4 * hidden * hidden));
+        let (bias, mut out) = (noise(4 * hidden), vec![0.0; t * hidden]);
+        let layer = Lstm { w_ih: &w_ih, w_hh: &w_hh, b_ih: &bias, b_hh: &bias, input, hidden };
+        let operations = 2 * t * 4 * hidden * (input + hidden);
+        bench.computes(&format!("lstm {input}->{hidden}, {t} steps"), operations, 9, || lstm(&x, layer, &mut out));
     }
 }
 

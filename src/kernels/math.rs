@@ -63,26 +63,6 @@ pub(super) fn map<S: Simd>(s: S, row: &mut [f32], f: impl Each) {
     }
 }
 
-/// `count <= LANES` elements at `p`, then zeros.
-///
-/// # Safety
-/// `p` is valid for reads of `count` elements.
-#[inline(always)]
-pub(super) unsafe fn load_up_to<S: Simd>(s: S, p: *const f32, count: usize) -> S::V {
-    // SAFETY: the caller's promise.
-    unsafe { if count == S::LANES { s.load(p) } else { s.load_first(p, count) } }
-}
-
-/// Writes the first `count <= LANES` lanes to `p`.
-///
-/// # Safety
-/// `p` is valid for writes of `count` elements.
-#[inline(always)]
-pub(super) unsafe fn store_up_to<S: Simd>(s: S, p: *mut f32, v: S::V, count: usize) {
-    // SAFETY: the caller's promise.
-    unsafe { if count == S::LANES { s.store(p, v) } else { s.store_first(p, v, count) } }
-}
-
 /// The largest element, of at least one.
 #[inline(always)]
 pub(super) fn largest<S: Simd>(s: S, row: &[f32]) -> f32 {

@@ -58,8 +58,11 @@ impl<W: Source> Rows<'_, W> {
             let p = self.w.as_ptr().add(row * row_items + self.from / W::BLOCK * W::STORED);
             for block in 0..whole {
                 let open = W::open(s, p.add(block * W::STORED));
-                for at in (0..W::BLOCK).step_by(S::LANES) {
-                    s.store(out.as_mut_ptr().add(block * W::BLOCK + at), W::vector(s, open, at));
+                for group in 0..W::BLOCK / W::GROUP {
+                    for at in (0..W::GROUP).step_by(S::LANES) {
+                        let out = out.as_mut_ptr().add(block * W::BLOCK + group * W::GROUP + at);
+                        s.store(out, W::vector(s, &open, group, at));
+                    }
                 }
             }
             let mut at = whole * W::BLOCK;

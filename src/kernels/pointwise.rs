@@ -123,14 +123,14 @@ impl Task for LayerNorm<'_> {
             let count = S::LANES.min(self.x.len() - at);
             // SAFETY: `count` elements are left of each of the slices, which are equally long.
             unsafe {
-                let x = math::load_up_to(s, self.x.as_ptr().add(at), count);
-                let weight = math::load_up_to(s, weight.as_ptr().add(at), count);
+                let x = s.load_up_to(self.x.as_ptr().add(at), count);
+                let weight = s.load_up_to(weight.as_ptr().add(at), count);
                 let shift = match bias {
-                    Some(bias) => math::load_up_to(s, bias.as_ptr().add(at), count),
+                    Some(bias) => s.load_up_to(bias.as_ptr().add(at), count),
                     None => s.splat(0.0),
                 };
                 let y = s.fma(s.mul(s.sub(x, mean), scale), weight, shift);
-                math::store_up_to(s, self.out.as_mut_ptr().add(at), y, count);
+                s.store_up_to(self.out.as_mut_ptr().add(at), y, count);
             }
         }
     }

@@ -127,21 +127,24 @@ impl<W: Source> Rows<'_, W> {
             // second cache: rows 4 KiB apart share one set of the first.
             let ahead = NT * row_items;
             for block in 0..blocks {
-                let mut open = [W::open(s, w.add(block * W::STORED)); NT];
+                let mut open = [W::CLOSED; NT];
                 for (c, open) in open.iter_mut().enumerate() {
                     let p = w.add(c * row_items + block * W::STORED);
                     s.prefetch(p.wrapping_add(ahead).cast());
                     *open = W::open(s, p);
                 }
-                for at in (0..W::BLOCK).step_by(S::LANES) {
-                    let mut xs = [s.splat(0.0); MT];
-                    for (r, xs) in xs.iter_mut().enumerate() {
-                        *xs = s.load(x.add(r * k + block * W::BLOCK + at));
-                    }
-                    for (c, &open) in open.iter().enumerate() {
-                        let v = W::vector(s, open, at);
-                        for r in 0..MT {
-                            acc[r][c] = s.fma(v, xs[r], acc[r][c]);
+                for group in 0..W::BLOCK / W::GROUP {
+                    let x = x.add(block * W::BLOCK + group * W::GROUP);
+                    for at in (0..W::GROUP).step_by(S::LANES) {
+                        let mut xs = [s.splat(0.0); MT];
+                        for (r, xs) in xs.iter_mut().enumerate() {
+                            *xs = s.load(x.add(r * k + at));
+                        }
+                        for (c, open) in open.iter().enumerate() {
+                            let v = W::vector(s, open, group, at);
+                            for r in 0..MT {
+                                acc[r][c] = s.fma(v, xs[r], acc[r][c]);
+                            }
                         }
                     }
                 }
@@ -176,7 +179,7 @@ impl<W: Source> Rows<'_, W> {
                     unsafe {
                         let (x, w) = (x.add(r * k + at), w.add(c * row_items + at));
                         let (a, b) = if count == S::LANES {
-                            (s.load(x), W::vector(s, W::open(s, w), 0))
+                            (s.load(x), W::vector(s, &W::open(s, w), 0, 0))
                         } else {
                             (s.load_first(x, count), W::first(s, w, count))
                         };

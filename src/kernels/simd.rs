@@ -46,8 +46,8 @@ pub(super) trait Simd: Copy + Send + Sync {
     unsafe fn load_f16(self, p: *const f16) -> Self::V;
     unsafe fn load_bf16(self, p: *const bf16) -> Self::V;
     unsafe fn load_i8(self, p: *const i8) -> Self::V;
-    /// The low, or else the high, four bits of each of `LANES` bytes.
-    unsafe fn load_u4(self, p: *const u8, high: bool) -> Self::V;
+    /// `scale * q - min` for the four bits `q` from bit `shift` on of each of `LANES` bytes; the product is exact.
+    unsafe fn load_q4(self, p: *const u8, shift: u8, scale: f32, min: f32) -> Self::V;
 
     /// One f16 widened.
     ///
@@ -89,6 +89,26 @@ pub(super) trait Simd: Copy + Send + Sync {
             self.store(lanes.as_mut_ptr(), v);
             std::ptr::copy_nonoverlapping(lanes.as_ptr(), p, n);
         }
+    }
+
+    /// The first `n <= LANES` elements at `p`, then zeros.
+    ///
+    /// # Safety
+    /// `p` is valid for reads of `n` elements.
+    #[inline(always)]
+    unsafe fn load_up_to(self, p: *const f32, n: usize) -> Self::V {
+        // SAFETY: the caller's promise.
+        unsafe { if n == Self::LANES { self.load(p) } else { self.load_first(p, n) } }
+    }
+
+    /// Writes the first `n <= LANES` lanes to `p`.
+    ///
+    /// # Safety
+    /// `p` is valid for writes of `n` elements.
+    #[inline(always)]
+    unsafe fn store_up_to(self, p: *mut f32, v: Self::V, n: usize) {
+        // SAFETY: the caller's promise.
+        unsafe { if n == Self::LANES { self.store(p, v) } else { self.store_first(p, v, n) } }
     }
 }
 
@@ -202,9 +222,9 @@ impl Simd for Portable {
         unsafe { p.cast::<[i8; 4]>().read_unaligned() }.map(f32::from)
     }
     #[inline(always)]
-    unsafe fn load_u4(self, p: *const u8, high: bool) -> Lanes {
+    unsafe fn load_q4(self, p: *const u8, shift: u8, scale: f32, min: f32) -> Lanes {
         // SAFETY: the caller vouches for `p`.
         let bytes = unsafe { p.cast::<[u8; 4]>().read_unaligned() };
-        bytes.map(|byte| f32::from(if high { byte >> 4 } else { byte & 15 }))
+        bytes.map(|byte| scale * f32::from((byte >> shift) & 15) - min)
     }
 }

@@ -51,15 +51,20 @@ pub(super) trait Source: Copy + Send + Sync {
     const BLOCK: usize;
     /// Stored items in `BLOCK` weights.
     const STORED: usize;
+    /// Weights that share a scale, which divide a block.
+    const GROUP: usize;
+
+    /// What an array of blocks is filled with before they are opened.
+    const CLOSED: Self::Open;
 
     /// # Safety
     /// `p` points at `STORED` readable items.
     unsafe fn open<S: Simd>(s: S, p: *const Self::Stored) -> Self::Open;
-    /// Weights `at..at + LANES` of a block.
+    /// `LANES` weights from `at` on of the block's group `group`.
     ///
     /// # Safety
-    /// The block's memory is still readable and `at + LANES <= BLOCK`.
-    unsafe fn vector<S: Simd>(s: S, block: Self::Open, at: usize) -> S::V;
+    /// The block's memory is still readable, `group < BLOCK / GROUP` and `at + LANES <= GROUP`.
+    unsafe fn vector<S: Simd>(s: S, block: &Self::Open, group: usize, at: usize) -> S::V;
     /// The first `n` weights at `p`, then zeros, for rows that end within a block of a float type.
     ///
     /// # Safety
@@ -78,13 +83,15 @@ macro_rules! float_source {
             type Open = *const $stored;
             const BLOCK: usize = 16;
             const STORED: usize = 16;
+            const GROUP: usize = 16;
+            const CLOSED: *const $stored = std::ptr::null();
 
             #[inline(always)]
             unsafe fn open<S: Simd>(_: S, p: *const $stored) -> *const $stored {
                 p
             }
             #[inline(always)]
-            unsafe fn vector<S: Simd>(s: S, block: *const $stored, at: usize) -> S::V {
+            unsafe fn vector<S: Simd>(s: S, block: &*const $stored, _: usize, at: usize) -> S::V {
                 // SAFETY: the caller vouches for the block.
                 unsafe { s.$load(block.add(at)) }
             }
@@ -114,6 +121,8 @@ impl Source for Q8 {
     type Open = (f32, *const i8);
     const BLOCK: usize = Q8_0_BLOCK;
     const STORED: usize = 1;
+    const GROUP: usize = Q8_0_BLOCK;
+    const CLOSED: Self::Open = (0.0, std::ptr::null());
 
     #[inline(always)]
     unsafe fn open<S: Simd>(s: S, p: *const BlockQ8_0) -> (f32, *const i8) {
@@ -121,7 +130,7 @@ impl Source for Q8 {
         unsafe { (s.f16(&raw const (*p).d), (&raw const (*p).qs).cast()) }
     }
     #[inline(always)]
-    unsafe fn vector<S: Simd>(s: S, (scale, qs): (f32, *const i8), at: usize) -> S::V {
+    unsafe fn vector<S: Simd>(s: S, &(scale, qs): &(f32, *const i8), _: usize, at: usize) -> S::V {
         // SAFETY: the caller vouches for the block.
         s.mul(s.splat(scale), unsafe { s.load_i8(qs.add(at)) })
     }
@@ -140,6 +149,8 @@ impl Source for Q4 {
     type Open = ([f32; 8], [f32; 8], *const u8);
     const BLOCK: usize = Q4K_BLOCK;
     const STORED: usize = 1;
+    const GROUP: usize = 32;
+    const CLOSED: Self::Open = ([0.0; 8], [0.0; 8], std::ptr::null());
 
     #[inline(always)]
     unsafe fn open<S: Simd>(s: S, p: *const BlockQ4K) -> Self::Open {
@@ -150,11 +161,10 @@ impl Source for Q4 {
         (scales.map(|x| d * f32::from(x)), minima.map(|x| dmin * f32::from(x)), unsafe { (&raw const (*p).qs).cast() })
     }
     #[inline(always)]
-    unsafe fn vector<S: Simd>(s: S, (scales, minima, qs): Self::Open, at: usize) -> S::V {
-        let group = at / 32;
+    unsafe fn vector<S: Simd>(s: S, (scales, minima, qs): &Self::Open, group: usize, at: usize) -> S::V {
+        let shift = 4 * (group % 2) as u8;
         // SAFETY: the caller vouches for the block.
-        let q = unsafe { s.load_u4(qs.add(group / 2 * 32 + at % 32), group % 2 == 1) };
-        s.sub(s.mul(s.splat(scales[group]), q), s.splat(minima[group]))
+        unsafe { s.load_q4(qs.add(group / 2 * 32 + at), shift, scales[group], minima[group]) }
     }
     #[inline(always)]
     unsafe fn first<S: Simd>(s: S, _: *const BlockQ4K, _: usize) -> S::V {

@@ -121,13 +121,13 @@ impl Simd for Avx2 {
         unsafe { _mm256_storeu_ps(p, v) }
     }
     #[inline(always)]
-    unsafe fn load_u4(self, p: *const u8, high: bool) -> __m256 {
+    unsafe fn load_q4(self, p: *const u8, shift: u8, scale: f32, min: f32) -> __m256 {
         // SAFETY: the token proves AVX2, the caller vouches for `p`.
         unsafe {
             let bytes = _mm256_cvtepu8_epi32(_mm_loadl_epi64(p.cast()));
-            let fours =
-                if high { _mm256_srli_epi32::<4>(bytes) } else { _mm256_and_si256(bytes, _mm256_set1_epi32(15)) };
-            _mm256_cvtepi32_ps(fours)
+            let shifted = _mm256_srlv_epi32(bytes, _mm256_set1_epi32(i32::from(shift)));
+            let fours = _mm256_and_si256(shifted, _mm256_set1_epi32(15));
+            _mm256_fmsub_ps(_mm256_set1_ps(scale), _mm256_cvtepi32_ps(fours), _mm256_set1_ps(min))
         }
     }
     #[inline(always)]
@@ -199,13 +199,14 @@ impl Simd for Avx512 {
         unsafe { _mm512_storeu_ps(p, v) }
     }
     #[inline(always)]
-    unsafe fn load_u4(self, p: *const u8, high: bool) -> __m512 {
+    unsafe fn load_q4(self, p: *const u8, shift: u8, scale: f32, min: f32) -> __m512 {
         // SAFETY: the token proves AVX-512, the caller vouches for `p`.
         unsafe {
             let bytes = _mm512_cvtepu8_epi32(_mm_loadu_si128(p.cast()));
-            let fours =
-                if high { _mm512_srli_epi32::<4>(bytes) } else { _mm512_and_si512(bytes, _mm512_set1_epi32(15)) };
-            _mm512_cvtepi32_ps(fours)
+            let fours = _mm512_srlv_epi32(bytes, _mm512_set1_epi32(i32::from(shift)));
+            // All sixteen possible weights (the same for a whole group), looked up by the low four bits of each lane.
+            let q = _mm512_set_ps(15., 14., 13., 12., 11., 10., 9., 8., 7., 6., 5., 4., 3., 2., 1., 0.);
+            _mm512_permutexvar_ps(fours, _mm512_fmsub_ps(_mm512_set1_ps(scale), q, _mm512_set1_ps(min)))
         }
     }
     #[inline(always)]

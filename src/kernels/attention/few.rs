@@ -1,7 +1,7 @@
 //! Attention of a few queries (decode): keys and values are streamed once, at the memory's speed.
 
 use super::super::isa::Task;
-use super::super::math::{self, load_up_to, store_up_to};
+use super::super::math;
 use super::super::par::Shared;
 use super::super::simd::Simd;
 use super::{Attention, FEW, MOST_DIM};
@@ -78,7 +78,7 @@ impl Head<'_> {
             for at in (0..dim).step_by(S::LANES) {
                 let count = S::LANES.min(dim - at);
                 // SAFETY: a row has `dim` elements, as checked.
-                acc = unsafe { s.fma(load_up_to(s, q.add(at), count), load_up_to(s, k.add(at), count), acc) };
+                acc = unsafe { s.fma(s.load_up_to(q.add(at), count), s.load_up_to(k.add(at), count), acc) };
             }
             *score = s.sum(acc) * scale;
         }
@@ -101,18 +101,18 @@ impl Head<'_> {
         unsafe {
             for (vector, acc) in acc.iter_mut().enumerate() {
                 let old = values.as_ptr().wrapping_add(at + vector * S::LANES);
-                *acc = s.mul(load_up_to(s, old, count(vector)), s.splat(shrink));
+                *acc = s.mul(s.load_up_to(old, count(vector)), s.splat(shrink));
             }
             for (j, &weight) in weights.iter().enumerate() {
                 let v = self.a.v.slice(self.head, first + j, self.a.dim).as_ptr().add(at);
                 let weight = s.splat(weight);
                 for (vector, acc) in acc.iter_mut().enumerate() {
-                    let v = load_up_to(s, v.wrapping_add(vector * S::LANES), count(vector));
+                    let v = s.load_up_to(v.wrapping_add(vector * S::LANES), count(vector));
                     *acc = s.fma(weight, v, *acc);
                 }
             }
             for (vector, acc) in acc.into_iter().enumerate() {
-                store_up_to(s, values.as_mut_ptr().wrapping_add(at + vector * S::LANES), acc, count(vector));
+                s.store_up_to(values.as_mut_ptr().wrapping_add(at + vector * S::LANES), acc, count(vector));
             }
         }
     }

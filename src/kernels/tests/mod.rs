@@ -3,6 +3,7 @@
 mod attention;
 mod conv;
 mod linear;
+mod lstm;
 mod pointwise;
 
 use super::Isa;
