@@ -107,6 +107,9 @@ fn products(bench: &Bench) {
         bench.computes(&format!("linear q8_0 m={m} {n}x{k}"), 2 * m * n * k, 25, || {
             linear(&x, m, Matrix::Q8_0(&q8_0), n, k, None, &mut out)
         });
+        bench.computes(&format!("linear q8_0 in integers m={m} {n}x{k}"), 2 * m * n * k, 25, || {
+            linear_q8_int(&x, m, &q8_0, n, k, None, &mut out)
+        });
     }
 }
 

@@ -9,6 +9,7 @@
 mod attention;
 mod conv;
 mod gemm;
+mod int8;
 mod isa;
 mod linear;
 mod lstm;
@@ -27,6 +28,7 @@ mod x86;
 
 pub use attention::{Attention, Rows, attention};
 pub use conv::{Conv, ConvTranspose, conv_transpose1d, conv1d};
+pub use int8::linear_q8_int;
 pub use isa::Isa;
 pub use linear::{Epilogue, Linear, linear, linear_then};
 pub use lstm::{Lstm, lstm};

@@ -3,6 +3,7 @@
 
 use bytemuck::{Pod, Zeroable};
 use half::f16;
+use rayon::prelude::*;
 
 /// Weights in one [`BlockQ8_0`].
 pub const Q8_0_BLOCK: usize = 32;
@@ -67,23 +68,30 @@ impl BlockQ4K {
     }
 }
 
+/// The nearest integer, for |x| < 2²²; ties to even, as ggml's (the library's rounding is a call on x86-64).
+#[inline(always)]
+pub(super) fn nearest(x: f32) -> f32 {
+    const SHIFT: f32 = 12_582_912.0; // 1.5 * 2^23: adding it drops the fraction
+    (x + SHIFT) - SHIFT
+}
+
 /// Quantises rows of a multiple of 32 weights to the nearest of `q8_0`.
 pub fn quantize_q8_0(weights: &[f32]) -> Vec<BlockQ8_0> {
     assert!(weights.len().is_multiple_of(Q8_0_BLOCK), "q8_0 needs a multiple of {Q8_0_BLOCK} weights");
-    weights.chunks_exact(Q8_0_BLOCK).map(q8_0_block).collect()
+    weights.par_chunks_exact(Q8_0_BLOCK).map(q8_0_block).collect()
 }
 
 fn q8_0_block(weights: &[f32]) -> BlockQ8_0 {
     let scale = weights.iter().fold(0f32, |max, w| max.max(w.abs())) / 127.0;
     let inverse = if scale > 0.0 { 1.0 / scale } else { 0.0 };
-    let qs = std::array::from_fn(|i| (weights[i] * inverse).round() as i8);
+    let qs = std::array::from_fn(|i| nearest(weights[i] * inverse) as i8);
     BlockQ8_0 { d: f16::from_f32(scale), qs }
 }
 
 /// Quantises rows of a multiple of 256 weights to `q4_K`, choosing each group's scale and minimum by least squares.
 pub fn quantize_q4k(weights: &[f32]) -> Vec<BlockQ4K> {
     assert!(weights.len().is_multiple_of(Q4K_BLOCK), "q4_K needs a multiple of {Q4K_BLOCK} weights");
-    weights.chunks_exact(Q4K_BLOCK).map(q4k_block).collect()
+    weights.par_chunks_exact(Q4K_BLOCK).map(q4k_block).collect()
 }
 
 fn q4k_block(weights: &[f32]) -> BlockQ4K {
@@ -91,14 +99,14 @@ fn q4k_block(weights: &[f32]) -> BlockQ4K {
     let largest = |of: fn(&(f32, f32)) -> f32| fits.iter().map(of).fold(0f32, f32::max) / 63.0;
     let (d, dmin) = (f16::from_f32(largest(|fit| fit.0)), f16::from_f32(largest(|fit| fit.1)));
     let six_bits =
-        |x: f32, unit: f16| if unit > f16::ZERO { (x / unit.to_f32()).round().clamp(0.0, 63.0) as u8 } else { 0 };
+        |x: f32, unit: f16| if unit > f16::ZERO { nearest(x / unit.to_f32()).clamp(0.0, 63.0) as u8 } else { 0 };
     let mut block = BlockQ4K { d, dmin, ..Zeroable::zeroed() };
     for (j, (scale, min)) in fits.into_iter().enumerate() {
         block.set_group(j, six_bits(scale, d), six_bits(min, dmin));
         let (scale, min) = block.group(j);
         let (scale, min) = (d.to_f32() * f32::from(scale), dmin.to_f32() * f32::from(min));
         for (i, &w) in weights[j * 32..][..32].iter().enumerate() {
-            let q = if scale > 0.0 { ((w + min) / scale).round().clamp(0.0, 15.0) as u8 } else { 0 };
+            let q = if scale > 0.0 { nearest((w + min) / scale).clamp(0.0, 15.0) as u8 } else { 0 };
             block.qs[j / 2 * 32 + i] |= q << (4 * (j % 2));
         }
     }
@@ -129,7 +137,7 @@ fn fit_group(w: &[f32]) -> (f32, f32) {
 fn least_squares(w: &[f32], inverse: f32, low: f32) -> Option<(f32, f32)> {
     let (mut q1, mut q2, mut w1, mut wq) = (0f32, 0f32, 0f32, 0f32);
     for &w in w {
-        let q = (inverse * (w - low)).round().clamp(0.0, 15.0);
+        let q = nearest(inverse * (w - low)).clamp(0.0, 15.0);
         (q1, q2, w1, wq) = (q1 + q, q2 + q * q, w1 + w, wq + w * q);
     }
     let n = w.len() as f32;
@@ -141,7 +149,7 @@ fn least_squares(w: &[f32], inverse: f32, low: f32) -> Option<(f32, f32)> {
 }
 
 fn group_error(w: &[f32], (scale, min): (f32, f32)) -> f32 {
-    let error = |w: f32| w - (scale * ((w + min) / scale).round().clamp(0.0, 15.0) - min);
+    let error = |w: f32| w - (scale * nearest((w + min) / scale).clamp(0.0, 15.0) - min);
     w.iter().map(|&w| error(w) * error(w)).sum()
 }
 

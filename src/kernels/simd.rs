@@ -13,6 +13,8 @@ pub(super) trait Simd: Copy + Send + Sync {
     /// Weight rows that a matrix product of up to four rows of `x` holds in registers.
     const WEIGHT_ROWS: usize;
     type V: Copy;
+    /// As many i32.
+    type I: Copy;
 
     fn splat(self, x: f32) -> Self::V;
     fn add(self, a: Self::V, b: Self::V) -> Self::V;
@@ -37,12 +39,17 @@ pub(super) trait Simd: Copy + Send + Sync {
     /// The lanes' maximum.
     fn largest(self, a: Self::V) -> f32;
 
+    /// `acc[lane] + Σ x[i] w[4 * lane + i]` over four unsigned bytes of `x` and signed ones of `w`.
+    fn dot4(self, acc: Self::I, x: i32, w: Self::I) -> Self::I;
+    fn to_f32(self, a: Self::I) -> Self::V;
+
     /// # Safety
     /// `p` is valid for reads of `LANES` elements; so for each `load` below.
     unsafe fn load(self, p: *const f32) -> Self::V;
     /// # Safety
     /// `p` is valid for writes of `LANES` elements.
     unsafe fn store(self, p: *mut f32, v: Self::V);
+    unsafe fn load_i32(self, p: *const i32) -> Self::I;
     unsafe fn load_f16(self, p: *const f16) -> Self::V;
     unsafe fn load_bf16(self, p: *const bf16) -> Self::V;
     unsafe fn load_i8(self, p: *const i8) -> Self::V;
@@ -134,6 +141,7 @@ impl Simd for Portable {
     const TILE_ROWS: usize = 4;
     const WEIGHT_ROWS: usize = 2;
     type V = Lanes;
+    type I = [i32; 4];
 
     #[inline(always)]
     fn splat(self, x: f32) -> Lanes {
@@ -169,8 +177,7 @@ impl Simd for Portable {
     }
     #[inline(always)]
     fn round(self, a: Lanes) -> Lanes {
-        const SHIFT: f32 = 12_582_912.0; // 1.5 * 2^23: adding it drops the fraction
-        a.map(|a| (a + SHIFT) - SHIFT)
+        a.map(super::quant::nearest)
     }
     #[inline(always)]
     fn scale(self, a: Lanes, n: Lanes) -> Lanes {
@@ -205,6 +212,21 @@ impl Simd for Portable {
     unsafe fn store(self, p: *mut f32, v: Lanes) {
         // SAFETY: the caller vouches for `p`.
         unsafe { p.cast::<Lanes>().write_unaligned(v) }
+    }
+    #[inline(always)]
+    fn dot4(self, acc: [i32; 4], x: i32, w: [i32; 4]) -> [i32; 4] {
+        let x = x.to_le_bytes();
+        let dot = |w: [u8; 4]| (0..4).map(|i| i32::from(x[i]) * i32::from(w[i] as i8)).sum::<i32>();
+        std::array::from_fn(|lane| acc[lane] + dot(w[lane].to_le_bytes()))
+    }
+    #[inline(always)]
+    fn to_f32(self, a: [i32; 4]) -> Lanes {
+        a.map(|a| a as f32)
+    }
+    #[inline(always)]
+    unsafe fn load_i32(self, p: *const i32) -> [i32; 4] {
+        // SAFETY: the caller vouches for `p`.
+        unsafe { p.cast::<[i32; 4]>().read_unaligned() }
     }
     #[inline(always)]
     unsafe fn load_f16(self, p: *const f16) -> Lanes {

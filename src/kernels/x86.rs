@@ -8,7 +8,7 @@ use std::arch::x86_64::*;
 #[derive(Clone, Copy)]
 pub(super) struct Avx2(());
 
-/// Proof of AVX-512 F, BW, DQ and VL.
+/// Proof of AVX-512 F, BW, DQ, VL and VNNI.
 #[derive(Clone, Copy)]
 pub(super) struct Avx512(());
 
@@ -48,7 +48,7 @@ impl Avx2 {
 
 impl Avx512 {
     /// # Safety
-    /// The machine has AVX-512 F, BW, DQ and VL.
+    /// The machine has AVX-512 F, BW, DQ, VL and VNNI.
     pub(super) unsafe fn new() -> Self {
         Avx512(())
     }
@@ -59,6 +59,7 @@ impl Simd for Avx2 {
     const TILE_ROWS: usize = 6;
     const WEIGHT_ROWS: usize = 2;
     type V = __m256;
+    type I = __m256i;
 
     one_intrinsic_each! { Avx2:
         add(a, b) = _mm256_add_ps(a, b);
@@ -87,6 +88,28 @@ impl Simd for Avx2 {
         load_i8(p: *const i8) = _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64(p.cast())));
     }
 
+    #[inline(always)]
+    fn to_f32(self, a: __m256i) -> __m256 {
+        // SAFETY: the token proves the instruction.
+        unsafe { _mm256_cvtepi32_ps(a) }
+    }
+    #[inline(always)]
+    unsafe fn load_i32(self, p: *const i32) -> __m256i {
+        // SAFETY: the token proves the instruction, the caller vouches for `p`.
+        unsafe { _mm256_loadu_si256(p.cast()) }
+    }
+    #[inline(always)]
+    fn dot4(self, acc: __m256i, x: i32, w: __m256i) -> __m256i {
+        // SAFETY: the token proves the instructions.
+        unsafe {
+            // Bytes at even and odd places as 16 bits each, since the byte instruction would saturate.
+            let x = _mm256_set1_epi32(x);
+            let (even, odd) = (_mm256_and_si256(x, _mm256_set1_epi16(255)), _mm256_srli_epi16::<8>(x));
+            let even = _mm256_madd_epi16(even, _mm256_srai_epi16::<8>(_mm256_slli_epi16::<8>(w)));
+            let odd = _mm256_madd_epi16(odd, _mm256_srai_epi16::<8>(w));
+            _mm256_add_epi32(acc, _mm256_add_epi32(even, odd))
+        }
+    }
     #[inline(always)]
     fn splat(self, x: f32) -> __m256 {
         // SAFETY: the token proves AVX.
@@ -147,6 +170,7 @@ impl Simd for Avx512 {
     const TILE_ROWS: usize = 12;
     const WEIGHT_ROWS: usize = 4;
     type V = __m512;
+    type I = __m512i;
 
     one_intrinsic_each! { Avx512:
         add(a, b) = _mm512_add_ps(a, b);
@@ -173,6 +197,21 @@ impl Simd for Avx512 {
         load_i8(p: *const i8) = _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(p.cast())));
     }
 
+    #[inline(always)]
+    fn to_f32(self, a: __m512i) -> __m512 {
+        // SAFETY: the token proves the instruction.
+        unsafe { _mm512_cvtepi32_ps(a) }
+    }
+    #[inline(always)]
+    unsafe fn load_i32(self, p: *const i32) -> __m512i {
+        // SAFETY: the token proves the instruction, the caller vouches for `p`.
+        unsafe { _mm512_loadu_si512(p.cast()) }
+    }
+    #[inline(always)]
+    fn dot4(self, acc: __m512i, x: i32, w: __m512i) -> __m512i {
+        // SAFETY: the token proves the instructions.
+        unsafe { _mm512_dpbusd_epi32(acc, _mm512_set1_epi32(x), w) }
+    }
     #[inline(always)]
     fn splat(self, x: f32) -> __m512 {
         // SAFETY: the token proves AVX-512.

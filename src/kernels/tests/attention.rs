@@ -92,6 +92,7 @@ fn attention_over_a_fused_buffer_equals_f64() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "too long to interpret")]
 fn huge_scores_do_not_overflow() {
     on_each_isa(|| {
         for t in [1, 12] {
@@ -104,6 +105,7 @@ fn huge_scores_do_not_overflow() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "too long to interpret")]
 fn a_query_among_few_has_the_bits_of_the_query_alone() {
     on_each_isa(|| {
         let (heads, dim, t, len) = (2, 64, 8, 200);
@@ -118,6 +120,7 @@ fn a_query_among_few_has_the_bits_of_the_query_alone() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "too long to interpret")]
 fn attention_does_not_depend_on_the_threads() {
     let cached = Cached::new(5, 64, 350);
     on_each_isa(|| {

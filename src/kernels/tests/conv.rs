@@ -109,6 +109,7 @@ fn conv_transpose1d_equals_f64() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "too long to interpret")]
 fn convolutions_do_not_depend_on_the_threads() {
     let (x, w) = (noise(1, 20 * 900), noise(2, 20 * 30 * 6));
     let conv = Conv { w: &w, bias: None, c_in: 20, c_out: 30, kernel: 6, stride: 2, dilation: 1, groups: 1 };

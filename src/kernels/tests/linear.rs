@@ -87,8 +87,9 @@ fn linear_equals_a_plain_loop_on_odd_shapes() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "too long to interpret")]
 fn a_row_in_a_batch_has_the_bits_of_the_row_alone() {
-    let (n, k) = (if cfg!(miri) { 5 } else { 53 }, 256);
+    let (n, k) = (53, 256);
     let weights = Weights::new(n, k);
     let x = noise(3, 40 * k);
     on_each_isa(|| {
@@ -109,6 +110,7 @@ fn a_row_in_a_batch_has_the_bits_of_the_row_alone() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "too long to interpret")]
 fn linear_does_not_depend_on_the_threads() {
     let (n, k) = (301, 256);
     let (x, weights) = (noise(4, 300 * k), Weights::new(n, k));
@@ -122,6 +124,7 @@ fn linear_does_not_depend_on_the_threads() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "too long to interpret")]
 fn epilogues_do_what_their_own_kernels_do() {
     on_each_isa(|| {
         for (m, n, k) in [(3, 21, 40), (19, 45, 300)] {
@@ -156,4 +159,50 @@ fn wrong_shapes_are_refused() {
     let quantised = quantize_q8_0(&noise(9, 32));
     let call = || linear(&[0.0; 16], 1, Matrix::Q8_0(&quantised), 2, 16, None, &mut [0.0; 2]);
     assert!(std::panic::catch_unwind(call).is_err(), "half a block is no row");
+}
+
+#[test]
+fn integer_products_equal_f64_on_the_quantised_operands() {
+    let shapes: &[(usize, usize, usize)] = if cfg!(miri) {
+        &[(3, 5, 32)]
+    } else {
+        &[(1, 1, 32), (7, 33, 64), (50, 70, 256), (61, 130, 1024), (0, 3, 32), (3, 2, 0)]
+    };
+    on_each_isa(|| {
+        for &(m, n, k) in shapes {
+            let (x, bias, w) = (noise(1, m * k), noise(2, n), quantize_q8_0(&noise(7, n * k)));
+            // Activations that eight bits hold exactly, up to rounding of the scale: the sums are exact then.
+            let whole: Vec<f32> =
+                x.iter().enumerate().map(|(i, x)| if i % 32 == 0 { 127.0 } else { (x * 126.0).round() }).collect();
+            let mut out = vec![f32::NAN; m * n];
+            linear_q8_int(&whole, m, &w, n, k, Some(&bias), &mut out);
+            assert_close(
+                &out,
+                &plain(&whole, m, &dequantize_q8_0(&w), n, k, Some(&bias)),
+                2e-4 * (k as f64).sqrt() + 1e-6,
+            );
+            // Any activations: within the rounding of each to a 127th of its block's largest.
+            linear_q8_int(&x, m, &w, n, k, Some(&bias), &mut out);
+            assert_close(&out, &plain(&x, m, &dequantize_q8_0(&w), n, k, Some(&bias)), 1e-2 * (k as f64).sqrt());
+        }
+        if cfg!(miri) {
+            return;
+        }
+        let (x, w) = (noise(1, 130 * 64), quantize_q8_0(&noise(7, 200 * 64)));
+        assert_same_on_any_threads(130 * 200, |out| linear_q8_int(&x, 130, &w, 200, 64, None, out));
+    });
+}
+
+#[test]
+fn quantised_weights_are_near_the_weights() {
+    let w = noise(11, 4096);
+    let rms = |back: Vec<f32>| {
+        let square: f64 = back.iter().zip(&w).map(|(a, b)| f64::from(a - b).powi(2)).sum();
+        (square / w.len() as f64).sqrt()
+    };
+    // Uniform weights of -1..1: steps of 2 / 254 and about 2 / 15 give these by step / √12.
+    assert!(rms(dequantize_q8_0(&quantize_q8_0(&w))) < 0.0025);
+    assert!(rms(dequantize_q4k(&quantize_q4k(&w))) < 0.042);
+    assert_eq!(dequantize_q8_0(&quantize_q8_0(&[0.0; 32])), [0.0; 32]);
+    assert_eq!(dequantize_q4k(&quantize_q4k(&[0.0; 256])), [0.0; 256]);
 }

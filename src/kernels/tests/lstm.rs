@@ -45,6 +45,7 @@ fn lstm_equals_f64() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "too long to interpret")]
 fn lstm_does_not_depend_on_the_threads_and_refuses_wrong_shapes() {
     let (x, w, b) = (noise(1, 30 * 50), noise(2, 4 * 50 * 50), noise(3, 200));
     let layer = Lstm { w_ih: &w, w_hh: &w, b_ih: &b, b_hh: &b, input: 50, hidden: 50 };

@@ -95,6 +95,7 @@ fn gelu_and_elu_equal_f64() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "too long to interpret")]
 fn softmax_rows_equal_f64() {
     on_each_isa(|| {
         for width in [1, 3, 16, 37, 257] {
@@ -122,6 +123,7 @@ fn moments(row: &[f32], eps: f64) -> (f64, f64) {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "too long to interpret")]
 fn layer_norm_equals_f64_also_far_from_zero() {
     on_each_isa(|| {
         for (width, offset) in [(1, 0.0), (7, 3.0), (16, 0.0), (129, 20.0), (768, 0.0)] {
@@ -160,6 +162,7 @@ fn channel_norm_equals_f64() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "too long to interpret")]
 fn pointwise_kernels_do_not_depend_on_the_threads() {
     let x = noise(8, 70_000);
     let weight = noise(9, 700);

@@ -1,0 +1,217 @@
+//! Matrix products in integers: `q8_0` weights by activations that are quantised to eight bits for each 32, too.
+//!
+//! Approximate, and two to three times as fast as f32 where the processor multiplies bytes (VNNI). The sums within a
+//! block of 32 are exact; each output adds its blocks up in order, whatever the thread and the number of rows.
+
+use super::isa::{Isa, Task};
+use super::par::{Shared, parallel, scratch};
+use super::quant::{BlockQ8_0, Q8_0_BLOCK, nearest};
+use super::simd::Simd;
+use super::source::Matrix;
+use super::tile::{store_pair, with_tile_rows};
+
+/// Words of four bytes in a block.
+const WORDS: usize = Q8_0_BLOCK / 4;
+/// Weight rows in one task.
+const COLUMNS: usize = 64;
+/// Rows of `x` that are quantised together: a multiple of every tile height.
+const PACKED_ROWS: usize = 48;
+/// Two vectors of the widest set.
+const MOST_WIDTH: usize = 32;
+
+/// `out[m, n] = x[m, k] w[n, k]ᵀ + bias[n]`, `x` rounded to eight bits for each 32 of a row. `k` is a multiple of 32.
+pub fn linear_q8_int(x: &[f32], m: usize, w: &[BlockQ8_0], n: usize, k: usize, bias: Option<&[f32]>, out: &mut [f32]) {
+    Matrix::Q8_0(w).check(n, k);
+    assert_eq!(m.checked_mul(k), Some(x.len()), "x is not [{m}, {k}]");
+    assert_eq!(m.checked_mul(n), Some(out.len()), "out is not [{m}, {n}]");
+    assert!(bias.is_none_or(|bias| bias.len() == n), "the bias is not [{n}]");
+    let (isa, out, blocks) = (Isa::current(), Shared::new(out), k / Q8_0_BLOCK);
+    scratch(0, m * blocks * (WORDS + 1), |packed| {
+        let panels = Shared::new(packed);
+        parallel(m.div_ceil(PACKED_ROWS), |block| {
+            isa.run(Quantise { x, m, blocks, first: block * PACKED_ROWS, panels })
+        });
+        let packed = bytemuck::cast_slice(packed);
+        parallel(n.div_ceil(COLUMNS), |task| {
+            let columns = (task * COLUMNS, n.min(task * COLUMNS + COLUMNS));
+            scratch(1, COLUMNS * blocks * (WORDS + 2), |panels| {
+                isa.run(Block { packed, m, w, n, blocks, bias, columns, panels: bytemuck::cast_slice_mut(panels), out })
+            });
+        });
+    });
+}
+
+/// The height of the next tile: half of the f32 tile's, since each output has an integer sum as well.
+#[inline(always)]
+fn tile_rows<S: Simd>(left: usize) -> usize {
+    [6, 4, 2].into_iter().find(|&rows| 2 * rows <= S::TILE_ROWS && rows <= left).unwrap_or(1)
+}
+
+/// Quantises rows of `x` from `first` on, in panels; for each block, the words `[WORDS][height]` of bytes with 128 added,
+/// then the scales `[height]`.
+struct Quantise<'a> {
+    x: &'a [f32],
+    m: usize,
+    blocks: usize,
+    first: usize,
+    panels: Shared<'a>,
+}
+
+impl Task for Quantise<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, _: S) {
+        let (last, row_words) = (self.m.min(self.first + PACKED_ROWS), self.blocks * (WORDS + 1));
+        let mut row = self.first;
+        while row < last {
+            let height = tile_rows::<S>(last - row);
+            // SAFETY: panels are disjoint parts of memory for `m` rows.
+            let panel = unsafe { self.panels.slice(row * row_words, height * row_words) };
+            let panel: &mut [i32] = bytemuck::cast_slice_mut(panel);
+            for r in 0..height {
+                let x = &self.x[(row + r) * self.blocks * Q8_0_BLOCK..][..self.blocks * Q8_0_BLOCK];
+                for (x, panel) in x.chunks_exact(Q8_0_BLOCK).zip(panel.chunks_exact_mut(height * (WORDS + 1))) {
+                    let (scale, bytes) = quantise(x);
+                    for (word, bytes) in bytes.as_chunks::<4>().0.iter().enumerate() {
+                        panel[word * height + r] = i32::from_le_bytes(*bytes);
+                    }
+                    panel[WORDS * height + r] = scale.to_bits() as i32;
+                }
+            }
+            row += height;
+        }
+    }
+}
+
+#[inline(always)]
+fn quantise(x: &[f32]) -> (f32, [u8; Q8_0_BLOCK]) {
+    let mut top = 0f32;
+    for x in x {
+        top = if x.abs() > top { x.abs() } else { top };
+    }
+    let inverse = if top > 0.0 { 127.0 / top } else { 0.0 };
+    let mut bytes = [0; Q8_0_BLOCK];
+    for (byte, x) in bytes.iter_mut().zip(x) {
+        *byte = (nearest(x * inverse) as i32 + 128) as u8;
+    }
+    (top / 127.0, bytes)
+}
+
+/// All rows of `x` by weight rows `columns.0..columns.1`.
+struct Block<'a> {
+    packed: &'a [i32],
+    m: usize,
+    w: &'a [BlockQ8_0],
+    n: usize,
+    blocks: usize,
+    bias: Option<&'a [f32]>,
+    columns: (usize, usize),
+    /// Room for the packed weight.
+    panels: &'a mut [i32],
+    out: Shared<'a>,
+}
+
+impl Task for Block<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(mut self, s: S) {
+        let width = 2 * S::LANES;
+        let panels = std::mem::take(&mut self.panels);
+        let panel_words = width * self.blocks * (WORDS + 2);
+        let columns = (self.columns.0..self.columns.1).step_by(width).enumerate();
+        for (i, column) in columns.clone() {
+            self.pack(column, width, &mut panels[i * panel_words..][..panel_words]);
+        }
+        let mut row = 0;
+        while row < self.m {
+            let block_end = ((row / PACKED_ROWS + 1) * PACKED_ROWS).min(self.m);
+            let height = tile_rows::<S>(block_end - row);
+            for (i, column) in columns.clone() {
+                let panel = &panels[i * panel_words..][..panel_words];
+                with_tile_rows!(S, height, MR => self.tile::<S, MR>(s, row, column, panel));
+            }
+            row += height;
+        }
+    }
+}
+
+impl Block<'_> {
+    /// Packs weight rows from `column` on; for each block, the words `[WORDS][width]`, the scales `[width]`, and `[width]`
+    /// sums times -128, which take the 128 in each byte of `x` back.
+    #[inline(always)]
+    fn pack(&self, column: usize, width: usize, panel: &mut [i32]) {
+        let count = width.min(self.columns.1 - column);
+        for (block, panel) in panel.chunks_exact_mut(width * (WORDS + 2)).enumerate() {
+            for c in 0..width {
+                if c >= count {
+                    panel.iter_mut().skip(c).step_by(width).for_each(|word| *word = 0);
+                    continue;
+                }
+                let block = &self.w[(column + c) * self.blocks + block];
+                let mut sum = 0;
+                for word in 0..WORDS {
+                    let bytes = [0, 1, 2, 3].map(|i| block.qs[4 * word + i]);
+                    sum += bytes.iter().map(|&q| i32::from(q)).sum::<i32>();
+                    panel[word * width + c] = i32::from_le_bytes(bytes.map(|q| q as u8));
+                }
+                panel[WORDS * width + c] = block.d.to_f32().to_bits() as i32;
+                panel[(WORDS + 1) * width + c] = -128 * sum;
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn tile<S: Simd, const MR: usize>(&self, s: S, row: usize, column: usize, panel: &[i32]) {
+        let width = 2 * S::LANES;
+        let (a_words, b_words) = (MR * (WORDS + 1), width * (WORDS + 2));
+        let a = &self.packed[row * self.blocks * (WORDS + 1)..][..self.blocks * a_words];
+        let mut acc = [[s.splat(0.0); 2]; MR];
+        for (a, b) in a.chunks_exact(a_words).zip(panel.chunks_exact(b_words)) {
+            // SAFETY: `a` holds WORDS + 1 rows of MR, `b` WORDS + 2 rows of two vectors.
+            unsafe { block_product::<S, MR>(s, a.as_ptr(), b.as_ptr(), &mut acc) };
+        }
+        let count = width.min(self.columns.1 - column);
+        let mut bias = [0f32; MOST_WIDTH];
+        if let Some(from) = self.bias {
+            bias[..count].copy_from_slice(&from[column..][..count]);
+        }
+        for (r, [low, high]) in acc.into_iter().enumerate() {
+            // SAFETY: `bias` holds two vectors of any set; this task alone writes these columns.
+            unsafe {
+                let sums = [s.add(low, s.load(bias.as_ptr())), s.add(high, s.load(bias.as_ptr().add(S::LANES)))];
+                store_pair(s, self.out.at((row + r) * self.n + column, count), sums, count);
+            }
+        }
+    }
+}
+
+/// Adds one block's products to `acc`.
+///
+/// # Safety
+/// `a` holds a block of a panel of `MR` rows of `x`, `b` one of a panel of two vectors of the weight.
+#[inline(always)]
+unsafe fn block_product<S: Simd, const MR: usize>(s: S, a: *const i32, b: *const i32, acc: &mut [[S::V; 2]; MR]) {
+    let width = 2 * S::LANES;
+    // SAFETY: the caller's promise.
+    unsafe {
+        let load = |row: usize| [s.load_i32(b.add(row * width)), s.load_i32(b.add(row * width + S::LANES))];
+        let mut sums = [load(WORDS + 1); MR];
+        for word in 0..WORDS {
+            let w = load(word);
+            for (r, sums) in sums.iter_mut().enumerate() {
+                let x = *a.add(word * MR + r);
+                *sums = [s.dot4(sums[0], x, w[0]), s.dot4(sums[1], x, w[1])];
+            }
+        }
+        let scales = b.add(WORDS * width).cast::<f32>();
+        let scales = [s.load(scales), s.load(scales.add(S::LANES))];
+        for (r, (acc, sums)) in acc.iter_mut().zip(sums).enumerate() {
+            let scale = s.splat(f32::from_bits(*a.add(WORDS * MR + r) as u32));
+            for (acc, (sum, w)) in acc.iter_mut().zip(sums.into_iter().zip(scales)) {
+                *acc = s.fma(s.to_f32(sum), s.mul(scale, w), *acc);
+            }
+        }
+    }
+}
