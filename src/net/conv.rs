@@ -1,6 +1,8 @@
 //! One-dimensional convolutions over `[B, C, T]`, weight norm, reflect padding, ELU: the codec's and HuBERT's hot ops.
 
+use super::cpu::{self, map1, map2, map3};
 use crate::error::Kind;
+use crate::kernels;
 use crate::weights::Weights;
 use anyhow::{Result, ensure};
 use candle_core::{DType, Device, Tensor};
@@ -24,17 +26,48 @@ impl Default for Geometry {
 /// `x` `[B, in, T]`, `weight` `[out, in / groups, K]`, `bias` `[out]` -> `[B, out, T']`, where
 /// `T' = (T + 2 padding - dilation (K - 1) - 1) / stride + 1`.
 pub fn conv1d(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>, g: Geometry) -> Result<Tensor> {
-    let span = g.dilation * (weight.dim(2)? - 1) + 1;
-    let (_, _, len) = x.dims3()?;
+    let ((batch, c_in, len), (c_out, _, kernel)) = (x.dims3()?, weight.dims3()?);
+    let span = g.dilation * (kernel - 1) + 1;
     ensure!(len + 2 * g.padding >= span, Kind::Input.error(format!("{len} steps are too few for a kernel of {span}")));
-    add_bias(x.conv1d(weight, g.padding, g.stride, g.dilation, g.groups)?, bias)
+    if !cpu::runs_on(x.device()) {
+        return add_bias(x.conv1d(weight, g.padding, g.stride, g.dilation, g.groups)?, bias);
+    }
+    let x = if g.padding > 0 { x.pad_with_zeros(2, g.padding, g.padding)? } else { x.clone() };
+    let t = (len + 2 * g.padding - span) / g.stride + 1;
+    each_row(&x, weight, bias, (batch, c_out, t), |x, w, bias, out| {
+        let Geometry { stride, dilation, groups, .. } = g;
+        kernels::conv1d(x, kernels::Conv { w, bias, c_in, c_out, kernel, stride, dilation, groups }, out)
+    })
 }
 
 /// `x` `[B, in, T]`, `weight` `[in, out, K]`, `bias` `[out]` -> `[B, out, (T - 1) stride + K]`.
 pub fn conv_transpose1d(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>, stride: usize) -> Result<Tensor> {
-    // Laid out by time, then channel: candle 0.11's CPU path reads all rows of a batch but the first wrongly otherwise.
-    let x = x.transpose(1, 2)?.contiguous()?.transpose(1, 2)?;
-    add_bias(x.conv_transpose1d(weight, 0, 0, stride, 1, 1)?, bias)
+    if !cpu::runs_on(x.device()) {
+        return add_bias(x.conv_transpose1d(weight, 0, 0, stride, 1, 1)?, bias);
+    }
+    let ((batch, c_in, len), (_, c_out, kernel)) = (x.dims3()?, weight.dims3()?);
+    each_row(x, weight, bias, (batch, c_out, (len - 1) * stride + kernel), |x, w, bias, out| {
+        kernels::conv_transpose1d(x, kernels::ConvTranspose { w, bias, c_in, c_out, kernel, stride }, out)
+    })
+}
+
+/// A kernel of input, weight and bias over each row of a batch.
+fn each_row(
+    x: &Tensor,
+    weight: &Tensor,
+    bias: Option<&Tensor>,
+    shape: (usize, usize, usize),
+    kernel: impl Fn(&[f32], &[f32], Option<&[f32]>, &mut [f32]),
+) -> Result<Tensor> {
+    let (x, weight, batch) = (x.contiguous()?, weight.contiguous()?, shape.0);
+    let rows = |x: &[f32], w: &[f32], bias: Option<&[f32]>, out: &mut [f32]| {
+        let (x_row, out_row) = (x.len() / batch, out.len() / batch);
+        x.chunks_exact(x_row).zip(out.chunks_exact_mut(out_row)).for_each(|(x, out)| kernel(x, w, bias, out));
+    };
+    match bias {
+        Some(bias) => map3([&x, &weight, bias], shape, |v, out| rows(v[0].flat(), v[1].flat(), Some(v[2].flat()), out)),
+        None => map2(&x, &weight, shape, |v, out| rows(v[0].flat(), v[1].flat(), None, out)),
+    }
 }
 
 fn add_bias(y: Tensor, bias: Option<&Tensor>) -> Result<Tensor> {
@@ -46,7 +79,14 @@ fn add_bias(y: Tensor, bias: Option<&Tensor>) -> Result<Tensor> {
 
 /// `x` where positive, `exp(x) - 1` elsewhere.
 pub fn elu(x: &Tensor) -> Result<Tensor> {
-    Ok(x.elu(1.0)?)
+    if !cpu::runs_on(x.device()) {
+        return Ok(x.elu(1.0)?);
+    }
+    let x = x.contiguous()?;
+    map1(&x, x.shape(), |v, out| {
+        out.copy_from_slice(v[0].flat());
+        kernels::elu(out);
+    })
 }
 
 /// Mirrors `x` `[B, C, T]` about its ends, the end samples not repeated: `[B, C, left + T + right]`.

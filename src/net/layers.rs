@@ -173,6 +173,14 @@ impl ChannelNorm {
 
     /// `[B, C, T]` -> the same shape
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        if cpu::runs_on(x.device()) {
+            let (x, t) = (x.contiguous()?, x.dim(2)?);
+            return map3([&x, &self.weight, &self.bias], x.shape(), |v, out| {
+                let norm = Norm { weight: v[1].flat(), bias: Some(v[2].flat()), eps: self.eps as f32 };
+                out.copy_from_slice(v[0].flat());
+                out.chunks_exact_mut(norm.weight.len() * t).for_each(|row| kernels::channel_norm(row, t, norm));
+            });
+        }
         let centered = x.broadcast_sub(&x.mean_keepdim(D::Minus1)?)?;
         let variance = centered.sqr()?.mean_keepdim(D::Minus1)?;
         let normed = centered.broadcast_div(&(variance + self.eps)?.sqrt()?)?;
