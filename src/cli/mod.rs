@@ -68,11 +68,17 @@ enum Command {
     Man(shell::ManArgs),
 }
 
-/// Does what the command line asks for.
+/// Does what the command line asks for, on a pool of threads: inside it, handing work to the kernels costs least.
 pub fn run(cli: Cli) -> Result<()> {
+    let threads = cli.global.threads.map_or_else(num_cpus::get_physical, usize::from);
+    let pool =
+        rayon::ThreadPoolBuilder::new().num_threads(threads).build().context("cannot start the worker threads")?;
+    pool.install(|| dispatch(cli))
+}
+
+fn dispatch(cli: Cli) -> Result<()> {
     let terminal = Terminal::new(cli.global.quiet);
     let models = || Models::open(cli.global.registry.as_deref(), cli.global.offline);
-    set_threads(cli.global.threads)?;
     match cli.command {
         Command::Clone(args) => clone::run(args, &models()?, &terminal),
         Command::Speak(args) => speak::run(*args, &models()?, &terminal),
@@ -80,12 +86,6 @@ pub fn run(cli: Cli) -> Result<()> {
         Command::Completions(args) => shell::completions(args),
         Command::Man(args) => shell::man(args),
     }
-}
-
-/// Sets the size of the pool that the kernels run on.
-fn set_threads(threads: Option<u16>) -> Result<()> {
-    let threads = threads.map_or_else(num_cpus::get_physical, usize::from);
-    rayon::ThreadPoolBuilder::new().num_threads(threads).build_global().context("cannot start the worker threads")
 }
 
 /// Writes a result to stdout. A reader that has gone away is no error.

@@ -1,4 +1,4 @@
-//! One LSTM layer (EnCodec, the quantizer): the input's part of the gates as one product, then a step at a time.
+//! The recurrence of an LSTM layer (EnCodec, the quantizer): a step at a time over gates that hold the inputs' part already.
 
 use super::isa::{Isa, Task};
 use super::linear::linear;
@@ -6,34 +6,18 @@ use super::math::{sigmoid, tanh};
 use super::simd::Simd;
 use super::source::Matrix;
 
-/// A layer's weights as PyTorch keeps them: `w_ih` `[4 * hidden, input]`, `w_hh` `[4 * hidden, hidden]`, biases
-/// `[4 * hidden]`, gates in the order input, forget, cell, output.
-#[derive(Clone, Copy, Debug)]
-pub struct Lstm<'a> {
-    pub w_ih: &'a [f32],
-    pub w_hh: &'a [f32],
-    pub b_ih: &'a [f32],
-    pub b_hh: &'a [f32],
-    pub input: usize,
-    pub hidden: usize,
-}
-
-/// Runs the layer over `x` `[t, input]` from a zero state; writes the hidden state of each step, `out` `[t, hidden]`.
-pub fn lstm(x: &[f32], layer: Lstm, out: &mut [f32]) {
-    let Lstm { w_ih, w_hh, b_ih, b_hh, input, hidden } = layer;
+/// Runs a layer from a zero state: `gates` `[t, 4 * hidden]` are what the inputs and both biases add to each step's gates, in
+/// PyTorch's order input, forget, cell, output; `w_hh` `[4 * hidden, hidden]`. Writes each step's state, `out` `[t, hidden]`.
+pub fn lstm(gates: &[f32], w_hh: &[f32], hidden: usize, out: &mut [f32]) {
+    let width = 4 * hidden;
     let t = out.len().checked_div(hidden).unwrap_or(0);
-    let gates = 4 * hidden;
     assert_eq!(out.len(), t * hidden, "out is not rows of {hidden}");
-    assert_eq!(x.len(), t * input, "x is not [{t}, {input}]");
-    assert!(b_ih.len() == gates && b_hh.len() == gates, "the biases are not [{gates}]");
-    let biases: Vec<f32> = b_ih.iter().zip(b_hh).map(|(a, b)| a + b).collect();
-    let mut inputs = vec![0.0; t * gates];
-    linear(x, t, Matrix::F32(w_ih), gates, input, Some(&biases), &mut inputs);
+    assert_eq!(gates.len(), t * width, "the gates are not [{t}, {width}]");
 
     let isa = Isa::current();
-    let (mut h, mut c, mut sums) = (vec![0.0; hidden], vec![0.0; hidden], vec![0.0; gates]);
-    for (inputs, out) in inputs.chunks_exact(gates.max(1)).zip(out.chunks_exact_mut(hidden.max(1))) {
-        linear(&h, 1, Matrix::F32(w_hh), gates, hidden, Some(inputs), &mut sums);
+    let (mut h, mut c, mut sums) = (vec![0.0; hidden], vec![0.0; hidden], vec![0.0; width]);
+    for (gates, out) in gates.chunks_exact(width.max(1)).zip(out.chunks_exact_mut(hidden.max(1))) {
+        linear(&h, 1, Matrix::F32(w_hh), width, hidden, Some(gates), &mut sums);
         isa.run(Step { sums: &sums, c: &mut c, h: out });
         h.copy_from_slice(out);
     }

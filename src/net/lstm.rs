@@ -1,5 +1,7 @@
 //! The LSTM of `torch.nn.LSTM`: gates in the order input, forget, cell, output; a zero state before the first step.
 
+use crate::kernels;
+use crate::net::cpu::{self, map2};
 use crate::net::layers::{Linear, matmul_t};
 use crate::weights::Weights;
 use anyhow::Result;
@@ -49,6 +51,18 @@ impl Layer {
 ///
 /// `i, f, o = sigmoid`, `g = tanh`; `c = f c + i g`; `h = o tanh(c)`.
 fn recur(gates: &Tensor, recurrent: &Tensor) -> Result<Tensor> {
+    let ((batch, steps, _), hidden) = (gates.dims3()?, recurrent.dim(1)?);
+    if !cpu::runs_on(gates.device()) {
+        return recur_by_steps(gates, recurrent);
+    }
+    map2(&gates.contiguous()?, recurrent, (batch, steps, hidden), |v, out| {
+        let rows = v[0].flat().chunks_exact(steps * 4 * hidden).zip(out.chunks_exact_mut(steps * hidden));
+        rows.for_each(|(gates, out)| kernels::lstm(gates, v[1].flat(), hidden, out));
+    })
+}
+
+/// [`recur`] in candle's operations, for other devices.
+fn recur_by_steps(gates: &Tensor, recurrent: &Tensor) -> Result<Tensor> {
     let (batch, steps, _) = gates.dims3()?;
     let hidden = recurrent.dim(1)?;
     let mut h = Tensor::zeros((batch, hidden), gates.dtype(), gates.device())?;
@@ -62,4 +76,23 @@ fn recur(gates: &Tensor, recurrent: &Tensor) -> Result<Tensor> {
         outputs.push(h.clone());
     }
     Ok(Tensor::stack(&outputs, 1)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::weights::rule;
+    use candle_core::Device;
+
+    #[test]
+    fn the_kernel_equals_the_steps_in_every_row_of_a_batch() {
+        let tensor = |name, shape: &[usize]| {
+            Tensor::from_vec(rule::uniform(name, shape.iter().product(), 1), shape, &Device::Cpu).unwrap()
+        };
+        let (gates, recurrent) = (tensor("gates", &[2, 7, 20]), tensor("recurrent", &[20, 5]));
+        let flat = |t: Tensor| t.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+        let [kernel, steps] = [recur(&gates, &recurrent), recur_by_steps(&gates, &recurrent)].map(|t| flat(t.unwrap()));
+        let worst = kernel.iter().zip(&steps).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        assert!(kernel.len() == 70 && worst < 1e-6, "{worst}");
+    }
 }
