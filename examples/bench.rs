@@ -51,6 +51,9 @@ struct Args {
     /// Length of the utterance, and of the clip that is cloned
     #[arg(long, default_value_t = 10.0)]
     seconds: f64,
+    /// Fewer and longer coarse windows, and no more fine passes than needed, in the utterance
+    #[arg(long)]
+    fast: bool,
     /// Repeats of each measurement
     #[arg(long, default_value_t = 5)]
     repeat: usize,
@@ -292,6 +295,7 @@ fn utterance(bark: Bark, args: &Args) -> Result<()> {
     let mut settings = Settings::new(&Protocol::default(), SEED);
     settings.stop.min_eos_p = None;
     settings.stop.max_seconds = Some(args.seconds);
+    let settings = if args.fast { settings.fast() } else { settings };
     let request = Request { ids: (100..140).collect(), voice: Some(voice()?), settings };
     let mut speaker = Speaker::new(bark, open_codec(args)?, DType::F32, &Device::Cpu, false);
     let (seconds, semantic) = timed(|| speaker.semantic(&request, &Silent))?;

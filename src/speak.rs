@@ -8,7 +8,7 @@ use crate::net::gpt::{FineGpt, Gpt};
 use crate::progress::Progress;
 use crate::stage::coarse::{CoarseRow, Windows};
 use crate::stage::decode::{self, CachedGpt, Next, Prompt, Row};
-use crate::stage::fine::{self, FineNet};
+use crate::stage::fine::{self, Context as FineContext, FineNet};
 use crate::stage::sample::{Sampler, Sampling};
 use crate::stage::semantic::{SemanticRow, Stop};
 use crate::tokens::{Coarse, FINE_CODEBOOKS, Fine, SAMPLE_RATE, Semantic};
@@ -25,6 +25,7 @@ pub struct Settings {
     pub fine: Sampling,
     pub stop: Stop,
     pub windows: Windows,
+    pub fine_context: FineContext,
     pub seed: u64,
 }
 
@@ -37,8 +38,15 @@ impl Settings {
             fine: Sampling::at(protocol.fine_temperature),
             stop: Stop { min_eos_p: Some(protocol.min_eos_p), max_seconds: None },
             windows: Windows { history: protocol.coarse_history, window: protocol.coarse_window },
+            fine_context: FineContext::Full,
             seed,
         }
+    }
+
+    /// Trades context for time, within upstream's own limits: fewer and longer coarse windows, and no more fine passes than the
+    /// utterance needs.
+    pub fn fast(self) -> Self {
+        Self { windows: Windows::FAST, fine_context: FineContext::Fewest, ..self }
     }
 
     /// Refuses settings that cannot be met, naming the flag.
@@ -149,7 +157,7 @@ impl Speaker {
         let protocol = &self.bark.protocol;
         let gpt = loaded(&mut self.fine, progress, || fine_gpt(&self.bark, self.dtype, &self.device))?;
         let net = FineNet { gpt, codebook_size: protocol.codebook_size as usize };
-        let voice = request.voice.as_ref().map(Voice::fine);
+        let voice = (request.voice.as_ref().map(Voice::fine), request.settings.fine_context);
         let mut sampler = request.settings.sampler(Stage::Fine);
         let fine = fine::generate(&net, protocol, coarse, voice, &mut sampler, progress)?;
         self.unless_kept(|s| s.fine = None);

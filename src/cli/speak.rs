@@ -82,6 +82,10 @@ struct SamplingArgs {
     /// Coarse tokens generated before the context moves on [default: 60]
     #[arg(long, value_name = "N")]
     coarse_window: Option<usize>,
+    /// Trade context for time: fewer and longer coarse windows (history 312, window 456), and no more fine passes than needed.
+    /// Not exact
+    #[arg(long)]
+    fast: bool,
     /// The same seed gives the same speech [default: a new one, printed]
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
@@ -202,6 +206,9 @@ impl SamplingArgs {
         }
         settings.stop.min_eos_p = self.min_eos_p.or(settings.stop.min_eos_p);
         settings.stop.max_seconds = self.max_seconds;
+        if self.fast {
+            settings = settings.fast();
+        }
         settings.windows.history = self.coarse_history.unwrap_or(settings.windows.history);
         settings.windows.window = self.coarse_window.unwrap_or(settings.windows.window);
         settings

@@ -37,16 +37,40 @@ struct Pass {
     from: usize,
 }
 
+/// How much of a voice the passes see.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Context {
+    /// As much as upstream: 512 frames.
+    Full,
+    /// Less where that saves a pass, but never under [`LEAST_HISTORY`].
+    Fewest,
+}
+
+/// Frames of a voice that [`Context::Fewest`] keeps at least, 2.6 s: what one voice differs from another by is heard by then.
+pub const LEAST_HISTORY: usize = 192;
+
+impl Context {
+    /// Frames of history for an utterance of `frames` and a voice of `voice` frames.
+    fn history(self, protocol: &Protocol, frames: usize, voice: usize) -> usize {
+        let full = voice.min(protocol.fine_history);
+        let one_pass = protocol.fine_window.saturating_sub(frames);
+        match self {
+            Context::Fewest if one_pass >= LEAST_HISTORY => full.min(one_pass),
+            _ => full,
+        }
+    }
+}
+
 /// Fills in codebooks 2..8 of `coarse`, with the tail of a voice's codes in front as context.
 pub fn generate(
     model: &impl FineModel,
     protocol: &Protocol,
     coarse: &Coarse,
-    voice: Option<&Fine>,
+    (voice, context): (Option<&Fine>, Context),
     sampler: &mut Sampler,
     progress: &dyn Progress,
 ) -> Result<Fine> {
-    let history = voice.map_or(0, |v| v.frames().min(protocol.fine_history));
+    let history = voice.map_or(0, |v| context.history(protocol, coarse.frames(), v.frames()));
     let mut rows = layout(protocol, coarse, voice, history);
     let passes = passes(protocol, coarse.frames(), history);
     progress.start("fine", (passes.len() * (FINE_CODEBOOKS - COARSE_CODEBOOKS)) as u64, "pass");
@@ -118,6 +142,7 @@ mod tests {
         let voice = Fine::new(std::array::from_fn(|_| vec![7; history]), 1024).unwrap();
         let voice = (history > 0).then_some(&voice);
         let (echo, mut sampler) = (Echo::default(), Sampler::new(Sampling::GREEDY, 1, 2));
+        let voice = (voice, Context::Full);
         let fine = generate(&echo, &Protocol::default(), &coarse, voice, &mut sampler, &Silent).unwrap();
         (fine, echo.0.into_inner())
     }
@@ -147,6 +172,17 @@ mod tests {
         assert_eq!(passes(750, 512), [(0, 512), (238, 512)]);
         assert_eq!(passes(750, 100), [(0, 100)]);
         assert_eq!(passes(1750, 512), [(0, 512), (512, 512), (1024, 512), (1238, 512)]);
+    }
+
+    #[test]
+    fn the_fewest_passes_give_up_some_of_the_voice_and_only_where_that_saves_one() {
+        let history = |frames, voice| Context::Fewest.history(&Protocol::default(), frames, voice);
+        assert_eq!(history(450, 600), 512, "one pass as it is");
+        assert_eq!(history(750, 600), 274, "one pass instead of two");
+        assert_eq!(history(832, 600), 192);
+        assert_eq!(history(833, 600), 512, "too little would be left");
+        assert_eq!(history(750, 100), 100);
+        assert_eq!(passes(&Protocol::default(), 750, history(750, 600)).len(), 1);
     }
 
     #[test]
