@@ -1,5 +1,5 @@
 //! WAV files -> mono samples. hound decodes; what lies around the samples is checked here first, so that a damaged or
-//! hostile header costs nothing, and only the kept part of a long file is ever decoded.
+//! hostile header costs nothing, and only the kept end of a long file is ever decoded.
 //!
 //! Integers are scaled by 2^(1 - bits) (8-bit WAV is unsigned, hound centres it), as torchaudio and soundfile do;
 //! channels are averaged before anything else.
@@ -10,7 +10,8 @@ use crate::error::Kind;
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use hound::{SampleFormat, WavReader};
 use std::fs::File;
-use std::io::{BufReader, Cursor, Read, Seek};
+use std::io::{BufReader, Cursor, Read, Seek, SeekFrom};
+use std::ops::Range;
 use std::path::Path;
 
 /// Lowest and highest sample rates that are read, Hz.
@@ -26,7 +27,7 @@ const MAX_LEVEL: f32 = 64.0;
 const ADVICE: &str = "samples must be 8, 16, 24 or 32-bit integers or 32-bit floats; \
                       `ffmpeg -i IN -c:a pcm_s16le OUT.wav` converts any recording";
 
-/// A decoded recording: its beginning, and how long all of it is.
+/// A decoded recording: its end, which is what the models hear of a voice, and how long all of it is.
 #[derive(Clone, Debug)]
 pub struct Clip {
     /// The kept part, mono, at the file's own rate.
@@ -38,14 +39,14 @@ pub struct Clip {
 }
 
 impl Clip {
-    /// Whether the file goes on after the kept part.
+    /// Whether the file has more before the kept part.
     pub fn was_cut(&self) -> bool {
         self.total_seconds > self.pcm.seconds()
     }
 }
 
-/// Reads the first `limit_seconds` of the WAV file `path`: 8 to 32-bit integers or 32-bit float, any number of channels,
-/// 8 to 192 kHz. Memory is bounded by the limit, whatever the file's length and channels.
+/// Reads the last `limit_seconds` of the WAV file `path`: 8 to 32-bit integers or 32-bit float, any number of channels,
+/// 8 to 192 kHz. Time and memory are bounded by the limit, whatever the file's length: what comes before is skipped.
 pub fn read_wav(path: &Path, limit_seconds: f64) -> Result<Clip> {
     decode(path, limit_seconds)
         .with_context(|| Kind::Input.error(format!("{}: cannot be used as a recording", path.display())))
@@ -55,12 +56,14 @@ fn decode(path: &Path, limit_seconds: f64) -> Result<Clip> {
     let file = File::open(path)?;
     let metadata = file.metadata()?;
     ensure!(metadata.is_file(), "not a regular file");
-    let (format, data, reader) = locate(BufReader::new(file), metadata.len())?;
+    let (format, data, mut reader) = locate(BufReader::new(file), metadata.len())?;
     let frames = data.len / u64::from(format.block);
     ensure!(frames > 0, "it holds no samples");
     let rate = f64::from(format.rate);
     let kept = frames.min((limit_seconds * rate).ceil() as u64);
-    let samples = decode_frames(&format, kept, reader)?;
+    let skipped = frames - kept;
+    reader.seek(SeekFrom::Start(data.start + skipped * u64::from(format.block)))?;
+    let samples = decode_frames(&format, skipped..frames, reader)?;
     Ok(Clip { pcm: Pcm { samples, rate: format.rate }, total_seconds: frames as f64 / rate, channels: format.channels })
 }
 
@@ -73,7 +76,7 @@ struct Format {
     block: u16,
 }
 
-/// Finds the format and the samples; the reader is left at the first of them.
+/// Finds the format and the samples.
 fn locate<R: Read + Seek>(reader: R, size: u64) -> Result<(Format, Chunk, R)> {
     let Some(mut chunks) = Chunks::new(reader, size)? else { bail!("not a WAV file: {ADVICE}") };
     let mut format = None;
@@ -83,8 +86,7 @@ fn locate<R: Read + Seek>(reader: R, size: u64) -> Result<(Format, Chunk, R)> {
             b"data" => {
                 let format = format.context("damaged: its samples come before their format")?;
                 chunk.len = present(&chunk, size, &format)?;
-                let reader = chunks.into_reader_at(&chunk)?;
-                return Ok((format, chunk, reader));
+                return Ok((format, chunk, chunks.into_reader()));
             }
             _ => {}
         }
@@ -128,24 +130,24 @@ fn present(data: &Chunk, size: u64, format: &Format) -> Result<u64> {
     Ok(there)
 }
 
-/// Decodes `frames` frames and averages their channels.
-fn decode_frames(format: &Format, frames: u64, data: impl Read) -> Result<Vec<f32>> {
-    let bytes = u32::try_from(frames * u64::from(format.block)).context("more than 4 GiB of samples")?;
+/// Decodes the frames of this range, the first of which is where `data` begins, and averages their channels.
+fn decode_frames(format: &Format, frames: Range<u64>, data: impl Read) -> Result<Vec<f32>> {
+    let bytes = (frames.end - frames.start) * u64::from(format.block);
+    let bytes = u32::try_from(bytes).context("more than 4 GiB of samples")?;
     let mut reader = WavReader::new(Cursor::new(format.header(bytes)).chain(data)).map_err(unreadable)?;
-    let (spec, frames) = (reader.spec(), frames as usize);
-    let channels = usize::from(spec.channels);
+    let spec = reader.spec();
     match spec.sample_format {
-        SampleFormat::Float => mix(reader.samples::<f32>(), channels, frames),
+        SampleFormat::Float => mix(reader.samples::<f32>(), spec.channels, frames),
         SampleFormat::Int => {
             let scale = 2f32.powi(1 - i32::from(spec.bits_per_sample));
-            mix(reader.samples::<i32>().map(|s| s.map(|s| s as f32 * scale)), channels, frames)
+            mix(reader.samples::<i32>().map(|s| s.map(|s| s as f32 * scale)), spec.channels, frames)
         }
     }
 }
 
-fn mix(mut samples: impl Iterator<Item = hound::Result<f32>>, channels: usize, frames: usize) -> Result<Vec<f32>> {
-    let mut mono = Vec::with_capacity(frames);
-    for frame in 0..frames {
+fn mix(mut samples: impl Iterator<Item = hound::Result<f32>>, channels: u16, frames: Range<u64>) -> Result<Vec<f32>> {
+    let mut mono = Vec::with_capacity((frames.end - frames.start) as usize);
+    for frame in frames {
         let mut sum = 0.0;
         for _ in 0..channels {
             let sample = samples.next().context("truncated")?.map_err(unreadable)?;
@@ -153,7 +155,7 @@ fn mix(mut samples: impl Iterator<Item = hound::Result<f32>>, channels: usize, f
             ensure!(sample.abs() <= MAX_LEVEL, "sample {frame} is {sample}; float samples must lie in [-1, 1]");
             sum += sample;
         }
-        mono.push(sum / channels as f32);
+        mono.push(sum / f32::from(channels));
     }
     Ok(mono)
 }

@@ -67,10 +67,9 @@ impl<R: Read + Seek> Chunks<R> {
         Ok(bytes)
     }
 
-    /// The reader, placed at the start of `chunk`.
-    pub fn into_reader_at(mut self, chunk: &Chunk) -> Result<R> {
-        self.reader.seek(SeekFrom::Start(chunk.start))?;
-        Ok(self.reader)
+    /// The reader, wherever the walk has left it.
+    pub fn into_reader(self) -> R {
+        self.reader
     }
 }
 

@@ -70,11 +70,35 @@ fn channels_are_averaged() {
 }
 
 #[test]
-fn a_long_recording_is_cut_and_its_length_told() {
-    let clip = read(&mono16(&vec![100; 60_000])).unwrap();
+fn of_a_long_recording_the_end_is_kept_and_its_length_told() {
+    let samples: Vec<i16> = (0..30_000).collect();
+    let clip = read(&mono16(&samples)).unwrap();
     assert_eq!(clip.pcm.samples.len(), 24_000);
-    assert!((clip.total_seconds - 2.5).abs() < 1e-9 && clip.was_cut());
+    assert_eq!(clip.pcm.samples[0], 6_000.0 / 32_768.0);
+    assert_eq!(clip.pcm.samples[23_999], 29_999.0 / 32_768.0);
+    assert!((clip.total_seconds - 1.25).abs() < 1e-9 && clip.was_cut());
     assert!(!read(&mono16(&[100; 24_000])).unwrap().was_cut());
+}
+
+#[test]
+fn the_end_is_found_in_frames_of_every_size() {
+    for (channels, bits) in [(1, 8), (2, 16), (3, 24), (8, 32)] {
+        let samples: Vec<i32> = (0..10_000 * i32::from(channels)).map(|i| i / i32::from(channels) / 80).collect();
+        let clip = read(&wav(spec(channels, 8_000, bits, SampleFormat::Int), &samples)).unwrap();
+        let scale = 2f32.powi(i32::from(bits) - 1);
+        let kept: Vec<_> = clip.pcm.samples.iter().map(|s| s * scale).collect();
+        assert_eq!(kept, (2_000..10_000).map(|i| (i / 80) as f32).collect::<Vec<_>>(), "{channels} x {bits} bits");
+    }
+}
+
+#[test]
+fn damage_before_the_kept_end_is_not_looked_at() {
+    let mut samples = vec![0.0f32; 30_000];
+    samples[100] = f32::NAN;
+    let float = spec(1, 24_000, 32, SampleFormat::Float);
+    assert_eq!(read(&wav(float, &samples)).unwrap().pcm.samples.len(), 24_000);
+    samples[29_000] = f32::NAN;
+    assert!(refusal(&wav(float, &samples)).contains("sample 29000"));
 }
 
 #[test]
