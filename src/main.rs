@@ -12,7 +12,7 @@ fn main() -> ExitCode {
         // Whoever reads the output has seen enough, as in `barkclone models list | head -1`.
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            cli::tell(format_args!("error: {error:#}"));
             ExitCode::from(exit_code(&error))
         }
     }

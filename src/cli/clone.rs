@@ -1,8 +1,8 @@
 //! `barkclone clone`: a recording to a voice file.
 
 use super::nets::{self, DeviceArgs};
-use super::out;
 use super::progress::Terminal;
+use super::{check_voice_target, out};
 use anyhow::{Result, ensure};
 use barkclone::audio::{Clip, read_wav};
 use barkclone::clone::{self, Cloner};
@@ -63,18 +63,21 @@ pub fn run(args: CloneArgs, models: &Models, terminal: &Terminal) -> Result<()> 
     let voice =
         Cloner { hubert: &hubert, quantizer: &quantizer, codec: &codec, device: &device }.voice(&clip.pcm, terminal)?;
     voice.write(&target, args.force)?;
-    describe(&voice, clip.pcm.seconds(), terminal);
+    describe(&voice, clip.total_seconds, terminal);
     out(format!("{}\n", target.display()))
 }
 
 impl CloneArgs {
     fn target(&self) -> Result<PathBuf> {
         if let Some(path) = &self.output {
+            check_voice_target("--output", path)?;
             return Ok(path.clone());
         }
         let stem = self.reference.file_stem();
         let stem = stem.ok_or_else(|| Kind::Input.error(format!("{}: not a file", self.reference.display())))?;
-        Ok(Path::new(stem).with_extension("npz"))
+        let mut name = stem.to_os_string();
+        name.push(".npz");
+        Ok(name.into())
     }
 
     fn hubert(&self, models: &Models, progress: &dyn Progress) -> Result<Model<HubertConfig>> {
@@ -106,10 +109,11 @@ fn judge(path: &Path, clip: &Clip, terminal: &Terminal) -> Result<()> {
     Ok(())
 }
 
-/// Says which seconds of the recording each stage will hear, as a warning where its length is unusual.
+/// Says which seconds of the recording each stage will hear, as a warning where its length is unusual. A voice ends where
+/// its recording ends.
 fn describe(voice: &Voice, seconds: f64, terminal: &Terminal) {
     let heard = voice.heard();
-    let span = |r: &Range<f64>| format!("{:.1} to {:.1} s", r.start, r.end);
+    let span = |r: &Range<f64>| format!("{:.1} to {seconds:.1} s", (seconds - (r.end - r.start)).max(0.0));
     let stages =
         format!("text stage {}, coarse {}, fine {}", span(&heard.text), span(&heard.coarse), span(&heard.fine));
     match BEST.contains(&seconds) || seconds == BEST.end {

@@ -7,27 +7,29 @@ mod progress;
 mod shell;
 mod speak;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
+use barkclone::error::Kind;
 use barkclone::models::Models;
 use clap::{Args, Parser, Subcommand};
 use progress::Terminal;
+use std::fmt::Display;
 use std::io::{ErrorKind, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 const EXAMPLES: &str = "\
 Examples:
   barkclone clone ref.wav -o voz.npz
   barkclone speak --voice voz.npz \"Olá mundo\" -o ola.wav
-  barkclone speak --voice v2/pt_speaker_3 \"Bom dia\"          # one of Suno's voices; writes bom-dia.wav
-  barkclone speak \"Quem sou eu?\" --save-voice nova.npz       # a random voice, kept for later
+  barkclone speak --voice v2/pt_speaker_3 \"Bom dia\"       # Suno's voice; bom-dia.wav
+  barkclone speak \"Quem sou eu?\" --save-voice nova.npz    # a random voice, kept
   echo \"Até logo\" | barkclone speak --voice voz.npz -o - | aplay
   barkclone models list
 
-A good reference is 5 to 12 seconds of one person speaking whole sentences, without noise, music or echo. Make several
-clones and keep the best. Models are downloaded on first use (Bark: 4.5 GB, or 1.7 GB with --bark small).
+A good reference is 5 to 12 seconds of one person speaking whole sentences, without noise, music or echo. Make \
+several clones and keep the best. Models are downloaded on first use (Bark: 4.5 GB, or 1.7 GB with --bark small).
 
-Results go to stdout, everything else to stderr. Exit codes: 0 done, 1 other failure, 2 wrong usage, 3 unusable audio, text or
-voice, 4 missing or damaged model, 5 failed download, 6 output that cannot be written or exists already.";
+Results go to stdout, everything else to stderr. Exit codes: 0 done, 1 other failure, 2 wrong usage, \
+3 unusable audio, text or voice, 4 missing or damaged model, 5 failed download, 6 output that cannot be written or exists already.";
 
 /// Clone a voice from a few seconds of speech, and speak with it
 ///
@@ -44,6 +46,7 @@ pub struct Cli {
 }
 
 #[derive(Args, Debug)]
+#[command(next_help_heading = "General")]
 struct Global {
     /// Read the known models from this file instead of the built-in models.toml
     #[arg(long, global = true, value_name = "FILE")]
@@ -52,7 +55,8 @@ struct Global {
     #[arg(long, global = true)]
     offline: bool,
     /// CPU threads; results do not depend on their number [default: the machine's physical cores]
-    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    #[arg(long, global = true, value_name = "N", allow_negative_numbers = true)]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
     /// Only results and errors, no progress or notes
     #[arg(long, short, global = true)]
@@ -95,4 +99,16 @@ fn out(bytes: impl AsRef<[u8]>) -> Result<()> {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
         result => result.context("cannot write to stdout"),
     }
+}
+
+/// Writes a line to stderr, for as long as somebody reads it.
+pub fn tell(message: impl Display) {
+    // There is nobody left to tell of a failure.
+    let _ = writeln!(std::io::stderr(), "{message}");
+}
+
+/// Refuses `-` where a voice is to be written: only sound goes to stdout.
+fn check_voice_target(flag: &str, path: &Path) -> Result<()> {
+    ensure!(path != Path::new("-"), Kind::Usage.error(format!("{flag} -: a voice goes to a file, not to stdout")));
+    Ok(())
 }

@@ -1,5 +1,6 @@
 //! Progress and notes on stderr: a bar where it is a terminal, notes alone where it is not, nothing if asked to be quiet.
 
+use super::tell;
 use barkclone::progress::Progress;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::IsTerminal;
@@ -75,8 +76,8 @@ impl Progress for Terminal {
             return;
         }
         self.with_bar(|bar| match bar {
-            Some(bar) => bar.suspend(|| eprintln!("{message}")),
-            None => eprintln!("{message}"),
+            Some(bar) => bar.suspend(|| tell(message)),
+            None => tell(message),
         });
     }
 }

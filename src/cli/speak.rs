@@ -1,8 +1,8 @@
 //! `barkclone speak`: text and a voice to a WAV file.
 
 use super::nets::{BarkChoice, DeviceArgs, WeightType};
-use super::out;
 use super::progress::Terminal;
+use super::{check_voice_target, out};
 use anyhow::{Context, Result, ensure};
 use barkclone::audio::{Encoding, write_wav};
 use barkclone::config::Protocol;
@@ -16,7 +16,7 @@ use barkclone::voice::Voice;
 use clap::Args;
 use std::hash::{BuildHasher, Hasher};
 use std::io::{IsTerminal, Read};
-use std::path::{Path, PathBuf};
+use std::path::{Path, PathBuf, absolute};
 use std::time::Instant;
 
 /// Most text that is read from standard input, bytes: far more than one utterance can hold.
@@ -56,38 +56,38 @@ pub struct SpeakArgs {
 #[command(next_help_heading = "Sampling")]
 struct SamplingArgs {
     /// Temperature of the semantic stage: higher is livelier, 0 always takes the likeliest [default: 0.7]
-    #[arg(long, value_name = "T")]
+    #[arg(long, value_name = "T", allow_negative_numbers = true)]
     text_temp: Option<f64>,
     /// Temperature of the coarse stage [default: 0.7]
-    #[arg(long, value_name = "T")]
+    #[arg(long, value_name = "T", allow_negative_numbers = true)]
     waveform_temp: Option<f64>,
     /// Temperature of the fine stage [default: 0.5]
-    #[arg(long, value_name = "T")]
+    #[arg(long, value_name = "T", allow_negative_numbers = true)]
     fine_temp: Option<f64>,
     /// Draw from the K likeliest tokens only, in the semantic and coarse stages
-    #[arg(long, value_name = "K")]
+    #[arg(long, value_name = "K", allow_negative_numbers = true)]
     top_k: Option<usize>,
     /// Draw from the likeliest tokens that make up this probability only, in the semantic and coarse stages
-    #[arg(long, value_name = "P")]
+    #[arg(long, value_name = "P", allow_negative_numbers = true)]
     top_p: Option<f64>,
     /// Stop speaking once the end is this probable [default: 0.2]
-    #[arg(long, value_name = "P")]
+    #[arg(long, value_name = "P", allow_negative_numbers = true)]
     min_eos_p: Option<f64>,
     /// Stop speaking after this many seconds; Bark itself stops at about 15
-    #[arg(long, value_name = "SECONDS")]
+    #[arg(long, value_name = "SECONDS", allow_negative_numbers = true)]
     max_seconds: Option<f64>,
     /// Coarse tokens of context, 60 (faster) to 630 [default: 630]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     coarse_history: Option<usize>,
     /// Coarse tokens generated before the context moves on [default: 60]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     coarse_window: Option<usize>,
     /// Trade context for time: fewer and longer coarse windows (history 312, window 456), and no more fine passes than needed.
     /// Not exact
     #[arg(long)]
     fast: bool,
     /// The same seed gives the same speech [default: a new one, printed]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     seed: Option<u64>,
 }
 
@@ -116,12 +116,12 @@ struct NetArgs {
 
 /// Everything that can be wrong without a model is found before one is loaded.
 pub fn run(args: SpeakArgs, models: &Models, terminal: &Terminal) -> Result<()> {
-    let text = args.text()?;
     let seed = args.sampling.seed.unwrap_or_else(new_seed);
     args.sampling.settings(&Protocol::default(), seed).check()?;
-    args.check_outputs()?;
     let device = args.nets.device.open()?;
     let dtype = args.nets.weights.computed(&device)?;
+    args.check_outputs()?;
+    let text = args.text()?;
     let voice = args.voice.as_deref().map(|v| read_voice(v, models, terminal)).transpose()?;
     let (bark, codec) = args.nets.choice().open(device.is_cpu(), models, terminal)?;
     let ids = args.nets.tokenizer(models, terminal)?.ids(&text, bark.protocol.text_length)?;
@@ -133,7 +133,9 @@ pub fn run(args: SpeakArgs, models: &Models, terminal: &Terminal) -> Result<()> 
     let mut speaker = Speaker::new(bark, codec, dtype, &device, args.nets.keep_loaded);
     let request = Request { ids, voice, settings };
     let utterance = speaker.speak(&request, terminal)?;
+    // The sound first: it is there even where the speech turns out too short for a voice.
     args.deliver(&text, &request, &utterance)?;
+    args.keep_voice(&utterance)?;
     let (spoken, took) = (utterance.pcm.seconds(), begin.elapsed().as_secs_f64());
     terminal.note(&format!("{spoken:.1} s of speech in {took:.1} s: {:.2} times real time", took / spoken));
     Ok(())
@@ -161,16 +163,21 @@ impl SpeakArgs {
             None => output::check_folder(Path::new("."))?,
         }
         let Some(voice) = &self.save_voice else { return Ok(()) };
-        let same = self.output.as_ref() == Some(voice);
+        check_voice_target("--save-voice", voice)?;
+        let same = self.output.as_ref().is_some_and(|path| absolute(path).ok() == absolute(voice).ok());
         ensure!(!same, Kind::Usage.error("--output and --save-voice name the same file"));
         output::check(voice, self.force)
     }
 
-    /// Writes what was asked for; prints the path of the WAV.
+    /// Keeps the speech as a voice, if asked to.
+    fn keep_voice(&self, utterance: &Utterance) -> Result<()> {
+        let Some(path) = &self.save_voice else { return Ok(()) };
+        let unfit = || Kind::Input.error(format!("--save-voice {}: this speech cannot be a voice", path.display()));
+        utterance.voice().with_context(unfit)?.write(path, self.force)
+    }
+
+    /// Writes the WAV and prints its path.
     fn deliver(&self, text: &str, request: &Request, utterance: &Utterance) -> Result<()> {
-        if let Some(path) = &self.save_voice {
-            utterance.voice()?.write(path, self.force)?;
-        }
         let encoding = if self.float { Encoding::Float32 } else { Encoding::Pcm16 };
         let made = provenance(request);
         let software = concat!("barkclone ", env!("CARGO_PKG_VERSION"));
@@ -221,7 +228,9 @@ impl NetArgs {
     }
 
     fn tokenizer(&self, models: &Models, progress: &dyn Progress) -> Result<Text> {
-        let beside = Path::new(&self.bark).join("tokenizer.json");
+        let bark = Path::new(&self.bark);
+        let folder = if bark.is_file() { bark.parent().unwrap_or(bark) } else { bark };
+        let beside = folder.join("tokenizer.json");
         let choice = match &self.tokenizer {
             Some(choice) => choice.clone(),
             None if beside.is_file() => return Text::open(&beside),

@@ -30,12 +30,10 @@ impl Windows {
         );
         ensure!(self.window >= 1, usage("--coarse-window 0: expected at least 1".into()));
         ensure!(
-            self.history + self.window <= 768,
+            self.window <= 768 - self.history,
             usage(format!(
-                "--coarse-history {} and --coarse-window {} are {} together: at most 768",
-                self.history,
-                self.window,
-                self.history + self.window
+                "--coarse-history {} and --coarse-window {}: at most 768 together",
+                self.history, self.window
             ))
         );
         Ok(())

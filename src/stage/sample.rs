@@ -29,12 +29,12 @@ impl Sampling {
         let usage = |message: String| Kind::Usage.error(message);
         ensure!(
             self.temperature.is_finite() && self.temperature >= 0.0,
-            usage(format!("{what} temperature {}: expected a number of at least 0", self.temperature))
+            usage(format!("{what} {}: expected a number of at least 0", self.temperature))
         );
-        ensure!(self.top_k != Some(0), usage("top-k 0 leaves no token: use at least 1".into()));
+        ensure!(self.top_k != Some(0), usage("--top-k 0: expected at least 1".into()));
         ensure!(
             self.top_p.is_none_or(|p| p > 0.0 && p <= 1.0),
-            usage(format!("top-p {}: expected more than 0 and at most 1", self.top_p.unwrap_or_default()))
+            usage(format!("--top-p {}: expected more than 0 and at most 1", self.top_p.unwrap_or_default()))
         );
         Ok(())
     }

@@ -1,0 +1,196 @@
+//! The program as its user meets it: command lines, files, pipes, messages and exit codes, with the built-in models and offline.
+
+mod clone;
+mod clone_refusals;
+mod layouts;
+mod pages;
+mod sampling;
+mod speak;
+mod text;
+mod voices;
+
+use hound::{SampleFormat, WavSpec, WavWriter};
+use ndarray::{Array1, Array2};
+use ndarray_npy::NpzReader;
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+/// What `clone` and `speak` run on here.
+const CLONE: [&str; 6] = ["--hubert", "demo", "--quantizer", "demo", "--codec", "demo"];
+const SPEAK: [&str; 8] = ["--bark", "demo", "--codec", "demo", "--tokenizer", "demo", "--max-seconds", "0.3"];
+
+/// A folder of its own for each test: the program runs in it, and its model cache is there and empty.
+struct Desk {
+    folder: tempfile::TempDir,
+}
+
+/// What a run left behind.
+struct Ran {
+    code: i32,
+    stdout: Vec<u8>,
+    stderr: String,
+}
+
+impl Desk {
+    fn new() -> Self {
+        Self { folder: tempfile::tempdir().unwrap() }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_barkclone"));
+        for variable in ["HF_HUB_CACHE", "HF_ENDPOINT", "HF_TOKEN", "HF_TOKEN_PATH"] {
+            command.env_remove(variable);
+        }
+        command.env("HF_HOME", self.folder.path().join(".home")).env("HF_HUB_OFFLINE", "1");
+        command.current_dir(self.folder.path()).stdin(Stdio::null()).args(arguments);
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> Ran {
+        Ran::of(self.command(arguments).output().unwrap())
+    }
+
+    /// Runs with `input` piped in.
+    fn run_with(&self, input: &[u8], arguments: &[&str]) -> Ran {
+        let mut command = self.command(arguments);
+        let pipes = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = pipes.spawn().unwrap();
+        // A program that refuses its flags does not read the text.
+        let _ = child.stdin.take().unwrap().write_all(input);
+        Ran::of(child.wait_with_output().unwrap())
+    }
+
+    /// `clone` on the built-in models, unless `flags` name others.
+    fn clone(&self, reference: &str, flags: &[&str]) -> Ran {
+        self.run(&[&["clone", reference], &without(&CLONE, flags)[..], flags].concat())
+    }
+
+    /// `speak` on the built-in models, and not for long, unless `flags` say otherwise.
+    fn speak(&self, text: &str, flags: &[&str]) -> Ran {
+        self.run(&[&["speak", text], &without(&SPEAK, flags)[..], flags].concat())
+    }
+
+    /// The names of all files here, hidden ones too, but for the model cache.
+    fn files(&self) -> Vec<String> {
+        let entries = fs::read_dir(self.folder.path()).unwrap();
+        let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.retain(|name| name != ".home");
+        names.sort();
+        names
+    }
+
+    fn bytes(&self, name: &str) -> Vec<u8> {
+        fs::read(self.path(name)).unwrap()
+    }
+
+    /// A mono recording of made-up babble, 16 bits at 16 kHz.
+    fn babble(&self, name: &str, seconds: f64) {
+        write_wav(&self.path(name), spec(1, 16_000, 16, SampleFormat::Int), seconds, 1);
+    }
+}
+
+/// The pairs of flag and value in `defaults` whose flag is not in `flags`.
+fn without<'a>(defaults: &[&'a str], flags: &[&str]) -> Vec<&'a str> {
+    defaults.chunks(2).filter(|pair| !flags.contains(&pair[0])).flatten().copied().collect()
+}
+
+impl Ran {
+    fn of(output: Output) -> Self {
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert!(!stderr.contains("panicked"), "{stderr}");
+        Self { code: output.status.code().unwrap(), stdout: output.stdout, stderr }
+    }
+
+    /// It succeeds; what it printed, without the line's end.
+    #[track_caller]
+    fn prints(&self) -> &str {
+        assert_eq!(self.code, 0, "{}", self.stderr);
+        std::str::from_utf8(&self.stdout).unwrap().trim_end_matches('\n')
+    }
+
+    /// It fails with this exit code, prints nothing, and says all of `words`.
+    #[track_caller]
+    fn fails(&self, code: i32, words: &[&str]) {
+        assert_eq!((self.code, self.stdout.as_slice()), (code, &b""[..]), "{}", self.stderr);
+        self.says(words);
+    }
+
+    /// All of `words` are on stderr.
+    #[track_caller]
+    fn says(&self, words: &[&str]) {
+        for word in words {
+            assert!(self.stderr.contains(word), "`{word}` is not in: {}", self.stderr);
+        }
+    }
+}
+
+fn spec(channels: u16, rate: u32, bits: u16, sample_format: SampleFormat) -> WavSpec {
+    WavSpec { channels, sample_rate: rate, bits_per_sample: bits, sample_format }
+}
+
+/// Babble that every format holds exactly: multiples of 1/128, a buzz of changing pitch under hiss; another for each `seed`.
+fn babble(frames: usize, rate: u32, seed: u32) -> impl Iterator<Item = i32> {
+    let mut noise = seed.wrapping_mul(2_654_435_761);
+    let mut phase = 0.0;
+    (0..frames).map(move |frame| {
+        noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        let time = frame as f64 / f64::from(rate);
+        phase += (140.0 + 60.0 * (7.0 * time).sin()) / f64::from(rate);
+        let hiss = f64::from(noise >> 16) / 65_536.0 - 0.5;
+        (80.0 * (phase.fract() - 0.5) * (1.0 + (11.0 * time).sin()) + 30.0 * hiss) as i32
+    })
+}
+
+/// Writes babble in any format, the same on every channel.
+fn write_wav(path: &Path, spec: WavSpec, seconds: f64, seed: u32) {
+    let mut writer = WavWriter::create(path, spec).unwrap();
+    let frames = (seconds * f64::from(spec.sample_rate)).round() as usize;
+    for level in babble(frames, spec.sample_rate, seed) {
+        for _ in 0..spec.channels {
+            match spec.sample_format {
+                SampleFormat::Int => writer.write_sample(level << (spec.bits_per_sample - 8)).unwrap(),
+                SampleFormat::Float => writer.write_sample(level as f32 / 128.0).unwrap(),
+            }
+        }
+    }
+    writer.finalize().unwrap();
+}
+
+/// A voice file's arrays as numpy would show them.
+#[derive(Debug, PartialEq)]
+struct Arrays {
+    semantic: Array1<i64>,
+    coarse: Array2<i64>,
+    fine: Array2<i64>,
+}
+
+impl Arrays {
+    fn read(path: &Path) -> Self {
+        let mut npz = NpzReader::new(File::open(path).unwrap()).unwrap();
+        let names = npz.names().unwrap();
+        assert_eq!(names, ["semantic_prompt", "coarse_prompt", "fine_prompt"]);
+        Self {
+            semantic: npz.by_name("semantic_prompt").unwrap(),
+            coarse: npz.by_name("coarse_prompt").unwrap(),
+            fine: npz.by_name("fine_prompt").unwrap(),
+        }
+    }
+
+    /// The assertions of suno-ai/bark's `_load_history_prompt`, `generate_text_semantic`, `generate_coarse` and `generate_fine`.
+    #[track_caller]
+    fn satisfy_bark(&self) {
+        let (s, t) = (self.semantic.len(), self.coarse.ncols());
+        assert!(s > 0 && self.semantic.iter().all(|token| (0..10_000).contains(token)));
+        assert!(self.coarse.nrows() == 2);
+        assert!(self.fine.dim() == (8, t) && self.fine.iter().all(|code| (0..1024).contains(code)));
+        // Both round as Python's `round(x, 1)` does.
+        assert_eq!(format!("{:.1}", t as f64 / s as f64), format!("{:.1}", 75.0 / 49.9), "{t} frames, {s} tokens");
+        assert_eq!(self.coarse, self.fine.slice(ndarray::s![..2, ..]));
+    }
+}

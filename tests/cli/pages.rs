@@ -1,0 +1,80 @@
+//! What the program says of itself: help, completions, manual pages.
+
+use super::Desk;
+
+/// Some flags of `speak`, of every group.
+const FLAGS: [&str; 8] =
+    ["--voice", "--output", "--save-voice", "--text-temp", "--top-p", "--coarse-history", "--seed", "--keep-loaded"];
+
+#[test]
+fn help_holds_examples_exit_codes_and_every_command() {
+    let desk = Desk::new();
+    for arguments in [&["--help"][..], &["-h"], &["help"]] {
+        let ran = desk.run(arguments);
+        let help = ran.prints();
+        for word in ["clone", "speak", "models", "completions", "man", "barkclone clone ref.wav -o voz.npz"] {
+            assert!(help.contains(word), "{word}: {help}");
+        }
+        let flat = help.split_whitespace().collect::<Vec<_>>().join(" ");
+        for code in ["0 done", "1 other", "2 wrong usage", "3 unusable", "4 missing", "5 failed download", "6 output"] {
+            assert!(flat.contains(code), "{code}: {flat}");
+        }
+        assert_eq!(ran.stderr, "");
+    }
+}
+
+#[test]
+fn each_commands_help_names_its_flags_and_defaults() {
+    let desk = Desk::new();
+    let ran = desk.run(&["speak", "--help"]);
+    let speak = ran.prints();
+    for word in
+        FLAGS.iter().chain(&["[default: 0.7]", "[default: 0.2]", "standard input", "v2/pt_speaker_3", "synthetic"])
+    {
+        assert!(speak.contains(word), "{word}: {speak}");
+    }
+    let ran = desk.run(&["clone", "--help"]);
+    for word in ["--quantizer", "[default: pt]", "en-large", "--force", "60 seconds", "5 to 12 seconds"] {
+        assert!(ran.prints().contains(word), "{word}: {}", ran.prints());
+    }
+    assert!(desk.run(&["--version"]).prints().starts_with("barkclone 0."));
+}
+
+#[test]
+fn completions_of_each_shell_know_the_flags() {
+    let desk = Desk::new();
+    for shell in ["bash", "zsh", "fish"] {
+        let ran = desk.run(&["completions", shell]);
+        for flag in FLAGS {
+            // fish writes `-l voice`.
+            let bare = format!("-l {}", flag.trim_start_matches('-'));
+            assert!(ran.prints().contains(flag) || ran.prints().contains(&bare), "{shell}: {flag}");
+        }
+    }
+    desk.run(&["completions", "dos"]).fails(2, &["dos", "bash"]);
+}
+
+#[test]
+fn manual_pages_name_the_flags() {
+    let desk = Desk::new();
+    let page = |arguments: &[&str]| desk.run(&[&["man"], arguments].concat()).prints().replace("\\-", "-");
+    let whole = page(&[]);
+    for word in [".TH barkclone", "barkclone clone ref.wav", "--threads", "Exit codes", "speak"] {
+        assert!(whole.contains(word), "{word}: {whole}");
+    }
+    let speak = page(&["speak"]);
+    for word in FLAGS.iter().chain(&[".TH barkclone-speak"]) {
+        assert!(speak.contains(word), "{word}: {speak}");
+    }
+    desk.run(&["man", "sing"]).fails(2, &["there is no command `sing`"]);
+}
+
+#[test]
+fn wrong_usage_is_told_on_stderr() {
+    let desk = Desk::new();
+    desk.run(&[]).fails(2, &["Usage: barkclone"]);
+    desk.run(&["sing"]).fails(2, &["unrecognized subcommand 'sing'"]);
+    desk.run(&["clone"]).fails(2, &["<REFERENCE>"]);
+    desk.run(&["speak", "oi", "--sped", "1"]).fails(2, &["unexpected argument '--sped'"]);
+    desk.run(&["speak", "oi", "--registry", "none.toml"]).fails(2, &["--registry none.toml"]);
+}
