@@ -1,0 +1,34 @@
+//! Clones a voice through the library, and prints where its file is. Without paths it runs on the built-in models and
+//! `examples/reference.wav`:
+//!
+//!     cargo run --release --example clone -- [REFERENCE.wav [HUBERT QUANTIZER CODEC]]
+
+use anyhow::Result;
+use barkclone::audio::read_wav;
+use barkclone::clone::{Cloner, LONGEST};
+use barkclone::layout::{self, demo};
+use barkclone::progress::Silent;
+use candle_core::Device;
+use std::path::PathBuf;
+
+fn main() -> Result<()> {
+    let paths: Vec<PathBuf> = std::env::args_os().skip(1).map(PathBuf::from).collect();
+    let (hubert, quantizer, codec) = match &paths[..] {
+        [_, hubert, quantizer, codec] => {
+            (layout::hubert(hubert)?, layout::quantizer(quantizer)?, layout::codec(codec)?)
+        }
+        _ => (
+            demo::demo_hubert(demo::Size::Tiny, 1)?,
+            demo::demo_quantizer(demo::Size::Tiny, 1, 1)?,
+            demo::demo_codec(1)?,
+        ),
+    };
+    let shipped = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/reference.wav").into();
+    let clip = read_wav(paths.first().unwrap_or(&shipped), LONGEST)?;
+    let cloner = Cloner { hubert: &hubert, quantizer: &quantizer, codec: &codec, device: &Device::Cpu };
+    let voice = cloner.voice(&clip.pcm, &Silent)?;
+    let path = std::env::temp_dir().join("voice.npz");
+    voice.write(&path, true)?;
+    println!("{}", path.display());
+    Ok(())
+}
