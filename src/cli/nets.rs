@@ -48,7 +48,8 @@ pub enum WeightType {
 }
 
 impl WeightType {
-    fn repr(self) -> Repr {
+    /// As it is called in the library, and in messages.
+    pub fn repr(self) -> Repr {
         match self {
             WeightType::F32 => DType::F32.into(),
             WeightType::F16 => DType::F16.into(),

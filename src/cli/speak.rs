@@ -11,6 +11,7 @@ use barkclone::models::{ModelKind, Models, Source};
 use barkclone::output;
 use barkclone::progress::Progress;
 use barkclone::speak::{Request, Settings, Speaker, Utterance};
+use barkclone::stage::fine::Context as FineContext;
 use barkclone::stage::text::{Text, normalize};
 use barkclone::voice::Voice;
 use clap::Args;
@@ -179,7 +180,7 @@ impl SpeakArgs {
     /// Writes the WAV and prints its path.
     fn deliver(&self, text: &str, request: &Request, utterance: &Utterance) -> Result<()> {
         let encoding = if self.float { Encoding::Float32 } else { Encoding::Pcm16 };
-        let made = provenance(request);
+        let made = provenance(request, self.nets.weights);
         let software = concat!("barkclone ", env!("CARGO_PKG_VERSION"));
         let info = [(b"ISFT", software), (b"INAM", text), (b"ICMT", made.as_str())];
         let wav = |mut sink: &mut dyn std::io::Write| write_wav(&mut sink, &utterance.pcm, encoding, &info);
@@ -267,11 +268,12 @@ fn read_voice(choice: &str, models: &Models, progress: &dyn Progress) -> Result<
 }
 
 /// What a listener should know of the sound, and what makes it again.
-fn provenance(request: &Request) -> String {
+fn provenance(request: &Request, weights: WeightType) -> String {
     let s = &request.settings;
     let optional = |name: &str, value: Option<String>| value.map_or(String::new(), |v| format!(" {name}={v}"));
     format!(
-        "synthetic speech; voice={} seed={} text_temp={} waveform_temp={} fine_temp={} coarse_history={} coarse_window={}{}{}{}{}",
+        "synthetic speech; voice={} seed={} text_temp={} waveform_temp={} fine_temp={} coarse_history={} coarse_window={} \
+         weights={}{}{}{}{}{}",
         request.voice.as_ref().map_or("random".to_string(), Voice::hash),
         s.seed,
         s.text.temperature,
@@ -279,6 +281,8 @@ fn provenance(request: &Request) -> String {
         s.fine.temperature,
         s.windows.history,
         s.windows.window,
+        weights.repr(),
+        optional("fine_context", (s.fine_context == FineContext::Fewest).then(|| "fewest".to_string())),
         optional("min_eos_p", s.stop.min_eos_p.map(|p| p.to_string())),
         optional("max_seconds", s.stop.max_seconds.map(|p| p.to_string())),
         optional("top_k", s.text.top_k.map(|k| k.to_string())),

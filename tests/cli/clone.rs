@@ -72,7 +72,7 @@ fn of_a_long_recording_only_the_last_minute_is_used_and_that_is_said() {
 }
 
 #[test]
-#[ignore = "two minutes of audio: half a minute of work"]
+#[ignore = "two minutes of audio to clone"]
 fn a_long_recording_gives_the_voice_of_its_last_minute() {
     let desk = Desk::new();
     desk.babble("talk.wav", 61.0);

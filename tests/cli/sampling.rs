@@ -99,6 +99,8 @@ fn impossible_settings_are_refused_by_name_before_anything_else() {
     }
     let both = desk.run(&["speak", "x", "--bark", "no/model", "--coarse-history", "600", "--coarse-window", "200"]);
     both.fails(2, &["--coarse-history 600", "--coarse-window 200", "at most 768"]);
+    let fast = desk.run(&["speak", "x", "--bark", "no/model", "--fast", "--coarse-history", "630"]);
+    fast.fails(2, &["--coarse-history 630", "--coarse-window 456", "at most 768"]);
 }
 
 #[cfg(not(feature = "cuda"))]

@@ -58,12 +58,14 @@ fn the_file_tells_how_it_was_made() {
     assert_eq!(told("ISFT"), concat!("barkclone ", env!("CARGO_PKG_VERSION")));
     assert_eq!(told("INAM"), "Olá, mundo!");
     let hash = barkclone::voice::Voice::read(voice.as_ref()).unwrap().hash();
-    let settings = "text_temp=0.6 waveform_temp=0.7 fine_temp=0.5 coarse_history=300 coarse_window=60";
+    let settings = "text_temp=0.6 waveform_temp=0.7 fine_temp=0.5 coarse_history=300 coarse_window=60 weights=f32";
     let expected = format!("synthetic speech; voice={hash} seed=42 {settings} min_eos_p=0.2 max_seconds=0.3 top_k=50");
     assert_eq!(told("ICMT"), expected);
-    desk.speak("oi", &["-o", "y.wav"]).prints();
+    desk.speak("oi", &["-o", "y.wav", "--fast"]).prints();
     let info = read_info(&desk.path("y.wav")).unwrap();
-    assert!(info.iter().any(|(_, text)| text.starts_with("synthetic speech; voice=random seed=")));
+    let (_, made) = info.iter().find(|(tag, _)| tag == "ICMT").unwrap();
+    assert!(made.starts_with("synthetic speech; voice=random seed="), "{made}");
+    assert!(made.contains("coarse_history=312 coarse_window=456 weights=f32 fine_context=fewest"), "{made}");
 }
 
 #[test]
