@@ -3,6 +3,7 @@
 use super::isa::{Isa, Task};
 use super::linear::linear;
 use super::math::{sigmoid, tanh};
+use super::par::awake;
 use super::simd::Simd;
 use super::source::Matrix;
 
@@ -14,6 +15,11 @@ pub fn lstm(gates: &[f32], w_hh: &[f32], hidden: usize, out: &mut [f32]) {
     assert_eq!(out.len(), t * hidden, "out is not rows of {hidden}");
     assert_eq!(gates.len(), t * width, "the gates are not [{t}, {width}]");
 
+    awake(|| steps(gates, w_hh, hidden, out));
+}
+
+fn steps(gates: &[f32], w_hh: &[f32], hidden: usize, out: &mut [f32]) {
+    let width = 4 * hidden;
     let isa = Isa::current();
     let (mut h, mut c, mut sums) = (vec![0.0; hidden], vec![0.0; hidden], vec![0.0; width]);
     for (gates, out) in gates.chunks_exact(width.max(1)).zip(out.chunks_exact_mut(hidden.max(1))) {

@@ -3,6 +3,52 @@
 use rayon::prelude::*;
 use std::cell::Cell;
 use std::marker::PhantomData;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Runs `work` with the pool's other threads awake. A kernel of tens of microseconds is over before a sleeping thread has
+/// woken, so a chain of such kernels is worth having them look for work all the while.
+pub fn awake<T>(work: impl FnOnce() -> T) -> T {
+    let Some(caller) = rayon::current_thread_index().filter(|_| rayon::current_num_threads() > 1) else {
+        return work();
+    };
+    let done = AtomicBool::new(false);
+    // A broadcast stays on its thread: a task that the caller could steal would never let it get back to its work.
+    rayon::in_place_scope(|scope| {
+        scope.spawn_broadcast(|_, context| {
+            if context.index() != caller {
+                look_for_work(&done);
+            }
+        });
+        let finish = SetOnDrop(&done);
+        let result = work();
+        drop(finish);
+        result
+    })
+}
+
+/// Rounds without work after which a waiting thread lets others run: the machine may be shared.
+const PATIENCE: u32 = 2000;
+
+fn look_for_work(done: &AtomicBool) {
+    let mut idle = 0;
+    while !done.load(Ordering::Acquire) {
+        match rayon::yield_now() {
+            Some(rayon::Yield::Executed) => idle = 0,
+            _ if idle < PATIENCE => idle += 1,
+            _ => std::thread::yield_now(),
+        }
+        std::hint::spin_loop();
+    }
+}
+
+/// Sets the flag even if the work panics, or its threads would wait for ever.
+struct SetOnDrop<'a>(&'a AtomicBool);
+
+impl Drop for SetOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Release);
+    }
+}
 
 /// Calls `work` for each index below `count`, on rayon's current pool.
 pub(super) fn parallel(count: usize, work: impl Fn(usize) + Send + Sync) {

@@ -2,9 +2,11 @@
 //! and the one that fills in the fine codes looking both ways. Field names follow the Hugging Face layout's keys.
 
 use super::cache::{Cache, CacheShape};
+use super::cpu;
 use super::layers::{Embedding, LayerNorm, Linear, Mask, attention, causal_mask, split_heads};
 use crate::config::GptConfig;
 use crate::error::Kind;
+use crate::kernels;
 use crate::weights::Weights;
 use anyhow::{Result, ensure};
 use candle_core::{DType, Device, Tensor};
@@ -121,6 +123,13 @@ impl Gpt {
             Kind::Model
                 .error(format!("the model's {} outputs do not cover id {}", self.config.output_vocab, wanted.end))
         );
+        match cpu::runs_on(&self.device) {
+            true => kernels::awake(|| self.logits(inputs, cache, wanted)),
+            false => self.logits(inputs, cache, wanted),
+        }
+    }
+
+    fn logits(&self, inputs: &[Input], cache: &mut Cache, wanted: Range<usize>) -> Result<Vec<f32>> {
         let spans = spans(inputs);
         let mask = |i: &Input| causal_mask(i.tokens.len(), cache.len(i.slot), self.dtype, &self.device);
         let masks = inputs.iter().map(mask).collect::<Result<Vec<_>>>()?;
