@@ -64,8 +64,10 @@ def suno(models, codec, seconds):
 
 def transformers_model(models):
     """BarkModel with the same weights."""
-    from transformers import BarkConfig, BarkModel, EncodecConfig
+    from transformers import BarkConfig, BarkModel, BarkPreTrainedModel, EncodecConfig, GenerationConfig
     from transformers.models.bark.configuration_bark import BarkCoarseConfig, BarkFineConfig, BarkSemanticConfig
+    from transformers.models.bark.generation_configuration_bark import (
+        BarkCoarseGenerationConfig, BarkFineGenerationConfig, BarkGenerationConfig, BarkSemanticGenerationConfig)
 
     names = [("transformer.wtes.", "input_embeds_layers."), ("transformer.wte.", "input_embeds_layer."),
              ("transformer.wpe.", "position_embeds_layer."), ("transformer.h.", "layers."),
@@ -84,7 +86,14 @@ def transformers_model(models):
                 name = name.replace(ours, theirs)
             state[f"{part}.{name}"] = tensor
     config = BarkConfig.from_sub_model_configs(*configs, EncodecConfig())
+    # Its own initialisation expects biases; PyTorch's defaults are overwritten below, but for the codec, whose time they do not change.
+    BarkPreTrainedModel._init_weights = lambda self, module: None
     model = BarkModel(config).eval()
+    generation_config = BarkGenerationConfig.from_sub_model_configs(
+        BarkSemanticGenerationConfig(do_sample=True, temperature=0.7, pad_token_id=10_000),
+        BarkCoarseGenerationConfig(do_sample=True, temperature=0.7), BarkFineGenerationConfig(temperature=0.5))
+    # As `from_pretrained` leaves it: the parts as plain dictionaries.
+    model.generation_config = GenerationConfig.from_dict(generation_config.to_dict())
     missing = model.load_state_dict(state, strict=False).missing_keys
     assert all(name.startswith("codec_model.") or name.endswith(".attn.bias") for name in missing), missing
     return model
