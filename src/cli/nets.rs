@@ -39,7 +39,7 @@ pub enum WeightType {
     F32,
     F16,
     Bf16,
-    /// 8 bits and a scale for each 32 weights (CPU)
+    /// 8 bits and a scale for each 32 weights; passes over many positions round what they multiply too (CPU)
     #[value(name = "q8_0")]
     Q8_0,
     /// 4 bits, with scales and minima in groups of 32 (CPU)

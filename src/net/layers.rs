@@ -108,12 +108,30 @@ impl Linear {
         let bias = self.bias.as_ref().map(|b| b.narrow(0, wanted.start, n)?.to_vec1::<f32>()).transpose()?;
         let layer = kernels::Linear { w, n, k, bias: bias.as_deref() };
         match then {
-            Then::Nothing => map1(x, shape, |v, out| kernels::linear_then(v[0].flat(), m, layer, Epilogue::None, out)),
-            Then::Gelu => map1(x, shape, |v, out| kernels::linear_then(v[0].flat(), m, layer, Epilogue::Gelu, out)),
+            Then::Nothing => map1(x, shape, |v, out| product(v[0].flat(), m, layer, Epilogue::None, out)),
+            Then::Gelu => map1(x, shape, |v, out| product(v[0].flat(), m, layer, Epilogue::Gelu, out)),
             Then::Add(residual) => map2(x, &residual.contiguous()?, shape, |v, out| {
-                kernels::linear_then(v[0].flat(), m, layer, Epilogue::Add(v[1].flat()), out)
+                product(v[0].flat(), m, layer, Epilogue::Add(v[1].flat()), out)
             }),
         }
+    }
+}
+
+/// Passes over more rows than this, which compute rather than read, take 8-bit weights in integers.
+const FEW_ROWS: usize = 16;
+
+/// `out[m, n] = x[m, k] wᵀ + bias`, then `then`. With 8-bit weights, a pass over many rows rounds `x` to 8 bits too, as ggml does.
+fn product(x: &[f32], m: usize, layer: kernels::Linear, then: Epilogue, out: &mut [f32]) {
+    let kernels::Linear { w, n, k, bias } = layer;
+    let kernels::Matrix::Q8_0(w) = w else { return kernels::linear_then(x, m, layer, then, out) };
+    if m <= FEW_ROWS {
+        return kernels::linear_then(x, m, layer, then, out);
+    }
+    kernels::linear_q8_int(x, m, w, n, k, bias, out);
+    match then {
+        Epilogue::None => (),
+        Epilogue::Gelu => kernels::gelu(out),
+        Epilogue::Add(residual) => kernels::add(out, residual),
     }
 }
 

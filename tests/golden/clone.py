@@ -23,39 +23,9 @@ import numpy as np
 import torch
 from transformers import EncodecConfig, HubertConfig, HubertModel
 
+import rule
+
 HERE = pathlib.Path(__file__).parent / "clone"
-GOLDEN = 0x9E3779B97F4A7C15
-MASK = 2**64 - 1
-
-
-def unit(name, count, seed):
-    """`count` values in [-1, 1) of the stream (seed, name): splitmix64 over fnv1a64."""
-    key = 0xCBF29CE484222325
-    for byte in name.encode():
-        key = ((key ^ byte) * 0x100000001B3) & MASK
-    key ^= (seed * GOLDEN) & MASK
-    with np.errstate(over="ignore"):
-        z = np.uint64(key) + np.arange(1, count + 1, dtype=np.uint64) * np.uint64(GOLDEN)
-        for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
-            z = (z ^ (z >> np.uint64(shift))) * np.uint64(factor)
-        z ^= z >> np.uint64(31)
-    return 2 * ((z >> np.uint64(40)).astype(np.float32) / np.float32(2**24)) - np.float32(1)
-
-
-def spread(name, shape):
-    """Center and half width of a tensor's values, by its kind."""
-    leaf = name.split(".")[-1]
-    if leaf == "weight_g":
-        return 1.0, 0.1
-    if leaf in ("weight_v", "embed"):
-        return 0.0, 1.0
-    if "bias" in leaf:
-        return 0.0, 0.05
-    if len(shape) == 1:
-        return 1.0, 0.1
-    if "lstm" in name:
-        return 0.0, 4 / shape[-1] ** 0.5
-    return 0.0, (3 / np.prod(shape[1:], dtype=np.int64)) ** 0.5
 
 
 def published(name):
@@ -69,18 +39,6 @@ def tensors(model):
     """Published name and tensor of all that the rule fills."""
     named = [*model.named_parameters(), *((n, b) for n, b in model.named_buffers() if n.endswith("embed"))]
     return [(published(name), tensor) for name, tensor in named]
-
-
-@torch.no_grad()
-def fill(model, prefix, seed):
-    for name, tensor in tensors(model):
-        center, half = spread(name, tensor.shape)
-        values = unit(f"{prefix}.{name}", tensor.numel(), seed) * np.float32(half) + np.float32(center)
-        tensor.copy_(torch.from_numpy(values).view(tensor.shape))
-    for name, buffer in model.named_buffers():
-        if name.endswith("inited"):
-            buffer.fill_(1)
-    return model.eval()
 
 
 class Quantizer(torch.nn.Module):
@@ -165,7 +123,7 @@ def clip(seconds, rate, seed):
         d = k - peak
         tone += wave(k * turns) / (1 + d * d)
     syllable = wave(3.1 * t)
-    hiss = unit(f"clip.{rate}", len(t), seed).astype(np.float64)
+    hiss = rule.uniform(f"clip.{rate}", len(t), seed).astype(np.float64)
     return (0.15 * tone * np.maximum(syllable, 0) + 0.05 * hiss * np.maximum(-syllable, 0)).astype(np.float32)
 
 
@@ -195,11 +153,11 @@ def long_codes(size):
 @torch.no_grad()
 def compute(hubert, quantizer, codec, seed, seconds, every):
     wav16, wav24 = clip(seconds, 16_000, seed), clip(seconds, 24_000, seed)
-    features = fill(build(hubert), "hubert", seed)(torch.from_numpy(wav16)[None], output_hidden_states=True)
+    features = rule.fill(build(hubert), "hubert", seed, published)(torch.from_numpy(wav16)[None], output_hidden_states=True)
     features = features.hidden_states[9]
-    logits = fill(build(quantizer), "quantizer", seed)(features)[0]
+    logits = rule.fill(build(quantizer), "quantizer", seed, published)(features)[0]
     best = torch.topk(logits, 2).values
-    net = fill(build(codec), "codec", seed)
+    net = rule.fill(build(codec), "codec", seed, published)
     codes, code_gap = hear(net, wav24)
     audio = say(net, codes)
     long = say(net, long_codes(MODELS[codec].codebook_size)) if codec == "codec-odd" else np.zeros(0, np.float32)

@@ -50,10 +50,10 @@ def spread(name, shape):
     return 0.0, np.sqrt(3.0 / np.prod(shape[1:]))
 
 
-def tensor(name, shape, seed):
+def values(name, shape, seed):
+    """The tensor's values, flat."""
     center, half = spread(name, tuple(shape))
-    values = uniform(name, int(np.prod(shape)), seed) * np.float32(half) + np.float32(center)
-    return torch.from_numpy(values.reshape(tuple(shape)))
+    return uniform(name, int(np.prod(shape)), seed) * np.float32(half) + np.float32(center)
 
 
 @torch.no_grad()
@@ -65,7 +65,7 @@ def fill(module, prefix, seed, rename=lambda name: name):
     for name, array in arrays:
         if array.data_ptr() not in done:
             done.add(array.data_ptr())
-            array.copy_(tensor(f"{prefix}.{rename(name)}", array.shape, seed))
+            array.copy_(torch.from_numpy(values(f"{prefix}.{rename(name)}", array.shape, seed)).view(array.shape))
     for name, buffer in module.named_buffers():
         if name.endswith("inited"):
             buffer.fill_(1)

@@ -20,6 +20,8 @@ import pickle
 import numpy as np
 import torch
 
+import rule
+
 HERE = pathlib.Path(__file__).parent
 
 
@@ -97,51 +99,7 @@ def write_files():
     (HERE / "weights_views.json").write_text(json.dumps(expected))
 
 
-# --- the rule ----------------------------------------------------------------------------------------------------------
-
-GOLDEN = 0x9E3779B97F4A7C15
-
-
-def hashed(name):
-    value = 0xCBF29CE484222325
-    for byte in name.encode():
-        value = (value ^ byte) * 0x100000001B3 % 2**64
-    return value
-
-
-def unit(name, count, seed):
-    """Uniform in [-1, 1): splitmix64 of the index, keyed by name and seed; 24 bits of each."""
-    key = np.uint64(hashed(name) ^ seed * GOLDEN % 2**64)
-    with np.errstate(over="ignore"):
-        z = key + np.arange(1, count + 1, dtype=np.uint64) * np.uint64(GOLDEN)
-        z = (z ^ z >> np.uint64(30)) * np.uint64(0xBF58476D1CE4E5B9)
-        z = (z ^ z >> np.uint64(27)) * np.uint64(0x94D049BB133111EB)
-    z ^= z >> np.uint64(31)
-    return (z >> np.uint64(40)).astype(np.float32) * np.float32(2.0**-23) - np.float32(1)
-
-
-def spread(name, shape):
-    """Centre and half width of the values, by the tensor's kind."""
-    leaf = name.split(".")[-1]
-    if leaf == "weight_g":
-        return 1.0, 0.1
-    if leaf in ("weight_v", "embed"):
-        return 0.0, 1.0
-    if "bias" in leaf:
-        return 0.0, 0.05
-    if len(shape) == 1:
-        return 1.0, 0.1
-    for part, half in (("wpe", 1.0), ("wte", 0.5)):
-        if part in name:
-            return 0.0, half
-    if "lstm" in name:
-        return 0.0, 4.0 / np.sqrt(shape[-1])
-    return 0.0, np.sqrt(3.0 / np.prod(shape[1:]))
-
-
-def values(name, shape, seed):
-    centre, half = spread(name, shape)
-    return unit(name, int(np.prod(shape)), seed) * np.float32(half) + np.float32(centre)
+# --- digests of the rule's values ----------------------------------------------------------------------------------------
 
 
 def digest(shapes, seed=None, prefix=""):
@@ -151,7 +109,7 @@ def digest(shapes, seed=None, prefix=""):
         shape = shapes[name]
         sha.update(f"{name} {' '.join(map(str, shape))}\n".encode())
         if seed is not None:
-            sha.update(values(f"{prefix}.{name}", shape, seed).tobytes())
+            sha.update(rule.values(f"{prefix}.{name}", shape, seed).tobytes())
     return sha.hexdigest()
 
 
@@ -236,7 +194,7 @@ def rule_models():
             "quantizer.lstm.weight_hh_l1": (4096, 1024), "fine.transformer.wtes.7.weight": (1056, 1024)}
     out["values"] = [{"name": name, "shape": shape, "seed": seed, "bits": [int(b) for b in v.view(np.uint32)[[0, 1, -1]]],
                       "sha256": hashlib.sha256(v.tobytes()).hexdigest()}
-                     for seed, (name, shape) in enumerate(some.items(), 1) for v in [values(name, shape, seed)]]
+                     for seed, (name, shape) in enumerate(some.items(), 1) for v in [rule.values(name, shape, seed)]]
     (HERE / "weights_rule.json").write_text(json.dumps(out, indent=1))
 
 
