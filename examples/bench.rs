@@ -76,9 +76,11 @@ impl Machine {
         machine
     }
 
-    fn print_bytes(&self, what: &str, seconds: f64, bytes: f64) {
+    /// A step that reads `bytes` and makes `tokens`.
+    fn print_step(&self, what: &str, seconds: f64, bytes: f64, tokens: usize) {
         let (gb, share) = (bytes / seconds / 1e9, 100.0 * bytes / seconds / self.bytes);
-        println!("{what:<44} {:>9.2} ms {gb:>8.1} GB/s    {share:>4.0} %", seconds * 1e3);
+        let rate = tokens as f64 / seconds;
+        println!("{what:<44} {:>9.2} ms {gb:>8.1} GB/s    {share:>4.0} % {rate:>6.0} tokens/s", seconds * 1e3);
     }
 
     fn print_flops(&self, what: &str, seconds: f64, flops: f64) {
@@ -219,7 +221,7 @@ fn passes(
             feed(&mut cache, args.batch, 1)
         })?;
         let what = format!("{name}: step of {} row(s) at {length} cached", args.batch);
-        machine.print_bytes(&what, seconds, step_bytes(config, wanted.len(), length, args));
+        machine.print_step(&what, seconds, step_bytes(config, wanted.len(), length, args), args.batch);
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 //!
 //! Which module may import which (rows import columns):
 //!
-//! | | tokens, error, progress | audio | weights, device | net | stage | voice | layout | clone, speak | models | cli |
+//! | | tokens, error, progress, output | audio | weights, device | net | stage | voice | layout | clone, speak | models | cli |
 //! |---|---|---|---|---|---|---|---|---|---|---|
 //! | audio, weights, device, models | yes | | | | | | | | | |
 //! | net | yes | | yes | within | | | | | | |
@@ -10,7 +10,7 @@
 //! | voice | yes | | | | | | | | | |
 //! | layout | yes | | yes | yes | | | | | | |
 //! | clone, speak | yes | yes | yes | yes | yes | yes | yes | | | |
-//! | cli | yes | yes | yes | | | yes | yes | yes | yes | within |
+//! | cli | yes | yes | yes | | yes | yes | yes | yes | yes | within |
 //!
 //! `config` holds plain numbers: anything may import it. `kernels` imports nothing of ours; only `net` imports it.
 //!
