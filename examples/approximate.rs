@@ -145,7 +145,7 @@ fn fast(bark: Bark, args: &Args) -> Result<()> {
     let mut settings = Settings::new(&Protocol::default(), SEED);
     (settings.coarse, settings.fine) = (Sampling::GREEDY, Sampling::GREEDY);
     settings.stop = Stop { min_eos_p: None, max_seconds: Some(args.seconds) };
-    let mut request = Request { ids: (100..130).collect(), voice: Some(voice()?), settings };
+    let mut request = Request::text((100..130).collect(), Some(voice()?), settings);
     let mut speaker = Speaker::new(bark, demo::demo_codec(SEED)?, DType::F32, &Device::Cpu, true);
     let semantic = speaker.semantic(&request, &Silent)?;
     let coarse = speaker.coarse(&request, &semantic, &Silent)?;

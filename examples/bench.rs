@@ -298,7 +298,7 @@ fn utterance(bark: Bark, args: &Args) -> Result<()> {
     settings.stop.min_eos_p = None;
     settings.stop.max_seconds = Some(args.seconds);
     let settings = if args.fast { settings.fast() } else { settings };
-    let request = Request { ids: (100..140).collect(), voice: Some(voice()?), settings };
+    let request = Request::text((100..140).collect(), Some(voice()?), settings);
     let mut speaker = Speaker::new(bark, open_codec(args)?, DType::F32, &Device::Cpu, false);
     let (seconds, semantic) = timed(|| speaker.semantic(&request, &Silent))?;
     println!("{:<44} {seconds:>9.2} s", format!("utterance: {} semantic tokens", semantic.len()));

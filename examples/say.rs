@@ -24,7 +24,7 @@ fn main() -> Result<()> {
     let codec = bark.codec()?.context("a folder in Hugging Face's layout is needed: it holds the codec too")?;
     let mut settings = Settings::new(&bark.protocol, 42);
     settings.stop.max_seconds = Some(5.0);
-    let request = Request { ids: tokenizer.ids(&text, bark.protocol.text_length)?, voice, settings };
+    let request = Request::text(tokenizer.ids(&text, bark.protocol.text_length)?, voice, settings);
     let spoken = Speaker::new(bark, codec, DType::F32, &Device::Cpu, false).speak(&request, &Silent)?;
     let path = std::env::temp_dir().join("say.wav");
     let mut file = std::fs::File::create(&path)?;

@@ -16,6 +16,7 @@ use crate::voice::Voice;
 use anyhow::{Context, Result};
 use candle_core::{DType, Device, Tensor};
 use std::ops::Range;
+use std::sync::Arc;
 
 /// How an utterance is drawn.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -69,13 +70,46 @@ impl Settings {
     }
 }
 
+/// What an utterance says.
+pub enum Content {
+    /// A text's ids, as [`crate::stage::text::Text`] gives them.
+    Text(Vec<u32>),
+    /// Semantic tokens that are there already, such as those of a recording: the semantic stage is passed over.
+    Semantic(Semantic),
+}
+
 /// One utterance to speak.
 pub struct Request {
-    /// The text's ids, as [`crate::stage::text::Text`] gives them.
-    pub ids: Vec<u32>,
+    pub content: Content,
     /// Whose voice; `None`: whatever the model comes up with.
-    pub voice: Option<Voice>,
+    pub voice: Option<Arc<Voice>>,
     pub settings: Settings,
+}
+
+impl Request {
+    /// To say a text, given as its ids.
+    pub fn text(ids: Vec<u32>, voice: Option<Voice>, settings: Settings) -> Self {
+        Self { content: Content::Text(ids), voice: voice.map(Arc::new), settings }
+    }
+}
+
+/// Who brings requests and takes utterances while [`Speaker::speak_all`] runs. Each request has a key to know it by: they
+/// are done in any order.
+pub trait Desk {
+    type Key;
+    /// What to speak next. An error ends the run.
+    fn next(&mut self) -> Result<Ask<Self::Key>>;
+    /// Takes a finished utterance, or what went wrong with this one alone. An error ends the run.
+    fn done(&mut self, key: Self::Key, spoken: Result<Utterance>) -> Result<()>;
+}
+
+/// A desk's answer to a free slot.
+pub enum Ask<K> {
+    Speak(K, Box<Request>),
+    /// Nothing before one of those under way is done, as where an utterance goes on from the one before.
+    Wait,
+    /// Nothing more.
+    End,
 }
 
 /// What was spoken, at every stage.
@@ -127,12 +161,26 @@ impl Speaker {
         Ok(Utterance { semantic, coarse, fine, pcm })
     }
 
+    /// Speaks whatever `desk` brings, up to `batch` utterances at a time.
+    pub fn speak_all<D: Desk>(&mut self, desk: &mut D, batch: usize, progress: &dyn Progress) -> Result<()> {
+        let _ = batch;
+        while let Ask::Speak(key, request) = desk.next()? {
+            let spoken = self.speak(&request, progress);
+            desk.done(key, spoken)?;
+        }
+        Ok(())
+    }
+
     /// Text -> semantic tokens.
     pub fn semantic(&mut self, request: &Request, progress: &dyn Progress) -> Result<Semantic> {
+        let ids = match &request.content {
+            Content::Text(ids) => ids,
+            Content::Semantic(semantic) => return Ok(semantic.clone()),
+        };
         let protocol = &self.bark.protocol;
         let history = request.voice.as_ref().map_or(&[][..], |v| v.semantic().as_slice());
         let sampler = request.settings.sampler(Stage::Semantic);
-        let row = SemanticRow::new(protocol, &request.ids, history, request.settings.stop, sampler)?;
+        let row = SemanticRow::new(protocol, ids, history, request.settings.stop, sampler)?;
         let gpt = loaded(&mut self.semantic, progress, || gpt(&self.bark, Stage::Semantic, self.dtype, &self.device))?;
         progress.start("semantic", 0, "token");
         let row = generate(gpt, row, progress)?;
@@ -157,7 +205,7 @@ impl Speaker {
         let protocol = &self.bark.protocol;
         let gpt = loaded(&mut self.fine, progress, || fine_gpt(&self.bark, self.dtype, &self.device))?;
         let net = FineNet { gpt, codebook_size: protocol.codebook_size as usize };
-        let voice = (request.voice.as_ref().map(Voice::fine), request.settings.fine_context);
+        let voice = (request.voice.as_deref().map(Voice::fine), request.settings.fine_context);
         let mut sampler = request.settings.sampler(Stage::Fine);
         let fine = fine::generate(&net, protocol, coarse, voice, &mut sampler, progress)?;
         self.unless_kept(|s| s.fine = None);

@@ -19,6 +19,7 @@ use std::fs::File;
 struct Golden {
     npz: NpzReader<File>,
     seed: u64,
+    ids: Vec<u32>,
     request: Request,
 }
 
@@ -32,8 +33,9 @@ impl Golden {
         (settings.text, settings.coarse, settings.fine) = (Sampling::GREEDY, Sampling::GREEDY, Sampling::GREEDY);
         settings.stop.max_seconds = Some(scalar(&mut npz, "seconds"));
         let ids: Array1<i64> = npz.by_name("text_ids").unwrap();
-        let ids = ids.iter().map(|&id| id as u32).collect();
-        Self { npz, seed, request: Request { ids, voice: voice(frames, seed), settings } }
+        let ids: Vec<u32> = ids.iter().map(|&id| id as u32).collect();
+        let request = Request::text(ids.clone(), voice(frames, seed), settings);
+        Self { npz, seed, ids, request }
     }
 
     fn tokens(&mut self, name: &str) -> Vec<u32> {
@@ -107,7 +109,7 @@ fn check_first_logits(bark: &Bark, golden: &mut Golden) {
     let (config, weights) = bark.stage(Stage::Semantic, DType::F32, &Device::Cpu).unwrap();
     let gpt = Gpt::new(&config, &weights).unwrap();
     let history = golden.request.voice.as_ref().map_or(&[][..], |v| v.semantic().as_slice());
-    let prompt = barkclone::stage::semantic::prompt(&bark.protocol, &golden.request.ids, history).unwrap();
+    let prompt = barkclone::stage::semantic::prompt(&bark.protocol, &golden.ids, history).unwrap();
     let input = Input { slot: 0, tokens: &prompt.tokens, overlay: &prompt.overlay };
     let logits = gpt.forward(&[input], &mut gpt.cache(1).unwrap(), 0..10_001).unwrap();
     let (thinned, expected): (Vec<f32>, _) = (logits.into_iter().step_by(7).collect(), golden.floats("first_logits"));

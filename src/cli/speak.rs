@@ -132,7 +132,7 @@ pub fn run(args: SpeakArgs, models: &Models, terminal: &Terminal) -> Result<()> 
 
     let begin = Instant::now();
     let mut speaker = Speaker::new(bark, codec, dtype, &device, args.nets.keep_loaded);
-    let request = Request { ids, voice, settings };
+    let request = Request::text(ids, voice, settings);
     let utterance = speaker.speak(&request, terminal)?;
     // The sound first: it is there even where the speech turns out too short for a voice.
     args.deliver(&text, &request, &utterance)?;
@@ -274,7 +274,7 @@ fn provenance(request: &Request, weights: WeightType) -> String {
     format!(
         "synthetic speech; voice={} seed={} text_temp={} waveform_temp={} fine_temp={} coarse_history={} coarse_window={} \
          weights={}{}{}{}{}{}",
-        request.voice.as_ref().map_or("random".to_string(), Voice::hash),
+        request.voice.as_ref().map_or("random".to_string(), |voice| voice.hash()),
         s.seed,
         s.text.temperature,
         s.coarse.temperature,
