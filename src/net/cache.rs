@@ -29,6 +29,11 @@ impl Cache {
         Ok(Self { layers, lengths: vec![0; shape.slots], capacity: shape.capacity })
     }
 
+    /// Rows that it has room for.
+    pub fn slots(&self) -> usize {
+        self.lengths.len()
+    }
+
     /// Positions that `slot` holds.
     pub fn len(&self, slot: usize) -> usize {
         self.lengths[slot]

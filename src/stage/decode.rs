@@ -1,11 +1,12 @@
-//! The generation loop. Rows decide (a token, a new prompt, the end), a decoder computes; slots are filled from the
-//! waiting rows as soon as one is free, so a single request is a batch of one.
+//! The generation loop. Rows decide (a token, a new prompt, the end), a decoder computes; a slot that a row leaves is filled
+//! with the next waiting row at once (continuous batching), and a single request is a batch of one.
 //!
 //! A row's tokens do not depend on its neighbours: it owns its random numbers, and the decoder keeps its slots apart.
 
 use crate::net::cache::Cache;
 use crate::net::gpt::{Gpt, Input};
-use anyhow::Result;
+use anyhow::{Context, Result};
+use std::collections::VecDeque;
 use std::ops::Range;
 
 /// What a row is continued from.
@@ -46,12 +47,28 @@ pub trait Decoder {
 }
 
 /// A GPT with its cache.
-pub struct CachedGpt<'a> {
-    pub gpt: &'a Gpt,
-    pub cache: Cache,
+pub struct CachedGpt {
+    gpt: Gpt,
+    cache: Cache,
 }
 
-impl Decoder for CachedGpt<'_> {
+impl CachedGpt {
+    /// With room for `slots` rows.
+    pub fn new(gpt: Gpt, slots: usize) -> Result<Self> {
+        let cache = gpt.cache(slots)?;
+        Ok(Self { gpt, cache })
+    }
+
+    /// Makes room for `slots` rows, if there is none. What the cache held is lost then.
+    pub fn make_room(&mut self, slots: usize) -> Result<()> {
+        if self.cache.slots() < slots {
+            self.cache = self.gpt.cache(slots)?;
+        }
+        Ok(())
+    }
+}
+
+impl Decoder for CachedGpt {
     fn truncate(&mut self, slot: usize, len: usize) {
         self.cache.truncate(slot, len);
     }
@@ -61,8 +78,25 @@ impl Decoder for CachedGpt<'_> {
     }
 }
 
+/// The rows of one stage, each for a job `J`: those that wait, and those in the decoder's slots. All of its state is here
+/// and in the decoder, so it may be left for another stage after any step, and gone on with later.
+pub struct Slots<J, R> {
+    waiting: VecDeque<(J, R)>,
+    free: Vec<usize>,
+    active: Vec<Active<J, R>>,
+}
+
+/// What came of a step.
+pub struct Stepped<J, R> {
+    /// The jobs whose rows ended: complete, or with what went wrong.
+    pub ended: Vec<(J, Result<R>)>,
+    /// Tokens that were made.
+    pub tokens: usize,
+}
+
 /// A row in its slot.
-struct Active<R> {
+struct Active<J, R> {
+    job: J,
     row: R,
     slot: usize,
     /// The context as computed so far.
@@ -71,48 +105,89 @@ struct Active<R> {
     token: u32,
 }
 
-/// Runs the rows of `waiting` through `slots` slots; hands each to `finished` when it is done.
-pub fn run<R: Row>(
-    decoder: &mut impl Decoder,
-    slots: usize,
-    waiting: &mut dyn Iterator<Item = R>,
-    finished: &mut dyn FnMut(R) -> Result<()>,
-) -> Result<()> {
-    let mut free: Vec<usize> = (0..slots).rev().collect();
-    let mut active: Vec<Active<R>> = Vec::with_capacity(slots);
-    loop {
-        while let Some(slot) = free.pop() {
-            let Some(row) = waiting.next() else {
-                free.push(slot);
-                break;
-            };
-            match Active::begin(row, slot, decoder)? {
-                Ok(begun) => active.push(begun),
-                Err(row) => {
-                    free.push(slot);
-                    finished(row)?;
-                }
-            }
+/// Where a row stands after its answer.
+enum Stands {
+    Going,
+    Complete,
+}
+
+impl<J, R: Row> Slots<J, R> {
+    pub fn new(slots: usize) -> Self {
+        Self { waiting: VecDeque::new(), free: (0..slots).rev().collect(), active: Vec::new() }
+    }
+
+    /// Lets a row wait for a slot.
+    pub fn push(&mut self, job: J, row: R) {
+        self.waiting.push_back((job, row));
+    }
+
+    /// Rows that wait or are under way.
+    pub fn len(&self) -> usize {
+        self.waiting.len() + self.active.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The rows that wait or are under way.
+    pub fn rows(&self) -> impl Iterator<Item = &R> {
+        self.waiting.iter().map(|(_, row)| row).chain(self.active.iter().map(|active| &active.row))
+    }
+
+    /// Fills free slots with waiting rows, then makes one token for every row under way.
+    pub fn step(&mut self, decoder: &mut impl Decoder) -> Stepped<J, R> {
+        let mut stepped = Stepped { ended: Vec::new(), tokens: 0 };
+        self.fill(decoder, &mut stepped);
+        let rows = std::mem::take(&mut self.active);
+        let logits = logits(decoder, &rows);
+        for (mut active, logits) in rows.into_iter().zip(logits) {
+            let stands = logits.and_then(|logits| active.answer(logits, decoder));
+            self.keep(active, stands, &mut stepped);
         }
-        if active.is_empty() {
-            return Ok(());
+        stepped
+    }
+
+    /// Computes the prompts of as many waiting rows as there are free slots.
+    fn fill(&mut self, decoder: &mut impl Decoder, stepped: &mut Stepped<J, R>) {
+        while !self.waiting.is_empty()
+            && let Some(slot) = self.free.pop()
+            && let Some((job, row)) = self.waiting.pop_front()
+        {
+            let mut active = Active { job, row, slot, context: Prompt::default(), token: 0 };
+            let stands = active.begin(decoder);
+            self.keep(active, stands, stepped);
         }
-        let logits = step(decoder, &active)?;
-        for (row, logits) in std::mem::take(&mut active).into_iter().zip(logits) {
-            let slot = row.slot;
-            match row.answer(logits, decoder)? {
-                Ok(going) => active.push(going),
-                Err(row) => {
-                    free.push(slot);
-                    finished(row)?;
-                }
-            }
-        }
+    }
+
+    /// Keeps a row that goes on; frees the slot of one that does not.
+    fn keep(&mut self, active: Active<J, R>, stands: Result<Stands>, stepped: &mut Stepped<J, R>) {
+        stepped.tokens += 1;
+        let row = match stands {
+            Ok(Stands::Going) => return self.active.push(active),
+            Ok(Stands::Complete) => Ok(active.row),
+            Err(error) => Err(error),
+        };
+        self.free.push(active.slot);
+        stepped.ended.push((active.job, row));
     }
 }
 
-/// One token for every active row; each one's wanted logits.
-fn step<R: Row>(decoder: &mut impl Decoder, active: &[Active<R>]) -> Result<Vec<Vec<f32>>> {
+/// Each row's wanted logits after its token. A pass that fails is made again row by row, so that only the rows at fault end:
+/// the lengths of a cache change only where a pass succeeds.
+fn logits<J, R: Row>(decoder: &mut impl Decoder, active: &[Active<J, R>]) -> Vec<Result<Vec<f32>>> {
+    match pass(decoder, active) {
+        Ok(logits) => logits.into_iter().map(Ok).collect(),
+        Err(error) if active.len() == 1 => vec![Err(error)],
+        Err(_) => active.chunks(1).map(|one| pass(decoder, one)?.pop().context("no logits")).collect(),
+    }
+}
+
+/// One token for each of `active`; each one's wanted logits.
+fn pass<J, R: Row>(decoder: &mut impl Decoder, active: &[Active<J, R>]) -> Result<Vec<Vec<f32>>> {
+    if active.is_empty() {
+        return Ok(Vec::new());
+    }
     let wanted: Vec<Range<usize>> = active.iter().map(|a| a.row.wanted()).collect();
     let union = wanted.iter().map(|w| w.start).min().unwrap_or(0)..wanted.iter().map(|w| w.end).max().unwrap_or(0);
     let inputs: Vec<Input> =
@@ -122,45 +197,51 @@ fn step<R: Row>(decoder: &mut impl Decoder, active: &[Active<R>]) -> Result<Vec<
     Ok(rows.map(|(row, w)| row[w.start - union.start..w.end - union.start].to_vec()).collect())
 }
 
-impl<R: Row> Active<R> {
-    /// Computes the row's prompt and its first answer; `Err(row)` if that was its last.
-    fn begin(row: R, slot: usize, decoder: &mut impl Decoder) -> Result<Result<Self, R>> {
-        decoder.truncate(slot, 0);
-        let prompt = row.prompt();
-        let mut active = Self { row, slot, context: Prompt::default(), token: 0 };
-        let logits = active.restart(prompt, decoder)?;
-        active.decide(logits, decoder)
-    }
-
-    /// Takes the logits that follow the pending token.
-    fn answer(mut self, logits: Vec<f32>, decoder: &mut impl Decoder) -> Result<Result<Self, R>> {
-        self.context.tokens.push(self.token);
+impl<J, R: Row> Active<J, R> {
+    /// Computes the row's prompt and its first answer.
+    fn begin(&mut self, decoder: &mut impl Decoder) -> Result<Stands> {
+        decoder.truncate(self.slot, 0);
+        let logits = self.restart(self.row.prompt(), decoder)?;
         self.decide(logits, decoder)
     }
 
-    fn decide(mut self, mut logits: Vec<f32>, decoder: &mut impl Decoder) -> Result<Result<Self, R>> {
-        loop {
-            match self.row.next(&logits)? {
-                Next::Token(token) => {
-                    self.token = token;
-                    return Ok(Ok(self));
-                }
-                Next::Done => return Ok(Err(self.row)),
-                Next::Restart(prompt) => logits = self.restart(prompt, decoder)?,
-            }
-        }
+    /// Takes the logits that follow the pending token.
+    fn answer(&mut self, logits: Vec<f32>, decoder: &mut impl Decoder) -> Result<Stands> {
+        self.context.tokens.push(self.token);
+        self.decide(Some(logits), decoder)
     }
 
-    /// Makes `prompt` the context. What it shares with the present one stays: the same tokens at the same positions
-    /// have the same keys and values.
-    fn restart(&mut self, prompt: Prompt, decoder: &mut impl Decoder) -> Result<Vec<f32>> {
+    /// Has the row decide, until it has a token for the next step.
+    fn decide(&mut self, mut logits: Option<Vec<f32>>, decoder: &mut impl Decoder) -> Result<Stands> {
+        while let Some(given) = logits {
+            logits = match self.row.next(&given)? {
+                Next::Token(token) => {
+                    self.token = token;
+                    None
+                }
+                Next::Restart(prompt) => self.restart(prompt, decoder)?,
+                Next::Done => return Ok(Stands::Complete),
+            }
+        }
+        Ok(Stands::Going)
+    }
+
+    /// Makes `prompt` the context; its logits. What it shares with the present context stays: the same tokens at the same
+    /// positions have the same keys and values. Where only its last token is new, that is left to the next step, which the
+    /// other rows share: `None`.
+    fn restart(&mut self, mut prompt: Prompt, decoder: &mut impl Decoder) -> Result<Option<Vec<f32>>> {
         let keep = if prompt.overlay == self.context.overlay { shared_prefix(&prompt, &self.context) } else { 0 };
         decoder.truncate(self.slot, keep);
+        if keep > 0 && keep + 1 == prompt.tokens.len() {
+            self.token = prompt.tokens.remove(keep);
+            self.context = prompt;
+            return Ok(None);
+        }
         let overlay = if keep == 0 { &prompt.overlay[..] } else { &[] };
         let input = Input { slot: self.slot, tokens: &prompt.tokens[keep..], overlay };
         let logits = decoder.forward(&[input], self.row.wanted())?;
         self.context = prompt;
-        Ok(logits)
+        Ok(Some(logits))
     }
 }
 
@@ -175,16 +256,21 @@ fn shared_prefix(prompt: &Prompt, context: &Prompt) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use anyhow::ensure;
 
     /// Logit of id `n` is 1 where `n` is the sum of the slot's context modulo 10.
     struct Adder {
         contexts: Vec<Vec<u32>>,
+        /// Tokens of each input, and inputs of each pass.
         fed: Vec<usize>,
+        rows: Vec<usize>,
+        /// A token that is an error.
+        refused: Option<u32>,
     }
 
     impl Adder {
         fn new(slots: usize) -> Self {
-            Self { contexts: vec![Vec::new(); slots], fed: Vec::new() }
+            Self { contexts: vec![Vec::new(); slots], fed: Vec::new(), rows: Vec::new(), refused: None }
         }
     }
 
@@ -194,6 +280,9 @@ mod tests {
         }
 
         fn forward(&mut self, inputs: &[Input], wanted: Range<usize>) -> Result<Vec<f32>> {
+            let refused = |input: &Input| input.tokens.iter().any(|&t| Some(t) == self.refused);
+            ensure!(!inputs.iter().any(refused), "a refused token");
+            self.rows.push(inputs.len());
             let mut logits = Vec::new();
             for input in inputs {
                 self.fed.push(input.tokens.len());
@@ -241,13 +330,19 @@ mod tests {
         }
     }
 
+    /// The rows' jobs are the tokens that they start from.
+    fn slots_of(slots: usize, rows: Vec<Follower>) -> Slots<u32, Follower> {
+        let mut slots = Slots::new(slots);
+        rows.into_iter().for_each(|row| slots.push(row.prompt[0], row));
+        slots
+    }
+
     fn outputs(decoder: &mut Adder, slots: usize, rows: Vec<Follower>) -> Vec<(u32, Vec<u32>)> {
+        let mut slots = slots_of(slots, rows);
         let mut done = Vec::new();
-        let mut collect = |row: Follower| {
-            done.push((row.prompt[0], row.out));
-            Ok(())
-        };
-        run(decoder, slots, &mut rows.into_iter(), &mut collect).unwrap();
+        while !slots.is_empty() {
+            done.extend(slots.step(decoder).ended.into_iter().map(|(start, row)| (start, row.unwrap().out)));
+        }
         done.sort();
         done
     }
@@ -290,6 +385,49 @@ mod tests {
         // 5; 5+5; 5+5+0; then from [5, 0, 0]: 5.
         assert_eq!(got, [(5, vec![5, 0, 0, 5])]);
         assert_eq!(decoder.fed, [1, 1, 1, 2]);
+    }
+
+    #[test]
+    fn a_slot_that_a_row_leaves_is_filled_before_the_next_step() {
+        let mut decoder = Adder::new(2);
+        let mut slots = slots_of(2, vec![Follower::new(1, 3), Follower::new(2, 2), Follower::new(3, 2)]);
+        let steps: Vec<Vec<u32>> =
+            (0..3).map(|_| slots.step(&mut decoder).ended.into_iter().map(|e| e.0).collect()).collect();
+        assert_eq!(steps, [vec![2], vec![1, 3], vec![]]);
+        // The first two prompts and a step of two; the third prompt, and a step of two again.
+        assert_eq!(decoder.rows, [1, 1, 2, 1, 2]);
+    }
+
+    #[test]
+    fn a_stage_that_is_left_goes_on_where_it_was() {
+        let mut decoder = Adder::new(2);
+        let rows = || vec![Follower::new(4, 5), Follower::new(7, 6)];
+        let mut left = slots_of(2, rows());
+        left.step(&mut decoder);
+        // Another stage, with a decoder of its own, runs meanwhile.
+        outputs(&mut Adder::new(1), 1, vec![Follower::new(9, 9)]);
+        let mut done = Vec::new();
+        while !left.is_empty() {
+            done.extend(left.step(&mut decoder).ended.into_iter().map(|(start, row)| (start, row.unwrap().out)));
+        }
+        assert_eq!(done, outputs(&mut Adder::new(2), 2, rows()));
+    }
+
+    #[test]
+    fn a_row_that_fails_alone_leaves_the_others_as_they_were() {
+        let rows = || vec![Follower::new(1, 4), Follower::new(2, 6), Follower::new(5, 6)];
+        let alone = outputs(&mut Adder::new(3), 3, rows());
+        // The second row's tokens are 2, 4, 8, ..: the decoder refuses the 8 in a pass of two rows, and then of that one.
+        let mut decoder = Adder { refused: Some(8), ..Adder::new(3) };
+        let mut slots = slots_of(3, rows());
+        let mut ended = Vec::new();
+        while !slots.is_empty() {
+            ended.extend(slots.step(&mut decoder).ended);
+        }
+        let (failed, complete): (Vec<_>, Vec<_>) = ended.into_iter().partition(|(_, row)| row.is_err());
+        let complete: Vec<_> = complete.into_iter().map(|(start, row)| (start, row.unwrap().out)).collect();
+        assert_eq!(failed.iter().map(|(start, _)| *start).collect::<Vec<_>>(), [2]);
+        assert_eq!(complete, [alone[0].clone(), alone[2].clone()]);
     }
 
     #[test]

@@ -18,12 +18,12 @@ pub trait FineModel {
 }
 
 /// A fine GPT whose codes are `0..codebook_size`.
-pub struct FineNet<'a> {
-    pub gpt: &'a FineGpt,
+pub struct FineNet {
+    pub gpt: FineGpt,
     pub codebook_size: usize,
 }
 
-impl FineModel for FineNet<'_> {
+impl FineModel for FineNet {
     fn logits(&self, window: &Window, book: usize, from: usize) -> Result<Vec<f32>> {
         self.gpt.forward(window, book, from, self.codebook_size)
     }
@@ -61,33 +61,55 @@ impl Context {
     }
 }
 
-/// Fills in codebooks 2..8 of `coarse`, with the tail of a voice's codes in front as context.
-pub fn generate(
-    model: &impl FineModel,
-    protocol: &Protocol,
-    coarse: &Coarse,
-    (voice, context): (Option<&Fine>, Context),
-    sampler: &mut Sampler,
-    progress: &dyn Progress,
-) -> Result<Fine> {
-    let history = voice.map_or(0, |v| context.history(protocol, coarse.frames(), v.frames()));
-    let mut rows = layout(protocol, coarse, voice, history);
-    let passes = passes(protocol, coarse.frames(), history);
-    progress.start("fine", (passes.len() * (FINE_CODEBOOKS - COARSE_CODEBOOKS)) as u64, "pass");
-    for pass in &passes {
-        for book in COARSE_CODEBOOKS..FINE_CODEBOOKS {
-            let window = std::array::from_fn(|b| &rows[b][pass.columns.clone()]);
-            let logits = model.logits(&window, book, pass.from)?;
-            let size = protocol.codebook_size as usize;
-            let filled = &mut rows[book][pass.columns.start + pass.from..pass.columns.end];
-            for (code, logits) in filled.iter_mut().zip(logits.chunks_exact(size)) {
-                *code = sampler.draw(logits)? as u32;
-            }
-            progress.advance(1);
+/// One request in the fine stage.
+pub struct FineRow {
+    codebook_size: u32,
+    sampler: Sampler,
+    /// `[8, history + T, padded to a window]`
+    rows: [Vec<u32>; FINE_CODEBOOKS],
+    passes: Vec<Pass>,
+    /// The frames of `rows` that are the utterance's.
+    own: Range<usize>,
+}
+
+impl FineRow {
+    /// `coarse`, with the tail of a voice's codes in front as context.
+    pub fn new(
+        protocol: &Protocol,
+        coarse: &Coarse,
+        (voice, context): (Option<&Fine>, Context),
+        sampler: Sampler,
+    ) -> Self {
+        let history = voice.map_or(0, |v| context.history(protocol, coarse.frames(), v.frames()));
+        Self {
+            codebook_size: protocol.codebook_size,
+            sampler,
+            rows: layout(protocol, coarse, voice, history),
+            passes: passes(protocol, coarse.frames(), history),
+            own: history..history + coarse.frames(),
         }
     }
-    progress.finish();
-    Fine::new(rows.map(|row| row[history..history + coarse.frames()].to_vec()), protocol.codebook_size)
+
+    /// Passes of the model in all.
+    pub fn steps(&self) -> usize {
+        self.passes.len() * (FINE_CODEBOOKS - COARSE_CODEBOOKS)
+    }
+
+    /// Fills in codebooks 2..8.
+    pub fn generate(mut self, model: &impl FineModel, progress: &dyn Progress) -> Result<Fine> {
+        for pass in std::mem::take(&mut self.passes) {
+            for book in COARSE_CODEBOOKS..FINE_CODEBOOKS {
+                let window = std::array::from_fn(|b| &self.rows[b][pass.columns.clone()]);
+                let logits = model.logits(&window, book, pass.from)?;
+                let filled = &mut self.rows[book][pass.columns.start + pass.from..pass.columns.end];
+                for (code, logits) in filled.iter_mut().zip(logits.chunks_exact(self.codebook_size as usize)) {
+                    *code = self.sampler.draw(logits)? as u32;
+                }
+                progress.advance(1);
+            }
+        }
+        Fine::new(self.rows.map(|row| row[self.own.clone()].to_vec()), self.codebook_size)
+    }
 }
 
 /// `[8, history + T, padded to a window]`: the voice's codes, then the coarse codes over empty rows.
@@ -141,9 +163,9 @@ mod tests {
         let coarse = Coarse::new([numbers(frames), numbers(frames)], 1024).unwrap();
         let voice = Fine::new(std::array::from_fn(|_| vec![7; history]), 1024).unwrap();
         let voice = (history > 0).then_some(&voice);
-        let (echo, mut sampler) = (Echo::default(), Sampler::new(Sampling::GREEDY, 1, 2));
-        let voice = (voice, Context::Full);
-        let fine = generate(&echo, &Protocol::default(), &coarse, voice, &mut sampler, &Silent).unwrap();
+        let (echo, sampler) = (Echo::default(), Sampler::new(Sampling::GREEDY, 1, 2));
+        let row = FineRow::new(&Protocol::default(), &coarse, (voice, Context::Full), sampler);
+        let fine = row.generate(&echo, &Silent).unwrap();
         (fine, echo.0.into_inner())
     }
 

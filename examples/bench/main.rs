@@ -1,0 +1,167 @@
+//! How fast each part of the pipeline is, and how near that is to what this machine can do.
+//!
+//!     cargo run --release --example bench -- --bark large             # rule-made weights of Suno's size, no file needed
+//!     cargo run --release --example bench -- --bark PATH --threads 2  # any model that `speak --bark` takes
+//!     cargo run --release --example bench -- --weights q8_0 --only batch --batch 8    # speech a second, many at a time
+//!
+//! Memory bandwidth and multiply-add peak are measured in the same run; `share` is the part of that floor that was
+//! reached: of the bytes of weights and cache for a step, of the operations for a pass. Times are medians.
+
+mod nets;
+#[path = "../probe/mod.rs"]
+mod probe;
+mod speech;
+
+use anyhow::{Context, Result};
+use barkclone::config::CodecConfig;
+use barkclone::layout::demo::{self, Size};
+use barkclone::layout::{self, Bark, Model};
+use barkclone::progress::Silent;
+use barkclone::weights::Repr;
+use clap::Parser;
+use std::path::Path;
+use std::time::Instant;
+
+const SEED: u64 = 1;
+
+/// Measure each part of the pipeline
+#[derive(Parser)]
+struct Args {
+    /// tiny, small or large (rule-made), or a file or folder
+    #[arg(long, default_value = "small")]
+    bark: String,
+    /// EnCodec [default: rule-made]
+    #[arg(long)]
+    codec: Option<String>,
+    #[arg(long)]
+    threads: Option<usize>,
+    /// f32, f16, bf16, q8_0 or q4_k: packed into target/bench at the first use [default: as the model lies]
+    #[arg(long)]
+    weights: Option<String>,
+    /// Rows that are decoded together, and utterances that are spoken at a time in the part `batch`
+    #[arg(long, default_value_t = 1)]
+    batch: usize,
+    /// Length of the utterance, and of the clip that is cloned
+    #[arg(long, default_value_t = 10.0)]
+    seconds: f64,
+    /// Fewer and longer coarse windows, and no more fine passes than needed, in the utterance
+    #[arg(long)]
+    fast: bool,
+    /// Utterances of the part `batch` [default: three times the batch]
+    #[arg(long)]
+    utterances: Option<usize>,
+    /// Repeats of each measurement
+    #[arg(long, default_value_t = 5)]
+    repeat: usize,
+    /// Only these parts: utterance, batch, steps, fine, codec, clone
+    #[arg(long, value_delimiter = ',', default_value = "utterance,steps,fine,codec,clone")]
+    only: Vec<String>,
+}
+
+/// This machine's limits, on the threads in use.
+struct Machine {
+    bytes: f64,
+    flops: f64,
+}
+
+impl Machine {
+    fn measure() -> Self {
+        let machine = Self { bytes: probe::bandwidth(), flops: probe::fma_peak() };
+        let threads = rayon::current_num_threads();
+        println!("{threads} thread(s): {:.1} GB/s read, {:.0} GFLOP/s", machine.bytes / 1e9, machine.flops / 1e9);
+        machine
+    }
+
+    /// A step that reads `bytes` and makes `tokens`.
+    fn print_step(&self, what: &str, seconds: f64, bytes: f64, tokens: usize) {
+        let (gb, share) = (bytes / seconds / 1e9, 100.0 * bytes / seconds / self.bytes);
+        let rate = tokens as f64 / seconds;
+        println!("{what:<44} {:>9.2} ms {gb:>8.1} GB/s    {share:>4.0} % {rate:>6.0} tokens/s", seconds * 1e3);
+    }
+
+    fn print_flops(&self, what: &str, seconds: f64, flops: f64) {
+        let (gflops, share) = (flops / seconds / 1e9, 100.0 * flops / seconds / self.flops);
+        println!("{what:<44} {:>9.1} ms {gflops:>8.1} GFLOP/s {share:>4.0} %", seconds * 1e3);
+    }
+}
+
+fn main() -> Result<()> {
+    let start = Instant::now();
+    let args = Args::parse();
+    let threads = args.threads.unwrap_or_else(num_cpus::get_physical);
+    rayon::ThreadPoolBuilder::new().num_threads(threads).build()?.install(|| run(&args, start))
+}
+
+/// `start`: of the process.
+fn run(args: &Args, start: Instant) -> Result<()> {
+    let packed = packed(args)?;
+    let bark = || open_bark(packed.as_deref().unwrap_or(&args.bark));
+    let wants = |part: &str| args.only.iter().any(|p| p == part);
+    // Before anything else has touched the memory.
+    if wants("utterance") {
+        speech::utterance(bark, args, start)?;
+    }
+    if wants("batch") {
+        speech::batch(bark()?, args)?;
+    }
+    if !["steps", "fine", "codec", "clone"].into_iter().any(wants) {
+        return Ok(());
+    }
+    let machine = Machine::measure();
+    if wants("steps") {
+        nets::semantic(&bark()?, &machine, args)?;
+        nets::coarse(&bark()?, &machine, args)?;
+    }
+    if wants("fine") {
+        nets::fine(&bark()?, &machine, args)?;
+    }
+    if wants("codec") {
+        nets::codec(&open_codec(args)?, args)?;
+    }
+    if wants("clone") {
+        nets::clone(args)?;
+    }
+    Ok(())
+}
+
+fn open_bark(choice: &str) -> Result<Bark> {
+    Ok(match choice {
+        "tiny" => demo::demo_bark(Size::Tiny, SEED),
+        "small" => demo::demo_bark(Size::Small, SEED),
+        "large" => demo::demo_bark(Size::Large, SEED),
+        path => layout::bark(Path::new(path))?,
+    })
+}
+
+/// The model packed as `--weights` says, if it does.
+fn packed(args: &Args) -> Result<Option<String>> {
+    let Some(weights) = &args.weights else { return Ok(None) };
+    let repr = Repr::PACKED.iter().find(|(name, _)| name == weights).context("--weights: no such type")?.1;
+    let folder = Path::new("target/bench");
+    let path = folder.join(format!("{}-{repr}.safetensors", args.bark.replace(['/', '\\'], "-")));
+    if !path.exists() {
+        std::fs::create_dir_all(folder)?;
+        let (seconds, ()) = timed(|| layout::pack(&open_bark(&args.bark)?, &open_codec(args)?, repr, &path, &Silent))?;
+        println!("{:<44} {seconds:>9.1} s", format!("packed as {repr}"));
+    }
+    Ok(Some(path.display().to_string()))
+}
+
+fn open_codec(args: &Args) -> Result<Model<CodecConfig>> {
+    args.codec.as_ref().map_or_else(|| demo::demo_codec(SEED), |path| layout::codec(Path::new(path)))
+}
+
+/// Seconds of `work`, and what it made.
+fn timed<T>(work: impl FnOnce() -> Result<T>) -> Result<(f64, T)> {
+    let start = Instant::now();
+    let made = work()?;
+    Ok((start.elapsed().as_secs_f64(), made))
+}
+
+/// The median of `repeat` runs, after one that warms up.
+fn median(repeat: usize, mut work: impl FnMut() -> Result<()>) -> Result<f64> {
+    work()?;
+    let mut times = (0..repeat).map(|_| Ok(timed(&mut work)?.0)).collect::<Result<Vec<_>>>()?;
+    times.sort_by(f64::total_cmp);
+    Ok(times[times.len() / 2])
+}

@@ -1,0 +1,145 @@
+//! Each net by itself: loading, prefill, steps at several lengths of the cache, fine passes, the codec, and what clones a voice.
+
+use crate::{Args, Machine, SEED, median, timed};
+use anyhow::{Context, Result};
+use barkclone::config::{CodecConfig, GptConfig, HubertConfig, QuantizerConfig};
+use barkclone::layout::demo::{self, Size};
+use barkclone::layout::{Bark, Model, Stage};
+use barkclone::net::cache::Cache;
+use barkclone::net::codec::Codec;
+use barkclone::net::gpt::{FineGpt, Gpt, Input};
+use barkclone::net::hubert::Hubert;
+use barkclone::net::quantizer::Quantizer;
+use barkclone::tokens::{HUBERT_RATE, SAMPLE_RATE};
+use barkclone::weights::{Repr, rule};
+use candle_core::{DType, Device, Tensor};
+
+fn load(bark: &Bark, stage: Stage) -> Result<Gpt> {
+    let (seconds, gpt) = timed(|| {
+        let (config, weights) = bark.stage(stage, DType::F32, &Device::Cpu)?;
+        Gpt::new(&config, &weights)
+    })?;
+    println!("{:<44} {:>9.1} ms", format!("{stage:?}: load"), seconds * 1e3);
+    Ok(gpt)
+}
+
+/// Bytes of one weight as it is stored.
+fn weight_bytes(args: &Args) -> f64 {
+    let repr =
+        Repr::PACKED.iter().find(|(name, _)| args.weights.as_deref() == Some(name)).map(|(_, repr)| repr.block());
+    repr.map_or(4.0, |(numbers, bytes)| bytes as f64 / numbers as f64)
+}
+
+pub fn semantic(bark: &Bark, machine: &Machine, args: &Args) -> Result<()> {
+    let gpt = load(bark, Stage::Semantic)?;
+    passes(&gpt, "semantic", 0..10_001, 257, &[257, 740], machine, args)
+}
+
+pub fn coarse(bark: &Bark, machine: &Machine, args: &Args) -> Result<()> {
+    let gpt = load(bark, Stage::Coarse)?;
+    passes(&gpt, "coarse", 10_000..11_024, 887, &[317, 887], machine, args)
+}
+
+/// Prefill of `prompt` positions, and steps at several lengths of the cache.
+fn passes(
+    gpt: &Gpt,
+    name: &str,
+    wanted: std::ops::Range<usize>,
+    prompt: usize,
+    lengths: &[usize],
+    machine: &Machine,
+    args: &Args,
+) -> Result<()> {
+    let mut cache = gpt.cache(args.batch)?;
+    let tokens: Vec<u32> = (0..1000).collect();
+    let feed = |cache: &mut Cache, rows: usize, count: usize| -> Result<()> {
+        let inputs: Vec<_> = (0..rows).map(|slot| Input { slot, tokens: &tokens[..count], overlay: &[] }).collect();
+        gpt.forward(&inputs, cache, wanted.clone()).map(drop)
+    };
+    let seconds = median(args.repeat, || {
+        cache.truncate(0, 0);
+        feed(&mut cache, 1, prompt)
+    })?;
+    let config = gpt.config();
+    machine.print_flops(&format!("{name}: prefill of {prompt}"), seconds, prefill_flops(config, prompt));
+    for &length in lengths {
+        (0..args.batch).for_each(|slot| cache.truncate(slot, 0));
+        for slot in 0..args.batch {
+            let input = Input { slot, tokens: &tokens[..length], overlay: &[] };
+            gpt.forward(&[input], &mut cache, wanted.clone())?;
+        }
+        let seconds = median(4 * args.repeat, || {
+            (0..args.batch).for_each(|slot| cache.truncate(slot, length));
+            feed(&mut cache, args.batch, 1)
+        })?;
+        let what = format!("{name}: step of {} row(s) at {length} cached", args.batch);
+        machine.print_step(&what, seconds, step_bytes(config, wanted.len(), length, args), args.batch);
+    }
+    Ok(())
+}
+
+/// What a step reads: every block's weights and the wanted part of the head once, each row's keys and values once.
+fn step_bytes(config: &GptConfig, wanted: usize, cached: usize, args: &Args) -> f64 {
+    let weights = 12 * config.layers * config.width * config.width + wanted * config.width;
+    let cache = 2 * config.layers * config.width * cached * args.batch;
+    weight_bytes(args) * weights as f64 + 4.0 * cache as f64
+}
+
+/// Multiply-adds, counted twice, of a causal pass; the last block goes on with one position after its keys and values.
+fn prefill_flops(config: &GptConfig, t: usize) -> f64 {
+    let (width, layers) = (config.width as f64, config.layers as f64);
+    let linears = 2.0 * t as f64 * width * width * (12.0 * (layers - 1.0) + 3.0);
+    let attention = 2.0 * (t * t) as f64 * width * (layers - 1.0);
+    linears + attention
+}
+
+pub fn fine(bark: &Bark, machine: &Machine, args: &Args) -> Result<()> {
+    let (seconds, gpt) = timed(|| {
+        let (config, weights) = bark.stage(Stage::Fine, DType::F32, &Device::Cpu)?;
+        FineGpt::new(&config, &weights)
+    })?;
+    println!("{:<44} {:>9.1} ms", "Fine: load", seconds * 1e3);
+    let row: Vec<u32> = (0..1024).collect();
+    let seconds = median(args.repeat, || gpt.forward(&[&row[..]; 8], 4, 512, 1024).map(drop))?;
+    let (t, width, layers) = (1024.0, gpt.config().width as f64, gpt.config().layers as f64);
+    let linears = 2.0 * t * width * width * (12.0 * (layers - 1.0) + 3.0 + 9.0 / 2.0);
+    let attention = 4.0 * t * t * width * (layers - 0.5);
+    machine.print_flops("fine: pass of 1024, from 512", seconds, linears + attention);
+    Ok(())
+}
+
+pub fn codec(model: &Model<CodecConfig>, args: &Args) -> Result<()> {
+    let codec = Codec::new(&model.config, &model.weights(DType::F32, &Device::Cpu), 8)?;
+    let frames = (75.0 * args.seconds) as usize;
+    let codes: Vec<u32> = (0..8 * frames as u32).map(|i| i * 7 % 1024).collect();
+    let codes = Tensor::from_vec(codes, (1, 8, frames), &Device::Cpu)?;
+    let seconds = median(args.repeat, || codec.decode(&codes).map(drop))?;
+    println!("{:<44} {:>9.1} ms", format!("codec: decode of {} s", args.seconds), seconds * 1e3);
+    let wav = clip(args.seconds, SAMPLE_RATE)?.reshape((1, 1, ()))?;
+    let seconds = median(args.repeat, || codec.encode(&wav).map(drop))?;
+    println!("{:<44} {:>9.1} ms", format!("codec: encode of {} s", args.seconds), seconds * 1e3);
+    Ok(())
+}
+
+fn clip(seconds: f64, rate: u32) -> Result<Tensor> {
+    let samples = rule::uniform("clip", (seconds * f64::from(rate)) as usize, SEED);
+    Ok((Tensor::new(samples, &Device::Cpu)? * 0.1)?.unsqueeze(0)?)
+}
+
+pub fn clone(args: &Args) -> Result<()> {
+    let hubert: Model<HubertConfig> = demo::demo_hubert(Size::Small, SEED)?;
+    let hubert = Hubert::new(&hubert.config, &hubert.weights(DType::F32, &Device::Cpu), 9)?;
+    let wav = clip(args.seconds, HUBERT_RATE)?;
+    let mut features = None;
+    let seconds = median(args.repeat, || {
+        features = Some(hubert.features(&wav)?);
+        Ok(())
+    })?;
+    println!("{:<44} {:>9.1} ms", format!("HuBERT to layer 9, {} s", args.seconds), seconds * 1e3);
+    let quantizer: Model<QuantizerConfig> = demo::demo_quantizer(Size::Small, 1, SEED)?;
+    let quantizer = Quantizer::new(&quantizer.config, &quantizer.weights(DType::F32, &Device::Cpu))?;
+    let features = features.context("HuBERT ran")?;
+    let seconds = median(args.repeat, || quantizer.tokens(&features).map(drop))?;
+    println!("{:<44} {:>9.1} ms", format!("quantizer v1, {} s", args.seconds), seconds * 1e3);
+    Ok(())
+}

@@ -1,0 +1,216 @@
+//! The run of [`Speaker::speak_all`](super::Speaker::speak_all): requests go from the desk through the stages, and back as
+//! utterances. All of it happens on the caller's thread, but for the codec.
+
+use super::nets::{Nets, Part};
+use super::told::Told;
+use super::turn::{Load, Turn, turn};
+use super::{Ask, Content, Desk, Request, Utterance};
+use crate::config::Protocol;
+use crate::progress::Progress;
+use crate::stage::coarse::CoarseRow;
+use crate::stage::decode::{Slots, Stepped};
+use crate::stage::semantic::SemanticRow;
+use crate::tokens::{Coarse, Fine, Semantic};
+use anyhow::{Result, ensure};
+use std::collections::VecDeque;
+
+pub struct Engine<'a, D: Desk, N> {
+    desk: &'a mut D,
+    nets: &'a mut N,
+    protocol: Protocol,
+    batch: usize,
+    keep_loaded: bool,
+    told: Told<'a>,
+    bringing: Bringing,
+    semantic: Slots<Job<D::Key>, SemanticRow>,
+    coarse: Slots<(Job<D::Key>, Semantic), CoarseRow>,
+    fine: VecDeque<(Job<D::Key>, Semantic, Coarse)>,
+    /// What the codec has, in the order that it was handed over.
+    sounding: VecDeque<(D::Key, Semantic, Coarse, Fine)>,
+}
+
+/// A request under way.
+struct Job<K> {
+    key: K,
+    request: Box<Request>,
+}
+
+/// What the desk said last.
+#[derive(PartialEq)]
+enum Bringing {
+    More,
+    /// Nothing before something is done.
+    Later,
+    Nothing,
+}
+
+impl<'a, D: Desk, N: Nets> Engine<'a, D, N> {
+    pub fn new(
+        desk: &'a mut D,
+        nets: &'a mut N,
+        protocol: Protocol,
+        batch: usize,
+        keep_loaded: bool,
+        progress: &'a dyn Progress,
+    ) -> Self {
+        Self {
+            desk,
+            nets,
+            protocol,
+            batch,
+            keep_loaded,
+            told: Told::new(progress, batch == 1),
+            bringing: Bringing::More,
+            semantic: Slots::new(batch),
+            coarse: Slots::new(batch),
+            fine: VecDeque::new(),
+            sounding: VecDeque::new(),
+        }
+    }
+
+    /// Until the desk has nothing more, and has all that it asked for.
+    pub fn run(mut self) -> Result<()> {
+        loop {
+            self.deliver(false)?;
+            match turn(&self.load()) {
+                Turn::Ask => self.ask()?,
+                Turn::Semantic => self.step_semantic()?,
+                Turn::Coarse => self.step_coarse()?,
+                Turn::Fine => self.fill_in()?,
+                Turn::Sound => self.deliver(true)?,
+                Turn::End => break,
+            }
+            self.drop_unneeded();
+        }
+        ensure!(self.bringing == Bringing::Nothing, "the desk waits for an utterance, and none is under way");
+        Ok(())
+    }
+
+    fn load(&self) -> Load {
+        Load {
+            batch: self.batch,
+            open: self.bringing == Bringing::More,
+            semantic: self.semantic.len(),
+            coarse: self.coarse.len(),
+            fine: self.fine.len(),
+            sounding: self.sounding.len(),
+        }
+    }
+
+    /// Takes one request from the desk.
+    fn ask(&mut self) -> Result<()> {
+        match self.desk.next()? {
+            Ask::Speak(key, request) => self.begin(Job { key, request })?,
+            Ask::Wait => self.bringing = Bringing::Later,
+            Ask::End => self.bringing = Bringing::Nothing,
+        }
+        Ok(())
+    }
+
+    fn begin(&mut self, job: Job<D::Key>) -> Result<()> {
+        if let Err(error) = job.request.settings.check() {
+            return self.done(job.key, Err(error));
+        }
+        let ids = match &job.request.content {
+            Content::Semantic(semantic) => {
+                let semantic = semantic.clone();
+                return self.begin_coarse(job, semantic);
+            }
+            Content::Text(ids) => ids,
+        };
+        match job.request.semantic_row(&self.protocol, ids) {
+            Ok(row) => self.semantic.push(job, row),
+            Err(error) => self.done(job.key, Err(error))?,
+        }
+        Ok(())
+    }
+
+    fn begin_coarse(&mut self, job: Job<D::Key>, semantic: Semantic) -> Result<()> {
+        match job.request.coarse_row(&self.protocol, &semantic) {
+            Ok(row) => self.coarse.push((job, semantic), row),
+            Err(error) => self.done(job.key, Err(error))?,
+        }
+        Ok(())
+    }
+
+    fn step_semantic(&mut self) -> Result<()> {
+        self.told.loading(self.nets.holds(Part::Semantic));
+        let gpt = self.nets.semantic(self.batch)?;
+        self.told.stage("semantic", 0, "token");
+        let Stepped { ended, tokens } = self.semantic.step(gpt);
+        self.told.tokens(tokens);
+        for (job, row) in ended {
+            match row.and_then(SemanticRow::finish) {
+                Ok(semantic) => self.begin_coarse(job, semantic)?,
+                Err(error) => self.done(job.key, Err(error))?,
+            }
+        }
+        Ok(())
+    }
+
+    fn step_coarse(&mut self) -> Result<()> {
+        self.told.loading(self.nets.holds(Part::Coarse));
+        let gpt = self.nets.coarse(self.batch)?;
+        self.told.stage("coarse", self.coarse.rows().map(CoarseRow::steps).sum(), "token");
+        let Stepped { ended, tokens } = self.coarse.step(gpt);
+        self.told.tokens(tokens);
+        for ((job, semantic), row) in ended {
+            match row.and_then(CoarseRow::finish) {
+                Ok(coarse) => self.fine.push_back((job, semantic, coarse)),
+                Err(error) => self.done(job.key, Err(error))?,
+            }
+        }
+        Ok(())
+    }
+
+    /// One utterance through the fine stage, and to the codec.
+    fn fill_in(&mut self) -> Result<()> {
+        let Some((job, semantic, coarse)) = self.fine.pop_front() else { return Ok(()) };
+        self.told.loading(self.nets.holds(Part::Fine));
+        let net = self.nets.fine()?;
+        let row = job.request.fine_row(&self.protocol, &coarse);
+        self.told.stage("fine", row.steps(), "pass");
+        match row.generate(net, self.told.passes()) {
+            Ok(fine) => self.sound(job.key, semantic, coarse, fine),
+            Err(error) => self.done(job.key, Err(error)),
+        }
+    }
+
+    fn sound(&mut self, key: D::Key, semantic: Semantic, coarse: Coarse, fine: Fine) -> Result<()> {
+        self.told.loading(self.nets.holds(Part::Codec));
+        self.nets.sound(fine.clone())?;
+        self.told.stage("audio", 1, "pass");
+        self.sounding.push_back((key, semantic, coarse, fine));
+        Ok(())
+    }
+
+    /// Hands over what has become sound; `wait`: one at least.
+    fn deliver(&mut self, mut wait: bool) -> Result<()> {
+        while !self.sounding.is_empty()
+            && let Some(sound) = self.nets.sounded(wait)?
+            && let Some((key, semantic, coarse, fine)) = self.sounding.pop_front()
+        {
+            self.done(key, sound.map(|pcm| Utterance { semantic, coarse, fine, pcm }))?;
+            wait = false;
+        }
+        Ok(())
+    }
+
+    fn done(&mut self, key: D::Key, spoken: Result<Utterance>) -> Result<()> {
+        if self.bringing == Bringing::Later {
+            self.bringing = Bringing::More;
+        }
+        self.desk.done(key, spoken)
+    }
+
+    /// Lets go of the stages that nothing more can reach.
+    fn drop_unneeded(&mut self) {
+        if self.keep_loaded || self.bringing != Bringing::Nothing {
+            return;
+        }
+        let empty = [self.semantic.is_empty(), self.coarse.is_empty(), self.fine.is_empty(), self.sounding.is_empty()];
+        for (part, _) in Part::ALL.into_iter().zip(empty).take_while(|(_, empty)| *empty) {
+            self.nets.drop(part);
+        }
+    }
+}

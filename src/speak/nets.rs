@@ -1,0 +1,151 @@
+//! The nets of all stages, each loaded when it is first asked for.
+
+use super::sound::Sounder;
+use crate::audio::Pcm;
+use crate::config::{CodecConfig, Protocol};
+use crate::layout::{Bark, Model, Stage};
+use crate::net::codec::Codec;
+use crate::net::gpt::{FineGpt, Gpt};
+use crate::stage::decode::{CachedGpt, Decoder};
+use crate::stage::fine::{FineModel, FineNet};
+use crate::tokens::{FINE_CODEBOOKS, Fine};
+use anyhow::{Context, Result};
+use candle_core::{DType, Device};
+
+/// A part of the pipeline with weights of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    Semantic,
+    Coarse,
+    Fine,
+    Codec,
+}
+
+impl Part {
+    pub const ALL: [Part; 4] = [Part::Semantic, Part::Coarse, Part::Fine, Part::Codec];
+}
+
+/// What the engine computes with.
+pub trait Nets {
+    type Gpt: Decoder;
+    type Fine: FineModel;
+    /// Whether the net of `part` is there, so that asking for it takes no time.
+    fn holds(&self, part: Part) -> bool;
+    /// The semantic stage's net, with room for `slots` rows.
+    fn semantic(&mut self, slots: usize) -> Result<&mut Self::Gpt>;
+    /// The coarse stage's net, with room for `slots` rows.
+    fn coarse(&mut self, slots: usize) -> Result<&mut Self::Gpt>;
+    fn fine(&mut self) -> Result<&Self::Fine>;
+    /// Hands codes to the codec.
+    fn sound(&mut self, fine: Fine) -> Result<()>;
+    /// What the codec made of the codes that it was handed first; `None` if it is still at it and is not to be waited for.
+    fn sounded(&mut self, wait: bool) -> Result<Option<Result<Pcm>>>;
+    /// Lets the net of `part` go.
+    fn drop(&mut self, part: Part);
+}
+
+/// The nets of a model's files.
+pub struct Loaded {
+    bark: Bark,
+    model: Model<CodecConfig>,
+    device: Device,
+    dtype: DType,
+    semantic: Option<CachedGpt>,
+    coarse: Option<CachedGpt>,
+    fine: Option<FineNet>,
+    codec: Option<Sounder>,
+}
+
+impl Loaded {
+    /// Nothing is loaded yet.
+    pub fn new(bark: Bark, model: Model<CodecConfig>, dtype: DType, device: &Device) -> Self {
+        let device = device.clone();
+        Self { bark, model, device, dtype, semantic: None, coarse: None, fine: None, codec: None }
+    }
+
+    pub fn protocol(&self) -> &Protocol {
+        &self.bark.protocol
+    }
+
+    fn load_gpt(&self, stage: Stage) -> Result<Gpt> {
+        let (config, weights) = self.bark.stage(stage, self.dtype, &self.device)?;
+        Gpt::new(&config, &weights)
+    }
+
+    fn load_fine(&self) -> Result<FineNet> {
+        let (config, weights) = self.bark.stage(Stage::Fine, self.dtype, &self.device)?;
+        let codebook_size = self.bark.protocol.codebook_size as usize;
+        Ok(FineNet { gpt: FineGpt::new(&config, &weights)?, codebook_size })
+    }
+
+    /// The codec computes in f32 on every device: it is small, and what it gets wrong is heard.
+    fn load_codec(&self) -> Result<Sounder> {
+        let weights = self.model.weights(DType::F32, &self.device);
+        Sounder::start(Codec::new(&self.model.config, &weights, FINE_CODEBOOKS)?)
+    }
+}
+
+impl Nets for Loaded {
+    type Gpt = CachedGpt;
+    type Fine = FineNet;
+
+    fn holds(&self, part: Part) -> bool {
+        match part {
+            Part::Semantic => self.semantic.is_some(),
+            Part::Coarse => self.coarse.is_some(),
+            Part::Fine => self.fine.is_some(),
+            Part::Codec => self.codec.is_some(),
+        }
+    }
+
+    fn semantic(&mut self, slots: usize) -> Result<&mut CachedGpt> {
+        if self.semantic.is_none() {
+            self.semantic = Some(CachedGpt::new(self.load_gpt(Stage::Semantic)?, slots)?);
+        }
+        with_room(&mut self.semantic, slots)
+    }
+
+    fn coarse(&mut self, slots: usize) -> Result<&mut CachedGpt> {
+        if self.coarse.is_none() {
+            self.coarse = Some(CachedGpt::new(self.load_gpt(Stage::Coarse)?, slots)?);
+        }
+        with_room(&mut self.coarse, slots)
+    }
+
+    fn fine(&mut self) -> Result<&FineNet> {
+        if self.fine.is_none() {
+            self.fine = Some(self.load_fine()?);
+        }
+        self.fine.as_ref().context(LOADED)
+    }
+
+    fn sound(&mut self, fine: Fine) -> Result<()> {
+        if self.codec.is_none() {
+            self.codec = Some(self.load_codec()?);
+        }
+        self.codec.as_ref().context(LOADED)?.push(fine)
+    }
+
+    fn sounded(&mut self, wait: bool) -> Result<Option<Result<Pcm>>> {
+        let codec = self.codec.as_ref().context(LOADED)?;
+        if wait { codec.wait().map(Some) } else { codec.poll() }
+    }
+
+    fn drop(&mut self, part: Part) {
+        match part {
+            Part::Semantic => self.semantic = None,
+            Part::Coarse => self.coarse = None,
+            Part::Fine => self.fine = None,
+            Part::Codec => self.codec = None,
+        }
+    }
+}
+
+const LOADED: &str = "the net was just loaded";
+
+/// A net that a run before this one may have left with fewer slots.
+fn with_room(held: &mut Option<CachedGpt>, slots: usize) -> Result<&mut CachedGpt> {
+    let gpt = held.as_mut().context(LOADED)?;
+    gpt.make_room(slots)?;
+    Ok(gpt)
+}

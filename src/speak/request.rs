@@ -1,0 +1,106 @@
+//! What to say, in whose voice and how; and how each stage begins on it.
+
+use crate::config::Protocol;
+use crate::layout::Stage;
+use crate::stage::coarse::{CoarseRow, Windows};
+use crate::stage::fine::{Context, FineRow};
+use crate::stage::sample::{Sampler, Sampling};
+use crate::stage::semantic::{SemanticRow, Stop};
+use crate::tokens::{Coarse, Semantic};
+use crate::voice::Voice;
+use anyhow::Result;
+use std::sync::Arc;
+
+/// How an utterance is drawn.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Settings {
+    pub text: Sampling,
+    pub coarse: Sampling,
+    pub fine: Sampling,
+    pub stop: Stop,
+    pub windows: Windows,
+    pub fine_context: Context,
+    pub seed: u64,
+}
+
+impl Settings {
+    /// What the model's own generation settings say.
+    pub fn new(protocol: &Protocol, seed: u64) -> Self {
+        Self {
+            text: Sampling::at(protocol.text_temperature),
+            coarse: Sampling::at(protocol.coarse_temperature),
+            fine: Sampling::at(protocol.fine_temperature),
+            stop: Stop { min_eos_p: Some(protocol.min_eos_p), max_seconds: None },
+            windows: Windows { history: protocol.coarse_history, window: protocol.coarse_window },
+            fine_context: Context::Full,
+            seed,
+        }
+    }
+
+    /// Trades context for time, within upstream's own limits: fewer and longer coarse windows, and no more fine passes than the
+    /// utterance needs.
+    pub fn fast(self) -> Self {
+        Self { windows: Windows::FAST, fine_context: Context::Fewest, ..self }
+    }
+
+    /// Refuses settings that cannot be met, naming the flag.
+    pub fn check(&self) -> Result<()> {
+        self.text.check("--text-temp")?;
+        self.coarse.check("--waveform-temp")?;
+        self.fine.check("--fine-temp")?;
+        self.stop.check()?;
+        self.windows.check()
+    }
+
+    /// Each stage draws from a stream of its own.
+    fn sampler(&self, stage: Stage) -> Sampler {
+        let (sampling, stream) = match stage {
+            Stage::Semantic => (self.text, 0),
+            Stage::Coarse => (self.coarse, 1),
+            Stage::Fine => (self.fine, 2),
+        };
+        Sampler::new(sampling, self.seed, stream)
+    }
+}
+
+/// What an utterance says.
+#[derive(Clone, Debug)]
+pub enum Content {
+    /// A text's ids, as [`crate::stage::text::Text`] gives them.
+    Text(Vec<u32>),
+    /// Semantic tokens that are there already, such as those of a recording: the semantic stage is passed over.
+    Semantic(Semantic),
+}
+
+/// One utterance to speak.
+#[derive(Clone)]
+pub struct Request {
+    pub content: Content,
+    /// Whose voice; `None`: whatever the model comes up with.
+    pub voice: Option<Arc<Voice>>,
+    pub settings: Settings,
+}
+
+impl Request {
+    /// To say a text, given as its ids.
+    pub fn text(ids: Vec<u32>, voice: Option<Voice>, settings: Settings) -> Self {
+        Self { content: Content::Text(ids), voice: voice.map(Arc::new), settings }
+    }
+    /// The semantic stage's part, to say `ids`.
+    pub(super) fn semantic_row(&self, protocol: &Protocol, ids: &[u32]) -> Result<SemanticRow> {
+        let history = self.voice.as_ref().map_or(&[][..], |v| v.semantic().as_slice());
+        SemanticRow::new(protocol, ids, history, self.settings.stop, self.settings.sampler(Stage::Semantic))
+    }
+
+    /// The coarse stage's part, once the semantic tokens are there.
+    pub(super) fn coarse_row(&self, protocol: &Protocol, semantic: &Semantic) -> Result<CoarseRow> {
+        let voice = self.voice.as_ref().map(|v| (v.semantic(), v.coarse()));
+        CoarseRow::new(protocol, self.settings.windows, semantic, voice, self.settings.sampler(Stage::Coarse))
+    }
+
+    /// The fine stage's part, once the coarse codes are there.
+    pub(super) fn fine_row(&self, protocol: &Protocol, coarse: &Coarse) -> FineRow {
+        let voice = (self.voice.as_deref().map(Voice::fine), self.settings.fine_context);
+        FineRow::new(protocol, coarse, voice, self.settings.sampler(Stage::Fine))
+    }
+}

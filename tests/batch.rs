@@ -1,0 +1,161 @@
+//! Many utterances at a time: each has the tokens that it has alone, whatever is spoken beside it.
+
+use anyhow::Result;
+use barkclone::layout::demo::{self, Size};
+use barkclone::layout::{self, Bark};
+use barkclone::progress::Silent;
+use barkclone::speak::{Ask, Content, Desk, Request, Settings, Speaker, Utterance};
+use barkclone::stage::sample::Sampling;
+use barkclone::tokens::{Fine, Semantic};
+use barkclone::voice::Voice;
+use barkclone::weights::Repr;
+use candle_core::{DType, Device};
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
+
+const SEED: u64 = 5;
+
+/// Hands out requests in the order given, with their places in it.
+struct List<'a> {
+    order: VecDeque<usize>,
+    requests: &'a [Request],
+    /// Whether to wait for each utterance before the next request.
+    one_by_one: bool,
+    spoken: Vec<Option<Utterance>>,
+}
+
+impl Desk for List<'_> {
+    type Key = usize;
+
+    fn next(&mut self) -> Result<Ask<usize>> {
+        let handed_out = self.requests.len() - self.order.len();
+        if self.one_by_one && !self.order.is_empty() && handed_out > self.spoken.iter().flatten().count() {
+            return Ok(Ask::Wait);
+        }
+        Ok(self.order.pop_front().map_or(Ask::End, |key| Ask::Speak(key, Box::new(self.requests[key].clone()))))
+    }
+
+    fn done(&mut self, key: usize, spoken: Result<Utterance>) -> Result<()> {
+        assert!(self.spoken[key].is_none(), "{key} is done twice");
+        self.spoken[key] = Some(spoken?);
+        Ok(())
+    }
+}
+
+fn speaker(bark: Bark, keep_loaded: bool) -> Speaker {
+    Speaker::new(bark, demo::demo_codec(SEED).unwrap(), DType::F32, &Device::Cpu, keep_loaded)
+}
+
+fn together(speaker: &mut Speaker, requests: &[Request], order: &[usize], batch: usize) -> Vec<Utterance> {
+    let spoken = requests.iter().map(|_| None).collect();
+    let mut list = List { order: order.iter().copied().collect(), requests, one_by_one: false, spoken };
+    speaker.speak_all(&mut list, batch, &Silent).unwrap();
+    list.spoken.into_iter().map(Option::unwrap).collect()
+}
+
+fn alone(bark: Bark, requests: &[Request]) -> Vec<Utterance> {
+    let mut speaker = speaker(bark, true);
+    requests.iter().map(|request| speaker.speak(request, &Silent).unwrap()).collect()
+}
+
+/// Made up, of `frames` frames.
+fn voice(frames: u32, which: u32) -> Voice {
+    let semantic = Semantic::new((0..frames * 2 / 3).map(|i| (i * 37 + which) % 10_000).collect(), 10_000).unwrap();
+    let row = |book: usize| (0..frames).map(|i| (i * 13 + book as u32 * 101 + which) % 1024).collect();
+    Voice::from_parts(semantic, Fine::new(std::array::from_fn(row), 1024).unwrap()).unwrap()
+}
+
+fn settings(seed: u64, seconds: f64) -> Settings {
+    let mut settings = Settings::new(&Default::default(), seed);
+    settings.stop.min_eos_p = None;
+    settings.stop.max_seconds = Some(seconds);
+    settings
+}
+
+/// Other texts, voices, lengths, seeds and settings, and semantic tokens among them.
+fn requests() -> Vec<Request> {
+    let text = |n: u32| (100..100 + n).collect::<Vec<u32>>();
+    let mut greedy = settings(3, 1.1);
+    (greedy.text, greedy.coarse, greedy.fine) = (Sampling::GREEDY, Sampling::GREEDY, Sampling::GREEDY);
+    let mut picky = settings(4, 0.7);
+    picky.text = Sampling { top_k: Some(50), top_p: Some(0.9), ..Sampling::at(0.9) };
+    let tokens = Semantic::new((0..40).map(|i| i * 211 % 10_000).collect(), 10_000).unwrap();
+    let voiced = Request::text(text(12), Some(voice(525, 0)), settings(6, 0.9));
+    vec![
+        Request::text(text(3), None, settings(1, 0.5)),
+        Request::text(text(30), Some(voice(150, 1)), settings(2, 1.6)),
+        Request::text(text(200), Some(voice(900, 2)), greedy),
+        Request { content: Content::Semantic(tokens.clone()), voice: None, settings: settings(5, 1.0) },
+        voiced.clone(),
+        Request { settings: settings(7, 0.9), ..voiced.clone() },
+        Request { settings: settings(8, 0.8).fast(), ..voiced.clone() },
+        Request { content: Content::Semantic(tokens), voice: voiced.voice.clone(), settings: settings(9, 1.0) },
+        Request::text(text(8), None, picky),
+    ]
+}
+
+fn assert_same(batch: &str, got: &[Utterance], alone: &[Utterance]) {
+    for (key, (got, alone)) in got.iter().zip(alone).enumerate() {
+        assert_eq!(got.semantic, alone.semantic, "{batch}: semantic tokens of {key}");
+        assert_eq!(got.coarse, alone.coarse, "{batch}: coarse codes of {key}");
+        assert_eq!(got.fine, alone.fine, "{batch}: fine codes of {key}");
+        assert_eq!(got.pcm.samples, alone.pcm.samples, "{batch}: sound of {key}");
+    }
+}
+
+fn tiny() -> Bark {
+    demo::demo_bark(Size::Tiny, SEED)
+}
+
+#[test]
+fn an_utterance_has_the_tokens_that_it_has_alone_in_any_batch_and_order() {
+    let requests = requests();
+    let alone = alone(tiny(), &requests);
+    let mut speaker = speaker(tiny(), true);
+    for (batch, order) in [
+        (1, [0, 1, 2, 3, 4, 5, 6, 7, 8]),
+        (3, [0, 1, 2, 3, 4, 5, 6, 7, 8]),
+        (3, [8, 3, 7, 6, 1, 0, 5, 2, 4]),
+        (8, [2, 4, 6, 8, 1, 3, 5, 7, 0]),
+        (32, [5, 0, 8, 7, 4, 3, 2, 1, 6]),
+    ] {
+        assert_same(&format!("{batch} of {order:?}"), &together(&mut speaker, &requests, &order, batch), &alone);
+    }
+}
+
+#[test]
+fn a_desk_that_waits_for_each_utterance_gets_the_same_ones() {
+    let requests = &requests()[..4];
+    let spoken = requests.iter().map(|_| None).collect();
+    let mut list = List { order: (0..4).collect(), requests, one_by_one: true, spoken };
+    speaker(tiny(), false).speak_all(&mut list, 3, &Silent).unwrap();
+    let got: Vec<_> = list.spoken.into_iter().map(Option::unwrap).collect();
+    assert_same("one by one", &got, &alone(tiny(), requests));
+}
+
+/// A packed model, wide enough for the blocks of every type.
+fn pack(repr: Repr) -> PathBuf {
+    let configs = layout::Stage::ALL.map(|stage| barkclone::config::GptConfig {
+        heads: 4,
+        width: 256,
+        ..demo::gpt_config(stage, Size::Tiny)
+    });
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("batch-{repr}.safetensors"));
+    if path.exists() {
+        std::fs::remove_file(&path).unwrap();
+    }
+    layout::pack(&demo::demo_bark_of(configs, SEED), &demo::demo_codec(SEED).unwrap(), repr, &path, &Silent).unwrap();
+    path
+}
+
+#[test]
+fn packed_weights_hold_to_it_too() {
+    let requests = &requests()[..5];
+    for (name, repr) in &Repr::PACKED[1..] {
+        let path = pack(*repr);
+        let bark = || layout::bark(&path).unwrap();
+        let alone = alone(bark(), requests);
+        let got = together(&mut speaker(bark(), false), requests, &[4, 1, 2, 0, 3], 4);
+        assert_same(name, &got, &alone);
+    }
+}
