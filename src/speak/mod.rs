@@ -3,6 +3,7 @@
 //! Many are spoken by continuous batching: each of the two causal stages has as many slots as the batch, a row that ends gives
 //! its slot to the next one, and the stages take turns so that their slots are full.
 
+mod batch;
 mod engine;
 mod nets;
 mod request;
@@ -78,6 +79,12 @@ impl Speaker {
     /// Bark's protocol as the model's files state it.
     pub fn protocol(&self) -> &Protocol {
         self.nets.protocol()
+    }
+
+    /// How many utterances are best spoken at a time: as many as the device gains from, and as the memory holds that is free
+    /// now.
+    pub fn automatic_batch(&self) -> Result<usize> {
+        self.nets.automatic_batch()
     }
 
     /// Speaks one utterance. `progress` is told of each stage.

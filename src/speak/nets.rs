@@ -1,5 +1,6 @@
 //! The nets of all stages, each loaded when it is first asked for.
 
+use super::batch;
 use super::sound::Sounder;
 use crate::audio::Pcm;
 use crate::config::{CodecConfig, Protocol};
@@ -65,6 +66,11 @@ impl Loaded {
 
     pub fn protocol(&self) -> &Protocol {
         &self.bark.protocol
+    }
+
+    /// See [`batch::automatic`].
+    pub fn automatic_batch(&self) -> Result<usize> {
+        batch::automatic(&self.bark, self.dtype, &self.device)
     }
 
     fn load_gpt(&self, stage: Stage) -> Result<Gpt> {

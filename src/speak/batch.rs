@@ -1,0 +1,112 @@
+//! How many utterances are best spoken at a time: as many as the device gains from, and as its memory holds.
+
+use crate::config::GptConfig;
+use crate::layout::{Bark, Stage};
+use crate::weights::Weights;
+use anyhow::Result;
+use candle_core::{DType, Device};
+use sysinfo::System;
+
+/// Beyond this many rows, a step's time grows nearly as fast as its tokens (`examples/bench --batch`).
+const MOST_ON_CPU: usize = 8;
+/// A GPU's step takes little longer for these than for one row.
+const MOST_ON_GPU: usize = 32;
+/// Where it cannot be told how much memory there is.
+const UNKNOWN: usize = 4;
+/// The part of the free memory that is taken.
+const SHARE: f64 = 0.8;
+
+/// The batch for `bark`, computed in `dtype` on `device`: every stage's weights and all rows' caches fit the memory that is
+/// free now.
+pub fn automatic(bark: &Bark, dtype: DType, device: &Device) -> Result<usize> {
+    let most = if device.is_cpu() { MOST_ON_CPU } else { MOST_ON_GPU };
+    let Some(free) = free_memory(device) else { return Ok(UNKNOWN) };
+    let (mut weights, mut row) = (0, 0);
+    for stage in Stage::ALL {
+        let (config, stored) = bark.stage(stage, dtype, device)?;
+        weights += weight_bytes(&config, &stored)?;
+        row += if stage == Stage::Fine { 0 } else { cache_bytes(&config, dtype) };
+    }
+    Ok(fitting(free, weights, row, most))
+}
+
+/// What every step reads: the blocks and the head, on the CPU as they are stored.
+fn weight_bytes(config: &GptConfig, stored: &Weights) -> Result<u64> {
+    let (width, layers) = (config.width as u64, config.layers as u64);
+    let heads = (config.codebooks_total - config.codebooks_given).max(1) as u64;
+    let count = 12 * layers * width * width + heads * config.output_vocab as u64 * width;
+    let one = stored.pp("layers").pp(0).pp("attn").pp("out_proj").array((config.width, config.width), "weight")?;
+    let (numbers, bytes) = match stored.device().is_cpu() {
+        true => one.repr.block(),
+        false => (1, stored.dtype().size_in_bytes()),
+    };
+    Ok(count * bytes as u64 / numbers as u64)
+}
+
+/// One row's keys and values.
+fn cache_bytes(config: &GptConfig, dtype: DType) -> u64 {
+    (2 * config.layers * config.width * config.block_size * dtype.size_in_bytes()) as u64
+}
+
+/// Rows that fit beside the weights: at least 1, at most `most`.
+fn fitting(free: u64, weights: u64, row: u64, most: usize) -> usize {
+    let room = ((free as f64 * SHARE) as u64).saturating_sub(weights);
+    (room / row.max(1)).clamp(1, most as u64) as usize
+}
+
+/// Bytes that can be had on `device`: of the machine's memory no more than this process's group may have.
+fn free_memory(device: &Device) -> Option<u64> {
+    #[cfg(feature = "cuda")]
+    if let Device::Cuda(device) = device {
+        return device.cuda_stream().context().mem_get_info().ok().map(|(free, _)| free as u64);
+    }
+    if device.is_cuda() {
+        return None;
+    }
+    // Metal shares it.
+    let mut system = System::new().ok()?;
+    system.refresh_memory();
+    let group = system.cgroup_limits().map_or(u64::MAX, |limits| limits.free_memory);
+    Some(system.available_memory().min(group)).filter(|&free| free > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::layout::demo::{Size, demo_bark, gpt_config};
+
+    const GB: u64 = 1_000_000_000;
+
+    #[test]
+    fn a_row_of_the_large_model_takes_two_caches_of_201_mb() {
+        let [semantic, coarse] = [Stage::Semantic, Stage::Coarse].map(|s| gpt_config(s, Size::Large));
+        assert_eq!(cache_bytes(&semantic, DType::F32), 201_326_592);
+        assert_eq!(cache_bytes(&coarse, DType::F16), 100_663_296);
+    }
+
+    #[test]
+    fn the_weights_and_as_many_rows_as_fit_share_the_memory() {
+        let fit = |free| fitting(free, 4 * GB, GB / 2, 8);
+        // 0.8 of it: 4.8, 6.4 and 12.8 GB.
+        assert_eq!((fit(6 * GB), fit(8 * GB), fit(16 * GB)), (1, 4, 8));
+    }
+
+    #[test]
+    fn where_not_even_the_weights_fit_one_row_is_spoken_at_a_time() {
+        assert_eq!(fitting(GB, 4 * GB, GB / 2, 8), 1);
+        assert_eq!(fitting(0, 0, 0, 8), 1);
+    }
+
+    #[test]
+    fn the_tiny_model_fits_any_machine_and_its_weights_are_counted_as_stored() {
+        let bark = demo_bark(Size::Tiny, 1);
+        assert_eq!(automatic(&bark, DType::F32, &Device::Cpu).unwrap(), MOST_ON_CPU);
+        let (config, stored) = bark.stage(Stage::Semantic, DType::F32, &Device::Cpu).unwrap();
+        assert_eq!(weight_bytes(&config, &stored).unwrap(), 4 * (12 * 2 * 32 * 32 + 10_048 * 32));
+    }
+
+    #[test]
+    fn this_machine_has_memory() {
+        assert!(free_memory(&Device::Cpu).unwrap() > 1 << 20);
+    }
+}
