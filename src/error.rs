@@ -16,6 +16,10 @@ pub enum Kind {
     Network,
     /// An output that cannot be written, or that exists already (6).
     Output,
+    /// Of many utterances, some failed; the others are there (7).
+    Partial,
+    /// The user stopped it (130, as shells have it).
+    Interrupted,
 }
 
 impl Kind {
@@ -27,6 +31,8 @@ impl Kind {
             Kind::Model => 4,
             Kind::Network => 5,
             Kind::Output => 6,
+            Kind::Partial => 7,
+            Kind::Interrupted => 130,
         }
     }
 
@@ -51,9 +57,14 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// The exit code of any error: that of the outermost [`Kind`] in its chain, else 1.
+/// The outermost [`Kind`] in an error's chain.
+pub fn kind(error: &anyhow::Error) -> Option<Kind> {
+    error.downcast_ref::<Error>().map(|e| e.kind)
+}
+
+/// The exit code of any error: that of its kind, else 1.
 pub fn exit_code(error: &anyhow::Error) -> u8 {
-    error.downcast_ref::<Error>().map_or(1, |e| e.kind.exit_code())
+    kind(error).map_or(1, Kind::exit_code)
 }
 
 #[cfg(test)]

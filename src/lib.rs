@@ -2,15 +2,16 @@
 //!
 //! Which module may import which (rows import columns):
 //!
-//! | | tokens, error, progress, output | audio | weights, device | net | stage | voice | layout | clone, speak | models | cli |
-//! |---|---|---|---|---|---|---|---|---|---|---|
-//! | audio, weights, device, models | yes | | | | | | | | | |
-//! | net | yes | | yes | within | | | | | | |
-//! | stage | yes | | | yes | within | | | | | |
-//! | voice | yes | | | | | | | | | |
-//! | layout | yes | | yes | yes | | | | | | |
-//! | clone, speak | yes | yes | yes | yes | yes | yes | yes | | | |
-//! | cli | yes | yes | yes | | yes | yes | yes | yes | yes | within |
+//! | | tokens, error, progress, output | audio | weights, device | net | stage | voice | layout | clone, speak | jobs | models | cli |
+//! |---|---|---|---|---|---|---|---|---|---|---|---|
+//! | audio, weights, device, models | yes | | | | | | | | | | |
+//! | net | yes | | yes | within | | | | | | | |
+//! | stage | yes | | | yes | within | | | | | | |
+//! | voice | yes | | | | | | | | | | |
+//! | layout | yes | | yes | yes | | | | | | | |
+//! | clone, speak | yes | yes | yes | yes | yes | yes | yes | | | | |
+//! | jobs | yes | yes | | | yes | yes | | yes | within | | |
+//! | cli | yes | yes | yes | | yes | yes | yes | yes | yes | yes | within |
 //!
 //! `config` holds plain numbers: anything may import it. `kernels` imports nothing of ours; only `net` imports it.
 //!
@@ -22,6 +23,7 @@ pub mod clone;
 pub mod config;
 pub mod device;
 pub mod error;
+pub mod jobs;
 pub mod kernels;
 pub mod layout;
 pub mod models;

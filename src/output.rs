@@ -44,13 +44,59 @@ pub fn check_folder(folder: &Path) -> Result<()> {
 pub fn write_atomically(path: &Path, force: bool, fill: impl FnOnce(&mut Sink) -> Result<()>) -> Result<()> {
     check(path, force)?;
     let target = if force { replaceable(path)? } else { path.to_owned() };
-    let file = filled(folder_of(&target), fill).with_context(|| unwritable(path))?;
-    let persisted = if force { file.persist(&target) } else { file.persist_noclobber(&target) };
-    match persisted {
+    let file = filled(folder_of(&target), "", fill).with_context(|| unwritable(path))?;
+    match force {
+        true => file.persist(&target).map(drop).map_err(|e| e.error).with_context(|| unwritable(path)),
+        false => named_anew(file, path),
+    }
+}
+
+fn named_anew(file: NamedTempFile, path: &Path) -> Result<()> {
+    match file.persist_noclobber(path) {
         Ok(_) => Ok(()),
         Err(e) if e.error.kind() == io::ErrorKind::AlreadyExists => bail!(exists(path)),
         Err(e) => Err(e.error).with_context(|| unwritable(path)),
     }
+}
+
+/// A file that is whole and on the disk but does not have its name yet. Dropped, it leaves nothing behind.
+pub struct Pending {
+    file: NamedTempFile,
+    target: PathBuf,
+    pub bytes: u64,
+}
+
+impl Pending {
+    /// Writes what shall become `target` to a temporary file in `folder`, on the same file system. `tag` marks whose it is, so that
+    /// [`sweep`] finds it after a crash.
+    pub fn write(
+        folder: &Path,
+        tag: &str,
+        target: PathBuf,
+        fill: impl FnOnce(&mut Sink) -> Result<()>,
+    ) -> Result<Self> {
+        let file = filled(folder, tag, fill).with_context(|| unwritable(&target))?;
+        let bytes = file.as_file().metadata().with_context(|| unwritable(&target))?.len();
+        Ok(Self { file, target, bytes })
+    }
+
+    /// Gives the file its name, which nothing may have.
+    pub fn settle(self) -> Result<()> {
+        named_anew(self.file, &self.target)
+    }
+}
+
+/// Removes what processes that were killed left of `tag` in `folder`. Only for whoever holds a lock that all users of the tag take.
+pub fn sweep(folder: &Path, tag: &str) -> Result<()> {
+    let prefix = prefix(tag);
+    let ours = |name: &std::ffi::OsStr| name.to_str().is_some_and(|n| n.starts_with(&prefix) && n.ends_with(SUFFIX));
+    for entry in fs::read_dir(folder).with_context(|| unwritable(folder))? {
+        let entry = entry.with_context(|| unwritable(folder))?;
+        if ours(&entry.file_name()) {
+            fs::remove_file(entry.path()).with_context(|| unwritable(&entry.path()))?;
+        }
+    }
+    Ok(())
 }
 
 /// Writes a new file named after `text` into `folder` and returns its path: `ola-mundo.wav`, or the first of
@@ -62,7 +108,7 @@ pub fn write_named_after(
     fill: impl FnOnce(&mut Sink) -> Result<()>,
 ) -> Result<PathBuf> {
     check_folder(folder)?;
-    let mut file = filled(folder, fill).with_context(|| unwritable(folder))?;
+    let mut file = filled(folder, "", fill).with_context(|| unwritable(folder))?;
     for path in numbered(folder, &slug(text), extension) {
         if fs::symlink_metadata(&path).is_ok() {
             continue;
@@ -92,8 +138,8 @@ fn numbered(folder: &Path, stem: &str, extension: &str) -> impl Iterator<Item = 
     first.chain((2..=u32::MAX).map(move |n| format!("{stem}-{n}.{extension}"))).map(move |name| folder.join(name))
 }
 
-fn filled(folder: &Path, fill: impl FnOnce(&mut Sink) -> Result<()>) -> Result<NamedTempFile> {
-    let mut file = temporary(folder)?;
+fn filled(folder: &Path, tag: &str, fill: impl FnOnce(&mut Sink) -> Result<()>) -> Result<NamedTempFile> {
+    let mut file = temporary(folder, tag)?;
     let mut sink = BufWriter::new(file.as_file_mut());
     fill(&mut sink)?;
     sink.flush()?;
@@ -102,9 +148,16 @@ fn filled(folder: &Path, fill: impl FnOnce(&mut Sink) -> Result<()>) -> Result<N
     Ok(file)
 }
 
-fn temporary(folder: &Path) -> io::Result<NamedTempFile> {
+/// How temporary files' names begin and end.
+fn prefix(tag: &str) -> String {
+    format!(".barkclone-{tag}")
+}
+const SUFFIX: &str = ".part";
+
+fn temporary(folder: &Path, tag: &str) -> io::Result<NamedTempFile> {
+    let prefix = prefix(tag);
     let mut builder = tempfile::Builder::new();
-    builder.prefix(".barkclone-").suffix(".part");
+    builder.prefix(&prefix).suffix(SUFFIX);
     // Temporary files are private by default; a result gets what any new file gets, the umask's say included.
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));

@@ -1,9 +1,11 @@
 //! The command line: the only place that knows clap, the terminal and exit codes.
 
 mod clone;
+mod interrupt;
 mod models;
 mod nets;
 mod progress;
+mod report;
 mod shell;
 mod speak;
 
@@ -29,7 +31,8 @@ A good reference is 5 to 12 seconds of one person speaking whole sentences, with
 several clones and keep the best. Models are downloaded on first use (Bark: 4.5 GB, or 1.7 GB with --bark small).
 
 Results go to stdout, everything else to stderr. Exit codes: 0 done, 1 other failure, 2 wrong usage, \
-3 unusable audio, text or voice, 4 missing or damaged model, 5 failed download, 6 output that cannot be written or exists already.";
+3 unusable audio, text or voice, 4 missing or damaged model, 5 failed download, 6 output that cannot be written or exists already, \
+7 some of many utterances failed, 130 interrupted.";
 
 /// Clone a voice from a few seconds of speech, and speak with it
 ///
@@ -67,6 +70,7 @@ struct Global {
 enum Command {
     Clone(clone::CloneArgs),
     Speak(Box<speak::SpeakArgs>),
+    Report(report::ReportArgs),
     Models(models::ModelsArgs),
     Completions(shell::CompletionsArgs),
     Man(shell::ManArgs),
@@ -86,6 +90,7 @@ fn dispatch(cli: Cli) -> Result<()> {
     match cli.command {
         Command::Clone(args) => clone::run(args, &models()?, &terminal),
         Command::Speak(args) => speak::run(*args, &models()?, &terminal),
+        Command::Report(args) => report::run(args, &terminal),
         Command::Models(args) => models::run(args, &models()?, &terminal),
         Command::Completions(args) => shell::completions(args),
         Command::Man(args) => shell::man(args),

@@ -1,7 +1,7 @@
 //! The flags that choose models and the device, and the models that they stand for.
 
 use anyhow::{Context, Result, bail};
-use barkclone::config::CodecConfig;
+use barkclone::config::{CodecConfig, Protocol};
 use barkclone::device;
 use barkclone::error::Kind;
 use barkclone::layout::demo::{self, Size};
@@ -91,6 +91,14 @@ impl BarkChoice<'_> {
             self.pack(&source, &path, models, progress)?;
         }
         self.with_codec(layout::bark(&path)?, models, progress)
+    }
+
+    /// Bark's protocol as its files state it; reads no weights.
+    pub fn protocol(&self, models: &Models, progress: &dyn Progress) -> Result<Protocol> {
+        match models.resolve(ModelKind::Bark, self.bark, progress)? {
+            Source::Builtin => Ok(demo::demo_bark(Size::Tiny, SEED).protocol),
+            Source::Path(path) => Ok(layout::bark(&path)?.protocol),
+        }
     }
 
     /// Packs anew, and returns where the packed file lies.

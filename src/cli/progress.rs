@@ -22,6 +22,27 @@ impl Terminal {
         work(&mut self.bar.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
+    /// A bar for a run of many parts, which is drawn beside all else by whoever holds it; `None` where there is none to be seen.
+    pub fn overall(&self, total: Option<u64>) -> Option<ProgressBar> {
+        if self.quiet || !std::io::stderr().is_terminal() {
+            return None;
+        }
+        let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::stderr());
+        let template = match total {
+            Some(_) => "{bar:20} {pos}/{len}  {msg}",
+            None => "{spinner} {pos}  {msg}",
+        };
+        bar.set_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()));
+        bar.enable_steady_tick(Duration::from_millis(200));
+        Some(bar)
+    }
+
+    /// Says what went wrong while the work goes on, beside `bar`; quiet or not.
+    pub fn error(&self, message: &str, bar: Option<&ProgressBar>) {
+        let say = || tell(format_args!("error: {message}"));
+        bar.map_or_else(say, |bar| bar.suspend(say));
+    }
+
     fn draw(&self, task: &str, total: u64, unit: &str) -> Option<ProgressBar> {
         if self.quiet || !std::io::stderr().is_terminal() {
             return None;

@@ -3,6 +3,8 @@
 mod clone;
 mod clone_refusals;
 mod layouts;
+mod many;
+mod many_stopped;
 mod pages;
 mod sampling;
 mod speak;

@@ -16,7 +16,17 @@ fn help_holds_examples_exit_codes_and_every_command() {
             assert!(help.contains(word), "{word}: {help}");
         }
         let flat = help.split_whitespace().collect::<Vec<_>>().join(" ");
-        for code in ["0 done", "1 other", "2 wrong usage", "3 unusable", "4 missing", "5 failed download", "6 output"] {
+        for code in [
+            "0 done",
+            "1 other",
+            "2 wrong usage",
+            "3 unusable",
+            "4 missing",
+            "5 failed download",
+            "6 output",
+            "7 some",
+            "130",
+        ] {
             assert!(flat.contains(code), "{code}: {flat}");
         }
         assert_eq!(ran.stderr, "");

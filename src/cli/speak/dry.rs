@@ -1,0 +1,146 @@
+//! `--dry-run`: what would be spoken, about how long it would be and about how long that would take.
+
+use super::SpeakArgs;
+use super::many::{Bench, Named, Source, scheme};
+use super::watch::clock;
+use crate::cli::out;
+use crate::cli::progress::Terminal;
+use anyhow::{Result, ensure};
+use barkclone::config::Protocol;
+use barkclone::error::Kind;
+use barkclone::jobs::{self, Ledger, Outlook, Rules, Run, Scheme, Silent};
+use barkclone::models::Models;
+use barkclone::output;
+use barkclone::progress::Progress;
+use serde_json::json;
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+
+/// Seconds of speech in a second, on two threads of a server's processor (the README's figures): to say roughly what to expect before
+/// anything was spoken here.
+const SPEEDS: [(&str, &str, f64); 4] =
+    [("large", "f32", 0.04), ("large", "q8_0", 0.08), ("small", "f32", 0.15), ("small", "q8_0", 0.3)];
+
+/// The sum of a plan.
+#[derive(Default)]
+struct Outline {
+    speak: u64,
+    there: u64,
+    bad: u64,
+    seconds: f64,
+}
+
+pub fn run(
+    args: &SpeakArgs,
+    (source, rules): (Source, Rules),
+    voices: Named,
+    models: &Models,
+    terminal: &Terminal,
+) -> Result<()> {
+    let report = args.many.report()?;
+    let ledger = Ledger::peek(&report)?;
+    check_folder(args.many.dir.as_deref().unwrap_or(Path::new(".")))?;
+    let (bench, scheme) = bench(args, voices, models, terminal)?;
+    let stop = AtomicBool::new(false);
+    let mut run = Run::new(source.plan(rules)?, ledger, scheme, (&bench, &Silent), &stop);
+    let mut outline = Outline::default();
+    run.preview(|outlook| outline.add(&outlook, args, terminal))?;
+    outline.tell(args, &report, terminal)
+}
+
+/// What can be had without the network and without loading a model; says what cannot.
+fn bench<'a>(
+    args: &'a SpeakArgs,
+    voices: Named,
+    models: &'a Models,
+    terminal: &'a Terminal,
+) -> Result<(Bench<'a>, Scheme)> {
+    let mut offline = models.clone();
+    offline.hub.offline = true;
+    let tokenizer = args.nets.tokenizer(&offline, terminal).ok();
+    if tokenizer.is_none() {
+        terminal.note("the tokenizer is not at hand: whether each text fits one utterance is not checked");
+    }
+    let protocol = args.nets.choice().protocol(&offline, terminal);
+    let scheme = match scheme(args, &voices, &offline, terminal) {
+        Ok(scheme) if protocol.is_ok() => scheme,
+        _ => {
+            terminal.note("the models are not at hand: what was spoken before counts as to be spoken");
+            Scheme {
+                sampling: args.sampling.given(),
+                voice: voices.default.clone(),
+                restart: true,
+                ..Scheme::default()
+            }
+        }
+    };
+    let protocol = protocol.unwrap_or_else(|_| Protocol::default());
+    Ok((Bench { args, models, terminal, tokenizer, protocol, voices }, scheme))
+}
+
+/// A folder that is not there will be made.
+fn check_folder(folder: &Path) -> Result<()> {
+    match folder.exists() {
+        true => output::check_folder(folder),
+        false => Ok(()),
+    }
+}
+
+impl Outline {
+    fn add(&mut self, outlook: &Outlook, args: &SpeakArgs, terminal: &Terminal) -> Result<()> {
+        let folder = args.many.dir.as_deref().unwrap_or(Path::new("."));
+        match outlook {
+            Outlook::Bad(line, error) => {
+                self.bad += 1;
+                terminal.error(&format!("line {line}: {error:#}"), None);
+                Ok(())
+            }
+            Outlook::There(_) => {
+                self.there += 1;
+                Ok(())
+            }
+            Outlook::Speak(ticket) => {
+                let task = &ticket.task;
+                let seconds = jobs::estimate(&task.text, &ticket.settings);
+                (self.speak, self.seconds) = (self.speak + 1, self.seconds + seconds);
+                let path = folder.join(&task.out).display().to_string();
+                let line = match args.many.json {
+                    true => json!({"event": "planned", "id": task.id, "index": task.index, "line": task.line,
+                        "text": task.text, "voice": ticket.voice, "seed": task.seed, "out": path, "seconds": seconds})
+                    .to_string(),
+                    false => format!("{path}\t{seconds:.1} s\t{}", task.text),
+                };
+                out(format!("{line}\n"))
+            }
+        }
+    }
+
+    fn tell(&self, args: &SpeakArgs, report: &Path, terminal: &Terminal) -> Result<()> {
+        let Outline { speak, there, bad, seconds } = self;
+        let time = match speed(args, report)? {
+            Some((speed, whence)) => format!("; about {} {whence}", clock(seconds / speed)),
+            None => String::new(),
+        };
+        terminal.note(&format!(
+            "{speak} to speak, {there} there already, {bad} that cannot be; about {} of speech{time}",
+            clock(*seconds)
+        ));
+        ensure!(
+            *bad == 0,
+            Kind::Partial.error(format!("{bad} of {} utterances cannot be spoken", speak + there + bad))
+        );
+        Ok(())
+    }
+}
+
+/// Seconds of speech in a second, and how that is known.
+fn speed(args: &SpeakArgs, report: &Path) -> Result<Option<(f64, &'static str)>> {
+    if report.exists()
+        && let Some(speed) = jobs::summary(&[report.to_owned()], |_| Ok(()))?.speed()
+    {
+        return Ok(Some((speed, "at the report's speed")));
+    }
+    let weights = args.nets.weights.repr().to_string();
+    let known = SPEEDS.iter().find(|(bark, repr, _)| (*bark, *repr) == (args.nets.bark.as_str(), weights.as_str()));
+    Ok(known.map(|(_, _, speed)| (*speed, "on two threads of a server's processor")))
+}

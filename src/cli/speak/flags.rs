@@ -1,0 +1,143 @@
+//! The flags of `speak` that choose how is drawn and from which models.
+
+use crate::cli::nets::{BarkChoice, DeviceArgs, WeightType};
+use anyhow::Result;
+use barkclone::config::Protocol;
+use barkclone::jobs::{self, Sampling};
+use barkclone::models::{ModelKind, Models, Source};
+use barkclone::progress::Progress;
+use barkclone::speak::Settings;
+use barkclone::stage::text::Text;
+use clap::Args;
+use std::path::Path;
+
+/// Where a flag is not given, the model's own generation settings hold; the defaults named here are the published ones.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Sampling")]
+pub struct SamplingArgs {
+    /// Temperature of the semantic stage: higher is livelier, 0 always takes the likeliest [default: 0.7]
+    #[arg(long, value_name = "T", allow_negative_numbers = true)]
+    pub text_temp: Option<f64>,
+    /// Temperature of the coarse stage [default: 0.7]
+    #[arg(long, value_name = "T", allow_negative_numbers = true)]
+    pub waveform_temp: Option<f64>,
+    /// Temperature of the fine stage [default: 0.5]
+    #[arg(long, value_name = "T", allow_negative_numbers = true)]
+    pub fine_temp: Option<f64>,
+    /// Draw from the K likeliest tokens only, in the semantic and coarse stages
+    #[arg(long, value_name = "K", allow_negative_numbers = true)]
+    pub top_k: Option<usize>,
+    /// Draw from the likeliest tokens that make up this probability only, in the semantic and coarse stages
+    #[arg(long, value_name = "P", allow_negative_numbers = true)]
+    pub top_p: Option<f64>,
+    /// Stop speaking once the end is this probable [default: 0.2]
+    #[arg(long, value_name = "P", allow_negative_numbers = true)]
+    pub min_eos_p: Option<f64>,
+    /// Stop speaking after this many seconds; Bark itself stops at about 15
+    #[arg(long, value_name = "SECONDS", allow_negative_numbers = true)]
+    pub max_seconds: Option<f64>,
+    /// Coarse tokens of context, 60 (faster) to 630 [default: 630]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    pub coarse_history: Option<usize>,
+    /// Coarse tokens generated before the context moves on [default: 60]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    pub coarse_window: Option<usize>,
+    /// Trade context for time: fewer and longer coarse windows (history 312, window 456), and no more fine passes than needed.
+    /// Not exact
+    #[arg(long)]
+    pub fast: bool,
+    /// The same seed gives the same speech [default: a new one, printed]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    pub seed: Option<u64>,
+}
+
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Models")]
+pub struct NetArgs {
+    /// Bark: a name from `models list`, or a file or folder
+    #[arg(long, value_name = "MODEL", default_value = "large")]
+    pub bark: String,
+    /// EnCodec, likewise [default: the one in Bark's own file, else encodec]
+    #[arg(long, value_name = "MODEL")]
+    pub codec: Option<String>,
+    /// The text tokenizer: a name or a tokenizer.json [default: the one beside Bark's file, else bert-multilingual-cased]
+    #[arg(long, value_name = "MODEL")]
+    pub tokenizer: Option<String>,
+    /// The type that Bark's weights are held in: smaller ones are faster but not exact. On the CPU they are packed into a file
+    /// at the first use; on a GPU f16 and bf16 are computed in
+    #[arg(long, value_name = "TYPE", value_enum, default_value = "f32")]
+    pub weights: WeightType,
+    /// Keep all models in memory instead of one at a time
+    #[arg(long)]
+    pub keep_loaded: bool,
+    #[command(flatten)]
+    pub device: DeviceArgs,
+}
+
+impl SamplingArgs {
+    /// What is given.
+    pub fn given(&self) -> Sampling {
+        Sampling {
+            text_temp: self.text_temp,
+            waveform_temp: self.waveform_temp,
+            fine_temp: self.fine_temp,
+            top_k: self.top_k,
+            top_p: self.top_p,
+            min_eos_p: self.min_eos_p,
+            max_seconds: self.max_seconds,
+            coarse_history: self.coarse_history,
+            coarse_window: self.coarse_window,
+            fast: self.fast.then_some(true),
+        }
+    }
+
+    /// The flags over the model's own settings.
+    pub fn settings(&self, protocol: &Protocol, seed: u64) -> Settings {
+        self.given().settings(protocol, seed)
+    }
+}
+
+impl NetArgs {
+    pub fn choice(&self) -> BarkChoice<'_> {
+        BarkChoice { bark: &self.bark, codec: self.codec.as_deref(), weights: self.weights }
+    }
+
+    pub fn tokenizer(&self, models: &Models, progress: &dyn Progress) -> Result<Text> {
+        match self.tokenizer_source(models, progress)? {
+            Source::Builtin => Text::bytes(),
+            Source::Path(path) if path.is_dir() => Text::open(&path.join("tokenizer.json")),
+            Source::Path(path) => Text::open(&path),
+        }
+    }
+
+    /// The one that is asked for, else the one beside Bark's file, else the published one.
+    fn tokenizer_source(&self, models: &Models, progress: &dyn Progress) -> Result<Source> {
+        let bark = Path::new(&self.bark);
+        let folder = if bark.is_file() { bark.parent().unwrap_or(bark) } else { bark };
+        let beside = folder.join("tokenizer.json");
+        match &self.tokenizer {
+            Some(choice) => models.resolve(ModelKind::Tokenizer, choice, progress),
+            None if beside.is_file() => Ok(Source::Path(beside)),
+            None => models.resolve(ModelKind::Tokenizer, "bert-multilingual-cased", progress),
+        }
+    }
+
+    /// A fingerprint of all that is chosen here, but for where it runs.
+    pub fn fingerprint(&self, models: &Models, progress: &dyn Progress) -> Result<u64> {
+        let mut sources = vec![models.resolve(ModelKind::Bark, &self.bark, progress)?];
+        sources.push(self.tokenizer_source(models, progress)?);
+        if let Some(codec) = &self.codec {
+            sources.push(models.resolve(ModelKind::Codec, codec, progress)?);
+        }
+        let mut paths = Vec::new();
+        let mut words = format!("{} {:?}", self.weights.repr(), self.codec.is_some());
+        for source in sources {
+            match source {
+                Source::Builtin => words += concat!(" builtin ", env!("CARGO_PKG_VERSION")),
+                Source::Path(path) => paths.push(path),
+            }
+        }
+        let files = jobs::fingerprint(&paths)?;
+        Ok(jobs::hash(&[words.as_bytes(), &files.to_le_bytes()]))
+    }
+}

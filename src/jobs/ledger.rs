@@ -1,0 +1,265 @@
+//! The report as the run's memory: what is finished, and whose each file is.
+//!
+//! A line is appended by one write and flushed to the disk. A line that a crash tore is cut off when the report is opened again. One
+//! process at a time holds a report, by an advisory lock on the file itself. In memory a few numbers stand for each line.
+
+use super::hash::hash;
+use super::record::Record;
+use crate::error::{Error, Kind};
+use anyhow::{Context, Result, bail, ensure};
+use std::collections::HashMap;
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+/// Longest line, bytes: the longest text, escaped, and the rest.
+const LONGEST: u64 = 8 << 20;
+/// How every report begins.
+const BEGINNING: &[u8] = b"{\"id\":";
+
+/// An open report.
+pub struct Ledger {
+    path: PathBuf,
+    file: Option<File>,
+    /// Bytes of whole lines.
+    len: u64,
+    /// id -> its last line, if the utterance is there
+    finished: HashMap<u64, Entry>,
+    /// file -> the id that it was last written for
+    owners: HashMap<u64, u64>,
+}
+
+/// What is known of a finished utterance.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Entry {
+    pub key: u64,
+    /// The WAV's length and the hash of its path.
+    pub bytes: u64,
+    pub out: u64,
+    /// Where its line begins.
+    offset: u64,
+}
+
+impl Ledger {
+    /// Opens the report for writing, or begins one.
+    ///
+    /// # Errors
+    /// Kind [`Kind::Output`]: it cannot be written, or another process holds it; [`Kind::Input`]: the file is no report.
+    pub fn open(path: &Path) -> Result<Self> {
+        let open = OpenOptions::new().create(true).append(true).read(true).open(path);
+        let file = open.with_context(|| unwritable(path))?;
+        match file.try_lock() {
+            Ok(()) => (),
+            Err(TryLockError::WouldBlock) => bail!(Kind::Output.error(format!(
+                "{}: another run is writing this report; wait for it, or give this one a --report or --shard of its own",
+                path.display()
+            ))),
+            Err(TryLockError::Error(error)) => return Err(error).with_context(|| unwritable(path)),
+        }
+        let mut ledger = Self::read(path, &file)?;
+        file.set_len(ledger.len).with_context(|| unwritable(path))?;
+        ledger.file = Some(file);
+        Ok(ledger)
+    }
+
+    /// Reads the report, if there is one, and changes nothing.
+    pub fn peek(path: &Path) -> Result<Self> {
+        match File::open(path) {
+            Ok(file) => Self::read(path, &file),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Self::read(path, io::empty()),
+            Err(error) => Err(error).with_context(|| unreadable(path)),
+        }
+    }
+
+    fn read(path: &Path, source: impl Read) -> Result<Self> {
+        let mut ledger =
+            Self { path: path.to_owned(), file: None, len: 0, finished: HashMap::new(), owners: HashMap::new() };
+        ledger.len = scan(path, source, |record, offset| {
+            ledger.enter(&record, offset);
+            Ok(())
+        })?;
+        Ok(ledger)
+    }
+
+    fn enter(&mut self, record: &Record, offset: u64) {
+        let id = hash(&[record.id.as_bytes()]);
+        self.finished.remove(&id);
+        let key = record.key.as_ref().and_then(|key| u64::from_str_radix(key, 16).ok());
+        let (Some(out), Some(bytes), Some(key), None) = (&record.out, record.bytes, key, &record.error) else { return };
+        let out = file_hash(Path::new(out));
+        self.owners.insert(out, id);
+        self.finished.insert(id, Entry { key, bytes, out, offset });
+    }
+
+    /// The finished utterance `id`, unless its file was taken for another one since.
+    pub fn finished(&self, id: &str) -> Option<Entry> {
+        let id = hash(&[id.as_bytes()]);
+        let entry = self.finished.get(&id)?;
+        (self.owners.get(&entry.out) == Some(&id)).then_some(*entry)
+    }
+
+    /// Whether this report's runs wrote the file `out`.
+    pub fn owns(&self, out: &Path) -> bool {
+        self.owners.contains_key(&file_hash(out))
+    }
+
+    /// The line of a finished utterance.
+    pub fn line(&self, entry: Entry) -> Result<Record> {
+        let read = || -> Result<Record> {
+            let mut file = BufReader::new(File::open(&self.path)?);
+            file.seek(SeekFrom::Start(entry.offset))?;
+            let mut line = Vec::new();
+            file.take(LONGEST).read_until(b'\n', &mut line)?;
+            Ok(serde_json::from_slice(&line)?)
+        };
+        read().with_context(|| unreadable(&self.path))
+    }
+
+    /// Appends lines, by one write, to the disk.
+    ///
+    /// # Errors
+    /// Kind [`Kind::Output`]; the report is then as it was.
+    pub fn append(&mut self, records: &[Record]) -> Result<()> {
+        let mut bytes = Vec::new();
+        let mut offsets = Vec::new();
+        for record in records {
+            offsets.push(self.len + bytes.len() as u64);
+            serde_json::to_writer(&mut bytes, record)?;
+            bytes.push(b'\n');
+        }
+        let file = self.file.as_mut().with_context(|| format!("{}: opened for reading", self.path.display()))?;
+        if let Err(error) = file.write_all(&bytes).and_then(|()| file.sync_data()) {
+            // Half a line may be there; if it cannot be cut off now, it is when the report is next opened.
+            let _ = file.set_len(self.len);
+            return Err(error).with_context(|| unwritable(&self.path));
+        }
+        self.len += bytes.len() as u64;
+        for (record, offset) in records.iter().zip(offsets) {
+            self.enter(record, offset);
+        }
+        Ok(())
+    }
+
+    /// Marks temporary files as those of this report's runs.
+    pub fn tag(&self) -> String {
+        let path = self.path.canonicalize().unwrap_or_else(|_| self.path.clone());
+        format!("{:016x}-", hash(&[path.as_os_str().as_encoded_bytes()]))
+    }
+}
+
+/// Hands over each whole line of a report and where it begins; returns the bytes of all of them. A torn last line is no line.
+pub fn scan(path: &Path, source: impl Read, mut take: impl FnMut(Record, u64) -> Result<()>) -> Result<u64> {
+    let mut source = BufReader::new(source);
+    let (mut offset, mut number, mut line) = (0, 0, Vec::new());
+    loop {
+        line.clear();
+        source.by_ref().take(LONGEST).read_until(b'\n', &mut line).with_context(|| unreadable(path))?;
+        number += 1;
+        let start = &line[..line.len().min(BEGINNING.len())];
+        ensure!(BEGINNING.starts_with(start), not_a_report(path, number));
+        if !line.ends_with(b"\n") {
+            ensure!((line.len() as u64) < LONGEST, not_a_report(path, number));
+            return Ok(offset);
+        }
+        let record = serde_json::from_slice(&line).with_context(|| not_a_report(path, number))?;
+        take(record, offset)?;
+        offset += line.len() as u64;
+    }
+}
+
+/// A file's hash, by its path below the output folder.
+fn file_hash(out: &Path) -> u64 {
+    hash(&[out.to_string_lossy().as_bytes()])
+}
+
+fn not_a_report(path: &Path, line: u64) -> Error {
+    Kind::Input.error(format!("{}: line {line} is no line of a report that barkclone wrote", path.display()))
+}
+
+fn unreadable(path: &Path) -> Error {
+    Kind::Input.error(format!("{}: cannot be read", path.display()))
+}
+
+fn unwritable(path: &Path) -> Error {
+    Kind::Output.error(format!("{}: cannot be written", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::exit_code;
+
+    fn record(id: &str, out: &str, key: u64) -> Record {
+        let (out, key) = (Some(out.to_string()), Some(format!("{key:016x}")));
+        Record { id: id.into(), text: "olá".into(), out, key, bytes: Some(5), ..Record::default() }
+    }
+
+    #[test]
+    fn what_was_appended_is_known_when_the_report_is_opened_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("report.jsonl");
+        let mut ledger = Ledger::open(&path).unwrap();
+        ledger.append(&[record("a", "a.wav", 1), record("b", "b.wav", 2)]).unwrap();
+        ledger.append(&[record("a", "a.wav", 3)]).unwrap();
+        let failed = Record { id: "b".into(), error: Some("no".into()), ..Record::default() };
+        ledger.append(&[failed]).unwrap();
+        let known = |ledger: &Ledger| {
+            let a = ledger.finished("a").unwrap();
+            assert_eq!((a.key, a.bytes, ledger.finished("b")), (3, 5, None));
+            assert!(ledger.owns(Path::new("b.wav")) && !ledger.owns(Path::new("c.wav")));
+            assert_eq!(ledger.line(a).unwrap(), record("a", "a.wav", 3));
+        };
+        known(&ledger);
+        drop(ledger);
+        known(&Ledger::open(&path).unwrap());
+    }
+
+    #[test]
+    fn a_torn_last_line_is_cut_off_wherever_it_was_torn() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("report.jsonl");
+        let whole = serde_json::to_string(&record("a", "a.wav", 1)).unwrap() + "\n";
+        let next = serde_json::to_string(&record("b", "b.wav", 2)).unwrap();
+        for cut in 0..=next.len() {
+            for before in ["", &whole] {
+                std::fs::write(&path, [before.as_bytes(), &next.as_bytes()[..cut]].concat()).unwrap();
+                assert!(Ledger::peek(&path).unwrap().finished("b").is_none());
+                let ledger = Ledger::open(&path).unwrap();
+                assert_eq!((ledger.finished("a").is_some(), ledger.finished("b")), (!before.is_empty(), None));
+                assert_eq!(std::fs::read_to_string(&path).unwrap(), before);
+            }
+        }
+    }
+
+    #[test]
+    fn a_file_that_another_utterance_took_is_no_longer_the_firsts() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut ledger = Ledger::open(&folder.path().join("report.jsonl")).unwrap();
+        ledger.append(&[record("a", "x.wav", 1), record("b", "x.wav", 2)]).unwrap();
+        assert!(ledger.finished("a").is_none() && ledger.finished("b").is_some());
+    }
+
+    #[test]
+    fn only_one_holds_a_report() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("report.jsonl");
+        let first = Ledger::open(&path).unwrap();
+        let error = Ledger::open(&path).err().unwrap();
+        assert!(error.to_string().contains("another run") && exit_code(&error) == 6, "{error}");
+        assert!(Ledger::peek(&path).is_ok());
+        drop(first);
+        assert!(Ledger::open(&path).is_ok());
+    }
+
+    #[test]
+    fn another_kind_of_file_is_refused_and_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("prompts.txt");
+        for content in ["Olá", "Olá\nBom dia\n", "{\"text\": \"oi\"}\n", "{\"id\":\"a\"\n", "{\"id\":\"a\"}\n"] {
+            std::fs::write(&path, content).unwrap();
+            let error = Ledger::open(&path).err().unwrap();
+            assert!(error.to_string().contains("no line of a report"), "{content}: {error}");
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), content);
+        }
+    }
+}

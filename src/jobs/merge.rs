@@ -1,0 +1,193 @@
+//! Reports of several runs into one, and what a report says in sum.
+
+use super::hash::hash;
+use super::ledger::scan;
+use super::record::Record;
+use crate::error::Kind;
+use crate::output;
+use anyhow::{Context, Result, ensure};
+use serde::Serialize;
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+/// Where the newest line of an id is, and what it is compared by.
+struct Newest {
+    file: usize,
+    offset: u64,
+    index: u64,
+    at: u64,
+    text: u64,
+}
+
+/// Writes the newest line of each id in `reports` to `out`, in the order of their numbers; returns how many. `out` may be one of the
+/// reports.
+///
+/// # Errors
+/// Kind [`Kind::Input`]: a file that is no report, an id with two texts; [`Kind::Output`]: `out` cannot be written, or exists.
+pub fn merge(reports: &[PathBuf], out: &Path, force: bool) -> Result<usize> {
+    output::check(out, force)?;
+    let mut newest: HashMap<u64, Newest> = HashMap::new();
+    let mut files = Vec::new();
+    for (file, path) in reports.iter().enumerate() {
+        files.push(open(path)?);
+        scan(path, &files[file], |record, offset| enter(&mut newest, &record, (file, offset), reports))?;
+    }
+    let mut lines: Vec<Newest> = newest.into_values().collect();
+    lines.sort_by_key(|line| (line.index, line.file, line.offset));
+    output::write_atomically(out, force, |sink| {
+        for line in &lines {
+            sink.write_all(&line_at(&files[line.file], line.offset)?)?;
+        }
+        Ok(())
+    })?;
+    Ok(lines.len())
+}
+
+fn open(path: &Path) -> Result<File> {
+    File::open(path).with_context(|| Kind::Input.error(format!("{}: cannot be read", path.display())))
+}
+
+fn enter(
+    newest: &mut HashMap<u64, Newest>,
+    record: &Record,
+    (file, offset): (usize, u64),
+    reports: &[PathBuf],
+) -> Result<()> {
+    let text = hash(&[record.text.as_bytes()]);
+    let line = Newest { file, offset, index: record.index, at: record.at, text };
+    let id = hash(&[record.id.as_bytes()]);
+    let Some(other) = newest.get(&id) else {
+        newest.insert(id, line);
+        return Ok(());
+    };
+    // Within one file a text may have been edited between two runs.
+    ensure!(
+        other.file == file || other.text == text,
+        Kind::Input.error(format!(
+            "{} and {}: the id `{}` has another text in each: they are reports of different jobs",
+            reports[other.file].display(),
+            reports[file].display(),
+            record.id
+        ))
+    );
+    if other.file == file || other.at <= line.at {
+        newest.insert(id, line);
+    }
+    Ok(())
+}
+
+fn line_at(file: &File, offset: u64) -> Result<Vec<u8>> {
+    let mut file = file;
+    file.seek(SeekFrom::Start(offset))?;
+    let mut line = Vec::new();
+    BufReader::new(file.take(u64::MAX)).read_until(b'\n', &mut line)?;
+    Ok(line)
+}
+
+/// What reports say in sum.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Summary {
+    pub done: u64,
+    pub failed: u64,
+    /// Of speech.
+    pub seconds: f64,
+    /// That making it took, all runs together.
+    pub took: f64,
+    pub bytes: u64,
+}
+
+impl Summary {
+    /// Seconds of speech made in a second; `None` before there is any.
+    pub fn speed(&self) -> Option<f64> {
+        (self.took > 0.0 && self.seconds > 0.0).then(|| self.seconds / self.took)
+    }
+}
+
+/// Sums up the newest line of each id; failed ones are handed to `failed`.
+///
+/// # Errors
+/// As of [`merge`].
+pub fn summary(reports: &[PathBuf], mut failed: impl FnMut(&Record) -> Result<()>) -> Result<Summary> {
+    let mut newest = HashMap::new();
+    for (file, path) in reports.iter().enumerate() {
+        scan(path, open(path)?, |record, offset| enter(&mut newest, &record, (file, offset), reports))?;
+    }
+    let mut sum = Summary::default();
+    for (file, path) in reports.iter().enumerate() {
+        scan(path, open(path)?, |record, offset| {
+            let holds = newest.get(&hash(&[record.id.as_bytes()]));
+            if !holds.is_some_and(|line| (line.file, line.offset) == (file, offset)) {
+                return Ok(());
+            }
+            if record.error.is_some() {
+                sum.failed += 1;
+                return failed(&record);
+            }
+            sum.done += 1;
+            sum.seconds += record.seconds.unwrap_or_default();
+            sum.took += record.share.unwrap_or_default();
+            sum.bytes += record.bytes.unwrap_or_default();
+            Ok(())
+        })?;
+    }
+    Ok(sum)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(id: &str, index: u64, at: u64) -> Record {
+        Record {
+            id: id.into(),
+            index,
+            at,
+            text: format!("text {id}"),
+            seconds: Some(2.0),
+            share: Some(1.0),
+            ..Record::default()
+        }
+    }
+
+    fn report(path: &Path, records: &[Record]) -> PathBuf {
+        let lines = records.iter().map(|r| serde_json::to_string(r).unwrap() + "\n");
+        std::fs::write(path, lines.collect::<String>()).unwrap();
+        path.to_owned()
+    }
+
+    fn told(path: &Path) -> Vec<(String, u64)> {
+        let text = std::fs::read_to_string(path).unwrap();
+        let records = text.lines().map(|line| serde_json::from_str::<Record>(line).unwrap());
+        records.map(|r| (r.id, r.at)).collect()
+    }
+
+    #[test]
+    fn the_newest_line_of_each_id_is_kept_in_the_order_of_the_jobs() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        let failed = Record { error: Some("no".into()), ..record("c", 2, 7) };
+        let one = report(&path("1"), &[record("a", 3, 10), record("b", 1, 10), record("a", 3, 5)]);
+        let two = report(&path("2"), &[record("a", 3, 9), failed]);
+        assert_eq!(merge(&[one.clone(), two.clone()], &path("all"), false).unwrap(), 3);
+        assert_eq!(told(&path("all")), [("b", 10), ("c", 7), ("a", 9)].map(|(id, at)| (id.to_string(), at)));
+        let mut names = Vec::new();
+        let sum = summary(&[one.clone(), two.clone()], |r| Ok(names.push(r.id.clone()))).unwrap();
+        assert_eq!((sum.done, sum.failed, sum.seconds, sum.speed(), names), (2, 1, 4.0, Some(2.0), vec!["c".into()]));
+        assert!(merge(&[one.clone(), two.clone()], &path("all"), false).is_err());
+        merge(&[one.clone(), two], &one, true).unwrap();
+        assert_eq!(told(&one).len(), 3, "a report may be replaced by the sum");
+    }
+
+    #[test]
+    fn reports_of_different_jobs_are_not_merged() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        let one = report(&path("1"), &[record("a", 1, 1)]);
+        let two = report(&path("2"), &[Record { text: "other".into(), ..record("a", 1, 2) }]);
+        let error = merge(&[one, two], &path("all"), false).unwrap_err().to_string();
+        assert!(error.contains("`a`") && error.contains('1') && error.contains('2'), "{error}");
+        assert!(!path("all").exists());
+    }
+}

@@ -1,0 +1,163 @@
+//! How the files of many utterances are named.
+
+use crate::error::{Error, Kind};
+use crate::output::slug;
+use anyhow::{Result, bail, ensure};
+use std::path::{Component, Path, PathBuf};
+
+/// A name with places for what differs: `{index:05}-{slug}`. It may hold folders.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Template(Vec<Part>);
+
+#[derive(Clone, Debug, PartialEq)]
+enum Part {
+    Text(String),
+    /// Zero-padded to this width.
+    Index(usize),
+    Slug,
+    Id,
+    Seed,
+    Voice,
+}
+
+/// What a name is made of.
+pub struct Named<'a> {
+    pub index: u64,
+    pub id: &'a str,
+    pub text: &'a str,
+    pub seed: u64,
+    /// As it was asked for; `None`: a random one.
+    pub voice: Option<&'a str>,
+}
+
+impl Template {
+    /// # Errors
+    /// A place of another name, a brace without its other, a name that leaves the folder.
+    pub fn parse(template: &str) -> Result<Self> {
+        let mut parts = Vec::new();
+        let mut rest = template;
+        while let Some((before, after)) = rest.split_once('{') {
+            let (place, after) = after.split_once('}').ok_or_else(|| unfit(template, "`{` without `}`"))?;
+            parts.push(Part::Text(before.to_owned()));
+            parts.push(part(place).ok_or_else(|| {
+                unfit(
+                    template,
+                    &format!("`{{{place}}}` is none of {{index}}, {{index:05}}, {{slug}}, {{id}}, {{seed}}, {{voice}}"),
+                )
+            })?);
+            rest = after;
+        }
+        parts.push(Part::Text(rest.to_owned()));
+        let template_is_whole = !parts.iter().any(|p| matches!(p, Part::Text(text) if text.contains('}')));
+        ensure!(template_is_whole, unfit(template, "`}` without `{`"));
+        let this = Self(parts);
+        let example = Named { index: 1, id: "id", text: "text", seed: 1, voice: None };
+        this.path(&example, 1).map_err(|error| unfit(template, &error.to_string()))?;
+        Ok(this)
+    }
+
+    /// The path below the output folder; `number` above 1 tells apart what would have the same name.
+    pub fn path(&self, named: &Named, number: u64) -> Result<PathBuf> {
+        let mut name: String = self.0.iter().map(|part| part.fill(named)).collect();
+        if number > 1 {
+            let stem = name.strip_suffix(".wav").unwrap_or(&name);
+            name = format!("{stem}-{number}");
+        }
+        inside(&name)
+    }
+}
+
+impl Part {
+    fn fill(&self, named: &Named) -> String {
+        match self {
+            Part::Text(text) => text.clone(),
+            Part::Index(width) => format!("{:0width$}", named.index),
+            Part::Slug => slug(named.text),
+            Part::Id => plain(named.id),
+            Part::Seed => named.seed.to_string(),
+            Part::Voice => match named.voice {
+                None => "random".to_owned(),
+                Some(voice) => {
+                    plain(voice.strip_suffix(".npz").map_or(voice, |v| v.rsplit(['/', '\\']).next().unwrap_or(v)))
+                }
+            },
+        }
+    }
+}
+
+fn part(place: &str) -> Option<Part> {
+    Some(match place {
+        "slug" => Part::Slug,
+        "id" => Part::Id,
+        "seed" => Part::Seed,
+        "voice" => Part::Voice,
+        "index" => Part::Index(0),
+        _ => Part::Index(place.strip_prefix("index:")?.parse().ok().filter(|&width| width <= 20)?),
+    })
+}
+
+/// What a file name cannot hold becomes `-`, on any system.
+fn plain(text: &str) -> String {
+    let odd = |c: char| c.is_control() || "/\\:*?\"<>|".contains(c);
+    let plain: String = text.chars().map(|c| if odd(c) { '-' } else { c }).collect();
+    if plain.starts_with('.') { format!("_{}", &plain[1..]) } else { plain }
+}
+
+/// A path below a folder, ending in `.wav`; refused if it leads out of it.
+pub fn inside(name: &str) -> Result<PathBuf> {
+    let path = Path::new(name);
+    let stays = path.components().all(|c| matches!(c, Component::Normal(_)));
+    let ends = path.file_name().is_some() && !name.ends_with(['/', '\\']) && !name.contains(char::is_control);
+    if !stays || !ends {
+        bail!(Kind::Input.error(format!("`{name}`: expected a file name, or a path below the output folder")));
+    }
+    ensure!(
+        path.components().all(|c| c.as_os_str().len() <= 250),
+        Kind::Input.error(format!("`{name}`: the name is too long"))
+    );
+    let is_wav = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("wav"));
+    Ok(if is_wav { path.to_owned() } else { PathBuf::from(format!("{name}.wav")) })
+}
+
+fn unfit(template: &str, why: &str) -> Error {
+    Kind::Usage.error(format!("--name {template}: {why}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn named(template: &str, number: u64) -> String {
+        let named = Named { index: 7, id: "a/b", text: "Olá, mundo!", seed: 42, voice: Some("voices/ana.npz") };
+        Template::parse(template).unwrap().path(&named, number).unwrap().to_str().unwrap().to_owned()
+    }
+
+    #[test]
+    fn places_are_filled() {
+        assert_eq!(named("{index:05}-{slug}", 1), "00007-ola-mundo.wav");
+        assert_eq!(named("{voice}/{id}_{seed}.wav", 1), "ana/a-b_42.wav");
+        assert_eq!(named("{slug}", 3), "ola-mundo-3.wav");
+        assert_eq!(named("{slug}.wav", 3), "ola-mundo-3.wav");
+        assert_eq!(named("{index}.flac", 1), "7.flac.wav");
+    }
+
+    #[test]
+    fn templates_that_make_no_name_are_refused() {
+        for template in
+            ["{text}", "{index", "index}", "{index:99}", "../{index}", "/tmp/{index}", "", "{id}/", "a/./../b"]
+        {
+            let error = Template::parse(template).unwrap_err().to_string();
+            assert!(error.contains(&format!("--name {template}:")), "{error}");
+        }
+    }
+
+    #[test]
+    fn names_from_jobs_stay_in_the_folder() {
+        assert_eq!(inside("a/b.WAV").unwrap(), Path::new("a/b.WAV"));
+        assert_eq!(inside("v1.0").unwrap(), Path::new("v1.0.wav"));
+        for name in ["", "..", "../x", "/x", "a/../../x", "x/", "a\0b"] {
+            assert!(inside(name).is_err(), "{name}");
+        }
+        assert_eq!(plain("../x"), "_.-x");
+    }
+}

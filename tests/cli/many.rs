@@ -1,0 +1,264 @@
+//! `barkclone speak --lines` and `--jobs`: a file for each line, a report of all, and going on from it.
+
+use super::{Desk, Ran, SPEAK};
+use barkclone::audio::read_info;
+use serde_json::Value;
+use std::fs;
+
+const VOICE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/sound/voices/preset.npz");
+
+/// `speak` of many, into `out`.
+fn many(desk: &Desk, flags: &[&str]) -> Ran {
+    desk.run(&arguments(flags))
+}
+
+pub(super) fn arguments<'a>(flags: &[&'a str]) -> Vec<&'a str> {
+    [&["speak", "-d", "out"], &super::without(&SPEAK, flags)[..], flags].concat()
+}
+
+pub(super) fn report(desk: &Desk, name: &str) -> Vec<Value> {
+    let text = fs::read_to_string(desk.path(name)).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// The names and bytes of all files in `folder` but reports.
+pub(super) fn sounds(desk: &Desk, folder: &str) -> Vec<(String, Vec<u8>)> {
+    let entries = fs::read_dir(desk.path(folder)).unwrap().map(|entry| entry.unwrap());
+    let mut files: Vec<_> =
+        entries.map(|e| (e.file_name().into_string().unwrap(), fs::read(e.path()).unwrap())).collect();
+    files.retain(|(name, _)| !name.ends_with(".jsonl"));
+    files.sort();
+    files
+}
+
+fn names(desk: &Desk) -> Vec<String> {
+    sounds(desk, "out").into_iter().map(|(name, _)| name).collect()
+}
+
+#[test]
+fn each_line_gets_a_file_and_a_line_of_the_report() {
+    let desk = Desk::new();
+    fs::write(desk.path("prompts.txt"), "# titles\n\nOlá, mundo!\n  Bom   dia \r\nOlá, mundo!\n").unwrap();
+    let ran = many(&desk, &["--lines", "prompts.txt", "--voice", VOICE]);
+    assert_eq!(ran.prints(), "out/00001-ola-mundo.wav\nout/00002-bom-dia.wav\nout/00003-ola-mundo.wav");
+    ran.says(&["3 spoken, 0 there already, 0 failed", "times real time"]);
+    let records = report(&desk, "out/report.jsonl");
+    let told = |key: &str| records.iter().map(|r| r[key].clone()).collect::<Vec<_>>();
+    assert_eq!(told("line"), [3, 4, 5].map(Value::from));
+    assert_eq!(told("text"), ["Olá, mundo!", "Bom dia", "Olá, mundo!"].map(Value::from));
+    assert_eq!(records[2]["id"], format!("{}-2", records[0]["id"].as_str().unwrap()));
+    for record in &records {
+        assert_eq!((record["tokens"].as_u64(), record["settings"]["max_seconds"].as_f64()), (Some(15), Some(0.3)));
+        let wav = desk.path("out").join(record["out"].as_str().unwrap());
+        assert_eq!(fs::metadata(&wav).unwrap().len(), record["bytes"].as_u64().unwrap());
+        let info = read_info(&wav).unwrap();
+        let seed = format!("voice={} seed={} ", record["voice_hash"].as_str().unwrap(), record["seed"]);
+        assert!(info.iter().any(|(tag, text)| tag == "ICMT" && text.contains(&seed)), "{info:?}");
+    }
+    let sound = sounds(&desk, "out");
+    assert!(sound[0].1 != sound[2].1, "the second of a text is another take");
+}
+
+#[test]
+fn an_utterance_of_many_is_the_one_that_speak_makes_of_its_seed() {
+    let desk = Desk::new();
+    let jobs = r#"{"text": "Bom dia", "id": "a", "seed": 7, "voice": "ana", "text_temp": 0.5, "out": "x/bom"}"#;
+    fs::write(desk.path("jobs.jsonl"), jobs).unwrap();
+    let ran = many(&desk, &["--jobs", "jobs.jsonl", "--voice", &format!("ana={VOICE}")]);
+    assert_eq!(ran.prints(), "out/x/bom.wav");
+    let alone = ["--voice", VOICE, "--seed", "7", "--text-temp", "0.5", "-o", "alone.wav"];
+    desk.speak("Bom dia", &alone).prints();
+    assert!(desk.bytes("out/x/bom.wav") == desk.bytes("alone.wav"));
+}
+
+#[test]
+fn a_second_run_does_what_is_new_or_changed_or_gone_and_nothing_else() {
+    let desk = Desk::new();
+    let put = |lines: &str| fs::write(desk.path("p"), lines).unwrap();
+    let run = |flags: &[&str]| many(&desk, &[&["--lines", "p"], flags].concat()).prints().to_owned();
+    put("um\ndois\ntrês\n");
+    run(&[]);
+    let first = sounds(&desk, "out");
+    assert_eq!((run(&[]), sounds(&desk, "out") == first), (String::new(), true));
+    fs::remove_file(desk.path("out/00002-dois.wav")).unwrap();
+    fs::write(desk.path("out/00003-tres.wav"), "cut").unwrap();
+    assert_eq!(run(&["--resume"]), "out/00002-dois.wav\nout/00003-tres.wav");
+    assert!(sounds(&desk, "out") == first, "they are the same again");
+    let cold = ["--text-temp", "0.1"];
+    assert_eq!(run(&cold).lines().count(), 3, "another setting is another sound");
+    assert_eq!(run(&cold), "");
+    assert_eq!(run(&["--restart"]).lines().count(), 3);
+    assert!(sounds(&desk, "out") == first);
+}
+
+#[test]
+fn a_line_put_in_between_moves_the_others_and_speaks_none_of_them_again() {
+    let desk = Desk::new();
+    fs::write(desk.path("p"), "um\num\ndois\n").unwrap();
+    many(&desk, &["--lines", "p"]).prints();
+    fs::write(desk.path("p"), "zero\num\num\ndois\n").unwrap();
+    let ran = many(&desk, &["--lines", "p"]);
+    // The second `um` has to make room for the first one, so it is spoken again.
+    assert_eq!(ran.prints(), "out/00001-zero.wav\nout/00002-um.wav\nout/00003-um.wav");
+    ran.says(&["3 spoken, 1 there already"]);
+    let moved = sounds(&desk, "out").into_iter().filter(|(name, _)| name != "00001-um.wav" && name != "00003-dois.wav");
+    let moved: Vec<_> = moved.collect();
+    let fresh = Desk::new();
+    fs::copy(desk.path("p"), fresh.path("p")).unwrap();
+    many(&fresh, &["--lines", "p"]).prints();
+    assert!(moved == sounds(&fresh, "out"), "{:?}", names(&desk));
+}
+
+#[test]
+fn a_bad_line_does_not_stop_the_others() {
+    let desk = Desk::new();
+    let long = "palavra ".repeat(40);
+    let jobs = [
+        r#"{"text": "um"}"#.to_string(),
+        r#"{"text": "dois", "sped": 2}"#.into(),
+        "{".into(),
+        format!(r#"{{"text": "{long}"}}"#),
+        r#"{"text": "três", "voice": "none.npz"}"#.into(),
+        r#"{"text": "quatro", "text_temp": -1}"#.into(),
+        r#"{"text": "cinco", "min_eos_p": 0}"#.into(),
+        r#"{"text": "seis"}"#.into(),
+    ];
+    fs::write(desk.path("j"), jobs.join("\n")).unwrap();
+    let ran = many(&desk, &["--jobs", "j"]);
+    assert_eq!(
+        (ran.code, ran.stdout.as_slice()),
+        (7, &b"out/00001-um.wav\nout/00008-seis.wav\n"[..]),
+        "{}",
+        ran.stderr
+    );
+    ran.says(&["line 2: ", "unknown field `sped`", "line 3: ", "line 4: ", "319 tokens, 256 fit", "--file"]);
+    ran.says(&["line 5: none.npz", "line 6: --text-temp -1", "line 7: ", "6 of 8 utterances failed: out/report.jsonl"]);
+    let failed = report(&desk, "out/report.jsonl");
+    let lines: Vec<_> = failed.iter().filter(|r| r["error"].is_string()).map(|r| r["line"].as_u64().unwrap()).collect();
+    assert_eq!(lines, [2, 3, 4, 5, 6, 7]);
+    let ran = many(&desk, &["--jobs", "j", "--fail-fast"]);
+    assert_eq!((ran.code, ran.stderr.matches("line ").count()), (7, 2), "{}", ran.stderr);
+    ran.says(&["stopped at line 2", "unknown field `sped`"]);
+    let summed = desk.run(&["report", "summary", "out/report.jsonl"]);
+    assert!(summed.prints().contains("2 spoken, 6 failed"), "{}", summed.prints());
+}
+
+#[test]
+fn what_is_there_and_not_the_reports_is_kept_unless_forced() {
+    let desk = Desk::new();
+    fs::create_dir(desk.path("out")).unwrap();
+    fs::write(desk.path("out/00001-um.wav"), "precious").unwrap();
+    fs::write(desk.path("p"), "um\ndois\n").unwrap();
+    let ran = many(&desk, &["--lines", "p"]);
+    assert_eq!((ran.code, ran.stdout.as_slice()), (7, &b"out/00002-dois.wav\n"[..]));
+    ran.says(&["line 1: out/00001-um.wav: exists already; --force"]);
+    assert_eq!(desk.bytes("out/00001-um.wav"), b"precious");
+    assert_eq!(many(&desk, &["--lines", "p", "--force"]).prints(), "out/00001-um.wav");
+    // And a report is not written over something else.
+    many(&desk, &["--lines", "p", "--report", "p"]).fails(3, &["p: line 1 is no line of a report"]);
+    assert_eq!(desk.bytes("p"), b"um\ndois\n");
+}
+
+#[test]
+fn what_concerns_all_lines_is_refused_before_any() {
+    let desk = Desk::new();
+    fs::write(desk.path("p"), "um\n").unwrap();
+    let refused = |flags: &[&str], code, words: &[&str]| many(&desk, flags).fails(code, words);
+    refused(&["--lines", "none"], 3, &["none: cannot be read"]);
+    refused(&["--lines", "."], 3, &["a folder"]);
+    refused(&["--lines", "p", "--name", "{tex}"], 2, &["--name {tex}", "{slug}"]);
+    refused(&["--lines", "p", "--shard", "3/2"], 2, &["--shard 3/2"]);
+    refused(&["--lines", "p", "--batch", "0"], 2, &["auto"]);
+    refused(&["--lines", "p", "--text-temp", "-1"], 2, &["--text-temp -1"]);
+    refused(&["--lines", "p", "--voice", "none.npz"], 3, &["none.npz"]);
+    refused(&["--lines", "p", "--voice", VOICE, "--voice", VOICE], 2, &["--voice", "NAME=VOICE"]);
+    refused(&["--lines", "p", "--jobs", "p"], 2, &["cannot be used with"]);
+    refused(&["--lines", "p", "-o", "x.wav"], 2, &["cannot be used with"]);
+    refused(&["--restart"], 2, &["--lines"]);
+    desk.run(&["speak", "--lines", "p"]).fails(2, &["--dir"]);
+    desk.run(&["speak", "oi", "--lines", "p", "-d", "out"]).fails(2, &["cannot be used with"]);
+    desk.speak("oi", &["--voice", VOICE, "--voice", VOICE]).fails(2, &["one voice"]);
+    assert!(!desk.path("out").exists());
+    fs::write(desk.path("out"), "").unwrap();
+    refused(&["--lines", "p"], 6, &["out: cannot be made"]);
+}
+
+#[test]
+fn a_dry_run_tells_the_plan_and_writes_nothing() {
+    let desk = Desk::new();
+    fs::write(desk.path("p"), format!("um\n{}\ndois\n", "palavra ".repeat(40))).unwrap();
+    let ran = many(&desk, &["--lines", "p", "--dry-run"]);
+    let plan = "out/00001-um.wav\t0.3 s\tum\nout/00003-dois.wav\t0.3 s\tdois\n";
+    assert_eq!((ran.code, String::from_utf8(ran.stdout).unwrap().as_str()), (7, plan), "{}", ran.stderr);
+    assert!(ran.stderr.contains("line 2: ") && ran.stderr.contains("2 to speak, 0 there already, 1 that cannot be"));
+    assert_eq!(desk.files(), ["p"]);
+    assert_eq!(many(&desk, &["--lines", "p"]).code, 7);
+    let before = sounds(&desk, "out");
+    let ran = many(&desk, &["--lines", "p", "--dry-run"]);
+    assert!(ran.stdout.is_empty() && ran.stderr.contains("0 to speak, 2 there already"), "{}", ran.stderr);
+    assert!(sounds(&desk, "out") == before);
+    // Without models at hand there is a plan all the same.
+    let ran = desk.run(&["speak", "--lines", "p", "-d", "out", "--dry-run"]);
+    ran.prints();
+    ran.says(&["tokenizer is not at hand", "models are not at hand", "3 to speak", "on two threads"]);
+}
+
+#[test]
+fn lines_come_from_a_pipe_too_and_events_go_to_one() {
+    let desk = Desk::new();
+    let ran = desk.run_with("um\n\ndois".as_bytes(), &arguments(&["--lines", "-", "--json"]));
+    let events: Vec<Value> = ran.prints().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let told: Vec<_> = events.iter().map(|e| (e["event"].as_str().unwrap(), e["line"].as_u64())).collect();
+    let expected =
+        [("started", Some(1)), ("done", Some(1)), ("started", Some(3)), ("done", Some(3)), ("summary", None)];
+    let sorted = |mut told: Vec<(&'static str, Option<u64>)>| {
+        told.sort();
+        told
+    };
+    let told = told
+        .into_iter()
+        .map(|(name, line)| (*["started", "done", "summary"].iter().find(|n| **n == name).unwrap(), line));
+    assert_eq!(sorted(told.collect()), sorted(expected.to_vec()));
+    assert!(events.iter().any(|e| e["out"] == "out/00001-um.wav" && e["seconds"].is_f64()));
+    assert_eq!((events[4]["done"].as_u64(), events[4]["failed"].as_u64()), (Some(2), Some(0)));
+    let ran = desk.run_with(b"um\n\ndois", &arguments(&["--lines", "-", "--json"]));
+    assert_eq!(ran.prints().matches("\"event\":\"skipped\"").count(), 2, "{}", ran.stderr);
+}
+
+#[test]
+fn shards_make_what_one_run_makes_and_their_reports_merge() {
+    let desk = Desk::new();
+    let lines: String = (1..=12).map(|n| format!("frase {n}\n")).collect();
+    fs::write(desk.path("p"), lines).unwrap();
+    for shard in ["1/3", "2/3", "3/3"] {
+        many(&desk, &["--lines", "p", "--shard", shard]).prints();
+    }
+    let reports = ["out/report-1-of-3.jsonl", "out/report-2-of-3.jsonl", "out/report-3-of-3.jsonl"];
+    let ran = desk.run(&[&["report", "merge"], &reports[..], &["-o", "out/report.jsonl"]].concat());
+    assert_eq!(ran.prints(), "out/report.jsonl");
+    let merged = report(&desk, "out/report.jsonl");
+    assert_eq!(merged.iter().map(|r| r["index"].as_u64().unwrap()).collect::<Vec<_>>(), (1..=12).collect::<Vec<_>>());
+    assert_eq!(many(&desk, &["--lines", "p"]).prints(), "", "the merged report is gone on from");
+    let whole = Desk::new();
+    fs::copy(desk.path("p"), whole.path("p")).unwrap();
+    many(&whole, &["--lines", "p"]).prints();
+    assert!(sounds(&desk, "out") == sounds(&whole, "out"));
+    let ran = desk.run(&["report", "summary", "out/report.jsonl", "--json"]);
+    let sum: Value = serde_json::from_str(ran.prints()).unwrap();
+    assert_eq!((sum["done"].as_u64(), sum["failed"].as_u64()), (Some(12), Some(0)));
+    desk.run(&["report", "summary", "p"]).fails(3, &["p: line 1 is no line of a report"]);
+    desk.run(&["report", "merge", reports[0], "-o", reports[1]]).fails(6, &["exists already"]);
+}
+
+#[test]
+fn the_size_of_a_batch_changes_nothing() {
+    let desk = Desk::new();
+    fs::write(desk.path("p"), "um\ndois e meio\ntrês\nquatro\ncinco\n").unwrap();
+    let with = |batch: &str| {
+        let _ = fs::remove_dir_all(desk.path("out"));
+        assert_eq!(many(&desk, &["--lines", "p", "--batch", batch]).code, 0);
+        sounds(&desk, "out")
+    };
+    let one = with("1");
+    assert!(with("auto") == one && with("3") == one);
+}
