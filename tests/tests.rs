@@ -4,6 +4,7 @@ mod batch;
 mod cli;
 mod containers;
 mod hub;
+mod jobs;
 mod layouts;
 mod packed;
 mod parity_clone;

@@ -43,7 +43,8 @@ impl Text {
         ensure!(
             ids.len() <= limit,
             Kind::Input.error(format!(
-                "the text is too long for one utterance: {} tokens, {limit} fit; split it into sentences of about {} words",
+                "the text is too long for one utterance: {} tokens, {limit} fit; split it into sentences of about {} words, or let \
+                 --file do so",
                 ids.len(),
                 (text.split(' ').count() * limit / ids.len()).max(1)
             ))
