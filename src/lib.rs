@@ -2,7 +2,7 @@
 //!
 //! Which module may import which (rows import columns):
 //!
-//! | | tokens, error, progress, output | audio | weights, device | net | stage | voice | layout | clone, speak | jobs | models | cli |
+//! | | tokens, error, progress, output | audio | weights, device | net | stage | voice | layout | clone, speak, book | jobs | models | cli |
 //! |---|---|---|---|---|---|---|---|---|---|---|---|
 //! | audio, weights, device, models | yes | | | | | | | | | | |
 //! | net | yes | | yes | within | | | | | | | |
@@ -10,6 +10,7 @@
 //! | voice | yes | | | | | | | | | | |
 //! | layout | yes | | yes | yes | | | | | | | |
 //! | clone, speak | yes | yes | yes | yes | yes | yes | yes | | | | |
+//! | book | yes | yes | | | | | | | | | |
 //! | jobs | yes | yes | | | yes | yes | | yes | within | | |
 //! | cli | yes | yes | yes | | yes | yes | yes | yes | yes | yes | within |
 //!
@@ -19,6 +20,7 @@
 //! `N` HuBERT frames at 50 Hz (320 samples at 16 kHz), `B` is a batch, `H` a hidden width.
 
 pub mod audio;
+pub mod book;
 pub mod clone;
 pub mod config;
 pub mod device;

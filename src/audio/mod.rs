@@ -3,11 +3,13 @@
 mod read;
 mod resample;
 mod riff;
+mod stream;
 mod write;
 
 pub use read::{Clip, MAX_RATE, MIN_RATE, read_wav};
 pub use resample::{Recipe, resample};
 pub use riff::read_info;
+pub use stream::{WavStream, stream_wav};
 pub use write::{Encoding, Info, write_wav};
 
 /// Mono sound: `samples` `[L]` f32, nominally in [-1, 1], at `rate` Hz.

@@ -31,7 +31,7 @@ pub fn write_wav(out: &mut impl Write, pcm: &Pcm, encoding: Encoding, info: &[In
     Ok(out.flush()?)
 }
 
-const TOO_LONG: &str = "the sound is longer than a WAV file can be (4 GiB)";
+pub(super) const TOO_LONG: &str = "the sound is longer than a WAV file can be (4 GiB)";
 
 fn samples(pcm: &Pcm, encoding: Encoding) -> Result<Vec<u8>> {
     let (bits_per_sample, sample_format) = match encoding {
@@ -61,7 +61,7 @@ fn to_i16(sample: f32) -> i16 {
 }
 
 /// `LIST size INFO`, then `tag size text` each, zero-terminated and padded to even length; UTF-8.
-fn info_chunk(info: &[Info]) -> Result<Vec<u8>> {
+pub(super) fn info_chunk(info: &[Info]) -> Result<Vec<u8>> {
     if info.is_empty() {
         return Ok(Vec::new());
     }

@@ -3,7 +3,7 @@
 use crate::error::Kind;
 use anyhow::{Result, anyhow, ensure};
 use std::path::Path;
-use tokenizers::Tokenizer;
+use tokenizers::{Encoding, Tokenizer};
 
 /// A text tokenizer, with the name of where it came from for messages.
 pub struct Text {
@@ -34,10 +34,7 @@ impl Text {
     pub fn ids(&self, text: &str, limit: usize) -> Result<Vec<u32>> {
         let text = normalize(text);
         ensure!(!text.is_empty(), Kind::Input.error("the text is empty: there is nothing to say"));
-        let encoding = self
-            .tokenizer
-            .encode_fast(text.as_str(), false)
-            .map_err(|e| anyhow!("{}: cannot encode the text: {e}", self.origin))?;
+        let encoding = self.encode(&text)?;
         let ids = encoding.get_ids();
         ensure!(!ids.is_empty(), Kind::Input.error(format!("{}: the text yields no token", self.origin)));
         ensure!(
@@ -50,6 +47,16 @@ impl Text {
             ))
         );
         Ok(ids.to_vec())
+    }
+
+    /// How many ids `text` has, without any limit.
+    pub fn count(&self, text: &str) -> Result<usize> {
+        Ok(self.encode(&normalize(text))?.len())
+    }
+
+    fn encode(&self, text: &str) -> Result<Encoding> {
+        let encoding = self.tokenizer.encode_fast(text, false);
+        encoding.map_err(|e| anyhow!("{}: cannot encode the text: {e}", self.origin))
     }
 }
 
@@ -92,6 +99,7 @@ mod tests {
         let text = Text::bytes().unwrap();
         let ids = text.ids("Olá  olá", 256).unwrap();
         assert_eq!(ids.len(), "Olá olá".len());
+        assert_eq!(text.count("Olá  olá").unwrap(), ids.len());
         assert_ne!(ids[0], ids[5], "case is kept");
         assert_eq!(ids[1..4], ids[6..9]);
     }

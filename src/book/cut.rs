@@ -1,0 +1,109 @@
+//! Where a sentence that is too long for one utterance is cut in two: at a clause mark, else before a word that begins a phrase,
+//! else between words, and within a word only where it is all there is.
+
+use super::sentences::protected;
+use std::ops::Range;
+use unicode_segmentation::UnicodeSegmentation;
+
+/// Portuguese and English words that begin a clause or phrase.
+const BEGINNINGS: &[&str] = &[
+    "a", "about", "and", "ao", "as", "até", "because", "but", "by", "com", "como", "da", "de", "desde", "do", "e",
+    "em", "embora", "enquanto", "entre", "for", "from", "in", "into", "mas", "na", "nem", "no", "of", "on", "onde",
+    "or", "ou", "para", "pela", "pelo", "pois", "por", "porque", "porém", "quando", "que", "quem", "se", "sem",
+    "since", "sobre", "than", "that", "though", "to", "until", "when", "where", "which", "while", "who", "with",
+    "without", "à",
+];
+
+/// The byte at which `text` is best cut; `None` for a single character.
+pub(super) fn cut(text: &str) -> Option<usize> {
+    let spaces = free_spaces(text);
+    let strong = spaces.iter().filter(|&&at| text[..at].trim_end().ends_with(is_strong));
+    let weak = spaces.iter().filter(|&&at| text[..at].trim_end().ends_with(',') || text[at..].starts_with(['—', '–']));
+    let phrases = spaces.iter().filter(|&&at| begins_phrase(&text[at..]));
+    central(text, strong)
+        .or_else(|| central(text, weak))
+        .or_else(|| central(text, phrases))
+        .or_else(|| nearest(text, spaces.iter().copied()))
+        .or_else(|| nearest(text, text.grapheme_indices(true).map(|(at, _)| at)))
+        .or_else(|| nearest(text, text.char_indices().map(|(at, _)| at)))
+}
+
+fn is_strong(c: char) -> bool {
+    matches!(c, ';' | ':' | '.' | '!' | '?' | '…' | ')' | '。' | '、' | '，')
+}
+
+fn begins_phrase(text: &str) -> bool {
+    let word = text.split(' ').next().unwrap_or_default();
+    BEGINNINGS.binary_search(&word.to_lowercase().as_str()).is_ok()
+}
+
+/// Where words begin, outside what is never cut.
+fn free_spaces(text: &str) -> Vec<usize> {
+    let spans: Vec<Range<usize>> = protected(text);
+    let mut spans = spans.iter().peekable();
+    let begins = text.match_indices(' ').map(|(at, _)| at + 1);
+    begins
+        .filter(|at| {
+            while spans.next_if(|span| span.end <= *at).is_some() {}
+            spans.peek().is_none_or(|span| !span.contains(at) || span.start == *at)
+        })
+        .collect()
+}
+
+/// The one nearest to the middle, of those that leave at least a quarter on each side.
+fn central<'a>(text: &str, places: impl Iterator<Item = &'a usize>) -> Option<usize> {
+    let quarter = text.len() / 4;
+    nearest(text, places.copied().filter(|at| (quarter..=text.len() - quarter).contains(at)))
+}
+
+fn nearest(text: &str, places: impl Iterator<Item = usize>) -> Option<usize> {
+    places.filter(|&at| at > 0 && at < text.len()).min_by_key(|at| at.abs_diff(text.len() / 2))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn halves(text: &str) -> (&str, &str) {
+        let (first, second) = text.split_at(cut(text).unwrap());
+        (first.trim_end(), second)
+    }
+
+    #[test]
+    fn the_words_are_in_order() {
+        assert!(BEGINNINGS.is_sorted());
+    }
+
+    #[test]
+    fn a_sentence_is_cut_at_the_strongest_mark_near_its_middle() {
+        assert_eq!(
+            halves("Chegou tarde, cansado; não disse nada a ninguém, nem à mãe."),
+            ("Chegou tarde, cansado;", "não disse nada a ninguém, nem à mãe.")
+        );
+        assert_eq!(
+            halves("Sim; depois veio o verão, e com ele a chuva."),
+            ("Sim; depois veio o verão,", "e com ele a chuva.")
+        );
+        assert_eq!(halves("O rio corria devagar para o grande mar"), ("O rio corria devagar", "para o grande mar"));
+        assert_eq!(halves("Uma casa velha — disse ela — muito velha"), ("Uma casa velha", "— disse ela — muito velha"));
+    }
+
+    #[test]
+    fn numbers_and_sounds_are_not_cut() {
+        assert_eq!(halves("um total 3,14159265,35897932 exato"), ("um total", "3,14159265,35897932 exato"));
+        assert_eq!(halves("ah [risos ao fundo] e fim"), ("ah [risos ao fundo]", "e fim"));
+    }
+
+    #[test]
+    fn only_a_word_alone_is_cut_within() {
+        assert_eq!(
+            halves("a pneumoultramicroscopicossilicovulcanoconiose"),
+            ("a", "pneumoultramicroscopicossilicovulcanoconiose")
+        );
+        assert_eq!(halves("abcdef"), ("abc", "def"));
+        assert_eq!(halves("e\u{301}e\u{301}"), ("e\u{301}", "e\u{301}"), "accents stay with their letter");
+        assert_eq!(halves("e\u{301}\u{301}\u{301}"), ("e\u{301}", "\u{301}\u{301}"));
+        assert_eq!(cut("é"), None);
+        assert_eq!(cut(""), None);
+    }
+}

@@ -1,0 +1,52 @@
+//! A long text -> passages of one utterance each -> their WAV files joined into one, with subtitles.
+//!
+//! The text is read as a stream. A blank line ends a paragraph; a line of its own may be a directive: `[voice: ana]` (until the
+//! next one; `[voice]` goes back to the default voice) or `[pause 0.8]` (seconds). Everything else is said.
+
+mod cut;
+mod directive;
+mod join;
+mod lines;
+mod pack;
+mod paragraph;
+mod pieces;
+mod sentences;
+mod subtitles;
+
+pub use join::{Part, Silence, Span, join};
+pub use pack::{Budget, estimate};
+pub use pieces::Pieces;
+pub use sentences::sentences;
+pub use subtitles::{Cue, Subtitles};
+
+/// What a text is made of, in order.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Piece {
+    Speak(Passage),
+    /// Silence of this many seconds, in the place of what would be between two passages; several add up.
+    Pause(f64),
+}
+
+/// What one utterance says.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Passage {
+    /// With single spaces for white space, and with at least a letter or digit.
+    pub text: String,
+    /// The name that the last `[voice: name]` gave; `None`: the default voice.
+    pub voice: Option<String>,
+    pub ends: Ends,
+    /// The line of the text where it begins, from 1.
+    pub line: u64,
+}
+
+/// What ends where a passage ends, and so how long the silence after it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Ends {
+    /// Part of a sentence that is too long for one utterance.
+    Clause,
+    Sentence,
+    Paragraph,
+}
+
+#[cfg(test)]
+mod tests;

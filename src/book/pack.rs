@@ -1,0 +1,169 @@
+//! Sentences -> passages: as much as one utterance holds, and not much more than it says well.
+
+use super::Ends;
+use super::cut::cut;
+use super::sentences::sentences;
+use std::ops::Range;
+
+/// How much one utterance may hold.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Budget {
+    /// Most tokens of text.
+    pub tokens: usize,
+    /// Longest speech, estimated, seconds.
+    pub seconds: f64,
+    /// Sentences are put together up to this many seconds.
+    pub aim: f64,
+}
+
+impl Default for Budget {
+    /// Bark reads 256 tokens, and speaks for 15.4 s at most (768 semantic tokens at 49.9 Hz): 13 s leave it room for a slow voice.
+    fn default() -> Self {
+        Self { tokens: 256, seconds: 13.0, aim: 10.0 }
+    }
+}
+
+/// What is shorter, in seconds, is put beside its neighbour even past the aim: on a word or two alone, Bark rambles.
+const SHORT: f64 = 2.5;
+/// Letters and spaces that are read aloud in a second, pauses apart: 150 to 170 Portuguese or English words a minute.
+const LETTERS_PER_SECOND: f64 = 14.0;
+
+/// The seconds that it takes to say `text`, roughly: its letters at 14 a second, a digit as 4 letters, an ideograph as 3, a
+/// symbol as the word it is read as, and the pauses at its punctuation.
+pub fn estimate(text: &str) -> f64 {
+    let mut chars = text.chars().peekable();
+    let mut seconds = 0.0;
+    while let Some(c) = chars.next() {
+        let pauses = chars.peek().is_none_or(|next| next.is_whitespace());
+        seconds += letters(c) / LETTERS_PER_SECOND + if pauses { pause(c) } else { 0.0 };
+    }
+    seconds
+}
+
+fn letters(c: char) -> f64 {
+    match c {
+        _ if c.is_ascii_digit() => 4.0,
+        '%' | '€' | '$' | '£' | '&' | '@' | '+' | '=' => 6.0,
+        // From the CJK radicals on, scripts write syllables or words.
+        '\u{2e80}'.. if c.is_alphabetic() => 3.0,
+        _ => 1.0,
+    }
+}
+
+fn pause(c: char) -> f64 {
+    match c {
+        ',' | ';' | ':' | '—' | '–' | ')' => 0.15,
+        '.' | '!' | '?' | '…' => 0.3,
+        _ => 0.0,
+    }
+}
+
+/// The passages of a paragraph: where each is in `text`, which has single spaces, and what it ends.
+pub(super) fn passages(text: &str, budget: &Budget, tokens: &dyn Fn(&str) -> usize) -> Vec<(Range<usize>, Ends)> {
+    let packer = Packer { text, budget, tokens };
+    let mut parts = Vec::new();
+    for sentence in sentences(text) {
+        packer.split(sentence, Ends::Sentence, &mut parts);
+    }
+    packer.merge(parts)
+}
+
+struct Packer<'a> {
+    text: &'a str,
+    budget: &'a Budget,
+    tokens: &'a dyn Fn(&str) -> usize,
+}
+
+impl Packer<'_> {
+    /// Cuts what is too long in two, and each half likewise.
+    fn split(&self, range: Range<usize>, ends: Ends, parts: &mut Vec<(Range<usize>, Ends)>) {
+        let text = &self.text[range.clone()];
+        let at = if self.fits(text, self.budget.seconds) { None } else { cut(text) };
+        let Some(at) = at else { return parts.push((range, ends)) };
+        let (first, second) = (text[..at].trim_end(), text[at..].trim_start());
+        self.split(range.start..range.start + first.len(), Ends::Clause, parts);
+        self.split(range.end - second.len()..range.end, ends, parts);
+    }
+
+    fn merge(&self, parts: Vec<(Range<usize>, Ends)>) -> Vec<(Range<usize>, Ends)> {
+        let mut merged: Vec<(Range<usize>, Ends)> = Vec::new();
+        for (range, ends) in parts {
+            match merged.last_mut() {
+                Some((last, last_ends)) if self.go_together(last, &range) => {
+                    (last.end, *last_ends) = (range.end, ends);
+                }
+                _ => merged.push((range, ends)),
+            }
+        }
+        merged
+    }
+
+    fn go_together(&self, first: &Range<usize>, second: &Range<usize>) -> bool {
+        let short = [first, second].into_iter().any(|range| estimate(&self.text[range.clone()]) < SHORT);
+        let seconds = self.budget.seconds.min(if short { f64::INFINITY } else { self.budget.aim });
+        self.fits(&self.text[first.start..second.end], seconds)
+    }
+
+    /// The estimate first: a tokenizer need not see what is far too long.
+    fn fits(&self, text: &str, seconds: f64) -> bool {
+        estimate(text) <= seconds && (self.tokens)(text) <= self.budget.tokens
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pack<'a>(text: &'a str, budget: &Budget) -> Vec<(&'a str, Ends)> {
+        passages(text, budget, &str::len).into_iter().map(|(range, ends)| (&text[range], ends)).collect()
+    }
+
+    #[test]
+    fn reading_goes_at_the_pace_of_an_audiobook() {
+        let text = "O velho saiu de casa muito cedo, como todos os dias, e desceu a rua até ao cais. ".repeat(6);
+        let words = text.split_whitespace().count() as f64;
+        let a_minute = 60.0 * words / estimate(&text);
+        assert!((140.0..=175.0).contains(&a_minute), "{a_minute} words a minute");
+        assert!(estimate("1984") > estimate("mil"));
+        assert!(estimate("今日は良い天気です") > 1.5);
+    }
+
+    #[test]
+    fn short_sentences_go_together_up_to_the_aim() {
+        let sentence = "Ela olhou pela janela e viu que chovia muito.";
+        let text = [sentence; 7].join(" ");
+        let passages = pack(&text, &Budget::default());
+        let sentences: Vec<_> = passages.iter().map(|(text, _)| text.matches('.').count()).collect();
+        assert_eq!(sentences, [2, 2, 2, 1], "3.3 s each");
+        assert!(passages.iter().all(|&(_, ends)| ends == Ends::Sentence));
+    }
+
+    #[test]
+    fn a_word_alone_joins_its_neighbour_past_the_aim() {
+        let long = "O comboio da noite chegou com três horas de atraso à estação vazia, onde ninguém esperava por ele nem por nós.";
+        let text = format!("{long} E então, para nosso espanto, alguém falou. Não.");
+        let passages = pack(&text, &Budget { aim: 8.0, ..Budget::default() });
+        assert_eq!(passages.len(), 2, "{passages:?}");
+        assert!(passages[1].0.ends_with("falou. Não."));
+    }
+
+    #[test]
+    fn a_long_sentence_is_cut_into_clauses() {
+        let text = "Quando o sol se punha, atrás dos montes; e as sombras cresciam; o pastor chamava, baixinho, o cão.";
+        let passages = pack(text, &Budget { tokens: 60, ..Budget::default() });
+        assert_eq!(
+            passages,
+            [
+                ("Quando o sol se punha, atrás dos montes;", Ends::Clause),
+                ("e as sombras cresciam; o pastor chamava, baixinho, o cão.", Ends::Sentence),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_character_past_the_budget_is_left_whole() {
+        let passages = pack("é", &Budget { tokens: 1, ..Budget::default() });
+        assert_eq!(passages, [("é", Ends::Sentence)]);
+        assert!(pack("", &Budget::default()).is_empty());
+    }
+}
