@@ -45,14 +45,12 @@ pub fn write_atomically(path: &Path, force: bool, fill: impl FnOnce(&mut Sink) -
     check(path, force)?;
     let target = if force { replaceable(path)? } else { path.to_owned() };
     let file = filled(folder_of(&target), "", fill).with_context(|| unwritable(path))?;
-    match force {
-        true => file.persist(&target).map(drop).map_err(|e| e.error).with_context(|| unwritable(path)),
-        false => named_anew(file, path),
-    }
+    named(file, &target, force)
 }
 
-fn named_anew(file: NamedTempFile, path: &Path) -> Result<()> {
-    match file.persist_noclobber(path) {
+fn named(file: NamedTempFile, path: &Path, force: bool) -> Result<()> {
+    let named = if force { file.persist(path) } else { file.persist_noclobber(path) };
+    match named {
         Ok(_) => Ok(()),
         Err(e) if e.error.kind() == io::ErrorKind::AlreadyExists => bail!(exists(path)),
         Err(e) => Err(e.error).with_context(|| unwritable(path)),
@@ -80,9 +78,9 @@ impl Pending {
         Ok(Self { file, target, bytes })
     }
 
-    /// Gives the file its name, which nothing may have.
-    pub fn settle(self) -> Result<()> {
-        named_anew(self.file, &self.target)
+    /// Gives the file its name; replaces a file only with `force`.
+    pub fn settle(self, force: bool) -> Result<()> {
+        named(self.file, &self.target, force)
     }
 }
 

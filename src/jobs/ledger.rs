@@ -27,6 +27,7 @@ pub struct Ledger {
     finished: HashMap<u64, Entry>,
     /// file -> the id that it was last written for
     owners: HashMap<u64, u64>,
+    joined: bool,
 }
 
 /// What is known of a finished utterance.
@@ -72,8 +73,14 @@ impl Ledger {
     }
 
     fn read(path: &Path, source: impl Read) -> Result<Self> {
-        let mut ledger =
-            Self { path: path.to_owned(), file: None, len: 0, finished: HashMap::new(), owners: HashMap::new() };
+        let mut ledger = Self {
+            path: path.to_owned(),
+            file: None,
+            len: 0,
+            finished: HashMap::new(),
+            owners: HashMap::new(),
+            joined: false,
+        };
         ledger.len = scan(path, source, |record, offset| {
             ledger.enter(&record, offset);
             Ok(())
@@ -88,6 +95,7 @@ impl Ledger {
         let (Some(out), Some(bytes), Some(key), None) = (&record.out, record.bytes, key, &record.error) else { return };
         let out = file_hash(Path::new(out));
         self.owners.insert(out, id);
+        self.joined |= record.start.is_some();
         self.finished.insert(id, Entry { key, bytes, out, offset });
     }
 
@@ -101,6 +109,11 @@ impl Ledger {
     /// Whether this report's runs wrote the file `out`.
     pub fn owns(&self, out: &Path) -> bool {
         self.owners.contains_key(&file_hash(out))
+    }
+
+    /// Whether runs of this report joined the utterances into one file.
+    pub fn has_joined(&self) -> bool {
+        self.joined
     }
 
     /// The line of a finished utterance.

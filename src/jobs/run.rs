@@ -305,7 +305,7 @@ impl<'a, P: Iterator<Item = Result<Planned>>> Run<'a, P> {
         // Without this, a line of the new sound could stand beside the old one.
         remove(&target)?;
         self.ledger.append(std::slice::from_ref(&record))?;
-        sound.settle()?;
+        sound.settle(false)?;
         if let (Some(chain), Some(next)) = (ticket.task.chain, next) {
             self.chains.entry(chain).or_default().voice = Some(next);
         }

@@ -4,6 +4,7 @@ mod clone;
 mod clone_refusals;
 mod layouts;
 mod many;
+mod many_file;
 mod many_stopped;
 mod pages;
 mod sampling;

@@ -1,7 +1,8 @@
 //! `--dry-run`: what would be spoken, about how long it would be and about how long that would take.
 
 use super::SpeakArgs;
-use super::many::{Bench, Named, Source, scheme};
+use super::many::{Bench, Named, scheme};
+use super::source::Source;
 use super::watch::clock;
 use crate::cli::out;
 use crate::cli::progress::Terminal;
@@ -32,50 +33,47 @@ struct Outline {
 
 pub fn run(
     args: &SpeakArgs,
-    (source, rules): (Source, Rules),
+    (source, rules): (&Source, Rules),
     voices: Named,
     models: &Models,
     terminal: &Terminal,
 ) -> Result<()> {
-    let report = args.many.report()?;
+    let (folder, report) = args.many.places(source)?;
     let ledger = Ledger::peek(&report)?;
-    check_folder(args.many.dir.as_deref().unwrap_or(Path::new(".")))?;
-    let (bench, scheme) = bench(args, voices, models, terminal)?;
-    let stop = AtomicBool::new(false);
-    let mut run = Run::new(source.plan(rules)?, ledger, scheme, (&bench, &Silent), &stop);
-    let mut outline = Outline::default();
-    run.preview(|outlook| outline.add(&outlook, args, terminal))?;
-    outline.tell(args, &report, terminal)
-}
-
-/// What can be had without the network and without loading a model; says what cannot.
-fn bench<'a>(
-    args: &'a SpeakArgs,
-    voices: Named,
-    models: &'a Models,
-    terminal: &'a Terminal,
-) -> Result<(Bench<'a>, Scheme)> {
+    check_folder(&folder)?;
+    source.book().map_or(Ok(()), |book| book.check(&ledger, args.force))?;
     let mut offline = models.clone();
     offline.hub.offline = true;
     let tokenizer = args.nets.tokenizer(&offline, terminal).ok();
     if tokenizer.is_none() {
         terminal.note("the tokenizer is not at hand: whether each text fits one utterance is not checked");
     }
-    let protocol = args.nets.choice().protocol(&offline, terminal);
-    let scheme = match scheme(args, &voices, &offline, terminal) {
-        Ok(scheme) if protocol.is_ok() => scheme,
+    let (protocol, scheme) = known(args, (&folder, &voices), &offline, terminal);
+    let bench = Bench { args, models, terminal, tokenizer: tokenizer.as_ref(), protocol, voices };
+    let (plan, stop) = (source.plan(rules, tokenizer.as_ref())?, AtomicBool::new(false));
+    let mut run = Run::new(plan, ledger, scheme, (&bench, &Silent), &stop);
+    let mut outline = Outline::default();
+    run.preview(|outlook| outline.add(&outlook, (args, &folder), terminal))?;
+    outline.tell(args, &report, terminal)
+}
+
+/// What can be had without the network and without loading a model; says what cannot.
+fn known(
+    args: &SpeakArgs,
+    (folder, voices): (&Path, &Named),
+    offline: &Models,
+    terminal: &Terminal,
+) -> (Protocol, Scheme) {
+    let protocol = args.nets.choice().protocol(offline, terminal);
+    match (protocol, scheme(args, (folder, voices), offline, terminal)) {
+        (Ok(protocol), Ok(scheme)) => (protocol, scheme),
         _ => {
             terminal.note("the models are not at hand: what was spoken before counts as to be spoken");
-            Scheme {
-                sampling: args.sampling.given(),
-                voice: voices.default.clone(),
-                restart: true,
-                ..Scheme::default()
-            }
+            let (folder, voice, sampling) = (folder.to_owned(), voices.default.clone(), args.sampling.given());
+            let force = args.force;
+            (Protocol::default(), Scheme { folder, voice, sampling, force, restart: true, ..Scheme::default() })
         }
-    };
-    let protocol = protocol.unwrap_or_else(|_| Protocol::default());
-    Ok((Bench { args, models, terminal, tokenizer, protocol, voices }, scheme))
+    }
 }
 
 /// A folder that is not there will be made.
@@ -87,8 +85,7 @@ fn check_folder(folder: &Path) -> Result<()> {
 }
 
 impl Outline {
-    fn add(&mut self, outlook: &Outlook, args: &SpeakArgs, terminal: &Terminal) -> Result<()> {
-        let folder = args.many.dir.as_deref().unwrap_or(Path::new("."));
+    fn add(&mut self, outlook: &Outlook, (args, folder): (&SpeakArgs, &Path), terminal: &Terminal) -> Result<()> {
         match outlook {
             Outlook::Bad(line, error) => {
                 self.bad += 1;

@@ -1,6 +1,8 @@
 //! Many utterances in one run: their source, their folder, their report.
 
+use super::book::{Book, BookArgs};
 use super::dry;
+use super::source::Source;
 use super::watch::Board;
 use super::{Made, SpeakArgs, read_voice};
 use crate::cli::interrupt;
@@ -8,9 +10,7 @@ use crate::cli::progress::Terminal;
 use anyhow::{Context, Result, ensure};
 use barkclone::config::Protocol;
 use barkclone::error::{Error, Kind};
-use barkclone::jobs::{
-    self, Form, Ledger, Plan, Planned, Rules, Run, Sampling, Scheme, Shard, Studio, Template, Ticket,
-};
+use barkclone::jobs::{self, Form, Ledger, Rules, Run, Sampling, Scheme, Shard, Studio, Template, Ticket};
 use barkclone::models::Models;
 use barkclone::output::{self, Sink};
 use barkclone::speak::{Settings, Speaker, Utterance};
@@ -18,8 +18,6 @@ use barkclone::stage::text::Text;
 use barkclone::voice::Voice;
 use clap::{ArgGroup, Args};
 use std::collections::HashMap;
-use std::fs::File;
-use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 
@@ -36,8 +34,12 @@ pub struct ManyArgs {
     /// their flags' names, such as `text_temp`
     #[arg(long, value_name = "FILE", group = "source", requires = "dir")]
     jobs: Option<PathBuf>,
+    /// Speak a long text (`-`: stdin) as one sound, into --output: cut into sentences, spoken piece by piece in OUTPUT.parts, and joined.
+    /// A line `[voice: NAME]` changes to that voice, a line `[pause SECONDS]` waits
+    #[arg(long, value_name = "FILE", group = "source", requires = "output")]
+    file: Option<PathBuf>,
     /// The folder for the WAVs; it is made if it is not there
-    #[arg(long, short, value_name = "DIR", requires = "source")]
+    #[arg(long, short, value_name = "DIR", requires = "source", conflicts_with = "file")]
     pub dir: Option<PathBuf>,
     /// How the WAVs are named: {index}, {slug} (of the text), {id}, {seed} and {voice} are filled in
     #[arg(long, value_name = "NAME", default_value = "{index:05}-{slug}")]
@@ -45,7 +47,7 @@ pub struct ManyArgs {
     /// Utterances that are generated together; results do not depend on it
     #[arg(long, value_name = "auto|N", default_value = "auto", value_parser = batch)]
     batch: usize,
-    /// A line for each utterance, with all that made it [default: report.jsonl in DIR, or report-K-of-N.jsonl]
+    /// A line for each utterance, with all that made it [default: report.jsonl or report-K-of-N.jsonl in DIR; OUTPUT.jsonl]
     #[arg(long, value_name = "FILE", requires = "source")]
     report: Option<PathBuf>,
     /// Go on where the report says the last run came to: this is what happens anyway
@@ -67,13 +69,8 @@ pub struct ManyArgs {
     /// with --dry-run: planned
     #[arg(long, requires = "source")]
     pub json: bool,
-}
-
-/// Where the jobs come from.
-#[derive(Clone, Copy)]
-pub struct Source<'a> {
-    path: &'a Path,
-    form: Form,
+    #[command(flatten)]
+    book: BookArgs,
 }
 
 fn batch(text: &str) -> Result<usize, String> {
@@ -85,9 +82,27 @@ fn batch(text: &str) -> Result<usize, String> {
 }
 
 impl ManyArgs {
-    pub fn source(&self) -> Option<Source<'_>> {
-        let lines = self.lines.as_deref().map(|path| Source { path, form: Form::Text });
-        lines.or(self.jobs.as_deref().map(|path| Source { path, form: Form::Json }))
+    /// Whether there is one.
+    pub fn is_asked(&self) -> bool {
+        self.lines.is_some() || self.jobs.is_some() || self.file.is_some()
+    }
+
+    /// Where the texts come from.
+    fn source<'a>(&'a self, output: Option<&'a Path>, voices: &Named) -> Result<Source<'a>> {
+        if let (Some(file), Some(output)) = (&self.file, output) {
+            let names = voices.names.keys().cloned().collect();
+            let book = Book::open(&self.book, file, output, names)?;
+            let apart = self.shard.is_none() || !book.is_chained();
+            ensure!(
+                apart,
+                Kind::Usage
+                    .error("--shard: pieces that go on from one another are not shared out; leave out --history")
+            );
+            return Ok(Source::Book(Box::new(book)));
+        }
+        let lines = self.lines.as_deref().map(|path| Source::Lines { path, form: Form::Text });
+        let jobs = || self.jobs.as_deref().map(|path| Source::Lines { path, form: Form::Json });
+        lines.or_else(jobs).context("clap asks for a source")
     }
 
     fn shard(&self) -> Result<Option<Shard>> {
@@ -98,49 +113,18 @@ impl ManyArgs {
         Ok(Rules { name: Template::parse(&self.name)?, seed, shard: self.shard()? })
     }
 
-    fn folder(&self) -> PathBuf {
-        // clap requires it.
-        self.dir.clone().unwrap_or_else(|| ".".into())
-    }
-
-    pub fn report(&self) -> Result<PathBuf> {
-        let own = match self.shard()? {
-            None => "report.jsonl".to_owned(),
-            Some(Shard { number, of }) => format!("report-{number}-of-{of}.jsonl"),
+    /// The folder of the sounds, and the report.
+    pub fn places(&self, source: &Source) -> Result<(PathBuf, PathBuf)> {
+        let shard = self.shard()?.map(|Shard { number, of }| format!("{number}-of-{of}"));
+        let (folder, report) = match source.book() {
+            Some(book) => (book.folder(), book.report(&shard.map_or(String::new(), |shard| format!(".{shard}")))),
+            None => {
+                let folder = self.dir.clone().context("clap asks for --dir")?;
+                let report = folder.join(format!("report{}.jsonl", shard.map_or(String::new(), |s| format!("-{s}"))));
+                (folder, report)
+            }
         };
-        Ok(self.report.clone().unwrap_or_else(|| self.folder().join(own)))
-    }
-}
-
-impl Source<'_> {
-    fn is_stdin(self) -> bool {
-        self.path == Path::new("-")
-    }
-
-    fn open(self) -> Result<Box<dyn BufRead>> {
-        if self.is_stdin() {
-            return Ok(Box::new(std::io::stdin().lock()));
-        }
-        let unreadable = || Kind::Input.error(format!("{}: cannot be read", self.path.display()));
-        let file = File::open(self.path).with_context(unreadable)?;
-        ensure!(
-            !file.metadata().with_context(unreadable)?.is_dir(),
-            Kind::Input.error(format!("{}: a folder", self.path.display()))
-        );
-        Ok(Box::new(BufReader::new(file)))
-    }
-
-    pub fn plan(self, rules: Rules) -> Result<impl Iterator<Item = Result<Planned>>> {
-        let shown = self.path.display().to_string();
-        let named = move |error: anyhow::Error| error.context(Kind::Input.error(shown.clone()));
-        let asked = jobs::read(self.open()?, self.form).map(move |asked| asked.map_err(&named));
-        Ok(Plan::new(asked, rules))
-    }
-
-    /// How many utterances there are, where the source can be read twice.
-    fn count(self, rules: &Rules) -> Result<Option<u64>> {
-        let twice = !self.is_stdin() && self.path.is_file();
-        twice.then(|| Ok(self.plan(rules.clone())?.count() as u64)).transpose()
+        Ok((folder, self.report.clone().unwrap_or(report)))
     }
 }
 
@@ -150,15 +134,14 @@ pub struct Bench<'a> {
     pub models: &'a Models,
     pub terminal: &'a Terminal,
     /// `None`: none is at hand, and texts are not looked at.
-    pub tokenizer: Option<Text>,
+    pub tokenizer: Option<&'a Text>,
     pub protocol: Protocol,
     pub voices: Named,
 }
 
 impl Studio for Bench<'_> {
     fn ids(&self, text: &str) -> Result<Vec<u32>> {
-        let ids =
-            self.tokenizer.as_ref().map(|tokenizer| tokenizer.ids(text, self.protocol.text_length)).transpose()?;
+        let ids = self.tokenizer.map(|tokenizer| tokenizer.ids(text, self.protocol.text_length)).transpose()?;
         Ok(ids.unwrap_or_default())
     }
 
@@ -208,56 +191,74 @@ fn twice(voice: &str) -> Error {
 }
 
 /// Everything that concerns all utterances is checked before a model is loaded, each utterance before it is begun.
-pub fn run(args: &SpeakArgs, source: Source, models: &Models, terminal: &Terminal) -> Result<()> {
+pub fn run(args: &SpeakArgs, models: &Models, terminal: &Terminal) -> Result<()> {
     let seed = args.sampling.seed.unwrap_or(0);
     args.sampling.settings(&Protocol::default(), seed).check()?;
     let rules = args.many.rules(seed)?;
     let voices = Named::parse(&args.voice)?;
+    let source = args.many.source(args.output.as_deref(), &voices)?;
+    source.check()?;
     voices.check(models, terminal)?;
     match args.many.dry_run {
-        true => dry::run(args, (source, rules), voices, models, terminal),
-        false => speak(args, (source, rules), voices, models, terminal),
+        true => dry::run(args, (&source, rules), voices, models, terminal),
+        false => speak(args, (&source, rules), voices, models, terminal),
     }
 }
 
 fn speak(
     args: &SpeakArgs,
-    (source, rules): (Source, Rules),
+    (source, rules): (&Source, Rules),
     voices: Named,
     models: &Models,
     terminal: &Terminal,
 ) -> Result<()> {
     let device = args.nets.device.open()?;
     let dtype = args.nets.weights.computed(&device)?;
-    let total = source.count(&rules)?;
-    let plan = source.plan(rules)?;
-    let folder = args.many.folder();
-    std::fs::create_dir_all(&folder)
-        .with_context(|| Kind::Output.error(format!("{}: cannot be made", folder.display())))?;
-    output::check_folder(&folder)?;
-    let report = args.many.report()?;
-    let ledger = Ledger::open(&report)?;
-    output::sweep(&folder, &ledger.tag())?;
+    let (folder, report) = args.many.places(source)?;
+    let ledger = opened(&folder, &report)?;
+    source.book().map_or(Ok(()), |book| book.check(&ledger, args.force))?;
+    let tokenizer = args.nets.tokenizer(models, terminal)?;
+    let total = source.count(&rules, Some(&tokenizer))?;
+    let plan = source.plan(rules.clone(), Some(&tokenizer))?;
 
     let (bark, codec) = args.nets.choice().open(device.is_cpu(), models, terminal)?;
-    let tokenizer = Some(args.nets.tokenizer(models, terminal)?);
-    let scheme = scheme(args, &voices, models, terminal)?;
-    let bench = Bench { args, models, terminal, tokenizer, protocol: bark.protocol.clone(), voices };
+    let scheme = scheme(args, (&folder, &voices), models, terminal)?;
+    let protocol = bark.protocol.clone();
+    let bench = Bench { args, models, terminal, tokenizer: Some(&tokenizer), protocol, voices };
     let stop = interrupt::watch()?;
-    let board = Board::new(terminal, args.many.json, &folder, total);
+    let board = Board::new(terminal, (args.many.json, source.book().is_none()), &folder, total);
     let mut run = Run::new(plan, ledger, scheme, (&bench, &board), stop);
     let mut speaker = Speaker::new(bark, codec, dtype, &device, args.nets.keep_loaded);
     let ended = speaker.speak_all(&mut run, args.many.batch, &board);
     board.close(run.tally())?;
     ended?;
-    conclude(run.tally(), stop.load(Ordering::Relaxed), &report)
+    conclude(run.tally(), stop.load(Ordering::Relaxed), &report)?;
+    match (source.book(), rules.shard) {
+        (Some(book), None) => board.joined(book.output, book.join(rules, &tokenizer, run.into_ledger(), args.force)?),
+        _ => Ok(()),
+    }
+}
+
+/// Makes the folder and opens the report; removes what killed runs left.
+fn opened(folder: &Path, report: &Path) -> Result<Ledger> {
+    std::fs::create_dir_all(folder)
+        .with_context(|| Kind::Output.error(format!("{}: cannot be made", folder.display())))?;
+    output::check_folder(folder)?;
+    let ledger = Ledger::open(report)?;
+    output::sweep(folder, &ledger.tag())?;
+    Ok(ledger)
 }
 
 /// What the run is about, in the library's terms.
-pub fn scheme(args: &SpeakArgs, voices: &Named, models: &Models, terminal: &Terminal) -> Result<Scheme> {
+pub fn scheme(
+    args: &SpeakArgs,
+    (folder, voices): (&Path, &Named),
+    models: &Models,
+    terminal: &Terminal,
+) -> Result<Scheme> {
     let model = args.nets.fingerprint(models, terminal)?;
     Ok(Scheme {
-        folder: args.many.folder(),
+        folder: folder.to_owned(),
         voice: voices.default.clone(),
         sampling: args.sampling.given(),
         model: format!("{:016x}", jobs::hash(&[&model.to_le_bytes(), &[args.float.into()]])),

@@ -1,8 +1,10 @@
 //! `barkclone speak`: text and a voice to a WAV file.
 
+mod book;
 mod dry;
 mod flags;
 mod many;
+mod source;
 mod watch;
 
 use super::nets::WeightType;
@@ -35,7 +37,7 @@ const TEXT_LIMIT: u64 = 1 << 20;
 /// Prints the path of each WAV file it wrote: 24 kHz mono. The files say in their LIST/INFO chunk how they were made, and that they
 /// are synthetic speech.
 ///
-/// With --lines or --jobs a report keeps account of what is done: the same command goes on where it was stopped, and speaks anew what
+/// With --lines, --jobs or --file a report keeps account of what is done: the same command goes on where it was stopped, and speaks anew what
 /// changed since. A line that cannot be spoken does not stop the others (exit code 7). Ctrl-C finishes what is under way, a second one
 /// stops at once.
 #[derive(Args, Debug)]
@@ -43,12 +45,12 @@ pub struct SpeakArgs {
     /// What to say; `-` reads standard input, and so does a pipe where TEXT is left out
     #[arg(conflicts_with = "source")]
     text: Option<String>,
-    /// A voice file (.npz), or one of Suno's voices such as v2/pt_speaker_3 [default: a random voice]. With --jobs also
-    /// NAME=VOICE, any number of times: a name that jobs may use
+    /// A voice file (.npz), or one of Suno's voices such as v2/pt_speaker_3 [default: a random voice]. With --jobs and
+    /// --file also NAME=VOICE, any number of times: a name that they may use
     #[arg(long, value_name = "VOICE")]
     voice: Vec<String>,
     /// Where to write; `-` is stdout [default: named after the text, such as ola-mundo.wav]
-    #[arg(long, short, value_name = "FILE", conflicts_with = "source")]
+    #[arg(long, short, value_name = "FILE", conflicts_with_all = ["lines", "jobs"])]
     output: Option<PathBuf>,
     /// Keep the generated speech itself as a voice
     #[arg(long, value_name = "FILE", conflicts_with = "source")]
@@ -68,9 +70,9 @@ pub struct SpeakArgs {
 }
 
 pub fn run(args: SpeakArgs, models: &Models, terminal: &Terminal) -> Result<()> {
-    match args.many.source() {
-        Some(source) => many::run(&args, source, models, terminal),
-        None => one(args, models, terminal),
+    match args.many.is_asked() {
+        true => many::run(&args, models, terminal),
+        false => one(args, models, terminal),
     }
 }
 

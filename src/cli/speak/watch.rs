@@ -15,6 +15,8 @@ use std::time::Instant;
 pub struct Board<'a> {
     terminal: &'a Terminal,
     json: bool,
+    /// Whether each utterance's path is a result.
+    paths: bool,
     folder: PathBuf,
     total: Option<u64>,
     bar: Option<ProgressBar>,
@@ -36,10 +38,10 @@ struct State {
 }
 
 impl<'a> Board<'a> {
-    pub fn new(terminal: &'a Terminal, json: bool, folder: &Path, total: Option<u64>) -> Self {
+    pub fn new(terminal: &'a Terminal, (json, paths): (bool, bool), folder: &Path, total: Option<u64>) -> Self {
         let folder = folder.strip_prefix(".").unwrap_or(folder).to_owned();
         let (bar, state) = (terminal.overall(total), Mutex::default());
-        Self { terminal, json, folder, total, bar, state, begun: Instant::now() }
+        Self { terminal, json, paths, folder, total, bar, state, begun: Instant::now() }
     }
 
     /// Takes the bar away and sums up.
@@ -59,6 +61,20 @@ impl<'a> Board<'a> {
             self.event("summary", told)?;
         }
         Ok(())
+    }
+
+    /// The sound that all utterances were joined into.
+    pub fn joined(&self, path: &Path, seconds: f64) -> Result<()> {
+        self.terminal.note(&format!(
+            "{} of speech; its pieces stay in {}, for the next time",
+            clock(seconds),
+            self.folder.display()
+        ));
+        let path = path.display().to_string();
+        match self.json {
+            true => self.event("joined", json!({"out": path, "seconds": seconds})),
+            false => self.print(path),
+        }
     }
 
     fn print(&self, line: String) -> Result<()> {
@@ -100,7 +116,7 @@ impl<'a> Board<'a> {
         });
         let path = self.shown(Path::new(record.out.as_deref().unwrap_or_default()));
         if !self.json {
-            return self.print(path);
+            return if self.paths { self.print(path) } else { Ok(()) };
         }
         self.event("done", serde_json::to_value(Record { out: Some(path), ..record.clone() })?)
     }

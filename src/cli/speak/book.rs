@@ -1,0 +1,229 @@
+//! `--file`: a long text, spoken piece by piece and joined into one sound.
+
+use super::source::{Jobs, is_stdin, open};
+use anyhow::{Context, Result, bail, ensure};
+use barkclone::book::{self, Budget, Cue, Ends, Part, Passage, Piece, Pieces, Silence, Span, Subtitles};
+use barkclone::error::Kind;
+use barkclone::jobs::{Asked, Job, Ledger, Plan, Planned, Record, Rules, Task, now};
+use barkclone::output::{self, Pending};
+use barkclone::stage::text::Text;
+use clap::Args;
+use std::cell::RefCell;
+use std::path::{Path, PathBuf};
+use tempfile::NamedTempFile;
+
+#[derive(Args, Debug)]
+#[command(next_help_heading = "A long text (--file)")]
+pub struct BookArgs {
+    /// Silence after a sentence, seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 0.25, value_parser = silence)]
+    sentence_silence: f64,
+    /// Silence after a paragraph, seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 0.5, value_parser = silence)]
+    paragraph_silence: f64,
+    /// Whose voice each piece goes on from: `base`, the given one; `chain`, the piece before; N, as chain, but anew from the given one
+    /// every N pieces
+    #[arg(long, value_name = "base|chain|N", default_value = "base", value_parser = history)]
+    history: u64,
+    /// Write subtitles too, as .srt or .vtt
+    #[arg(long, value_name = "FILE", requires = "file")]
+    subtitles: Option<PathBuf>,
+}
+
+fn silence(text: &str) -> Result<f64, String> {
+    let seconds = text.parse().ok().filter(|s| (0.0..=60.0).contains(s));
+    seconds.ok_or_else(|| "expected 0 to 60 seconds".into())
+}
+
+/// The pieces of a chain.
+fn history(text: &str) -> Result<u64, String> {
+    match text {
+        "base" => Ok(1),
+        "chain" => Ok(u64::MAX),
+        n => n.parse().ok().filter(|n| *n > 0).ok_or_else(|| "expected `base`, `chain` or a number of pieces".into()),
+    }
+}
+
+/// A text that becomes one sound.
+pub struct Book<'a> {
+    args: &'a BookArgs,
+    path: PathBuf,
+    /// Holds a text that came by stdin: it is read more than once.
+    _spooled: Option<NamedTempFile>,
+    pub output: &'a Path,
+    /// Names that `[voice: NAME]` may say.
+    voices: Vec<String>,
+}
+
+impl<'a> Book<'a> {
+    pub fn open(args: &'a BookArgs, text: &Path, output: &'a Path, voices: Vec<String>) -> Result<Self> {
+        ensure!(!is_stdin(output), Kind::Usage.error("--output -: a long text is joined into a file, not to stdout"));
+        if let Some(subtitles) = &args.subtitles {
+            Subtitles::of(subtitles)?;
+        }
+        let spooled = is_stdin(text).then(spool).transpose()?;
+        let path = spooled.as_ref().map_or(text, |file| file.path()).to_owned();
+        open(&path)?;
+        Ok(Self { args, path, _spooled: spooled, output, voices })
+    }
+
+    /// Where the pieces go: `book.wav.parts`.
+    pub fn folder(&self) -> PathBuf {
+        beside(self.output, ".parts")
+    }
+
+    pub fn report(&self, shard: &str) -> PathBuf {
+        beside(self.output, &format!("{shard}.jsonl"))
+    }
+
+    pub fn is_chained(&self) -> bool {
+        self.args.history > 1
+    }
+
+    fn pieces<'t>(&'t self, tokenizer: Option<&'t Text>) -> Result<impl Iterator<Item = Result<Piece>> + 't> {
+        let tokens = move |text: &str| match tokenizer {
+            Some(tokenizer) => tokenizer.count(text).unwrap_or(usize::MAX),
+            None => text.chars().count() / 3,
+        };
+        let pieces = Pieces::new(open(&self.path)?, Budget::default(), tokens, self.voices.clone());
+        let shown = self.path.display().to_string();
+        Ok(pieces.map(move |piece| piece.with_context(|| Kind::Input.error(shown.clone()))))
+    }
+
+    pub fn asked<'t>(&'t self, tokenizer: Option<&'t Text>) -> Result<Jobs<'t>> {
+        Ok(Box::new(self.asked_at(tokenizer, |_| ())?))
+    }
+
+    /// The jobs; `lay` is told what stands where in the sound.
+    fn asked_at<'t>(
+        &'t self,
+        tokenizer: Option<&'t Text>,
+        lay: impl Fn(Slot) + 't,
+    ) -> Result<impl Iterator<Item = Result<Asked>> + 't> {
+        let mut chain = Chain { length: self.args.history, number: 0, used: 0, voice: None };
+        Ok(self.pieces(tokenizer)?.filter_map(move |piece| match piece {
+            Ok(Piece::Pause(seconds)) => {
+                lay(Slot::Pause(seconds));
+                None
+            }
+            Ok(Piece::Speak(passage)) => {
+                lay(Slot::Sound(passage.ends));
+                Some(Ok(chain.asked(passage)))
+            }
+            Err(error) => Some(Err(error)),
+        }))
+    }
+
+    /// Refuses a place for the sound or the subtitles that could not be written.
+    pub fn check(&self, ledger: &Ledger, force: bool) -> Result<()> {
+        let force = force || ledger.has_joined();
+        let targets = std::iter::once(self.output).chain(self.args.subtitles.as_deref());
+        targets.into_iter().try_for_each(|path| output::check(path, force))
+    }
+
+    /// Joins the pieces, which are all there, and says where. As with every piece, the report's lines come before the file's name.
+    pub fn join(&self, rules: Rules, tokenizer: &Text, mut ledger: Ledger, force: bool) -> Result<f64> {
+        let force = force || ledger.has_joined();
+        let (slots, tasks) = self.laid_out(rules, tokenizer)?;
+        ensure!(!tasks.is_empty(), Kind::Input.error(format!("{}: there is nothing to say", self.path.display())));
+        let title = self.output.file_stem().unwrap_or_default().to_string_lossy();
+        let made = format!("synthetic speech; joined from {} utterances", tasks.len());
+        let info = [(b"ISFT", concat!("barkclone ", env!("CARGO_PKG_VERSION"))), (b"INAM", &*title), (b"ICMT", &made)];
+        let mut spans = Vec::new();
+        let sound = Pending::write(folder_of(self.output), &ledger.tag(), self.output.to_owned(), |sink| {
+            spans = book::join(sink, self.parts(&slots, &tasks), &self.silence(), &info)?;
+            Ok(())
+        })?;
+        let lines = tasks.iter().zip(&spans).map(|(task, span)| placed(&ledger, task, span));
+        let lines = lines.collect::<Result<Vec<_>>>()?;
+        ledger.append(&lines)?;
+        sound.settle(force)?;
+        self.write_subtitles(&tasks, &spans, force)?;
+        Ok(spans.last().map_or(0.0, |span| span.end))
+    }
+
+    /// What the text is made of, in order, and the tasks that its passages became.
+    fn laid_out(&self, rules: Rules, tokenizer: &Text) -> Result<(Vec<Slot>, Vec<Task>)> {
+        let slots = RefCell::new(Vec::new());
+        let asked = self.asked_at(Some(tokenizer), |slot| slots.borrow_mut().push(slot))?;
+        let tasks = Plan::new(asked, rules).map(|planned| match planned? {
+            Planned::Task(task) => Ok(*task),
+            Planned::Bad(bad) => Err(bad.error),
+        });
+        let tasks = tasks.collect::<Result<Vec<_>>>()?;
+        Ok((slots.take(), tasks))
+    }
+
+    fn parts<'t>(&self, slots: &'t [Slot], tasks: &'t [Task]) -> impl Iterator<Item = Result<Part>> + 't {
+        let (folder, mut tasks) = (self.folder(), tasks.iter());
+        slots.iter().map(move |slot| match slot {
+            Slot::Pause(seconds) => Ok(Part::Pause(*seconds)),
+            Slot::Sound(ends) => {
+                let task = tasks.next().context("a passage without its task")?;
+                Ok(Part::Sound { wav: folder.join(&task.out), ends: *ends })
+            }
+        })
+    }
+
+    fn silence(&self) -> Silence {
+        let (sentence, paragraph) = (self.args.sentence_silence, self.args.paragraph_silence);
+        Silence { clause: Silence::default().clause.min(sentence), sentence, paragraph }
+    }
+
+    fn write_subtitles(&self, tasks: &[Task], spans: &[Span], force: bool) -> Result<()> {
+        let Some(path) = &self.args.subtitles else { return Ok(()) };
+        let format = Subtitles::of(path)?;
+        let cue = |(task, span): (&Task, &Span)| Cue { start: span.start, end: span.end, text: task.text.clone() };
+        output::write_atomically(path, force, |sink| format.write(sink, tasks.iter().zip(spans).map(cue)))
+    }
+}
+
+/// What stands at one place of the sound.
+enum Slot {
+    Pause(f64),
+    Sound(Ends),
+}
+
+/// Counts the pieces of chains.
+struct Chain {
+    length: u64,
+    number: u64,
+    used: u64,
+    voice: Option<Option<String>>,
+}
+
+impl Chain {
+    fn asked(&mut self, passage: Passage) -> Asked {
+        let Passage { text, voice, line, .. } = passage;
+        if self.used == self.length || self.voice.as_ref() != Some(&voice) {
+            (self.number, self.used, self.voice) = (self.number + 1, 0, Some(voice.clone()));
+        }
+        self.used += 1;
+        let chain = (self.length > 1).then_some(self.number);
+        Asked { line, job: Ok(Job { text, voice, chain, ..Job::default() }) }
+    }
+}
+
+/// The line of a finished piece, with where it came to lie.
+fn placed(ledger: &Ledger, task: &Task, span: &Span) -> Result<Record> {
+    let Some(entry) = ledger.finished(&task.id) else { bail!("{}: not in the report", task.out.display()) };
+    let millis = |seconds: f64| Some((1e3 * seconds).round() / 1e3);
+    Ok(Record { start: millis(span.start), end: millis(span.end), at: now(), ..ledger.line(entry)? })
+}
+
+/// Keeps what comes by stdin.
+fn spool() -> Result<NamedTempFile> {
+    let mut file = NamedTempFile::new().context("cannot keep the text of stdin")?;
+    std::io::copy(&mut std::io::stdin().lock(), file.as_file_mut()).context("cannot keep the text of stdin")?;
+    Ok(file)
+}
+
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}

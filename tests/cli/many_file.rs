@@ -1,0 +1,124 @@
+//! `barkclone speak --file`: a long text as one sound, from pieces that are kept.
+
+use super::many::{report, sounds};
+use super::{Desk, Ran, SPEAK};
+use hound::WavReader;
+use std::fs;
+
+const VOICE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/sound/voices/preset.npz");
+const OTHER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/sound/voices/int64.npz");
+
+const TEXT: &str = "\
+Era uma vez uma casa muito pequena no fim da rua, e nela morava um gato. O gato dormia o dia inteiro, e de noite saía pelo telhado.
+
+[voice: ana]
+Quem mora aqui? Ninguém respondeu, porque o gato dormia.
+[pause 1.5]
+[voice]
+Fim.
+";
+
+fn book(desk: &Desk, flags: &[&str]) -> Ran {
+    let own = ["--file", "book.txt", "-o", "book.wav", "--voice", VOICE, "--voice"];
+    let ana = format!("ana={OTHER}");
+    desk.run(&[&["speak"], &super::without(&SPEAK, flags)[..], &own, &[ana.as_str()], flags].concat())
+}
+
+#[test]
+fn a_long_text_becomes_one_sound_with_subtitles() {
+    let desk = Desk::new();
+    fs::write(desk.path("book.txt"), TEXT).unwrap();
+    let ran = book(&desk, &["--subtitles", "book.srt"]);
+    assert_eq!(ran.prints(), "book.wav");
+    ran.says(&["of speech; its pieces stay in book.wav.parts"]);
+    assert_eq!(desk.files(), ["book.srt", "book.txt", "book.wav", "book.wav.jsonl", "book.wav.parts"]);
+    let parts = sounds(&desk, "book.wav.parts");
+    let placed: Vec<_> = report(&desk, "book.wav.jsonl").into_iter().filter(|r| r["start"].is_f64()).collect();
+    assert_eq!(placed.len(), parts.len());
+    assert!(placed.len() >= 3, "{placed:?}");
+    let voices: Vec<_> = placed.iter().map(|r| r["voice"].as_str().unwrap()).collect();
+    assert_eq!((voices[0], voices[voices.len() - 1]), (VOICE, VOICE));
+    assert!(voices.contains(&"ana"));
+    // Each piece lies where its line says, whole.
+    let whole: Vec<i16> = WavReader::open(desk.path("book.wav")).unwrap().into_samples().map(Result::unwrap).collect();
+    let sample = |seconds: &serde_json::Value| (seconds.as_f64().unwrap() * 24_000.0).round() as usize;
+    for (record, (name, bytes)) in placed.iter().zip(&parts) {
+        assert_eq!(record["out"], name.as_str());
+        let piece: Vec<i16> = WavReader::new(&bytes[..]).unwrap().into_samples().map(Result::unwrap).collect();
+        let start = sample(&record["start"]);
+        // The report rounds to milliseconds.
+        let at = (start.saturating_sub(24)..=start + 24).find(|&at| whole[at..].starts_with(&piece));
+        assert!(at.is_some(), "{name}");
+    }
+    let last = &placed[placed.len() - 1];
+    let before = &placed[placed.len() - 2];
+    assert!((last["start"].as_f64().unwrap() - before["end"].as_f64().unwrap() - 1.5).abs() < 0.01, "the pause");
+    let subtitles = fs::read_to_string(desk.path("book.srt")).unwrap();
+    assert!(subtitles.starts_with("1\n00:00:00,000 --> ") && subtitles.contains("Fim."), "{subtitles}");
+}
+
+#[test]
+fn an_edited_text_is_spoken_again_only_where_it_was_edited() {
+    let desk = Desk::new();
+    fs::write(desk.path("book.txt"), TEXT).unwrap();
+    book(&desk, &[]).prints();
+    let (sound, parts) = (desk.bytes("book.wav"), sounds(&desk, "book.wav.parts"));
+    let ran = book(&desk, &[]);
+    ran.says(&[&format!("0 spoken, {} there already", parts.len())]);
+    assert!(ran.prints() == "book.wav" && desk.bytes("book.wav") == sound);
+    fs::write(desk.path("book.txt"), TEXT.replace("Fim.", "Fim da história.")).unwrap();
+    let ran = book(&desk, &[]);
+    ran.says(&[&format!("1 spoken, {} there already", parts.len() - 1)]);
+    assert!(desk.bytes("book.wav") != sound);
+    // Without a report to say that it was made here, a file is kept.
+    fs::remove_file(desk.path("book.wav.jsonl")).unwrap();
+    book(&desk, &[]).fails(6, &["book.wav: exists already"]);
+}
+
+#[test]
+fn a_chain_is_the_same_after_a_break() {
+    let (desk, whole) = (Desk::new(), Desk::new());
+    let chain = ["--history", "chain", "--max-seconds", "1.2"];
+    for desk in [&desk, &whole] {
+        fs::write(desk.path("book.txt"), TEXT).unwrap();
+    }
+    book(&whole, &chain).prints();
+    book(&desk, &chain).prints();
+    let base = Desk::new();
+    fs::write(base.path("book.txt"), TEXT).unwrap();
+    book(&base, &["--max-seconds", "1.2"]).prints();
+    assert!(base.bytes("book.wav") != whole.bytes("book.wav"), "a chain is another reading");
+    let (first, _) = sounds(&desk, "book.wav.parts").into_iter().find(|(name, _)| name.ends_with(".wav")).unwrap();
+    fs::remove_file(desk.path("book.wav.parts").join(first)).unwrap();
+    book(&desk, &chain).says(&["1 spoken"]);
+    assert!(desk.bytes("book.wav") == whole.bytes("book.wav"));
+}
+
+#[test]
+fn what_cannot_be_a_book_is_refused_beforehand() {
+    let desk = Desk::new();
+    let refused = |flags: &[&str], code, words: &[&str]| book(&desk, flags).fails(code, words);
+    refused(&[], 3, &["book.txt: cannot be read"]);
+    fs::write(desk.path("book.txt"), "[voice: eva]\nOi.\n").unwrap();
+    refused(&[], 3, &["book.txt", "line 1", "eva"]);
+    fs::write(desk.path("book.txt"), " \n").unwrap();
+    refused(&[], 3, &["nothing to say"]);
+    refused(&["--subtitles", "x.txt"], 2, &[".srt"]);
+    refused(&["--history", "0"], 2, &["base"]);
+    refused(&["--sentence-silence", "-1"], 2, &["--sentence-silence"]);
+    refused(&["--shard", "1/2", "--history", "chain"], 2, &["--shard"]);
+    desk.run(&["speak", "--file", "book.txt"]).fails(2, &["--output"]);
+    desk.run(&["speak", "--file", "book.txt", "-o", "-"]).fails(2, &["--output -"]);
+    desk.run(&["speak", "oi", "--subtitles", "x.srt"]).fails(2, &["--file"]);
+}
+
+#[test]
+fn a_text_may_come_by_pipe_and_be_planned_only() {
+    let desk = Desk::new();
+    let own = ["--file", "-", "-o", "book.wav", "--voice", &format!("ana={VOICE}")];
+    let arguments = [&["speak"], &SPEAK[..], &own[..]].concat();
+    let ran = desk.run_with(TEXT.as_bytes(), &[&arguments[..], &["--dry-run"]].concat());
+    assert!(ran.prints().contains("book.wav.parts/00001-era-uma-vez"), "{}", ran.prints());
+    assert!(desk.files().is_empty());
+    assert_eq!(desk.run_with(TEXT.as_bytes(), &arguments).prints(), "book.wav");
+}
