@@ -1,5 +1,6 @@
 use super::*;
 use crate::error::exit_code;
+use crate::tokens::SEMANTIC_VOCAB;
 use std::fs;
 use std::io::{Cursor, Write};
 use std::path::PathBuf;
