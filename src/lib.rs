@@ -2,15 +2,16 @@
 //!
 //! Which module may import which (rows import columns):
 //!
-//! | | tokens, error, progress, output | audio | weights, device | net | stage | voice | layout | clone, speak | models | cli |
-//! |---|---|---|---|---|---|---|---|---|---|---|
-//! | audio, weights, device, models | yes | | | | | | | | | |
-//! | net | yes | | yes | within | | | | | | |
-//! | stage | yes | | | yes | within | | | | | |
-//! | voice | yes | | | | | | | | | |
-//! | layout | yes | | yes | yes | | | | | | |
-//! | clone, speak | yes | yes | yes | yes | yes | yes | yes | | | |
-//! | cli | yes | yes | yes | | yes | yes | yes | yes | yes | within |
+//! | | tokens, error, progress, output | audio | weights, device | net | stage | voice | layout | clone, speak | convert | models | cli |
+//! |---|---|---|---|---|---|---|---|---|---|---|---|
+//! | audio, weights, device, models | yes | | | | | | | | | | |
+//! | net | yes | | yes | within | | | | | | | |
+//! | stage | yes | | | yes | within | | | | | | |
+//! | voice | yes | | | | | | | | | | |
+//! | layout | yes | | yes | yes | | | | | | | |
+//! | clone, speak | yes | yes | yes | yes | yes | yes | yes | | | | |
+//! | convert | yes | yes | yes | yes | | yes | yes | yes | | | |
+//! | cli | yes | yes | yes | | yes | yes | yes | yes | yes | yes | within |
 //!
 //! `config` holds plain numbers: anything may import it. `kernels` imports nothing of ours; only `net` imports it.
 //!
@@ -20,6 +21,7 @@
 pub mod audio;
 pub mod clone;
 pub mod config;
+pub mod convert;
 pub mod device;
 pub mod error;
 pub mod kernels;

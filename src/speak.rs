@@ -161,6 +161,13 @@ impl Speaker {
         Ok(Utterance { semantic, coarse, fine, pcm })
     }
 
+    /// All that [`Speaker::speak`] does before the codec: what is said may be far longer than its sound fits memory.
+    pub fn codes(&mut self, request: &Request, progress: &dyn Progress) -> Result<Fine> {
+        let semantic = self.semantic(request, progress)?;
+        let coarse = self.coarse(request, &semantic, progress)?;
+        self.fine(request, &coarse, progress)
+    }
+
     /// Speaks whatever `desk` brings, up to `batch` utterances at a time.
     pub fn speak_all<D: Desk>(&mut self, desk: &mut D, batch: usize, progress: &dyn Progress) -> Result<()> {
         let _ = batch;
