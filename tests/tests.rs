@@ -2,6 +2,7 @@
 
 mod cli;
 mod containers;
+mod convert;
 mod hub;
 mod layouts;
 mod packed;

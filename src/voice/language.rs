@@ -22,6 +22,11 @@ const BARK: [(Lang, &str); 13] = [
 /// Fewest letters to guess from: a word or two look alike in many languages.
 const LEAST_LETTERS: usize = 20;
 
+/// Whether `code` stands for a language that Bark speaks.
+pub(super) fn is_known(code: &str) -> bool {
+    BARK.iter().any(|(_, known)| *known == code)
+}
+
 /// A warning where `text` is surely in another language than every quantizer that `provenance` tells of; `None` where it is
 /// not, or where nothing is sure.
 pub fn language_warning(provenance: &Provenance, text: &str) -> Option<String> {

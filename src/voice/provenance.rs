@@ -55,6 +55,18 @@ pub struct QuantizerName {
     pub language: Option<String>,
 }
 
+impl QuantizerName {
+    /// What `choice` names: a quantizer of the registry, which begins with its language, or a file, of which that is unknown.
+    pub fn of(choice: &str) -> Self {
+        let path = Path::new(choice);
+        if path.extension().is_some() || path.components().count() > 1 {
+            return Self { name: path.file_name().unwrap_or_default().to_string_lossy().into_owned(), language: None };
+        }
+        let language = choice.split('-').next().filter(|code| super::language::is_known(code));
+        Self { name: choice.to_owned(), language: language.map(str::to_owned) }
+    }
+}
+
 impl Provenance {
     /// Of something made by this program today.
     pub fn new() -> Self {
