@@ -20,7 +20,7 @@ pub struct Repaired {
 }
 
 /// Makes a voice of what a file holds: names, types and orders as Bark writes them, arrays turned the right way round, stray
-/// tokens replaced, missing coarse codes taken from the fine ones, all cut at their beginning to end together at Bark's ratio.
+/// tokens replaced, missing or shorter coarse codes taken from the fine ones, all cut at their beginning to end together at Bark's ratio.
 ///
 /// # Errors
 /// Kind [`Kind::Input`], where the semantic or the fine tokens are missing or are something else, or too few are left.
@@ -32,7 +32,9 @@ pub fn repair(raw: RawVoice) -> Result<Repaired> {
     let semantic = rows(mend(semantic, 0)?.with_context(|| lost(0))?).remove(0);
     let coarse = mend(coarse, 1).unwrap_or(None).map(rows);
     let fine = rows(mend(fine, 2)?.with_context(|| lost(2))?);
-    let coarse = coarse.unwrap_or_else(|| {
+    // The fine codes hold the coarse ones: what is missing there need not be lost.
+    let whole = coarse.filter(|coarse| coarse[0].len() >= fine[0].len());
+    let coarse = whole.unwrap_or_else(|| {
         changes.push(format!("`{}` is made of the first two rows of `{}`", KEYS[1], KEYS[2]));
         fine[..COARSE_CODEBOOKS].to_vec()
     });

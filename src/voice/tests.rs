@@ -254,8 +254,12 @@ fn what_can_be_mended_becomes_a_voice_that_bark_takes_and_the_change_is_told() {
     });
     let stray = altered(1, |coarse| coarse.values[[1, 40]] = 1024);
     let short_fine = altered(2, |fine| fine.values.slice_axis_inplace(ndarray::Axis(1), ndarray::Slice::from(10..)));
+    let cut = |array: &mut RawArray| array.values.slice_axis_inplace(ndarray::Axis(1), ndarray::Slice::from(15..));
+    let mut short_codes = altered(1, cut);
+    cut(short_codes.arrays[2].as_mut().unwrap());
     let cases = [
-        (raw("bad_ratio.npz"), "`semantic_prompt` is cut to its last 51 of 60"),
+        (raw("bad_ratio.npz"), "`coarse_prompt` is made of the first two rows"),
+        (short_codes, "`semantic_prompt` is cut to its last 51 of 60"),
         (raw("bad_missing.npz"), "`coarse_prompt` is made of the first two rows of `fine_prompt`"),
         (raw("bad_rows.npz"), "`coarse_prompt` is made of the first two rows"),
         (raw("bad_negative.npz"), "neighbours' tokens in place of 1 numbers"),

@@ -2,6 +2,8 @@
 
 use super::{Arrays, Desk};
 use barkclone::audio::{read_info, read_wav};
+use barkclone::voice::provenance::QuantizerName;
+use barkclone::voice::{Provenance, VoiceFile};
 use std::fs;
 
 const VOICES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/sound/voices");
@@ -62,9 +64,10 @@ fn fix_makes_a_voice_that_bark_takes() {
     desk.run(&["voice", "fix", "preset.npz"]).fails(2, &["-o FILE", "--force"]);
     desk.run(&["voice", "fix", "preset.npz", "--force"]).says(&["nothing to mend"]);
     assert!(desk.bytes("preset.npz") == before, "what is well is not touched");
-    desk.run(&["voice", "fix", "bad_ratio.npz", "--force"]).says(&["its last 51 of 60"]);
+    desk.run(&["voice", "fix", "bad_ratio.npz", "--force"]).says(&["`coarse_prompt` is made of the first two rows"]);
     Arrays::read(&desk.path("bad_ratio.npz")).satisfy_bark();
-    desk.run(&["voice", "inspect", "bad_ratio.npz"]).prints().contains("edited");
+    let told = desk.run(&["voice", "inspect", "bad_ratio.npz"]);
+    assert!(told.prints().contains("edited      `coarse_prompt` is made"), "{}", told.prints());
 }
 
 #[test]
@@ -148,4 +151,18 @@ fn a_clone_tells_where_it_comes_from_and_who_agreed() {
         serde_json::from_str(desk.run(&["voice", "inspect", "ana.npz", "--json"]).prints()).unwrap();
     assert_eq!(json["provenance"]["source_sha256"].as_str().unwrap().len(), 64);
     desk.clone("ana.wav", &["--consent", " ", "--force"]).fails(2, &["--consent is empty"]);
+}
+
+#[test]
+fn speak_warns_of_a_text_in_another_language_than_the_voices_quantizer() {
+    let desk = desk(&["preset"]);
+    let voice = VoiceFile::open(&desk.path("preset.npz")).unwrap().voice;
+    let quantizer = Some(QuantizerName { name: "de".into(), language: Some("de".into()) });
+    voice.write_with(Some(&Provenance { quantizer, ..Provenance::new() }), &desk.path("de.npz"), false).unwrap();
+    let text = "Esta é uma frase bastante longa, e não há dúvida de que foi escrita em português.";
+    let ran = desk.speak(text, &["--voice", "de.npz", "-o", "a.wav"]);
+    ran.says(&["warning: ", "another language (de) than the text's (pt)"]);
+    assert_eq!(ran.prints(), "a.wav");
+    assert!(!desk.speak("Oi", &["--voice", "de.npz", "-o", "b.wav"]).stderr.contains("warning"));
+    assert!(!desk.speak(text, &["--voice", "preset.npz", "-o", "c.wav"]).stderr.contains("warning"));
 }

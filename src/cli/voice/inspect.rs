@@ -176,8 +176,8 @@ fn heard(heard: &Heard) -> String {
 fn origin(provenance: &Provenance, part: usize) -> Vec<(&'static str, String)> {
     let of = |text: &str| if part > 0 { format!("(part {part}) {text}") } else { text.to_owned() };
     let mut lines = Vec::new();
-    let made = [&provenance.tool, provenance.date.as_deref().unwrap_or_default()].map(str::trim);
-    lines.push(("made by", of(made.join(" ").trim())));
+    let made = format!("{} {}", provenance.tool, provenance.date.as_deref().unwrap_or_default());
+    lines.push(("made by", of(if made.trim().is_empty() { "unknown" } else { made.trim() })));
     if let Some(quantizer) = &provenance.quantizer {
         let language = quantizer.language.as_ref().map_or("unknown".to_owned(), String::clone);
         lines.push(("quantizer", of(&format!("{} (language: {language})", quantizer.name))));

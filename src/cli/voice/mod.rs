@@ -14,7 +14,7 @@ use preview::PreviewArgs;
 
 const EXAMPLES: &str = "\
 Examples:
-  barkclone voice inspect voz.npz                  # lengths, what the models hear of it, where it comes from
+  barkclone voice inspect voz.npz                  # what it holds, and where it comes from
   barkclone voice check *.npz                      # would Bark take them? Exit code 3 if not
   barkclone voice fix old.npz -o new.npz           # mends what Bark would refuse, and says what
   barkclone voice convert voz.npz --to npy         # Hugging Face's three files
