@@ -2,7 +2,7 @@
 //!
 //! Which module may import which (rows import columns):
 //!
-//! | | tokens, error, progress, output | audio | weights, device | net | stage | voice | layout | clone, speak, book | jobs | models | cli |
+//! | | tokens, error, progress, output | audio | weights, device | net | stage | voice | layout | clone, speak, book | convert, jobs | models | cli |
 //! |---|---|---|---|---|---|---|---|---|---|---|---|
 //! | audio, weights, device, models | yes | | | | | | | | | | |
 //! | net | yes | | yes | within | | | | | | | |
@@ -11,6 +11,7 @@
 //! | layout | yes | | yes | yes | | | | | | | |
 //! | clone, speak | yes | yes | yes | yes | yes | yes | yes | | | | |
 //! | book | yes | yes | | | | | | | | | |
+//! | convert | yes | yes | yes | yes | | yes | yes | yes | | | |
 //! | jobs | yes | yes | | | yes | yes | | yes | within | | |
 //! | cli | yes | yes | yes | | yes | yes | yes | yes | yes | yes | within |
 //!
@@ -23,6 +24,7 @@ pub mod audio;
 pub mod book;
 pub mod clone;
 pub mod config;
+pub mod convert;
 pub mod device;
 pub mod error;
 pub mod jobs;

@@ -85,11 +85,11 @@ fn requests() -> Vec<Request> {
         Request::text(text(3), None, settings(1, 0.5)),
         Request::text(text(30), Some(voice(150, 1)), settings(2, 1.6)),
         Request::text(text(200), Some(voice(900, 2)), greedy),
-        Request { content: Content::Semantic(tokens.clone()), voice: None, settings: settings(5, 1.0) },
+        Request { content: Content::Semantic(tokens.clone()), voice: None, settings: settings(5, 1.0), sound: true },
         voiced.clone(),
         Request { settings: settings(7, 0.9), ..voiced.clone() },
         Request { settings: settings(8, 0.8).fast(), ..voiced.clone() },
-        Request { content: Content::Semantic(tokens), voice: voiced.voice.clone(), settings: settings(9, 1.0) },
+        Request { content: Content::Semantic(tokens), voice: voiced.voice.clone(), settings: settings(9, 1.0), sound: true },
         Request::text(text(8), None, picky),
     ]
 }

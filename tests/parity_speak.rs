@@ -54,18 +54,18 @@ impl Golden {
     }
 }
 
-fn scalar<T: ReadableElement + Clone>(npz: &mut NpzReader<File>, name: &str) -> T {
+pub fn scalar<T: ReadableElement + Clone>(npz: &mut NpzReader<File>, name: &str) -> T {
     let array: Array0<T> = npz.by_name(name).unwrap();
     array.into_scalar()
 }
 
-fn integers(name: &str, count: usize, seed: u64, limit: u32) -> Vec<u32> {
+pub fn integers(name: &str, count: usize, seed: u64, limit: u32) -> Vec<u32> {
     let unit = rule::uniform(name, count, seed);
     unit.iter().map(|&u| (((f64::from(u) + 1.0) / 2.0 * f64::from(limit)) as u32).min(limit - 1)).collect()
 }
 
 /// The made-up voice of golden/speak.py.
-fn voice(frames: usize, seed: u64) -> Option<Voice> {
+pub fn voice(frames: usize, seed: u64) -> Option<Voice> {
     let codes = integers("voice.fine", 8 * frames, seed, 1024);
     let row = |book: usize| codes[book * frames..(book + 1) * frames].to_vec();
     let semantic = integers("voice.semantic", (frames as f64 / 1.5).round_ties_even() as usize, seed, 10_000);
@@ -83,7 +83,7 @@ fn configs(size: Size) -> [GptConfig; 3] {
 }
 
 /// Largest absolute difference.
-fn difference(got: &[f32], expected: &[f32]) -> f32 {
+pub fn difference(got: &[f32], expected: &[f32]) -> f32 {
     assert_eq!(got.len(), expected.len());
     got.iter().zip(expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
 }

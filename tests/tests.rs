@@ -3,6 +3,7 @@
 mod batch;
 mod cli;
 mod containers;
+mod convert;
 mod hub;
 mod jobs;
 mod layouts;

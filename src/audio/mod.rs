@@ -1,16 +1,18 @@
 //! Sound in and out: WAV files of any kind -> mono samples, resampled as torchaudio does; samples -> WAV.
 
+mod join;
+mod parts;
 mod read;
 mod resample;
 mod riff;
-mod stream;
 mod write;
 
+pub use join::{WavJoiner, join_wav};
+pub use parts::Parts;
 pub use read::{Clip, MAX_RATE, MIN_RATE, read_wav};
-pub use resample::{Recipe, resample};
+pub use resample::{Recipe, Stream, resample};
 pub use riff::read_info;
-pub use stream::{WavStream, stream_wav};
-pub use write::{Encoding, Info, write_wav};
+pub use write::{Encoding, Info, WavStream, write_wav};
 
 /// Mono sound: `samples` `[L]` f32, nominally in [-1, 1], at `rate` Hz.
 #[derive(Clone, Debug, PartialEq)]

@@ -68,16 +68,16 @@ fn decode(path: &Path, limit_seconds: f64) -> Result<Clip> {
 }
 
 /// The `fmt ` chunk: what hound will parse again, and the three fields that bound the work.
-struct Format {
+pub(super) struct Format {
     bytes: Vec<u8>,
     channels: u16,
-    rate: u32,
+    pub rate: u32,
     /// Bytes of one frame: one sample of every channel.
-    block: u16,
+    pub block: u16,
 }
 
 /// Finds the format and the samples.
-fn locate<R: Read + Seek>(reader: R, size: u64) -> Result<(Format, Chunk, R)> {
+pub(super) fn locate<R: Read + Seek>(reader: R, size: u64) -> Result<(Format, Chunk, R)> {
     let Some(mut chunks) = Chunks::new(reader, size)? else { bail!("not a WAV file: {ADVICE}") };
     let mut format = None;
     while let Some(mut chunk) = chunks.step()? {
@@ -131,7 +131,7 @@ fn present(data: &Chunk, size: u64, format: &Format) -> Result<u64> {
 }
 
 /// Decodes the frames of this range, the first of which is where `data` begins, and averages their channels.
-fn decode_frames(format: &Format, frames: Range<u64>, data: impl Read) -> Result<Vec<f32>> {
+pub(super) fn decode_frames(format: &Format, frames: Range<u64>, data: impl Read) -> Result<Vec<f32>> {
     let bytes = (frames.end - frames.start) * u64::from(format.block);
     let bytes = u32::try_from(bytes).context("more than 4 GiB of samples")?;
     let mut reader = WavReader::new(Cursor::new(format.header(bytes)).chain(data)).map_err(unreadable)?;

@@ -49,6 +49,64 @@ pub fn resample(pcm: &Pcm, to: u32, recipe: Recipe) -> Result<Pcm> {
     Ok(Pcm { samples, rate: to })
 }
 
+/// [`resample`] of a clip that comes in parts: the same samples.
+pub struct Stream {
+    /// Nothing where the rates are equal.
+    resampler: Option<SincHann>,
+    /// What no whole step has taken yet.
+    pending: Vec<f32>,
+    given: usize,
+    made: usize,
+    /// Output frames to drop, by which the filters lag behind.
+    delay: usize,
+}
+
+impl Stream {
+    pub fn new(from: u32, to: u32, recipe: Recipe) -> Result<Self> {
+        ensure!(from > 0 && to > 0, "cannot resample from {from} to {to} Hz");
+        let resampler = (from != to).then(|| SincHann::new(from, to, recipe));
+        let delay = resampler.as_ref().map_or(0, Resampler::output_delay);
+        Ok(Self { resampler, pending: Vec::new(), given: 0, made: 0, delay })
+    }
+
+    /// Takes the next samples, and gives those that can be made of all so far.
+    pub fn push(&mut self, samples: &[f32]) -> Result<Vec<f32>> {
+        self.given += samples.len();
+        self.pending.extend_from_slice(samples);
+        let Some(resampler) = &self.resampler else { return Ok(std::mem::take(&mut self.pending)) };
+        let whole = self.pending.len() / resampler.input_frames_next();
+        self.steps(whole)
+    }
+
+    /// Gives the last samples.
+    pub fn finish(mut self) -> Result<Vec<f32>> {
+        let Some(resampler) = &self.resampler else { return Ok(Vec::new()) };
+        let left = resampler.length(self.given).saturating_sub(self.made);
+        let step = resampler.input_frames_next();
+        let steps = (left + self.delay).div_ceil(resampler.output_frames_next()).max(self.pending.len().div_ceil(step));
+        self.pending.resize(steps * step, 0.0);
+        let mut last = self.steps(steps)?;
+        last.truncate(left);
+        Ok(last)
+    }
+
+    fn steps(&mut self, count: usize) -> Result<Vec<f32>> {
+        let Some(resampler) = &mut self.resampler else { return Ok(Vec::new()) };
+        let (step, made) = (resampler.input_frames_next(), resampler.output_frames_next());
+        let mut out = vec![0.0; count * made];
+        for (input, out) in self.pending.chunks_exact(step).zip(out.chunks_exact_mut(made)) {
+            let input = InterleavedSlice::new(input, 1, step)?;
+            resampler.process_into_buffer(&input, &mut InterleavedSlice::new_mut(out, 1, made)?, None)?;
+        }
+        self.pending.drain(..count * step);
+        let skipped = self.delay.min(out.len());
+        self.delay -= skipped;
+        out.drain(..skipped);
+        self.made += out.len();
+        Ok(out)
+    }
+}
+
 /// torchaudio's filter bank over one channel.
 struct SincHann {
     /// Input and output frames of one block, without common divisor.

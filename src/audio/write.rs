@@ -1,8 +1,8 @@
 //! Samples -> WAV, with a LIST/INFO chunk that says how the sound was made.
 //!
 //! 16-bit samples are `round(32767 * clip(x, -1, 1))`, halves away from zero: symmetric, and +1 does not wrap.
-//! Float samples are kept as they are. hound writes the format and the samples into memory, where their length is
-//! known; so the result can go to a pipe, which cannot be rewound to fill in sizes.
+//! Float samples are kept as they are. How many there will be is known beforehand, so that they can be written as they come,
+//! and to a pipe, which cannot be rewound to fill in sizes. hound writes the format.
 
 use super::{MAX_RATE, Pcm};
 use anyhow::{Context, Result, ensure};
@@ -23,36 +23,68 @@ pub type Info<'a> = (&'a [u8; 4], &'a str);
 
 /// Writes `pcm` as a mono WAV file with the remarks `info`. `out` need not seek.
 pub fn write_wav(out: &mut impl Write, pcm: &Pcm, encoding: Encoding, info: &[Info]) -> Result<()> {
-    let mut file = samples(pcm, encoding)?;
-    file.extend(info_chunk(info)?);
-    let riff_len = u32::try_from(file.len() - 8).context(TOO_LONG)?;
-    file[4..8].copy_from_slice(&riff_len.to_le_bytes());
-    out.write_all(&file)?;
-    Ok(out.flush()?)
+    let mut stream = WavStream::new(out, pcm.rate, pcm.samples.len(), encoding, info)?;
+    stream.push(&pcm.samples)?;
+    stream.finish()
+}
+
+/// A mono WAV file that is written as its samples come.
+pub struct WavStream<W> {
+    out: W,
+    encoding: Encoding,
+    written: usize,
+    total: usize,
+    /// What follows the samples.
+    remarks: Vec<u8>,
 }
 
 pub(super) const TOO_LONG: &str = "the sound is longer than a WAV file can be (4 GiB)";
 
-fn samples(pcm: &Pcm, encoding: Encoding) -> Result<Vec<u8>> {
+impl<W: Write> WavStream<W> {
+    /// Begins a file of `total` samples with the remarks `info`. `out` need not seek.
+    pub fn new(mut out: W, rate: u32, total: usize, encoding: Encoding, info: &[Info]) -> Result<Self> {
+        let (mut head, remarks) = (header(rate, encoding)?, info_chunk(info)?);
+        let width = if encoding == Encoding::Pcm16 { 2 } else { 4 };
+        let data = total.checked_mul(width).and_then(|bytes| u32::try_from(bytes).ok()).context(TOO_LONG)?;
+        let riff = (head.len() - 8 + remarks.len()) as u64 + u64::from(data);
+        head[4..8].copy_from_slice(&u32::try_from(riff).context(TOO_LONG)?.to_le_bytes());
+        let size = head.len() - 4;
+        head[size..].copy_from_slice(&data.to_le_bytes());
+        out.write_all(&head)?;
+        Ok(Self { out, encoding, written: 0, total, remarks })
+    }
+
+    /// Writes the next samples.
+    pub fn push(&mut self, samples: &[f32]) -> Result<()> {
+        let bad = samples.iter().position(|s| !s.is_finite()).map(|at| self.written + at);
+        ensure!(bad.is_none(), "sample {} is not a number", bad.unwrap_or_default());
+        self.written += samples.len();
+        ensure!(self.written <= self.total, "more than the {} samples that were announced", self.total);
+        let bytes: Vec<u8> = match self.encoding {
+            Encoding::Pcm16 => samples.iter().flat_map(|&s| to_i16(s).to_le_bytes()).collect(),
+            Encoding::Float32 => samples.iter().flat_map(|s| s.to_le_bytes()).collect(),
+        };
+        Ok(self.out.write_all(&bytes)?)
+    }
+
+    /// Ends the file.
+    pub fn finish(mut self) -> Result<()> {
+        ensure!(self.written == self.total, "{} of {} samples were written", self.written, self.total);
+        self.out.write_all(&self.remarks)?;
+        Ok(self.out.flush()?)
+    }
+}
+
+/// A file without samples, up to where they begin; its last four bytes are their length.
+fn header(rate: u32, encoding: Encoding) -> Result<Vec<u8>> {
     let (bits_per_sample, sample_format) = match encoding {
         Encoding::Pcm16 => (16, SampleFormat::Int),
         Encoding::Float32 => (32, SampleFormat::Float),
     };
-    ensure!((1..=MAX_RATE).contains(&pcm.rate), "a sample rate of {} Hz cannot be written", pcm.rate);
-    // Past this, hound's 32-bit counters would wrap.
-    ensure!(pcm.samples.len() < (u32::MAX / 4 - 1024) as usize, TOO_LONG);
-    let bad = pcm.samples.iter().position(|s| !s.is_finite());
-    ensure!(bad.is_none(), "sample {} is not a number", bad.unwrap_or_default());
+    ensure!((1..=MAX_RATE).contains(&rate), "a sample rate of {rate} Hz cannot be written");
     let mut bytes = Vec::new();
-    let spec = WavSpec { channels: 1, sample_rate: pcm.rate, bits_per_sample, sample_format };
-    let mut writer = WavWriter::new(Cursor::new(&mut bytes), spec)?;
-    for &sample in &pcm.samples {
-        match encoding {
-            Encoding::Pcm16 => writer.write_sample(to_i16(sample))?,
-            Encoding::Float32 => writer.write_sample(sample)?,
-        }
-    }
-    writer.finalize()?;
+    let spec = WavSpec { channels: 1, sample_rate: rate, bits_per_sample, sample_format };
+    WavWriter::new(Cursor::new(&mut bytes), spec)?.finalize()?;
     Ok(bytes)
 }
 
@@ -117,6 +149,22 @@ mod tests {
         let (_, info) = round_trip(&Pcm { samples: vec![0.5; 3], rate: 24_000 }, Encoding::Pcm16);
         let expected = REMARKS.map(|(tag, text)| (String::from_utf8(tag.to_vec()).unwrap(), text.to_owned()));
         assert_eq!(info, expected);
+    }
+
+    #[test]
+    fn samples_in_parts_make_the_same_file_and_must_be_as_many_as_announced() {
+        let pcm = Pcm { samples: (0..1000).map(|i| (i as f32 / 100.0).sin()).collect(), rate: 24_000 };
+        for encoding in [Encoding::Pcm16, Encoding::Float32] {
+            let (mut whole, mut parts) = (Vec::new(), Vec::new());
+            write_wav(&mut whole, &pcm, encoding, &REMARKS).unwrap();
+            let mut stream = WavStream::new(&mut parts, pcm.rate, 1000, encoding, &REMARKS).unwrap();
+            pcm.samples.chunks(77).for_each(|part| stream.push(part).unwrap());
+            stream.finish().unwrap();
+            assert!(whole == parts);
+        }
+        let stream = || WavStream::new(Vec::new(), 24_000, 3, Encoding::Pcm16, &[]).unwrap();
+        assert!(stream().push(&[0.0; 4]).unwrap_err().to_string().contains("more than the 3"));
+        assert!(stream().finish().unwrap_err().to_string().contains("0 of 3"));
     }
 
     #[test]

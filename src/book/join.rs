@@ -1,7 +1,7 @@
 //! The WAV files of a text's passages -> one, with silence between them.
 
 use super::Ends;
-use crate::audio::{Info, WavStream, stream_wav};
+use crate::audio::{Info, WavJoiner, join_wav};
 use crate::error::Kind;
 use anyhow::{Result, bail};
 use std::io::{Seek, Write};
@@ -68,7 +68,7 @@ pub fn join<W: Write + Seek>(
     };
     let first = Ok(Part::Sound { wav: wav.clone(), ends });
     let mut joiner = Joiner { silence, gap, spans: Vec::new() };
-    stream_wav(sink, &wav, info, |stream| {
+    join_wav(sink, &wav, info, |stream| {
         std::iter::once(first).chain(parts).try_for_each(|part| joiner.add(stream, part?))?;
         joiner.gap.asked.map_or(Ok(()), |seconds| stream.silence(seconds))
     })?;
@@ -95,7 +95,7 @@ struct Joiner<'a> {
 }
 
 impl Joiner<'_> {
-    fn add<W: Write + Seek>(&mut self, stream: &mut WavStream<W>, part: Part) -> Result<()> {
+    fn add<W: Write + Seek>(&mut self, stream: &mut WavJoiner<W>, part: Part) -> Result<()> {
         match part {
             Part::Pause(seconds) => self.gap.pause(seconds),
             Part::Sound { wav, ends } => {

@@ -6,14 +6,12 @@ use super::{check_voice_target, out};
 use anyhow::{Result, ensure};
 use barkclone::audio::{Clip, read_wav};
 use barkclone::clone::{self, Cloner};
-use barkclone::config::{HubertConfig, QuantizerConfig};
 use barkclone::error::Kind;
-use barkclone::layout::demo::{self, Size};
-use barkclone::layout::{self, Model};
-use barkclone::models::{ModelKind, Models, Source};
+use barkclone::models::Models;
 use barkclone::output;
 use barkclone::progress::Progress;
-use barkclone::voice::Voice;
+use barkclone::voice::provenance::{QuantizerName, sha256_of};
+use barkclone::voice::{Provenance, Voice};
 use clap::Args;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -37,6 +35,9 @@ pub struct CloneArgs {
     /// Replace a file that exists
     #[arg(long)]
     force: bool,
+    /// Who agreed to this voice being cloned, in your words: kept in the voice file
+    #[arg(long, value_name = "TEXT")]
+    consent: Option<String>,
     /// The semantic quantizer of the speaker's language: pt, en, en-large, de, pl, es, ja, tr, or a .pth file
     #[arg(long, value_name = "MODEL", default_value = "pt", help_heading = "Models")]
     quantizer: String,
@@ -56,13 +57,14 @@ pub fn run(args: CloneArgs, models: &Models, terminal: &Terminal) -> Result<()> 
     output::check(&target, args.force)?;
     let clip = read_wav(&args.reference, clone::LONGEST)?;
     judge(&args.reference, &clip, terminal)?;
+    let origin = args.origin()?;
     let device = args.device.open()?;
     let codec = nets::codec(&args.codec, models, terminal)?;
-    let hubert = args.hubert(models, terminal)?;
-    let quantizer = args.quantizer(models, terminal)?;
+    let hubert = nets::hubert(&args.hubert, models, terminal)?;
+    let quantizer = nets::quantizer(&args.quantizer, models, terminal)?;
     let voice =
         Cloner { hubert: &hubert, quantizer: &quantizer, codec: &codec, device: &device }.voice(&clip.pcm, terminal)?;
-    voice.write(&target, args.force)?;
+    voice.write_with(Some(&origin), &target, args.force)?;
     describe(&voice, clip.total_seconds, terminal);
     out(format!("{}\n", target.display()))
 }
@@ -80,18 +82,11 @@ impl CloneArgs {
         Ok(name.into())
     }
 
-    fn hubert(&self, models: &Models, progress: &dyn Progress) -> Result<Model<HubertConfig>> {
-        match models.resolve(ModelKind::Hubert, &self.hubert, progress)? {
-            Source::Builtin => demo::demo_hubert(Size::Tiny, nets::SEED),
-            Source::Path(path) => layout::hubert(&path),
-        }
-    }
-
-    fn quantizer(&self, models: &Models, progress: &dyn Progress) -> Result<Model<QuantizerConfig>> {
-        match models.resolve(ModelKind::Quantizer, &self.quantizer, progress)? {
-            Source::Builtin => demo::demo_quantizer(Size::Tiny, 1, nets::SEED),
-            Source::Path(path) => layout::quantizer(&path),
-        }
+    /// What the voice file says of where it comes from.
+    fn origin(&self) -> Result<Provenance> {
+        let origin = Provenance::new().consented(self.consent.as_deref())?;
+        let quantizer = Some(QuantizerName::of(&self.quantizer));
+        Ok(Provenance { quantizer, source_sha256: Some(sha256_of(&self.reference)?), ..origin })
     }
 }
 

@@ -1,13 +1,18 @@
 //! The command line: the only place that knows clap, the terminal and exit codes.
 
+mod choice;
 mod clone;
+mod convert;
 mod interrupt;
 mod models;
 mod nets;
 mod progress;
+mod provenance;
 mod report;
 mod shell;
+mod sound;
 mod speak;
+mod voice;
 
 use anyhow::{Context, Result, ensure};
 use barkclone::error::Kind;
@@ -25,6 +30,8 @@ Examples:
   barkclone speak --voice v2/pt_speaker_3 \"Bom dia\"       # Suno's voice; bom-dia.wav
   barkclone speak \"Quem sou eu?\" --save-voice nova.npz    # a random voice, kept
   echo \"Até logo\" | barkclone speak --voice voz.npz -o - | aplay
+  barkclone convert talk.wav --voice voz.npz -o mine.wav    # its words and pace in the voice
+  barkclone voice inspect voz.npz
   barkclone models list
 
 A good reference is 5 to 12 seconds of one person speaking whole sentences, without noise, music or echo. Make \
@@ -71,6 +78,8 @@ enum Command {
     Clone(clone::CloneArgs),
     Speak(Box<speak::SpeakArgs>),
     Report(report::ReportArgs),
+    Convert(Box<convert::ConvertArgs>),
+    Voice(voice::VoiceArgs),
     Models(models::ModelsArgs),
     Completions(shell::CompletionsArgs),
     Man(shell::ManArgs),
@@ -91,6 +100,8 @@ fn dispatch(cli: Cli) -> Result<()> {
         Command::Clone(args) => clone::run(args, &models()?, &terminal),
         Command::Speak(args) => speak::run(*args, &models()?, &terminal),
         Command::Report(args) => report::run(args, &terminal),
+        Command::Convert(args) => convert::run(*args, &models()?, &terminal),
+        Command::Voice(args) => voice::run(args, models, &terminal),
         Command::Models(args) => models::run(args, &models()?, &terminal),
         Command::Completions(args) => shell::completions(args),
         Command::Man(args) => shell::man(args),
@@ -110,6 +121,12 @@ fn out(bytes: impl AsRef<[u8]>) -> Result<()> {
 pub fn tell(message: impl Display) {
     // There is nobody left to tell of a failure.
     let _ = writeln!(std::io::stderr(), "{message}");
+}
+
+/// A text from anywhere as one line that no terminal takes for more than text.
+fn one_line(text: &str) -> String {
+    let plain = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
+    text.chars().map(plain).collect()
 }
 
 /// Refuses `-` where a voice is to be written: only sound goes to stdout.

@@ -1,7 +1,7 @@
 //! The flags that choose models and the device, and the models that they stand for.
 
 use anyhow::{Context, Result, bail};
-use barkclone::config::{CodecConfig, Protocol};
+use barkclone::config::{CodecConfig, HubertConfig, Protocol, QuantizerConfig};
 use barkclone::device;
 use barkclone::error::Kind;
 use barkclone::layout::demo::{self, Size};
@@ -144,6 +144,22 @@ pub fn codec(choice: &str, models: &Models, progress: &dyn Progress) -> Result<M
     match models.resolve(ModelKind::Codec, choice, progress)? {
         Source::Builtin => demo::demo_codec(SEED),
         Source::Path(path) => layout::codec(&path),
+    }
+}
+
+/// HuBERT's files, by name or path.
+pub fn hubert(choice: &str, models: &Models, progress: &dyn Progress) -> Result<Model<HubertConfig>> {
+    match models.resolve(ModelKind::Hubert, choice, progress)? {
+        Source::Builtin => demo::demo_hubert(Size::Tiny, SEED),
+        Source::Path(path) => layout::hubert(&path),
+    }
+}
+
+/// The quantizer's file, by name or path.
+pub fn quantizer(choice: &str, models: &Models, progress: &dyn Progress) -> Result<Model<QuantizerConfig>> {
+    match models.resolve(ModelKind::Quantizer, choice, progress)? {
+        Source::Builtin => demo::demo_quantizer(Size::Tiny, 1, SEED),
+        Source::Path(path) => layout::quantizer(&path),
     }
 }
 

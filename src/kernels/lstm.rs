@@ -7,24 +7,27 @@ use super::par::awake;
 use super::simd::Simd;
 use super::source::Matrix;
 
-/// Runs a layer from a zero state: `gates` `[t, 4 * hidden]` are what the inputs and both biases add to each step's gates, in
-/// PyTorch's order input, forget, cell, output; `w_hh` `[4 * hidden, hidden]`. Writes each step's state, `out` `[t, hidden]`.
-pub fn lstm(gates: &[f32], w_hh: &[f32], hidden: usize, out: &mut [f32]) {
+/// Runs a layer on from `state` `[2, hidden]`, its last output and its cell (zeros before the first step), and leaves there
+/// where it has come to: `gates` `[t, 4 * hidden]` are what the inputs and both biases add to each step's gates, in
+/// PyTorch's order input, forget, cell, output; `w_hh` `[4 * hidden, hidden]`. Writes each step's output, `out` `[t, hidden]`.
+pub fn lstm(gates: &[f32], w_hh: &[f32], hidden: usize, state: &mut [f32], out: &mut [f32]) {
     let width = 4 * hidden;
     let t = out.len().checked_div(hidden).unwrap_or(0);
     assert_eq!(out.len(), t * hidden, "out is not rows of {hidden}");
     assert_eq!(gates.len(), t * width, "the gates are not [{t}, {width}]");
+    assert_eq!(state.len(), 2 * hidden, "the state is not [2, {hidden}]");
 
-    awake(|| steps(gates, w_hh, hidden, out));
+    awake(|| steps(gates, w_hh, hidden, state, out));
 }
 
-fn steps(gates: &[f32], w_hh: &[f32], hidden: usize, out: &mut [f32]) {
+fn steps(gates: &[f32], w_hh: &[f32], hidden: usize, state: &mut [f32], out: &mut [f32]) {
     let width = 4 * hidden;
     let isa = Isa::current();
-    let (mut h, mut c, mut sums) = (vec![0.0; hidden], vec![0.0; hidden], vec![0.0; width]);
+    let (h, c) = state.split_at_mut(hidden);
+    let mut sums = vec![0.0; width];
     for (gates, out) in gates.chunks_exact(width.max(1)).zip(out.chunks_exact_mut(hidden.max(1))) {
-        linear(&h, 1, Matrix::F32(w_hh), width, hidden, Some(gates), &mut sums);
-        isa.run(Step { sums: &sums, c: &mut c, h: out });
+        linear(h, 1, Matrix::F32(w_hh), width, hidden, Some(gates), &mut sums);
+        isa.run(Step { sums: &sums, c, h: out });
         h.copy_from_slice(out);
     }
 }

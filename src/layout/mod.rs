@@ -38,7 +38,8 @@ impl Stage {
     pub const ALL: [Stage; 3] = [Stage::Semantic, Stage::Coarse, Stage::Fine];
 }
 
-/// A net's sizes and where its weights lie; nothing is read before a net asks for it.
+/// A net's sizes and where its weights lie; nothing is read before a net asks for it, so that a copy costs nothing.
+#[derive(Clone)]
 pub struct Model<C> {
     pub config: C,
     checkpoint: Arc<dyn Checkpoint>,

@@ -1,7 +1,8 @@
-//! The LSTM of `torch.nn.LSTM`: gates in the order input, forget, cell, output; a zero state before the first step.
+//! The LSTM of `torch.nn.LSTM`: gates in the order input, forget, cell, output; a zero state before the first step. A long
+//! sequence may come in parts, with the [`State`] handed from each to the next: the steps are the same ones.
 
 use crate::kernels;
-use crate::net::cpu::{self, map2};
+use crate::net::cpu::{self, map3};
 use crate::net::layers::{Linear, matmul_t};
 use crate::weights::Weights;
 use anyhow::Result;
@@ -28,11 +29,32 @@ impl Lstm {
         Ok(Self { layers })
     }
 
+    /// Where all rows of a batch stand before their first step.
+    pub fn start(&self, batch: usize) -> Result<State> {
+        let zeros = |layer: &Layer| {
+            let recurrent = &layer.recurrent;
+            Ok(Tensor::zeros((batch, 2, recurrent.dim(1)?), recurrent.dtype(), recurrent.device())?)
+        };
+        self.layers.iter().map(zeros).collect::<Result<_>>().map(State)
+    }
+
     /// `[B, T, input]` -> `[B, T, hidden]`, every step's output of the last layer.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        self.layers.iter().try_fold(x.contiguous()?, |x, layer| recur(&layer.input.forward(&x)?, &layer.recurrent))
+        self.forward_from(x, &mut self.start(x.dim(0)?)?)
+    }
+
+    /// [`Lstm::forward`] on from `state`, which is left at the last step.
+    pub fn forward_from(&self, x: &Tensor, state: &mut State) -> Result<Tensor> {
+        let mut x = x.contiguous()?;
+        for (layer, state) in self.layers.iter().zip(&mut state.0) {
+            (x, *state) = recur(&layer.input.forward(&x)?, &layer.recurrent, state)?;
+        }
+        Ok(x)
     }
 }
+
+/// Where each layer has come to: its last output and its cell, `[B, 2, hidden]`.
+pub struct State(Vec<Tensor>);
 
 impl Layer {
     fn new(weights: &Weights, input: usize, hidden: usize, index: usize) -> Result<Self> {
@@ -47,26 +69,32 @@ impl Layer {
 }
 
 /// The recurrence: `gates` `[B, T, 4H]` hold what the inputs add to each step's gates, `recurrent` `[4H, H]` what the
-/// step before adds -> outputs `[B, T, H]`.
+/// step before adds, `state` `[B, 2, H]` is where it starts -> outputs `[B, T, H]`, and where it ends.
 ///
 /// `i, f, o = sigmoid`, `g = tanh`; `c = f c + i g`; `h = o tanh(c)`.
-fn recur(gates: &Tensor, recurrent: &Tensor) -> Result<Tensor> {
+fn recur(gates: &Tensor, recurrent: &Tensor, state: &Tensor) -> Result<(Tensor, Tensor)> {
     let ((batch, steps, _), hidden) = (gates.dims3()?, recurrent.dim(1)?);
     if !cpu::runs_on(gates.device()) {
-        return recur_by_steps(gates, recurrent);
+        return recur_by_steps(gates, recurrent, state);
     }
-    map2(&gates.contiguous()?, recurrent, (batch, steps, hidden), |v, out| {
-        let rows = v[0].flat().chunks_exact(steps * 4 * hidden).zip(out.chunks_exact_mut(steps * hidden));
-        rows.for_each(|(gates, out)| kernels::lstm(gates, v[1].flat(), hidden, out));
-    })
+    // An operation has one result: the outputs, and the state below them.
+    let both = map3([&gates.contiguous()?, recurrent, &state.contiguous()?], (batch, steps + 2, hidden), |v, out| {
+        let states = v[2].flat().chunks_exact(2 * hidden);
+        let gates = v[0].flat().chunks_exact(steps * 4 * hidden);
+        for ((gates, from), out) in gates.zip(states).zip(out.chunks_exact_mut((steps + 2) * hidden)) {
+            let (out, state) = out.split_at_mut(steps * hidden);
+            state.copy_from_slice(from);
+            kernels::lstm(gates, v[1].flat(), hidden, state, out);
+        }
+    })?;
+    Ok((both.narrow(1, 0, steps)?.contiguous()?, both.narrow(1, steps, 2)?.contiguous()?))
 }
 
 /// [`recur`] in candle's operations, for other devices.
-fn recur_by_steps(gates: &Tensor, recurrent: &Tensor) -> Result<Tensor> {
-    let (batch, steps, _) = gates.dims3()?;
+fn recur_by_steps(gates: &Tensor, recurrent: &Tensor, state: &Tensor) -> Result<(Tensor, Tensor)> {
+    let (_, steps, _) = gates.dims3()?;
     let hidden = recurrent.dim(1)?;
-    let mut h = Tensor::zeros((batch, hidden), gates.dtype(), gates.device())?;
-    let mut c = h.clone();
+    let (mut h, mut c) = (state.get_on_dim(1, 0)?, state.get_on_dim(1, 1)?);
     let mut outputs = Vec::with_capacity(steps);
     for step in 0..steps {
         let all = (gates.narrow(1, step, 1)?.squeeze(1)? + matmul_t(&h, recurrent)?)?;
@@ -75,7 +103,7 @@ fn recur_by_steps(gates: &Tensor, recurrent: &Tensor) -> Result<Tensor> {
         h = (sigmoid(&gate(3)?)? * c.tanh()?)?;
         outputs.push(h.clone());
     }
-    Ok(Tensor::stack(&outputs, 1)?)
+    Ok((Tensor::stack(&outputs, 1)?, Tensor::stack(&[h, c], 1)?))
 }
 
 #[cfg(test)]
@@ -90,9 +118,13 @@ mod tests {
             Tensor::from_vec(rule::uniform(name, shape.iter().product(), 1), shape, &Device::Cpu).unwrap()
         };
         let (gates, recurrent) = (tensor("gates", &[2, 7, 20]), tensor("recurrent", &[20, 5]));
-        let flat = |t: Tensor| t.flatten_all().unwrap().to_vec1::<f32>().unwrap();
-        let [kernel, steps] = [recur(&gates, &recurrent), recur_by_steps(&gates, &recurrent)].map(|t| flat(t.unwrap()));
+        let state = tensor("state", &[2, 2, 5]);
+        let flat = |(out, state): (Tensor, Tensor)| {
+            let both = Tensor::cat(&[out, state], 1).unwrap();
+            both.flatten_all().unwrap().to_vec1::<f32>().unwrap()
+        };
+        let [kernel, steps] = [recur, recur_by_steps].map(|run| flat(run(&gates, &recurrent, &state).unwrap()));
         let worst = kernel.iter().zip(&steps).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
-        assert!(kernel.len() == 70 && worst < 1e-6, "{worst}");
+        assert!(kernel.len() == 90 && worst < 1e-6, "{worst}");
     }
 }

@@ -3,7 +3,7 @@
 
 use crate::config::QuantizerConfig;
 use crate::net::layers::Linear;
-use crate::net::lstm::Lstm;
+use crate::net::lstm::{Lstm, State};
 use crate::weights::Weights;
 use anyhow::Result;
 use candle_core::{D, DType, Tensor};
@@ -43,16 +43,30 @@ impl Quantizer {
 
     /// `features` `[B, N, input_size]`, 50 Hz -> `[B, N, output_size]`
     pub fn logits(&self, features: &Tensor) -> Result<Tensor> {
-        let hidden = self.lstm.forward(features)?; // [B, N, hidden_size]
-        match &self.intermediate {
-            Some(intermediate) => self.fc.forward(&intermediate.forward(&hidden)?),
-            None => self.fc.forward(&hidden),
-        }
+        self.classify(&self.lstm.forward(features)?)
     }
 
     /// `features` `[1, N, input_size]`, 50 Hz -> the likeliest token of each frame, `[N]`
     pub fn tokens(&self, features: &Tensor) -> Result<Vec<u32>> {
-        let best = self.logits(features)?.argmax(D::Minus1)?.squeeze(0)?;
+        self.tokens_from(features, &mut self.start()?)
+    }
+
+    /// Where a clip begins.
+    pub fn start(&self) -> Result<State> {
+        self.lstm.start(1)
+    }
+
+    /// [`Quantizer::tokens`] of the next part of a clip: on from `state`, which is left at its end.
+    pub fn tokens_from(&self, features: &Tensor, state: &mut State) -> Result<Vec<u32>> {
+        let best = self.classify(&self.lstm.forward_from(features, state)?)?.argmax(D::Minus1)?.squeeze(0)?;
         Ok(best.to_dtype(DType::U32)?.to_vec1()?)
+    }
+
+    /// `[B, N, hidden_size]` -> `[B, N, output_size]`
+    fn classify(&self, hidden: &Tensor) -> Result<Tensor> {
+        match &self.intermediate {
+            Some(intermediate) => self.fc.forward(&intermediate.forward(hidden)?),
+            None => self.fc.forward(hidden),
+        }
     }
 }

@@ -5,12 +5,13 @@ use super::nets::{Nets, Part};
 use super::told::Told;
 use super::turn::{Load, Turn, turn};
 use super::{Ask, Content, Desk, Request, Utterance};
+use crate::audio::Pcm;
 use crate::config::Protocol;
 use crate::progress::Progress;
 use crate::stage::coarse::CoarseRow;
 use crate::stage::decode::{Slots, Stepped};
 use crate::stage::semantic::SemanticRow;
-use crate::tokens::{Coarse, Fine, Semantic};
+use crate::tokens::{Coarse, Fine, SAMPLE_RATE, Semantic};
 use anyhow::{Result, ensure};
 use std::collections::VecDeque;
 
@@ -171,7 +172,11 @@ impl<'a, D: Desk, N: Nets> Engine<'a, D, N> {
         let row = job.request.fine_row(&self.protocol, &coarse);
         self.told.stage("fine", row.steps(), "pass");
         match row.generate(net, self.told.passes()) {
-            Ok(fine) => self.sound(job.key, semantic, coarse, fine),
+            Ok(fine) if job.request.sound => self.sound(job.key, semantic, coarse, fine),
+            Ok(fine) => {
+                let pcm = Pcm { samples: Vec::new(), rate: SAMPLE_RATE };
+                self.done(job.key, Ok(Utterance { semantic, coarse, fine, pcm }))
+            }
             Err(error) => self.done(job.key, Err(error)),
         }
     }

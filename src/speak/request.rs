@@ -79,13 +79,16 @@ pub struct Request {
     /// Whose voice; `None`: whatever the model comes up with.
     pub voice: Option<Arc<Voice>>,
     pub settings: Settings,
+    /// Whether the codec decodes it; where it does not, the utterance has its codes and an empty sound.
+    pub sound: bool,
 }
 
 impl Request {
     /// To say a text, given as its ids.
     pub fn text(ids: Vec<u32>, voice: Option<Voice>, settings: Settings) -> Self {
-        Self { content: Content::Text(ids), voice: voice.map(Arc::new), settings }
+        Self { content: Content::Text(ids), voice: voice.map(Arc::new), settings, sound: true }
     }
+
     /// The semantic stage's part, to say `ids`.
     pub(super) fn semantic_row(&self, protocol: &Protocol, ids: &[u32]) -> Result<SemanticRow> {
         let history = self.voice.as_ref().map_or(&[][..], |v| v.semantic().as_slice());

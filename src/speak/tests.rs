@@ -194,7 +194,7 @@ fn say(key: usize, text: u32) -> Result<Ask<usize>> {
 
 fn voice_tokens(key: usize, tokens: usize) -> Result<Ask<usize>> {
     let content = Content::Semantic(Semantic::new(vec![5; tokens], 10_000)?);
-    Ok(Ask::Speak(key, Box::new(Request { content, voice: None, settings: greedy() })))
+    Ok(Ask::Speak(key, Box::new(Request { content, voice: None, settings: greedy(), sound: true })))
 }
 
 fn script(answers: Vec<Result<Ask<usize>>>) -> Script {

@@ -1,69 +1,130 @@
 //! The arrays of a voice file <-> numbers. ndarray-npy knows numpy's format; this adds what keeps it safe with files
-//! from anywhere: bounded sizes, shapes that the data can fill, and every integer type, tried by its name.
+//! from anywhere: bounded sizes, shapes that the data can fill, and every element type, tried by its name.
 
-use super::Voice;
+use super::provenance::{self, Provenance};
+use super::raw::{RawArray, RawVoice};
+use super::{Form, Voice};
 use crate::output::Sink;
-use anyhow::{Context, Result, anyhow, bail, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use ndarray::{Array1, Array2, ArrayD};
 use ndarray_npy::npy::header::Header;
-use ndarray_npy::{NpzWriter, ReadNpyExt, ReadableElement};
-use std::fmt::Display;
+use ndarray_npy::{NpzWriter, ReadNpyExt, ReadableElement, WritableElement, WriteNpyExt};
 use std::fs::File;
-use std::io::{BufReader, Read, Seek};
+use std::io::{Cursor, Read, Write};
 use std::path::Path;
-use zip::ZipArchive;
+use zip::{CompressionMethod, ZipArchive};
 
 /// Bark's names of the three arrays.
 pub(super) const KEYS: [&str; 3] = ["semantic_prompt", "coarse_prompt", "fine_prompt"];
 /// What Hugging Face and some tools leave out of them.
-const SUFFIX: &str = "_prompt";
+pub(super) const SUFFIX: &str = "_prompt";
 
 /// Largest array: half an hour of eight codebooks in int64, twice over.
 const MAX_ARRAY: u64 = 16 << 20;
-/// Largest file: room for arrays that are ignored.
-const MAX_FILE: u64 = 256 << 20;
+/// Most numbers in an array, whatever their type.
+const MAX_NUMBERS: usize = 2 << 20;
+/// Largest file: three such arrays, and room for some that are ignored.
+const MAX_FILE: u64 = 64 << 20;
+/// Most entries in an archive. A directory of millions would take many times its size in memory.
+const MAX_ENTRIES: usize = 1000;
+/// How each entry of a zip archive's directory begins.
+const ENTRY: &[u8] = b"PK\x01\x02";
 /// Longest array header, and most brackets in it: a dictionary and a shape. Bounds the parser's recursion.
 const MAX_HEADER: usize = 4096;
 const MAX_BRACKETS: usize = 4;
 
-/// The semantic, coarse and fine arrays, of any shape.
-pub(super) type Arrays = [ArrayD<u32>; 3];
+type Archive<'a> = ZipArchive<Cursor<&'a [u8]>>;
 
-/// Reads the three arrays from an `.npz`; others are ignored.
-pub(super) fn from_npz(path: &Path) -> Result<Arrays> {
-    let file = open(path, MAX_FILE)?;
-    let mut archive = ZipArchive::new(BufReader::new(file)).context("not an .npz file (a zip of numpy arrays)")?;
+/// Reads what an `.npz` holds of a voice.
+pub(super) fn from_npz(bytes: &[u8]) -> Result<RawVoice> {
+    // More of them than entries is possible by chance, as it were, but never so many.
+    let entries = bytes.windows(ENTRY.len()).filter(|bytes| *bytes == ENTRY).count();
+    ensure!(entries <= MAX_ENTRIES, "not a voice: an archive of more than {MAX_ENTRIES} entries");
+    let mut archive = ZipArchive::new(Cursor::new(bytes)).context("not an .npz file (a zip of numpy arrays)")?;
     ensure!(!archive.has_duplicate_names(), "damaged: it holds two arrays of one name");
-    let mut read = |key: &str| {
-        let bytes = entry(&mut archive, key)?;
-        tokens(&bytes).with_context(|| format!("`{key}`"))
-    };
-    Ok([read(KEYS[0])?, read(KEYS[1])?, read(KEYS[2])?])
+    let mut raw = RawVoice::default();
+    let mut known = Vec::new();
+    for (place, key) in raw.arrays.iter_mut().zip(KEYS) {
+        let Some((index, name)) = find(&archive, key)? else { continue };
+        known.push(index);
+        *place = Some(entry(&mut archive, index, name).with_context(|| format!("`{key}`"))?);
+    }
+    if let Some(index) = archive.index_for_name(&format!("{}.npy", provenance::KEY)) {
+        known.push(index);
+        match provenance_at(&mut archive, index) {
+            Ok(provenance) => raw.provenance = Some(provenance),
+            Err(error) => raw.notes.push(format!("its provenance cannot be read: {error:#}")),
+        }
+    }
+    raw.others = (0..archive.len()).filter(|index| !known.contains(index)).filter_map(|i| name(&archive, i)).collect();
+    Ok(raw)
 }
 
 /// Reads the three arrays from an `.npy` each.
-pub(super) fn from_npy(paths: [&Path; 3]) -> Result<Arrays> {
+pub(super) fn from_npy(paths: [&Path; 3]) -> Result<RawVoice> {
     let read = |path: &Path| {
-        let bytes = bounded(open(path, MAX_ARRAY)?)?;
-        tokens(&bytes)
+        let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        array(name, &bounded(open(path, MAX_ARRAY)?, MAX_ARRAY)?)
     };
-    let named = |path: &Path| read(path).with_context(|| path.display().to_string());
-    Ok([named(paths[0])?, named(paths[1])?, named(paths[2])?])
+    let named = |path: &Path| read(path).with_context(|| path.display().to_string()).map(Some);
+    let arrays = [named(paths[0])?, named(paths[1])?, named(paths[2])?];
+    Ok(RawVoice { arrays, separate: true, ..Default::default() })
 }
 
-/// Writes the voice's arrays, int64 in C order, stored: what numpy.savez writes.
-pub(super) fn to_npz(voice: &Voice, sink: &mut Sink) -> Result<()> {
-    let wide = |row: &[u32]| row.iter().copied().map(i64::from).collect::<Vec<_>>();
-    let codes = |rows: &[Vec<u32>]| {
-        let flat: Vec<_> = rows.iter().flat_map(|row| wide(row)).collect();
-        Array2::from_shape_vec((rows.len(), rows[0].len()), flat)
+/// The bytes of a file that may be an `.npz`.
+pub(super) fn file(path: &Path) -> Result<Vec<u8>> {
+    bounded(open(path, MAX_FILE)?, MAX_FILE)
+}
+
+/// Writes the voice's arrays in C order, and below them what is known of their origin.
+pub(super) fn to_npz(voice: &Voice, provenance: Option<&Provenance>, form: Form, sink: &mut Sink) -> Result<()> {
+    let mut npz = match form {
+        Form::Bark => NpzWriter::new(sink),
+        Form::Compact => NpzWriter::new_compressed(sink),
     };
-    let mut npz = NpzWriter::new(sink);
-    npz.add_array(KEYS[0], &Array1::from_vec(wide(voice.semantic.as_slice())))?;
-    npz.add_array(KEYS[1], &codes(voice.coarse.rows())?)?;
-    npz.add_array(KEYS[2], &codes(voice.fine.rows())?)?;
+    match form {
+        Form::Bark => add::<i64>(voice, &mut npz)?,
+        Form::Compact => add::<u16>(voice, &mut npz)?,
+    }
+    if let Some(provenance) = provenance {
+        npz.add_array(provenance::KEY, &Array1::from_vec(provenance.to_bytes()?))?;
+    }
     npz.finish()?;
     Ok(())
+}
+
+fn add<T: TryFrom<u32> + WritableElement>(voice: &Voice, npz: &mut NpzWriter<&mut Sink>) -> Result<()>
+where
+    T::Error: Send + Sync + std::error::Error + 'static,
+{
+    npz.add_array(KEYS[0], &Array1::<T>::from_vec(numbers(voice.semantic.as_slice())?))?;
+    npz.add_array(KEYS[1], &table::<T>(voice.coarse.rows())?)?;
+    npz.add_array(KEYS[2], &table::<T>(voice.fine.rows())?)?;
+    Ok(())
+}
+
+/// Writes one array of the voice as an `.npy`, int64: `index` counts as [`KEYS`] do.
+pub(super) fn to_npy(voice: &Voice, index: usize, sink: &mut impl Write) -> Result<()> {
+    match index {
+        0 => Array1::<i64>::from_vec(numbers(voice.semantic.as_slice())?).write_npy(sink)?,
+        1 => table::<i64>(voice.coarse.rows())?.write_npy(sink)?,
+        _ => table::<i64>(voice.fine.rows())?.write_npy(sink)?,
+    }
+    Ok(())
+}
+
+fn numbers<T: TryFrom<u32>>(row: &[u32]) -> Result<Vec<T>>
+where
+    T::Error: Send + Sync + std::error::Error + 'static,
+{
+    Ok(row.iter().map(|&token| T::try_from(token)).collect::<Result<_, _>>()?)
+}
+
+fn table<T: TryFrom<u32>>(rows: &[Vec<u32>]) -> Result<Array2<T>>
+where
+    T::Error: Send + Sync + std::error::Error + 'static,
+{
+    Ok(Array2::from_shape_vec((rows.len(), rows[0].len()), numbers(&rows.concat())?)?)
 }
 
 fn open(path: &Path, limit: u64) -> Result<File> {
@@ -74,62 +135,95 @@ fn open(path: &Path, limit: u64) -> Result<File> {
     Ok(file)
 }
 
-/// The bytes of the array `key`, under any of its names.
-fn entry<R: Read + Seek>(archive: &mut ZipArchive<R>, key: &str) -> Result<Vec<u8>> {
+/// Where the array `key` lies, and under which of its names.
+fn find(archive: &Archive, key: &str) -> Result<Option<(usize, String)>> {
     let short = key.strip_suffix(SUFFIX).unwrap_or(key);
-    let names = [key.to_owned(), short.to_owned()].into_iter().flat_map(|name| [format!("{name}.npy"), name]);
-    let found: Vec<_> = names.filter_map(|name| archive.index_for_name(&name)).collect();
-    match found[..] {
-        [index] => {
-            let file = archive.by_index(index).with_context(|| format!("`{key}`"))?;
-            bounded(file).with_context(|| format!("`{key}`"))
-        }
-        [] => bail!("no array `{key}` (nor `{short}`); it holds {}", held(archive)),
-        _ => bail!("more than one array `{key}` or `{short}`: which one is meant?"),
-    }
+    let names = [key, short].into_iter().flat_map(|name| [(format!("{name}.npy"), name), (name.to_owned(), name)]);
+    let mut found = names.filter_map(|(entry, name)| Some((archive.index_for_name(&entry)?, name.to_owned())));
+    let first = found.next();
+    ensure!(found.next().is_none(), "more than one array `{key}` or `{short}`: which one is meant?");
+    Ok(first)
 }
 
-/// The first few names in the archive, for a message.
-fn held<R: Read + Seek>(archive: &ZipArchive<R>) -> String {
-    let names = archive.file_names().flatten().take(5);
-    let names: Vec<_> = names.map(|name| name.chars().take(40).collect::<String>()).collect();
-    if names.is_empty() { "nothing".to_owned() } else { format!("{names:?}") }
+fn name(archive: &Archive, index: usize) -> Option<String> {
+    let name = archive.name_for_index(index)?.ok()?;
+    Some(name.strip_suffix(".npy").unwrap_or(&name).chars().take(40).collect())
 }
 
-fn bounded(reader: impl Read) -> Result<Vec<u8>> {
+fn entry(archive: &mut Archive, index: usize, name: String) -> Result<RawArray> {
+    let file = archive.by_index(index)?;
+    let deflated = file.compression() != CompressionMethod::Stored;
+    Ok(RawArray { deflated, ..array(name, &bounded(file, MAX_ARRAY)?)? })
+}
+
+fn provenance_at(archive: &mut Archive, index: usize) -> Result<Provenance> {
+    let npy = bounded(archive.by_index(index)?, provenance::MAX_BYTES)?;
+    let (kind, _) = element_type(&npy)?;
+    ensure!(kind == "u1", "its bytes are of type {kind}");
+    Provenance::from_bytes(&Array1::<u8>::read_npy(&npy[..])?.to_vec())
+}
+
+fn bounded(reader: impl Read, limit: u64) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    reader.take(MAX_ARRAY + 1).read_to_end(&mut bytes)?;
-    ensure!(bytes.len() as u64 <= MAX_ARRAY, "too large for a voice (over {} MiB)", MAX_ARRAY >> 20);
+    reader.take(limit + 1).read_to_end(&mut bytes)?;
+    ensure!(bytes.len() as u64 <= limit, "too large for a voice (over {})", size(limit));
     Ok(bytes)
 }
 
-/// One `.npy` of whole numbers from 0 on, in whatever integer type.
-fn tokens(npy: &[u8]) -> Result<ArrayD<u32>> {
-    match element_type(npy)?.as_str() {
-        "i1" => convert::<i8>(npy),
-        "i2" => convert::<i16>(npy),
-        "i4" => convert::<i32>(npy),
-        "i8" => convert::<i64>(npy),
-        "u1" => convert::<u8>(npy),
-        "u2" => convert::<u16>(npy),
-        "u4" => convert::<u32>(npy),
-        "u8" => convert::<u64>(npy),
-        other => bail!("its elements are of type {other}, expected integers: convert it with `.astype(int)`"),
-    }
+fn size(bytes: u64) -> String {
+    if bytes >> 20 > 0 { format!("{} MiB", bytes >> 20) } else { format!("{} KiB", bytes >> 10) }
 }
 
-/// The array's element type without its byte order: `i8`, `u2`, `f4`, `O`...
-fn element_type(npy: &[u8]) -> Result<String> {
+/// One `.npy` of whole numbers, in whatever type.
+fn array(name: String, npy: &[u8]) -> Result<RawArray> {
+    let (kind, fortran) = element_type(npy)?;
+    let values = match kind.as_str() {
+        "i1" => whole::<i8>(npy),
+        "i2" => whole::<i16>(npy),
+        "i4" => whole::<i32>(npy),
+        "i8" => whole::<i64>(npy),
+        "u1" => whole::<u8>(npy),
+        "u2" => whole::<u16>(npy),
+        "u4" => whole::<u32>(npy),
+        // What is beyond i64 is beyond every vocabulary too.
+        "u8" => Ok(read::<u64>(npy)?.mapv(|value| i64::try_from(value).unwrap_or(i64::MAX))),
+        "f4" => rounded(&read::<f32>(npy)?.mapv(f64::from)),
+        "f8" => rounded(&read::<f64>(npy)?),
+        other => bail!("its elements are of type {other}, expected integers: convert it with `.astype(int)`"),
+    }?;
+    Ok(RawArray { name, kind, fortran, deflated: false, values })
+}
+
+fn read<T: ReadableElement>(npy: &[u8]) -> Result<ArrayD<T>> {
+    ArrayD::<T>::read_npy(npy).context("damaged")
+}
+
+fn whole<T: ReadableElement + Copy>(npy: &[u8]) -> Result<ArrayD<i64>>
+where
+    i64: From<T>,
+{
+    Ok(read::<T>(npy)?.mapv(i64::from))
+}
+
+fn rounded(values: &ArrayD<f64>) -> Result<ArrayD<i64>> {
+    let other = values.iter().find(|value| value.fract() != 0.0);
+    ensure!(other.is_none(), "it holds {}, which is no token", other.unwrap_or(&0.0));
+    Ok(values.mapv(|value| value as i64))
+}
+
+/// The array's element type without its byte order, as `i8`, `u2`, `f4`, `O`..., and whether it is in Fortran order.
+fn element_type(npy: &[u8]) -> Result<(String, bool)> {
     check_header(npy)?;
     let mut data = npy;
     let header = Header::from_reader(&mut data).context("not a numpy array")?;
     let count = header.shape.iter().try_fold(1usize, |count, &len| count.checked_mul(len));
     // Every element takes a byte at least; a zero length would let the others be anything.
-    let filled = count.is_some_and(|count| (1..=data.len()).contains(&count));
+    let filled = count.is_some_and(|count| (1..=data.len()).contains(&count) && count <= MAX_NUMBERS);
     let (shape, len) = (&header.shape, data.len());
     ensure!(filled && shape.len() <= 2, "a shape of {shape:?} cannot be read from {len} bytes");
     let name = header.type_descriptor.to_string();
-    Ok(name.trim_matches('\'').trim_start_matches(['<', '>', '|', '=']).chars().take(40).collect())
+    let kind = name.trim_matches('\'').trim_start_matches(['<', '>', '|', '=']).chars().take(40).collect();
+    Ok((kind, header.layout == ndarray_npy::npy::header::Layout::Fortran))
 }
 
 /// Refuses headers that are no small dictionary before they are parsed: `\x93NUMPY version len header`.
@@ -144,14 +238,4 @@ fn check_header(npy: &[u8]) -> Result<()> {
     let small = len <= MAX_HEADER && brackets <= MAX_BRACKETS;
     ensure!(small, "not an array of integers: its header is {len} bytes long, with {brackets} brackets");
     Ok(())
-}
-
-fn convert<T: ReadableElement + Copy + Display>(npy: &[u8]) -> Result<ArrayD<u32>>
-where
-    u32: TryFrom<T>,
-{
-    let array = ArrayD::<T>::read_npy(npy).context("damaged")?;
-    let token = |&value: &T| u32::try_from(value).map_err(|_| anyhow!("it holds {value}, which is no token"));
-    let tokens = array.iter().map(token).collect::<Result<_>>()?;
-    Ok(ArrayD::from_shape_vec(array.raw_dim(), tokens)?)
 }

@@ -4,14 +4,27 @@
 //! (suno-ai/bark `generation.py`, `_load_history_prompt` and the checks of `generate_coarse`).
 
 mod arrays;
+mod check;
+mod edit;
+mod language;
+mod place;
+pub mod provenance;
+mod raw;
+mod repair;
+
+pub use check::problems;
+pub use edit::{Difference, differences};
+pub use language::{language_of, language_warning};
+pub use place::Place;
+pub use provenance::Provenance;
+pub use raw::{RawArray, RawVoice};
+pub use repair::{Repaired, repair};
 
 use crate::error::Kind;
-use crate::output;
-use crate::tokens::{
-    COARSE_CODEBOOKS, CODEBOOK_SIZE, CODES_HZ, Coarse, Codes, Fine, SEMANTIC_HZ, SEMANTIC_VOCAB, Semantic,
-};
-use anyhow::{Context, Result, ensure};
-use arrays::{Arrays, KEYS};
+use crate::tokens::{COARSE_CODEBOOKS, CODEBOOK_SIZE, CODES_HZ, Coarse, Codes, Fine, SEMANTIC_HZ, Semantic};
+use anyhow::{Result, ensure};
+use arrays::KEYS;
+use ndarray::ArrayD;
 use sha2::{Digest, Sha256};
 use std::fmt::Write as _;
 use std::ops::Range;
@@ -31,6 +44,29 @@ pub struct Voice {
     semantic: Semantic,
     coarse: Coarse,
     fine: Fine,
+}
+
+/// A voice, and what its file tells of its origin.
+#[derive(Clone, Debug)]
+pub struct VoiceFile {
+    pub voice: Voice,
+    pub provenance: Option<Provenance>,
+}
+
+impl VoiceFile {
+    /// Reads what `path` names, as [`Place::find`] says.
+    pub fn open(path: &Path) -> Result<Self> {
+        Place::find(path)?.voice()
+    }
+}
+
+/// How the arrays of an `.npz` are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// int64, stored: as every program reads them.
+    Bark,
+    /// uint16, deflated: a tenth of the size; Bark and numpy read them too.
+    Compact,
 }
 
 /// The seconds of a voice, counted from its start, that each stage hears.
@@ -54,34 +90,38 @@ impl Voice {
     /// The voice of `semantic` `[S]` and `fine` `[8, T]` that end together. Where their lengths do not keep the ratio,
     /// the longer one loses its beginning, and no more than it must.
     pub fn from_parts(semantic: Semantic, fine: Fine) -> Result<Self> {
-        let (s, t) = (semantic.len(), fine.frames());
-        let (s, t) = fitting(s, t).ok_or_else(|| Kind::Input.error(misfit(s, t)))?;
         // The tokens were checked against their own model's vocabulary.
-        let semantic = Semantic::new(tail(semantic.as_slice(), s), u32::MAX)?;
-        let fine = Fine::new(fine.rows().each_ref().map(|row| tail(row, t)), u32::MAX)?;
         let coarse = Coarse::new(std::array::from_fn(|k| fine.rows()[k].clone()), u32::MAX)?;
-        Self::new(semantic, coarse, fine)
+        Self::fitted(semantic, coarse, fine)
+    }
+
+    /// [`Voice::from_parts`] where the coarse codes are others than the fine ones' first two rows.
+    fn fitted(semantic: Semantic, coarse: Coarse, fine: Fine) -> Result<Self> {
+        let (s, t) = (semantic.len(), coarse.frames());
+        let (s, t) = fitting(s, t).ok_or_else(|| Kind::Input.error(misfit(s, t)))?;
+        let semantic = Semantic::new(tail(semantic.as_slice(), s), u32::MAX)?;
+        Self::new(semantic, last(&coarse, t)?, last(&fine, t)?)
     }
 
     /// Reads an `.npz`: integers of any size, sign and byte order, in C or Fortran order, stored or deflated, under
     /// Bark's keys (`semantic_prompt`, `coarse_prompt`, `fine_prompt`) or short ones (`semantic`, `coarse`, `fine`).
     pub fn read(path: &Path) -> Result<Self> {
-        arrays::from_npz(path)
-            .and_then(Self::from_arrays)
-            .with_context(|| Kind::Input.error(format!("{}: cannot be used as a voice", path.display())))
+        Ok(Place::Npz(path.to_owned()).voice()?.voice)
     }
 
     /// Reads Hugging Face's three files of a voice: semantic, coarse and fine `.npy`.
     pub fn read_npy(paths: [&Path; 3]) -> Result<Self> {
-        let folder = paths[0].parent().unwrap_or(Path::new(".")).display();
-        arrays::from_npy(paths)
-            .and_then(Self::from_arrays)
-            .with_context(|| Kind::Input.error(format!("{folder}: cannot be used as a voice")))
+        Ok(Place::Npy(paths.map(Path::to_owned)).voice()?.voice)
     }
 
     /// Writes the voice as Bark reads it: int64 in C order, stored. Replaces a file only with `force`.
     pub fn write(&self, path: &Path, force: bool) -> Result<()> {
-        output::write_atomically(path, force, |sink| arrays::to_npz(self, sink))
+        self.write_with(None, path, force)
+    }
+
+    /// [`Voice::write`], with what is known of the voice's origin.
+    pub fn write_with(&self, provenance: Option<&Provenance>, path: &Path, force: bool) -> Result<()> {
+        Place::Npz(path.to_owned()).write(self, provenance, Form::Bark, force)
     }
 
     pub fn semantic(&self) -> &Semantic {
@@ -121,25 +161,16 @@ impl Voice {
             hex
         })
     }
-
-    fn from_arrays([semantic, coarse, fine]: Arrays) -> Result<Self> {
-        let semantic = row(semantic).with_context(|| format!("`{}`", KEYS[0]))?;
-        let semantic = Semantic::new(semantic, SEMANTIC_VOCAB)?;
-        let coarse = codes(coarse).with_context(|| format!("`{}`", KEYS[1]))?;
-        let fine = codes(fine).with_context(|| format!("`{}`", KEYS[2]))?;
-        Self::new(semantic, coarse, fine)
-    }
 }
 
-fn row(array: ndarray::ArrayD<u32>) -> Result<Vec<u32>> {
-    ensure!(array.ndim() == 1, "shape {:?}, expected one dimension", array.shape());
-    Ok(array.iter().copied().collect())
-}
-
-fn codes<const K: usize>(array: ndarray::ArrayD<u32>) -> Result<Codes<K>> {
+fn codes<const K: usize>(array: &ArrayD<u32>) -> Result<Codes<K>> {
     ensure!(array.ndim() == 2 && array.shape()[0] == K, "shape {:?}, expected ({K}, T)", array.shape());
     let mut rows = array.outer_iter().map(|row| row.iter().copied().collect());
     Codes::new(std::array::from_fn(|_| rows.next().unwrap_or_default()), CODEBOOK_SIZE)
+}
+
+fn last<const K: usize>(codes: &Codes<K>, frames: usize) -> Result<Codes<K>> {
+    Codes::new(codes.rows().each_ref().map(|row| tail(row, frames.min(row.len()))), u32::MAX)
 }
 
 fn tail(tokens: &[u32], len: usize) -> Vec<u32> {

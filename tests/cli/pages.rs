@@ -12,7 +12,9 @@ fn help_holds_examples_exit_codes_and_every_command() {
     for arguments in [&["--help"][..], &["-h"], &["help"]] {
         let ran = desk.run(arguments);
         let help = ran.prints();
-        for word in ["clone", "speak", "models", "completions", "man", "barkclone clone ref.wav -o voz.npz"] {
+        for word in
+            ["clone", "speak", "convert", "voice", "models", "completions", "man", "barkclone clone ref.wav -o voz.npz"]
+        {
             assert!(help.contains(word), "{word}: {help}");
         }
         let flat = help.split_whitespace().collect::<Vec<_>>().join(" ");

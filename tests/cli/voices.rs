@@ -48,7 +48,7 @@ fn a_voice_that_is_not_there_is_told_apart_from_a_preset_that_is_misspelt() {
     refused("v2/pt_speakr_3", 3, &["no voice is named `v2/pt_speakr_3`", "did you mean `v2/pt_speaker_3`"]);
     refused("v2/pt_speaker_10", 3, &["no voice is named", "pt"]);
     refused("v2/pt_speaker_3", 5, &["not in the cache", "models fetch v2/pt_speaker_3"]);
-    refused(".", 3, &["not a regular file"]);
+    refused(".", 3, &["not a voice", "*semantic_prompt.npy"]);
 }
 
 #[test]

@@ -7,6 +7,8 @@
 
 Decoding is greedy: upstream at a temperature of 1e-6, which is argmax but for exact ties. Where the two best logits
 come nearer than LEAST_GAP rounding could flip the choice: such a run is thrown away and the next seed taken.
+
+A case with `tokens` starts from that many semantic tokens, as `convert` does; their many more steps pass a smaller gap.
 """
 
 import sys
@@ -24,6 +26,7 @@ import rule
 HERE = Path(__file__).parent
 COLD = 1e-6
 LEAST_GAP = 2e-4
+LEAST_GAP_LONG = 1e-5
 VOCABULARY = {"text": (129_600, 10_048), "coarse": (12_096, 12_096), "fine": (1_056, 1_056)}
 TINY = dict(n_layer=2, n_head=2, n_embd=32)
 WIDE = dict(n_layer=3, n_head=4, n_embd=96)
@@ -41,6 +44,8 @@ CASES = {
     "small": (SMALL, 1, 2.0, 12, 300),
     "large": (LARGE, 1, 2.0, 12, 300),
 }
+# name: architecture, first seed to try, semantic tokens, frames of the made-up voice
+CONVERSIONS = {"tiny-convert": (TINY, 21, 998, 700)}
 
 
 class GivenIds:
@@ -93,16 +98,45 @@ def first_logits(model, ids, history):
     return model(torch.from_numpy(prompt)[None], merge_context=True)[0][0, 0, :10_001]
 
 
-@torch.no_grad()
-def attempt(name, seed):
-    size, _, seconds, n_ids, frames = CASES[name]
-    ids = rule.integers("text", n_ids, seed, 119_000).tolist()
-    history = voice(frames, seed)
+def load(size, seed, ids):
+    """Puts rule-made models where upstream's functions look for them."""
     models = {stage_name: stage(stage_name, size, seed) for stage_name in VOCABULARY}
     codec = rule.fill(EncodecModel.encodec_model_24khz(pretrained=False), "codec", seed)
     codec.set_target_bandwidth(6.0)
     generation.models.update(text=dict(model=models["text"], tokenizer=GivenIds(ids)), coarse=models["coarse"],
                              fine=models["fine"], codec=codec)
+    return models
+
+
+def small(tokens):
+    return np.ascontiguousarray(tokens).astype(np.int16)
+
+
+@torch.no_grad()
+def convert(name, seed):
+    size, _, tokens, frames = CONVERSIONS[name]
+    semantic = rule.integers("source.semantic", tokens, seed, 10_000)
+    common = dict(history_prompt=voice(frames, seed), silent=True)
+    load(size, seed, [])
+    gaps = generation.F.softmax = Gaps()
+    coarse = generation.generate_coarse(semantic, temp=COLD, use_kv_caching=True, **common)
+    generation.F.softmax = gaps.plain
+    print(f"{name}, seed {seed}: smallest gap {gaps.smallest:.1e}", flush=True)
+    if gaps.smallest < LEAST_GAP_LONG:
+        return False
+    fine = generation.generate_fine(coarse, temp=None, **common)
+    audio = generation.codec_decode(fine.astype(np.int64))
+    np.savez_compressed(HERE / "speak" / f"{name}.npz", seed=np.int64(seed), frames=np.int64(frames),
+                        tokens=np.int64(tokens), coarse=small(coarse), fine=small(fine), audio=audio[::101].copy())
+    return True
+
+
+@torch.no_grad()
+def attempt(name, seed):
+    size, _, seconds, n_ids, frames = CASES[name]
+    ids = rule.integers("text", n_ids, seed, 119_000).tolist()
+    history = voice(frames, seed)
+    models = load(size, seed, ids)
 
     gaps = generation.F.softmax = Gaps()
     common = dict(history_prompt=history, silent=True)
@@ -116,7 +150,6 @@ def attempt(name, seed):
     fine = generation.generate_fine(coarse, temp=None, **common)
     audio = generation.codec_decode(fine.astype(np.int64))
     logits = first_logits(models["text"], ids, history).numpy()
-    small = lambda tokens: np.ascontiguousarray(tokens).astype(np.int16)
     np.savez_compressed(HERE / "speak" / f"{name}.npz", seed=np.int64(seed), seconds=np.float64(seconds),
                         text_ids=np.array(ids, dtype=np.int64), frames=np.int64(frames), semantic=small(semantic),
                         coarse=small(coarse), fine=small(fine), first_logits=logits[::7].copy(),
@@ -126,7 +159,7 @@ def attempt(name, seed):
 
 if __name__ == "__main__":
     torch.set_num_threads(2)
-    for case in sys.argv[1:] or CASES:
-        seed = CASES[case][1]
-        while not attempt(case, seed):
+    for case in sys.argv[1:] or [*CASES, *CONVERSIONS]:
+        run, seed = (attempt, CASES[case][1]) if case in CASES else (convert, CONVERSIONS[case][1])
+        while not run(case, seed):
             seed += 1

@@ -80,3 +80,23 @@ fn rates_without_common_divisor_need_little_memory() {
     assert_eq!(out.len(), (200_000f64 * 16_000.0 / 191_999.0).ceil() as usize);
     assert!((out[8_000] - 0.25).abs() < 1e-3);
 }
+
+#[test]
+fn a_clip_in_parts_gives_the_same_samples() {
+    let samples: Vec<f32> = (0..30_011).map(|i| (i as f32 * 0.05).sin()).collect();
+    for (from, to) in [(44_100, 16_000), (8_000, 24_000), (48_000, 16_000), (16_000, 16_000), (192_000, 16_000)] {
+        for len in [1, 700, 30_011] {
+            let whole =
+                resample(&Pcm { samples: samples[..len].to_vec(), rate: from }, to, Recipe::Functional).unwrap();
+            let mut stream = Stream::new(from, to, Recipe::Functional).unwrap();
+            let mut parts: Vec<f32> = samples[..len].chunks(997).flat_map(|part| stream.push(part).unwrap()).collect();
+            parts.extend(stream.finish().unwrap());
+            assert!(
+                parts == whole.samples,
+                "{from} to {to} Hz, {len} samples: {} {}",
+                parts.len(),
+                whole.samples.len()
+            );
+        }
+    }
+}

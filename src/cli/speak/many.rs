@@ -4,7 +4,8 @@ use super::book::{Book, BookArgs};
 use super::dry;
 use super::source::Source;
 use super::watch::Board;
-use super::{Made, SpeakArgs, read_voice};
+use super::{Made, SpeakArgs};
+use crate::cli::choice::read_voice;
 use crate::cli::interrupt;
 use crate::cli::progress::Terminal;
 use anyhow::{Context, Result, ensure};
@@ -147,7 +148,7 @@ impl Studio for Bench<'_> {
 
     fn voice(&self, name: &str) -> Result<Voice> {
         let choice = self.voices.names.get(name).map_or(name, String::as_str);
-        read_voice(choice, self.models, self.terminal)
+        Ok(read_voice(choice, self.models, self.terminal)?.voice)
     }
 
     fn settings(&self, sampling: Sampling, seed: u64) -> Settings {

@@ -7,8 +7,9 @@ mod many;
 mod source;
 mod watch;
 
-use super::nets::WeightType;
+use super::choice::read_voice;
 use super::progress::Terminal;
+use super::provenance::{self, new_seed};
 use super::{check_voice_target, out};
 use anyhow::{Context, Result, ensure};
 use barkclone::audio::{Encoding, write_wav};
@@ -18,13 +19,11 @@ use barkclone::models::Models;
 use barkclone::output;
 use barkclone::progress::Progress;
 use barkclone::speak::{Request, Settings, Speaker, Utterance};
-use barkclone::stage::fine::Context as FineContext;
 use barkclone::stage::text::normalize;
-use barkclone::voice::Voice;
+use barkclone::voice::language_warning;
 use clap::Args;
 use flags::{NetArgs, SamplingArgs};
 use many::ManyArgs;
-use std::hash::{BuildHasher, Hasher};
 use std::io::{IsTerminal, Read, Write};
 use std::path::{Path, PathBuf, absolute};
 use std::time::Instant;
@@ -86,6 +85,10 @@ fn one(args: SpeakArgs, models: &Models, terminal: &Terminal) -> Result<()> {
     args.check_outputs()?;
     let text = args.text()?;
     let voice = args.voice.first().map(|v| read_voice(v, models, terminal)).transpose()?;
+    let origin = voice.as_ref().and_then(|file| file.provenance.as_ref());
+    if let Some(warning) = origin.and_then(|origin| language_warning(origin, &text)) {
+        terminal.note(&format!("warning: {warning}"));
+    }
     let (bark, codec) = args.nets.choice().open(device.is_cpu(), models, terminal)?;
     let ids = args.nets.tokenizer(models, terminal)?.ids(&text, bark.protocol.text_length)?;
     let settings = args.sampling.settings(&bark.protocol, seed);
@@ -94,7 +97,7 @@ fn one(args: SpeakArgs, models: &Models, terminal: &Terminal) -> Result<()> {
 
     let begin = Instant::now();
     let mut speaker = Speaker::new(bark, codec, dtype, &device, args.nets.keep_loaded);
-    let request = Request::text(ids, voice, settings);
+    let request = Request::text(ids, voice.map(|file| file.voice), settings);
     let utterance = speaker.speak(&request, terminal)?;
     // The sound first: it is there even where the speech turns out too short for a voice.
     args.deliver(&text, &request, &utterance)?;
@@ -163,9 +166,8 @@ impl SpeakArgs {
     /// The WAV, with what it says of itself.
     fn sound(&self, made: &Made, utterance: &Utterance, sink: &mut impl Write) -> Result<()> {
         let encoding = if self.float { Encoding::Float32 } else { Encoding::Pcm16 };
-        let made_how = made.provenance(self.nets.weights);
-        let software = concat!("barkclone ", env!("CARGO_PKG_VERSION"));
-        write_wav(sink, &utterance.pcm, encoding, &[(b"ISFT", software), (b"INAM", made.text), (b"ICMT", &made_how)])
+        let how = provenance::made(made.voice.unwrap_or("random"), made.settings, self.nets.weights);
+        write_wav(sink, &utterance.pcm, encoding, &provenance::remarks(made.text, &how))
     }
 }
 
@@ -187,44 +189,4 @@ fn read_text(asked: bool) -> Result<String> {
     stdin.lock().take(TEXT_LIMIT + 1).read_to_end(&mut bytes).context("cannot read the text from stdin")?;
     ensure!(bytes.len() as u64 <= TEXT_LIMIT, Kind::Input.error("the text on stdin is longer than 1 MiB"));
     String::from_utf8(bytes).with_context(|| Kind::Input.error("the text on stdin is not UTF-8"))
-}
-
-/// A voice file where there is one of that name, else one of Suno's presets.
-fn read_voice(choice: &str, models: &Models, progress: &dyn Progress) -> Result<Voice> {
-    let path = Path::new(choice);
-    if path.exists() || path.extension().is_some_and(|e| e == "npz") {
-        return Voice::read(path);
-    }
-    let [semantic, coarse, fine] = models.voice_preset(choice, progress)?;
-    Voice::read_npy([&semantic, &coarse, &fine])
-}
-
-impl Made<'_> {
-    /// What a listener should know of the sound, and what makes it again.
-    fn provenance(&self, weights: WeightType) -> String {
-        let s = self.settings;
-        let optional = |name: &str, value: Option<String>| value.map_or(String::new(), |v| format!(" {name}={v}"));
-        format!(
-            "synthetic speech; voice={} seed={} text_temp={} waveform_temp={} fine_temp={} coarse_history={} coarse_window={} \
-         weights={}{}{}{}{}{}",
-            self.voice.unwrap_or("random"),
-            s.seed,
-            s.text.temperature,
-            s.coarse.temperature,
-            s.fine.temperature,
-            s.windows.history,
-            s.windows.window,
-            weights.repr(),
-            optional("fine_context", (s.fine_context == FineContext::Fewest).then(|| "fewest".to_string())),
-            optional("min_eos_p", s.stop.min_eos_p.map(|p| p.to_string())),
-            optional("max_seconds", s.stop.max_seconds.map(|p| p.to_string())),
-            optional("top_k", s.text.top_k.map(|k| k.to_string())),
-            optional("top_p", s.text.top_p.map(|p| p.to_string())),
-        )
-    }
-}
-
-/// A seed of the system's randomness, short enough to be typed again.
-fn new_seed() -> u64 {
-    std::hash::RandomState::new().build_hasher().finish() >> 32
 }

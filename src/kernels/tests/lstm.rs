@@ -27,9 +27,27 @@ fn lstm_equals_f64() {
             let (gates, w_hh) = (noise(1, t * 4 * hidden), noise(3, 4 * hidden * hidden));
             let w_hh: Vec<f32> = w_hh.iter().map(|w| w / (hidden as f32).sqrt()).collect();
             let mut out = vec![f32::NAN; t * hidden];
-            lstm(&gates, &w_hh, hidden, &mut out);
+            lstm(&gates, &w_hh, hidden, &mut vec![0.0; 2 * hidden], &mut out);
             assert_close(&out, &plain(&gates, &w_hh, hidden), 5e-6);
         }
+    });
+}
+
+#[test]
+fn lstm_goes_on_from_where_it_stopped() {
+    let (hidden, t) = (9, 6);
+    let (gates, w_hh) = (noise(1, t * 4 * hidden), noise(3, 4 * hidden * hidden));
+    on_each_isa(|| {
+        let run = |parts: &[usize]| {
+            let (mut state, mut out, mut at) = (vec![0.0; 2 * hidden], vec![0.0; t * hidden], 0);
+            for &steps in parts {
+                let gates = &gates[at * 4 * hidden..][..steps * 4 * hidden];
+                lstm(gates, &w_hh, hidden, &mut state, &mut out[at * hidden..][..steps * hidden]);
+                at += steps;
+            }
+            (state, out)
+        };
+        assert_eq!(run(&[6]), run(&[1, 0, 3, 2]));
     });
 }
 
@@ -37,10 +55,10 @@ fn lstm_equals_f64() {
 #[cfg_attr(miri, ignore = "too long to interpret")]
 fn lstm_does_not_depend_on_the_threads_and_refuses_wrong_shapes() {
     let (gates, w) = (noise(1, 30 * 200), noise(2, 200 * 50));
-    on_each_isa(|| assert_same_on_any_threads(30 * 50, |out| lstm(&gates, &w, 50, out)));
+    on_each_isa(|| assert_same_on_any_threads(30 * 50, |out| lstm(&gates, &w, 50, &mut [0.0; 100], out)));
     let refused = |w: &[f32], len: usize| {
         let mut out = vec![0.0; len];
-        let call = std::panic::AssertUnwindSafe(|| lstm(&gates, w, 50, &mut out));
+        let call = std::panic::AssertUnwindSafe(|| lstm(&gates, w, 50, &mut [0.0; 100], &mut out));
         assert!(std::panic::catch_unwind(call).is_err());
     };
     refused(&w, 29 * 50);

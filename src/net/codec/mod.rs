@@ -6,15 +6,13 @@ mod seanet;
 use crate::config::CodecConfig;
 use crate::error::Kind;
 use crate::weights::Weights;
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
 use candle_core::{DType, Device, Tensor};
 use rvq::ResidualQuantizer;
 use seanet::Layer;
 
-/// Frames that the upsampling stack makes at a time (10 s as published): a longer decode takes no more memory there.
-const CHUNK_FRAMES: usize = 750;
-/// The decoder's layers that run over all frames at once, at the frame rate: convolution and LSTM.
-const HEAD_LAYERS: usize = 2;
+/// Frames that are decoded at a time (10 s as published): a longer decode takes no more memory.
+const PART_FRAMES: usize = 750;
 
 /// The codec; its fields are the keys of the Hugging Face layout.
 pub struct Codec {
@@ -66,23 +64,44 @@ impl Codec {
     }
 
     /// `codes` `[B, K, T]` u32, 75 Hz -> `[B, 1, 320 T]`, 24 kHz.
-    ///
-    /// Memory: what runs at the frame rate (convolution and LSTM) grows with `T`, about 17 KB a frame as published, or
-    /// 1.2 MB a second; the upsampling stack needs far more, so it runs 10 s at a time. Its convolutions are causal and
-    /// of bounded reach: given that much context, the parts are what the whole would be.
     pub fn decode(&self, codes: &Tensor) -> Result<Tensor> {
-        self.check_codes(codes)?;
-        let (head, tail) = self.decoder.split_at(HEAD_LAYERS);
-        let frames = seanet::run(head, &self.quantizer.decode(codes)?)?; // [B, C, T]
-        let (total, context) = (frames.dim(2)?, seanet::context(tail));
-        let mut parts = Vec::with_capacity(total.div_ceil(CHUNK_FRAMES));
-        for start in (0..total).step_by(CHUNK_FRAMES) {
-            let (from, end) = (start.saturating_sub(context), total.min(start + CHUNK_FRAMES));
-            let wav = seanet::run(tail, &frames.narrow(2, from, end - from)?.contiguous()?)?;
-            let skip = (start - from) * self.config.hop_length();
-            parts.push(wav.narrow(2, skip, wav.dim(2)? - skip)?);
-        }
+        let mut parts = Vec::new();
+        self.decode_to(codes, &mut |part| {
+            parts.push(part);
+            Ok(())
+        })?;
         Ok(Tensor::cat(&parts, 2)?)
+    }
+
+    /// [`Codec::decode`] in parts of 10 s, handed to `sink` as they are made, `[B, 1, 320 t]` each: the memory does not grow
+    /// with `T`.
+    ///
+    /// The parts are what the whole would be: the LSTM goes on from its state, and the convolutions, which are causal and of
+    /// bounded reach, are given that much of what came before.
+    pub fn decode_to(&self, codes: &Tensor, sink: &mut dyn FnMut(Tensor) -> Result<()>) -> Result<()> {
+        self.check_codes(codes)?;
+        let [Layer::Conv(conv), Layer::Lstm(lstm), stack @ ..] = &self.decoder[..] else {
+            bail!("the decoder does not begin with a convolution and an LSTM")
+        };
+        let (reach, context) = (seanet::context(&self.decoder[..1]), seanet::context(stack));
+        let (batch, _, total) = codes.dims3()?;
+        let mut state = lstm.start(batch)?;
+        let mut past: Option<Tensor> = None;
+        for start in (0..total).step_by(PART_FRAMES) {
+            let (from, end) = (start.saturating_sub(reach), total.min(start + PART_FRAMES));
+            let latent = self.quantizer.decode(&codes.narrow(2, from, end - from)?)?; // [B, hidden_size, t]
+            let x = conv.forward(&latent)?.narrow(2, start - from, end - start)?;
+            let new = lstm.forward_from(&x, &mut state)?; // [B, C, t]
+            let frames = match past {
+                Some(past) => Tensor::cat(&[&past, &new], 2)?,
+                None => new,
+            };
+            let (len, wav) = (frames.dim(2)?, seanet::run(stack, &frames)?);
+            let skip = (len - (end - start)) * self.config.hop_length();
+            sink(wav.narrow(2, skip, wav.dim(2)? - skip)?)?;
+            past = Some(frames.narrow(2, len - context.min(len), context.min(len))?.contiguous()?);
+        }
+        Ok(())
     }
 
     fn check_codes(&self, codes: &Tensor) -> Result<()> {

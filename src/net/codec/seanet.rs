@@ -3,7 +3,7 @@
 
 use crate::config::CodecConfig;
 use crate::net::conv::{Geometry, conv_transpose1d, conv1d, elu, pad_reflect, weight_norm};
-use crate::net::lstm::Lstm;
+use crate::net::lstm::{Lstm, State};
 use crate::weights::Weights;
 use anyhow::Result;
 use candle_core::Tensor;
@@ -160,7 +160,7 @@ impl CausalConv {
     }
 
     /// `[B, in, T]` -> `[B, out, ceil(T / stride)]`
-    fn forward(&self, x: &Tensor) -> Result<Tensor> {
+    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let len = x.dim(2)?;
         let right = len.next_multiple_of(self.geometry.stride) - len;
         conv1d(&pad_reflect(x, self.left, right)?, &self.weight, Some(&self.bias), self.geometry)
@@ -226,8 +226,18 @@ pub struct SkipLstm(Lstm);
 
 impl SkipLstm {
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        self.forward_from(x, &mut self.start(x.dim(0)?)?)
+    }
+
+    /// Where all rows of a batch stand before their first step.
+    pub fn start(&self, batch: usize) -> Result<State> {
+        self.0.start(batch)
+    }
+
+    /// `[B, C, T]` -> `[B, C, T]`, on from `state`, which is left at the last step.
+    pub fn forward_from(&self, x: &Tensor, state: &mut State) -> Result<Tensor> {
         let x = x.transpose(1, 2)?.contiguous()?; // [B, T, C]
-        Ok((self.0.forward(&x)? + &x)?.transpose(1, 2)?.contiguous()?)
+        Ok((self.0.forward_from(&x, state)? + &x)?.transpose(1, 2)?.contiguous()?)
     }
 }
 

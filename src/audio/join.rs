@@ -12,7 +12,7 @@ use std::path::Path;
 const HEADER: u64 = 128;
 
 /// A mono WAV file that is being put together from others, which keep their samples bit by bit.
-pub struct WavStream<'a, W: Write + Seek> {
+pub struct WavJoiner<'a, W: Write + Seek> {
     writer: WavWriter<&'a mut W>,
     spec: WavSpec,
     frames: u64,
@@ -40,17 +40,17 @@ impl Source {
 
 /// Writes to `out`, from its start, a WAV file of what `fill` puts into the stream, with the remarks `info`. Rate and encoding are
 /// those of the file `like`.
-pub fn stream_wav<W: Write + Seek>(
+pub fn join_wav<W: Write + Seek>(
     out: &mut W,
     like: &Path,
     info: &[Info],
-    fill: impl FnOnce(&mut WavStream<W>) -> Result<()>,
+    fill: impl FnOnce(&mut WavJoiner<W>) -> Result<()>,
 ) -> Result<()> {
     let info = info_chunk(info)?;
     let spec = Source::open(like)?.reader.spec();
     let most = (u64::from(u32::MAX) - HEADER).saturating_sub(info.len() as u64) * 8 / u64::from(spec.bits_per_sample);
     {
-        let mut stream = WavStream { writer: WavWriter::new(&mut *out, spec)?, spec, frames: 0, most };
+        let mut stream = WavJoiner { writer: WavWriter::new(&mut *out, spec)?, spec, frames: 0, most };
         fill(&mut stream)?;
         stream.writer.finalize()?;
     }
@@ -63,7 +63,7 @@ pub fn stream_wav<W: Write + Seek>(
     Ok(())
 }
 
-impl<W: Write + Seek> WavStream<'_, W> {
+impl<W: Write + Seek> WavJoiner<'_, W> {
     /// What is written so far, seconds.
     pub fn seconds(&self) -> f64 {
         self.frames as f64 / f64::from(self.spec.sample_rate)
@@ -132,7 +132,7 @@ mod tests {
         for encoding in [Encoding::Pcm16, Encoding::Float32] {
             let (path, bytes) = wav(folder.path(), "a.wav", &sound(), encoding);
             let mut out = Cursor::new(Vec::new());
-            stream_wav(&mut out, &path, &[(b"INAM", "Olá")], |stream| stream.append(&path)).unwrap();
+            join_wav(&mut out, &path, &[(b"INAM", "Olá")], |stream| stream.append(&path)).unwrap();
             assert!(out.into_inner() == bytes, "{encoding:?}");
         }
     }
@@ -142,7 +142,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (path, _) = wav(folder.path(), "a.wav", &sound(), Encoding::Pcm16);
         let mut out = Cursor::new(Vec::new());
-        stream_wav(&mut out, &path, &[(b"INAM", "tudo")], |stream| {
+        join_wav(&mut out, &path, &[(b"INAM", "tudo")], |stream| {
             stream.append(&path)?;
             stream.silence(0.1)?;
             stream.append(&path)?;
@@ -161,7 +161,7 @@ mod tests {
     }
 
     fn refusal(like: &Path, path: &Path) -> String {
-        let error = stream_wav(&mut Cursor::new(Vec::new()), like, &[], |stream| stream.append(path)).unwrap_err();
+        let error = join_wav(&mut Cursor::new(Vec::new()), like, &[], |stream| stream.append(path)).unwrap_err();
         assert_eq!(crate::error::exit_code(&error), 3, "{error:#}");
         format!("{error:#}")
     }
@@ -189,7 +189,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (path, _) = wav(folder.path(), "a.wav", &sound(), Encoding::Pcm16);
         let mut out = Cursor::new(Vec::new());
-        let error = stream_wav(&mut out, &path, &[], |stream| stream.silence(100_000.0)).unwrap_err().to_string();
+        let error = join_wav(&mut out, &path, &[], |stream| stream.silence(100_000.0)).unwrap_err().to_string();
         assert!(error.contains("4 GiB") && error.contains("24.9 hours"), "{error}");
         assert!(out.get_ref().len() < 1_000);
     }

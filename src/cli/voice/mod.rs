@@ -1,0 +1,60 @@
+//! `barkclone voice`: looks at voice files, and makes others of them.
+
+mod edit;
+mod inspect;
+mod preview;
+
+use super::progress::Terminal;
+use anyhow::Result;
+use barkclone::models::Models;
+use clap::{Args, Subcommand};
+use edit::{ConvertArgs, FixArgs, MergeArgs, TrimArgs};
+use inspect::{CheckArgs, DiffArgs, InspectArgs};
+use preview::PreviewArgs;
+
+const EXAMPLES: &str = "\
+Examples:
+  barkclone voice inspect voz.npz                  # what it holds, and where it comes from
+  barkclone voice check *.npz                      # would Bark take them? Exit code 3 if not
+  barkclone voice fix old.npz -o new.npz           # mends what Bark would refuse, and says what
+  barkclone voice convert voz.npz --to npy         # Hugging Face's three files
+  barkclone voice trim voz.npz --seconds 7 -o end.npz
+  barkclone voice merge calm.npz lively.npz -o both.npz
+  barkclone voice preview voz.npz -o voz.wav       # how its codes sound
+  barkclone voice diff a.npz b.npz
+
+A voice is an .npz file, or three .npy files as Hugging Face has them: NAME for NAME_semantic_prompt.npy, \
+NAME_coarse_prompt.npy and NAME_fine_prompt.npy, or the folder that holds them.";
+
+/// Look at voice files, mend, cut, merge and convert them
+#[derive(Args, Debug)]
+#[command(after_help = EXAMPLES)]
+pub struct VoiceArgs {
+    #[command(subcommand)]
+    command: VoiceCommand,
+}
+
+#[derive(Subcommand, Debug)]
+enum VoiceCommand {
+    Inspect(InspectArgs),
+    Check(CheckArgs),
+    Fix(FixArgs),
+    Convert(ConvertArgs),
+    Trim(TrimArgs),
+    Merge(MergeArgs),
+    Preview(PreviewArgs),
+    Diff(DiffArgs),
+}
+
+pub fn run(args: VoiceArgs, models: impl FnOnce() -> Result<Models>, terminal: &Terminal) -> Result<()> {
+    match args.command {
+        VoiceCommand::Inspect(args) => inspect::inspect(&args),
+        VoiceCommand::Check(args) => inspect::check(&args),
+        VoiceCommand::Fix(args) => edit::fix(&args, terminal),
+        VoiceCommand::Convert(args) => edit::convert(&args, terminal),
+        VoiceCommand::Trim(args) => edit::trim(&args, terminal),
+        VoiceCommand::Merge(args) => edit::merge(&args, terminal),
+        VoiceCommand::Preview(args) => preview::run(&args, &models()?, terminal),
+        VoiceCommand::Diff(args) => inspect::diff(&args),
+    }
+}

@@ -1,0 +1,54 @@
+//! `barkclone voice preview`: how a voice's codes sound.
+
+use crate::cli::nets::{self, DeviceArgs};
+use crate::cli::progress::Terminal;
+use crate::cli::provenance;
+use crate::cli::sound::SoundTarget;
+use anyhow::Result;
+use barkclone::config::CodecConfig;
+use barkclone::convert::Decoder;
+use barkclone::layout::Model;
+use barkclone::models::Models;
+use barkclone::tokens::FRAME_SAMPLES;
+use barkclone::voice::Place;
+use clap::Args;
+use std::path::PathBuf;
+
+/// Decode a voice's own codes: what the models take for the speech just before theirs
+///
+/// Needs EnCodec alone. Prints the path of the WAV file it wrote: 24 kHz mono.
+#[derive(Args, Debug)]
+pub struct PreviewArgs {
+    /// A voice file
+    #[arg(value_name = "VOICE")]
+    voice: PathBuf,
+    /// Where to write; `-` is stdout [default: the voice's name with .wav, in this folder]
+    #[arg(long, short, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Replace a file that exists
+    #[arg(long)]
+    force: bool,
+    /// Write 32-bit float samples instead of 16-bit integers
+    #[arg(long)]
+    float: bool,
+    /// EnCodec: a name from `models list`, or a file or folder
+    #[arg(long, value_name = "MODEL", default_value = "encodec", help_heading = "Models")]
+    codec: String,
+    #[command(flatten)]
+    device: DeviceArgs,
+}
+
+pub fn run(args: &PreviewArgs, models: &Models, terminal: &Terminal) -> Result<()> {
+    let place = Place::find(&args.voice)?;
+    let path = args.output.clone().unwrap_or_else(|| PathBuf::from(place.name()).with_added_extension("wav"));
+    let target = SoundTarget { path, force: args.force, float: args.float };
+    target.check()?;
+    let device = args.device.open()?;
+    let voice = place.voice()?.voice;
+    let codec: Model<CodecConfig> = nets::codec(&args.codec, models, terminal)?;
+    let decoder = Decoder::new(&codec, &device)?;
+    let title = place.name().to_string_lossy().into_owned();
+    let comment = format!("preview of a voice file's codes; voice={}", voice.hash());
+    let remarks = provenance::remarks(&title, &comment);
+    target.write(voice.fine().frames() * FRAME_SAMPLES, &remarks, |sound| decoder.decode(voice.fine(), sound, terminal))
+}

@@ -1,0 +1,42 @@
+//! Codes of any length to sound, handed on as it is made.
+
+use crate::config::CodecConfig;
+use crate::layout::Model;
+use crate::net::codec::Codec;
+use crate::progress::Progress;
+use crate::tokens::{FINE_CODEBOOKS, FRAME_SAMPLES, Fine};
+use anyhow::Result;
+use candle_core::{DType, Device, Tensor};
+
+/// The codec's decoder.
+pub struct Decoder {
+    codec: Codec,
+    device: Device,
+}
+
+impl Decoder {
+    /// Loads it, in f32 on every device.
+    pub fn new(model: &Model<CodecConfig>, device: &Device) -> Result<Self> {
+        let codec = Codec::new(&model.config, &model.weights(DType::F32, device), FINE_CODEBOOKS)?;
+        Ok(Self { codec, device: device.clone() })
+    }
+
+    /// `fine` `[8, T]` -> 320 T samples at 24 kHz, handed to `sink` 10 s at a time: the sound that one decode of all would
+    /// make, in memory that does not grow with it.
+    pub fn decode(
+        &self,
+        fine: &Fine,
+        sink: &mut dyn FnMut(&[f32]) -> Result<()>,
+        progress: &dyn Progress,
+    ) -> Result<()> {
+        progress.start("audio", fine.frames() as u64, "frame");
+        let codes = Tensor::from_vec(fine.rows().concat(), (1, FINE_CODEBOOKS, fine.frames()), &self.device)?;
+        self.codec.decode_to(&codes, &mut |part| {
+            let samples: Vec<f32> = part.flatten_all()?.to_vec1()?;
+            progress.advance((samples.len() / FRAME_SAMPLES) as u64);
+            sink(&samples)
+        })?;
+        progress.finish();
+        Ok(())
+    }
+}

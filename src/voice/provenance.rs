@@ -1,0 +1,137 @@
+//! Where a voice comes from, in an array of its own that numpy, Bark and other readers pass over: UTF-8 JSON as uint8.
+
+use crate::error::Kind;
+use anyhow::{Context, Result, ensure};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use std::fs::File;
+use std::io::{self, BufRead, BufReader};
+use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
+use time::UtcDateTime;
+
+/// The name of the array.
+pub const KEY: &str = "barkclone_provenance";
+/// Largest array of that name, with numpy's header.
+pub(super) const MAX_BYTES: u64 = 256 << 10;
+/// Longest consent, characters.
+const MAX_CONSENT: usize = 10_000;
+
+/// Where a voice comes from. Every part may be unknown; parts that are not known here are passed over.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Provenance {
+    /// The program that wrote it, with its version.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub tool: String,
+    /// The day it was made, UTC, as `2026-11-22`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub date: Option<String>,
+    /// What its semantic tokens were made with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub quantizer: Option<QuantizerName>,
+    /// SHA-256 of the recording's file, in hexadecimal.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source_sha256: Option<String>,
+    /// Who agreed to what, in the words of whoever made it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub consent: Option<String>,
+    /// What was done to it since, in order.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub edits: Vec<String>,
+    /// What is known of the voices that it was merged from.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<Provenance>,
+}
+
+/// A quantizer, and the language it was trained on.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct QuantizerName {
+    /// Its name in the registry, or its file's.
+    pub name: String,
+    /// Two letters, as `pt`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub language: Option<String>,
+}
+
+impl QuantizerName {
+    /// What `choice` names: a quantizer of the registry, which begins with its language, or a file, of which that is unknown.
+    pub fn of(choice: &str) -> Self {
+        let path = Path::new(choice);
+        if path.extension().is_some() || path.components().count() > 1 {
+            return Self { name: path.file_name().unwrap_or_default().to_string_lossy().into_owned(), language: None };
+        }
+        let language = choice.split('-').next().filter(|code| super::language::is_known(code));
+        Self { name: choice.to_owned(), language: language.map(str::to_owned) }
+    }
+}
+
+impl Provenance {
+    /// Of something made by this program today.
+    pub fn new() -> Self {
+        Self { tool: concat!("barkclone ", env!("CARGO_PKG_VERSION")).into(), date: Some(today()), ..Self::default() }
+    }
+
+    /// With one more thing that was done to it.
+    pub fn edited(mut self, edit: impl Into<String>) -> Self {
+        self.edits.push(edit.into());
+        self
+    }
+
+    /// With somebody's consent, which must be something and no book.
+    pub fn consented(mut self, consent: Option<&str>) -> Result<Self> {
+        let consent = consent.map(str::trim);
+        ensure!(consent != Some(""), Kind::Usage.error("--consent is empty: say who agreed to what"));
+        let long = consent.is_some_and(|text| text.chars().count() > MAX_CONSENT);
+        ensure!(!long, Kind::Usage.error(format!("--consent is longer than {MAX_CONSENT} characters")));
+        self.consent = consent.map(str::to_owned);
+        Ok(self)
+    }
+
+    /// The languages of all quantizers that had a part in it, each once.
+    pub fn languages(&self) -> Vec<&str> {
+        let own = self.quantizer.as_ref().and_then(|quantizer| quantizer.language.as_deref());
+        let mut languages: Vec<_> = own.into_iter().chain(self.parts.iter().flat_map(Provenance::languages)).collect();
+        languages.sort_unstable();
+        languages.dedup();
+        languages
+    }
+
+    pub(super) fn to_bytes(&self) -> Result<Vec<u8>> {
+        let bytes = serde_json::to_vec(self)?;
+        let fits = (bytes.len() as u64) < MAX_BYTES / 2;
+        ensure!(fits, Kind::Input.error("its provenance is too long: merge and edit less, or leave it out"));
+        Ok(bytes)
+    }
+
+    pub(super) fn from_bytes(bytes: &[u8]) -> Result<Self> {
+        serde_json::from_slice(bytes).context("not the JSON that was expected")
+    }
+}
+
+/// SHA-256 of a file, in hexadecimal.
+pub fn sha256_of(path: &Path) -> Result<String> {
+    let mut sha = Sha256::new();
+    let mut hash = || -> io::Result<()> {
+        let mut file = BufReader::with_capacity(1 << 16, File::open(path)?);
+        loop {
+            let bytes = file.fill_buf()?;
+            if bytes.is_empty() {
+                return Ok(());
+            }
+            sha.update(bytes);
+            let read = bytes.len();
+            file.consume(read);
+        }
+    };
+    hash().with_context(|| Kind::Input.error(format!("{}: cannot be read", path.display())))?;
+    Ok(sha.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// The present day, UTC; that of `SOURCE_DATE_EPOCH` where that is set, so that results can be made again bit for bit.
+fn today() -> String {
+    let set = std::env::var("SOURCE_DATE_EPOCH").ok().and_then(|seconds| seconds.parse().ok());
+    let now = || SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64);
+    UtcDateTime::from_unix_timestamp(set.unwrap_or_else(now)).unwrap_or(UtcDateTime::UNIX_EPOCH).date().to_string()
+}

@@ -1,0 +1,85 @@
+//! `barkclone convert`: recordings in another voice.
+
+use super::Desk;
+use barkclone::audio::{read_info, read_wav};
+use std::fs;
+
+#[test]
+fn a_recording_keeps_its_length_and_says_how_it_was_made() {
+    let desk = Desk::new();
+    desk.babble("talk.wav", 1.5);
+    let ran = desk.convert(&["talk.wav"], &["-o", "mine.wav", "--seed", "5", "--top-k", "9"]);
+    assert_eq!(ran.prints(), "mine.wav");
+    ran.says(&["talk.wav: 1.5 s at 16000 Hz", "seed 5", "times real time"]);
+    let clip = read_wav(&desk.path("mine.wav"), 60.0).unwrap();
+    // 74 tokens, 111 frames.
+    assert_eq!((clip.pcm.rate, clip.pcm.samples.len()), (24_000, 111 * 320));
+    let info = read_info(&desk.path("mine.wav")).unwrap();
+    let tag = |tag: &str| info.iter().find(|(name, _)| name == tag).unwrap().1.clone();
+    assert_eq!(tag("INAM"), "talk");
+    for part in
+        ["synthetic speech; voice=a7419a5a926a31c2 seed=5", "top_k=9", "converted from another recording, sha256="]
+    {
+        assert!(tag("ICMT").contains(part), "{}", tag("ICMT"));
+    }
+}
+
+#[test]
+fn the_same_seed_gives_the_same_sound_to_a_file_and_to_stdout_and_another_voice_another() {
+    let desk = Desk::new();
+    desk.babble("talk.wav", 1.0);
+    desk.convert(&["talk.wav"], &["-o", "a.wav", "--seed", "5"]).prints();
+    let piped = desk.convert(&["talk.wav"], &["-o", "-", "--seed", "5"]);
+    assert!(piped.code == 0 && piped.stdout == desk.bytes("a.wav"));
+    desk.babble("ana.wav", 1.2);
+    desk.clone("ana.wav", &[]).prints();
+    desk.convert(&["talk.wav"], &["-o", "b.wav", "--seed", "5", "--voice", "ana.npz"]).prints();
+    assert!(desk.bytes("a.wav")[44..4000] != desk.bytes("b.wav")[44..4000]);
+}
+
+#[test]
+fn several_recordings_and_folders_go_to_a_folder_under_their_names() {
+    let desk = Desk::new();
+    fs::create_dir(desk.path("takes")).unwrap();
+    desk.babble("takes/one.wav", 1.0);
+    desk.babble("takes/two.WAV", 0.7);
+    desk.babble("three.wav", 0.5);
+    fs::write(desk.path("takes/notes.txt"), "no sound").unwrap();
+    let ran = desk.convert(&["takes", "three.wav"], &["-d", "out", "--seed", "1"]);
+    assert_eq!(ran.prints(), "out/one.wav\nout/two.wav\nout/three.wav");
+    desk.convert(&["three.wav"], &["-o", "alone.wav", "--seed", "1"]).prints();
+    assert!(desk.bytes("alone.wav") == desk.bytes("out/three.wav"));
+    desk.convert(&["three.wav"], &["-d", "out"]).fails(6, &["out/three.wav", "--force"]);
+}
+
+#[test]
+fn what_cannot_be_converted_is_refused_before_any_model_is_loaded() {
+    let desk = Desk::new();
+    desk.babble("a.wav", 1.0);
+    fs::create_dir_all(desk.path("other")).unwrap();
+    desk.babble("other/a.wav", 1.0);
+    fs::write(desk.path("junk.wav"), b"junk").unwrap();
+    fs::create_dir(desk.path("empty")).unwrap();
+    let cases: [([&[&str]; 3], i32); 8] = [
+        ([&["a.wav"], &[], &["--output"]], 2),
+        ([&["a.wav", "other/a.wav"], &["-o", "x.wav"], &["-d DIR"]], 2),
+        ([&["other"], &["-o", "x.wav"], &["-d DIR"]], 2),
+        ([&["a.wav", "other/a.wav"], &["-d", "out"], &["two recordings"]], 2),
+        ([&["junk.wav"], &["-o", "x.wav"], &["junk.wav: cannot be used as a recording"]], 3),
+        ([&["empty"], &["-d", "out"], &["no WAV files"]], 3),
+        ([&["a.wav"], &["-o", "a.wav"], &["--force"]], 6),
+        ([&["a.wav"], &["-o", "x.wav", "--coarse-history", "7"], &["--coarse-history"]], 2),
+    ];
+    for ([sources, flags, words], code) in cases {
+        desk.convert(sources, &[flags, &["--bark", "no/model"]].concat()).fails(code, words);
+    }
+    assert!(!desk.path("x.wav").exists());
+    desk.convert(&["a.wav"], &["-o", "x.wav", "--voice", "none.npz"]).fails(3, &["none.npz"]);
+}
+
+#[test]
+fn a_recording_too_short_for_hubert_is_named() {
+    let desk = Desk::new();
+    desk.babble("blip.wav", 0.02);
+    desk.convert(&["blip.wav"], &["-o", "x.wav"]).fails(3, &["blip.wav", "too few"]);
+}
