@@ -1,34 +1,41 @@
-//! How near each kernel comes to this machine's limits: `cargo run --release --example kernels [THREADS] [PART OF A NAME]`.
+//! How near each kernel comes to this machine's limits:
+//!
+//!     cargo run --release --example kernels -- [THREADS] [PART OF A NAME] [scalar | avx2 | avx512]
 //!
 //! Kernels that stream weights are given in GB/s and as a share of the read bandwidth, the others in GFLOP/s and as a
-//! share of the multiply-add peak, both measured in the same run. Weights cycle through memory larger than the caches.
+//! share of the multiply-add peak of the same instruction set, both measured beside each run. On one thread, times are of
+//! the processor, so that a busy machine does not count. Weights cycle through memory larger than the caches.
 
-mod probe;
+mod paired;
 
 use barkclone::kernels::*;
 use half::{bf16, f16};
-use probe::fastest;
+use paired::{Limit, Machine};
+use std::cell::LazyCell;
 
 struct Bench {
-    bandwidth: f64,
-    peak: f64,
+    machine: Machine,
     only: String,
 }
 
 impl Bench {
-    fn streams(&self, name: &str, bytes: usize, runs: usize, work: impl FnMut()) {
-        self.print(name, bytes as f64, runs, work, (self.bandwidth, "GB/s"));
+    fn wants(&self, name: &str) -> bool {
+        name.contains(&self.only)
     }
 
-    fn computes(&self, name: &str, operations: usize, runs: usize, work: impl FnMut()) {
-        self.print(name, operations as f64, runs, work, (self.peak, "GFLOP/s"));
+    fn streams(&self, name: &str, bytes: usize, work: impl FnMut()) {
+        self.print(name, bytes as f64, work, (Limit::Bandwidth, "GB/s"));
     }
 
-    fn print(&self, name: &str, amount: f64, runs: usize, work: impl FnMut(), (limit, unit): (f64, &str)) {
-        if name.contains(&self.only) {
-            let seconds = fastest(runs, work);
-            let (ms, rate, share) = (seconds * 1e3, amount / seconds, 100.0 * amount / seconds / limit);
-            println!("{name:44} {ms:9.3} ms {:8.1} {unit:7} {share:5.0} %", rate / 1e9);
+    fn computes(&self, name: &str, operations: usize, work: impl FnMut()) {
+        self.print(name, operations as f64, work, (Limit::MultiplyAdd, "GFLOP/s"));
+    }
+
+    fn print(&self, name: &str, amount: f64, mut work: impl FnMut(), (limit, unit): (Limit, &str)) {
+        if self.wants(name) {
+            let speed = self.machine.compare(amount, limit, &mut work);
+            let (ms, rate, share) = (speed.seconds * 1e3, amount / speed.seconds / 1e9, speed.share * 100.0);
+            println!("{name:44} {ms:9.3} ms {rate:8.1} {unit:7} {share:5.0} %");
         }
     }
 }
@@ -37,18 +44,24 @@ fn main() {
     let mut arguments = std::env::args().skip(1);
     let threads = arguments.next().and_then(|n| n.parse().ok()).unwrap_or(0);
     let only = arguments.next().unwrap_or_default();
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads can be started");
-    pool.install(|| {
-        let bench = Bench { bandwidth: probe::bandwidth(), peak: probe::fma_peak(), only };
-        println!("{:?}, {} threads", Isa::current(), rayon::current_num_threads());
-        println!("read {:.1} GB/s, multiply-add {:.1} GFLOP/s", bench.bandwidth / 1e9, bench.peak / 1e9);
-        decode(&bench);
-        products(&bench);
-        attentions(&bench);
-        convolutions(&bench);
-        recurrences(&bench);
-        pointwise(&bench);
+    let isa = arguments.next().map_or(Isa::current(), |name| {
+        *Isa::available().iter().find(|isa| format!("{isa:?}").to_lowercase() == name).expect("a set of this machine")
     });
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads can be started");
+    pool.install(|| isa.with(|| measure(only)));
+}
+
+fn measure(only: String) {
+    let bench = Bench { machine: Machine::new(), only };
+    let limit = |limit| (0..100).map(|_| bench.machine.limit(limit) / 1e9).fold(0.0, f64::max);
+    println!("{:?}, {} threads", Isa::current(), rayon::current_num_threads());
+    println!("read {:.1} GB/s, multiply-add {:.1} GFLOP/s", limit(Limit::Bandwidth), limit(Limit::MultiplyAdd));
+    decode(&bench);
+    products(&bench);
+    attentions(&bench);
+    convolutions(&bench);
+    recurrences(&bench);
+    pointwise(&bench);
 }
 
 fn noise(len: usize) -> Vec<f32> {
@@ -62,9 +75,12 @@ type At<'a> = Box<dyn Fn(usize) -> Matrix<'a> + 'a>;
 fn decode(bench: &Bench) {
     const SHAPES: [(usize, usize); 7] =
         [(3072, 1024), (1024, 1024), (4096, 1024), (1024, 4096), (10048, 1024), (2304, 768), (768, 3072)];
-    let pool = noise(1 << 26);
-    let (f16s, bf16s): (Vec<f16>, Vec<bf16>) = pool.iter().map(|&w| (f16::from_f32(w), bf16::from_f32(w))).unzip();
-    let (q8_0, q4k) = (quantize_q8_0(&pool), quantize_q4k(&pool[..1 << 24]).repeat(4));
+    const POOL: usize = 1 << 26;
+    let pool = LazyCell::new(|| noise(POOL));
+    let f16s = LazyCell::new(|| pool.iter().map(|&w| f16::from_f32(w)).collect::<Vec<_>>());
+    let bf16s = LazyCell::new(|| pool.iter().map(|&w| bf16::from_f32(w)).collect::<Vec<_>>());
+    let q8_0 = LazyCell::new(|| quantize_q8_0(&pool));
+    let q4k = LazyCell::new(|| quantize_q4k(&pool[..1 << 23]).repeat(8));
     for (n, k) in SHAPES {
         let size = n * k;
         let types: [(&str, At); 5] = [
@@ -75,13 +91,15 @@ fn decode(bench: &Bench) {
             ("q4_k", Box::new(|at| Matrix::Q4K(&q4k[at / 256..][..size / 256]))),
         ];
         for (name, matrix) in &types {
-            let places = pool.len() / size;
-            for m in [1, 4, 8] {
-                let (x, mut out) = (noise(m * k), vec![0.0; m * n]);
-                let mut places = (0..places).cycle();
-                bench.streams(&format!("linear {name} m={m} {n}x{k}"), n * matrix(0).row_bytes(k), 100, || {
-                    linear(&x, m, matrix(places.next().unwrap_or(0) * size), n, k, None, &mut out);
-                });
+            for m in [1, 2, 4, 8, 16] {
+                let name = format!("linear {name} m={m} {n}x{k}");
+                if bench.wants(&name) {
+                    let (x, mut out) = (noise(m * k), vec![0.0; m * n]);
+                    let mut places = (0..POOL / size).cycle();
+                    bench.streams(&name, n * matrix(0).row_bytes(k), || {
+                        linear(&x, m, matrix(places.next().unwrap_or(0) * size), n, k, None, &mut out);
+                    });
+                }
             }
         }
     }
@@ -101,13 +119,13 @@ fn products(bench: &Bench) {
     ] {
         let (x, w, mut out) = (noise(m * k), noise(n * k), vec![0.0; m * n]);
         let q8_0 = quantize_q8_0(&w);
-        bench.computes(&format!("linear f32 m={m} {n}x{k}"), 2 * m * n * k, 25, || {
+        bench.computes(&format!("linear f32 m={m} {n}x{k}"), 2 * m * n * k, || {
             linear(&x, m, Matrix::F32(&w), n, k, None, &mut out)
         });
-        bench.computes(&format!("linear q8_0 m={m} {n}x{k}"), 2 * m * n * k, 25, || {
+        bench.computes(&format!("linear q8_0 m={m} {n}x{k}"), 2 * m * n * k, || {
             linear(&x, m, Matrix::Q8_0(&q8_0), n, k, None, &mut out)
         });
-        bench.computes(&format!("linear q8_0 in integers m={m} {n}x{k}"), 2 * m * n * k, 25, || {
+        bench.computes(&format!("linear q8_0 in integers m={m} {n}x{k}"), 2 * m * n * k, || {
             linear_q8_int(&x, m, &q8_0, n, k, None, &mut out)
         });
     }
@@ -130,7 +148,7 @@ fn attentions(bench: &Bench) {
     let mut out = vec![0.0; CAPACITY * WIDTH];
     for len in [512, 887] {
         let mut layers = (0..24).step_by(2).cycle();
-        bench.streams(&format!("attention t=1 len={len}"), 2 * 4 * len * WIDTH, 100, || {
+        bench.streams(&format!("attention t=1 len={len}"), 2 * 4 * len * WIDTH, || {
             let at = layers.next().unwrap_or(0);
             let (k, v) = (cache(at), cache(at + 1));
             attention(
@@ -141,7 +159,7 @@ fn attentions(bench: &Bench) {
     }
     for (t, causal) in [(513, true), (887, true), (1024, false)] {
         let operations = 4 * t * t * WIDTH / if causal { 2 } else { 1 };
-        bench.computes(&format!("attention t={t} causal={causal}"), operations, 25, || {
+        bench.computes(&format!("attention t={t} causal={causal}"), operations, || {
             let (q, k, v) = (part(0), part(1), part(2));
             attention(Attention { q, k, v, heads: HEADS, dim: DIM, t, len: t, causal }, &mut out[..t * WIDTH]);
         });
@@ -167,14 +185,14 @@ fn convolutions(bench: &Bench) {
         let conv = Conv { w: &w, bias: None, c_in, c_out, kernel, stride, dilation: 1, groups };
         let mut out = vec![0.0; c_out * conv.out_len(t)];
         let name = format!("conv1d {c_in}->{c_out} kernel {kernel} stride {stride} groups {groups}");
-        bench.computes(&name, 2 * out.len() * c_in / groups * kernel, 9, || conv1d(&x, conv, &mut out));
+        bench.computes(&name, 2 * out.len() * c_in / groups * kernel, || conv1d(&x, conv, &mut out));
     }
     for (c_in, c_out, kernel, t) in [(512, 256, 16, 750), (256, 128, 10, 6_000), (64, 32, 4, 60_000)] {
         let (x, w) = (noise(c_in * t), noise(c_in * c_out * kernel));
         let conv = ConvTranspose { w: &w, bias: None, c_in, c_out, kernel, stride: kernel / 2 };
         let mut out = vec![0.0; c_out * conv.out_len(t)];
         let name = format!("conv_transpose1d {c_in}->{c_out} kernel {kernel}");
-        bench.computes(&name, 2 * t * c_in * c_out * kernel, 9, || conv_transpose1d(&x, conv, &mut out));
+        bench.computes(&name, 2 * t * c_in * c_out * kernel, || conv_transpose1d(&x, conv, &mut out));
     }
 }
 
@@ -184,7 +202,7 @@ fn recurrences(bench: &Bench) {
     for (hidden, t) in [(512, 750), (1024, 500)] {
         let (gates, w_hh, mut out) = (noise(t * 4 * hidden), noise(4 * hidden * hidden), vec![0.0; t * hidden]);
         let operations = 2 * t * 4 * hidden * hidden;
-        bench.computes(&format!("lstm of {hidden}, {t} steps"), operations, 9, || {
+        bench.computes(&format!("lstm of {hidden}, {t} steps"), operations, || {
             lstm(&gates, &w_hh, hidden, &mut vec![0.0; 2 * hidden], &mut out)
         });
     }
@@ -194,12 +212,10 @@ fn pointwise(bench: &Bench) {
     let (rows, width) = (513, 1024);
     let (x, mut y) = (noise(rows * 4 * width), noise(rows * 4 * width));
     let bytes = 2 * 4 * rows * width;
-    bench.streams("gelu 513x4096", 4 * bytes, 25, || gelu(&mut y));
-    bench.streams("elu 513x4096", 4 * bytes, 25, || elu(&mut y));
-    bench.streams("add 513x4096", 6 * bytes, 25, || add(&mut y, &x));
-    bench.streams("softmax 513x1024", bytes, 25, || softmax_rows(&mut y[..rows * width], width));
+    bench.streams("gelu 513x4096", 4 * bytes, || gelu(&mut y));
+    bench.streams("elu 513x4096", 4 * bytes, || elu(&mut y));
+    bench.streams("add 513x4096", 6 * bytes, || add(&mut y, &x));
+    bench.streams("softmax 513x1024", bytes, || softmax_rows(&mut y[..rows * width], width));
     let norm = Norm { weight: &x[..width], bias: None, eps: 1e-5 };
-    bench.streams("layer norm 513x1024", bytes, 25, || {
-        layer_norm(&x[..rows * width], width, norm, &mut y[..rows * width])
-    });
+    bench.streams("layer norm 513x1024", bytes, || layer_norm(&x[..rows * width], width, norm, &mut y[..rows * width]));
 }

@@ -138,9 +138,18 @@ impl<W: Source> Block<'_, W> {
         let mut acc = [[s.splat(0.0); 2]; MR];
         // SAFETY: the panels hold `steps` of MR and of `width` elements, as asserted; the outputs are this task's own.
         unsafe {
-            let (a, b) = (a.as_ptr(), b.as_ptr());
-            let operands = Operands { steps, a: |step, row| a.add(step * MR + row), b: |step| b.add(step * width) };
-            acc = accumulate(s, &operands, acc);
+            let part = |from: usize, steps: usize| {
+                let (a, b) = (a.as_ptr().add(from * MR), b.as_ptr().add(from * width));
+                Operands { steps, a: move |step, row| a.add(step * MR + row), b: move |step| b.add(step * width) }
+            };
+            acc = accumulate(s, &part(0, steps / 2), acc);
+            // The outputs lie pages apart and were last touched a block of steps ago: asked for while there is time.
+            for r in 0..MR {
+                let out = self.out.at((corner.i + r) * self.p.n + corner.j, count).cast::<u8>();
+                s.prefetch(out);
+                s.prefetch(out.wrapping_add(S::LANES * size_of::<f32>()));
+            }
+            acc = accumulate(s, &part(steps / 2, steps - steps / 2), acc);
             for (r, mut sums) in acc.into_iter().enumerate() {
                 let at = (corner.i + r) * self.p.n + corner.j;
                 let out = self.out.at(at, count);

@@ -4,11 +4,12 @@
 //! block of 32 are exact; each output adds its blocks up in order, whatever the thread and the number of rows.
 
 use super::isa::{Isa, Task};
+use super::pack::transpose4;
 use super::par::{Shared, parallel, scratch};
-use super::quant::{BlockQ8_0, Q8_0_BLOCK, nearest};
+use super::quant::{BlockQ8_0, Q8_0_BLOCK, nearest_byte};
 use super::simd::Simd;
 use super::source::Matrix;
-use super::tile::{store_pair, with_tile_rows};
+use super::tile::{load_pair, store_pair, with_tile_rows};
 
 /// Words of four bytes in a block.
 const WORDS: usize = Q8_0_BLOCK / 4;
@@ -16,6 +17,8 @@ const WORDS: usize = Q8_0_BLOCK / 4;
 const COLUMNS: usize = 64;
 /// Rows of `x` that are quantised together: a multiple of every tile height.
 const PACKED_ROWS: usize = 48;
+/// Blocks of a panel that are multiplied at a time: they fit the first cache.
+const DEPTH: usize = 16;
 /// Two vectors of the widest set.
 const MOST_WIDTH: usize = 32;
 
@@ -35,7 +38,7 @@ pub fn linear_q8_int(x: &[f32], m: usize, w: &[BlockQ8_0], n: usize, k: usize, b
         parallel(n.div_ceil(COLUMNS), |task| {
             let columns = (task * COLUMNS, n.min(task * COLUMNS + COLUMNS));
             scratch(1, COLUMNS * blocks * (WORDS + 2), |panels| {
-                isa.run(Block { packed, m, w, n, blocks, bias, columns, panels: bytemuck::cast_slice_mut(panels), out })
+                isa.run(Block { packed, m, w, n, blocks, bias, columns, panels, out })
             });
         });
     });
@@ -71,7 +74,8 @@ impl Task for Quantise<'_> {
             let panel: &mut [i32] = bytemuck::cast_slice_mut(panel);
             for r in 0..height {
                 let x = &self.x[(row + r) * self.blocks * Q8_0_BLOCK..][..self.blocks * Q8_0_BLOCK];
-                for (x, panel) in x.chunks_exact(Q8_0_BLOCK).zip(panel.chunks_exact_mut(height * (WORDS + 1))) {
+                let x = x.as_chunks::<Q8_0_BLOCK>().0;
+                for (x, panel) in x.iter().zip(panel.chunks_exact_mut(height * (WORDS + 1))) {
                     let (scale, bytes) = quantise(x);
                     for (word, bytes) in bytes.as_chunks::<4>().0.iter().enumerate() {
                         panel[word * height + r] = i32::from_le_bytes(*bytes);
@@ -84,16 +88,26 @@ impl Task for Quantise<'_> {
     }
 }
 
+/// Four weights in the bits of each f32.
 #[inline(always)]
-fn quantise(x: &[f32]) -> (f32, [u8; Q8_0_BLOCK]) {
-    let mut top = 0f32;
-    for x in x {
-        top = if x.abs() > top { x.abs() } else { top };
+fn words_of(qs: [i8; Q8_0_BLOCK]) -> [f32; WORDS] {
+    bytemuck::cast::<_, [u32; WORDS]>(qs).map(|word| f32::from_bits(u32::from_le(word)))
+}
+
+/// A block's scale, and its integers plus 128.
+#[inline(always)]
+fn quantise(x: &[f32; Q8_0_BLOCK]) -> (f32, [u8; Q8_0_BLOCK]) {
+    // Lane by lane, which compiles to vectors.
+    let mut tops = [0f32; Q8_0_BLOCK / 2];
+    for (i, x) in x.iter().enumerate() {
+        let top = &mut tops[i % (Q8_0_BLOCK / 2)];
+        *top = if x.abs() > *top { x.abs() } else { *top };
     }
+    let top = tops.into_iter().fold(0f32, |a, b| if b > a { b } else { a });
     let inverse = if top > 0.0 { 127.0 / top } else { 0.0 };
     let mut bytes = [0; Q8_0_BLOCK];
     for (byte, x) in bytes.iter_mut().zip(x) {
-        *byte = (nearest(x * inverse) as i32 + 128) as u8;
+        *byte = nearest_byte(x * inverse) ^ 128;
     }
     (top / 127.0, bytes)
 }
@@ -108,7 +122,7 @@ struct Block<'a> {
     bias: Option<&'a [f32]>,
     columns: (usize, usize),
     /// Room for the packed weight.
-    panels: &'a mut [i32],
+    panels: &'a mut [f32],
     out: Shared<'a>,
 }
 
@@ -122,17 +136,15 @@ impl Task for Block<'_> {
         let panel_words = width * self.blocks * (WORDS + 2);
         let columns = (self.columns.0..self.columns.1).step_by(width).enumerate();
         for (i, column) in columns.clone() {
-            self.pack(column, width, &mut panels[i * panel_words..][..panel_words]);
+            self.pack(s, column, &mut panels[i * panel_words..][..panel_words]);
         }
-        let mut row = 0;
-        while row < self.m {
-            let block_end = ((row / PACKED_ROWS + 1) * PACKED_ROWS).min(self.m);
-            let height = tile_rows::<S>(block_end - row);
+        // Once even without blocks: the bias is written all the same.
+        for from in (0..self.blocks.max(1)).step_by(DEPTH) {
             for (i, column) in columns.clone() {
-                let panel = &panels[i * panel_words..][..panel_words];
-                with_tile_rows!(S, height, MR => self.tile::<S, MR>(s, row, column, panel));
+                let panel = &panels[i * panel_words..][..panel_words][from * width * (WORDS + 2)..];
+                let panel = bytemuck::cast_slice(&panel[..panel.len().min(DEPTH * width * (WORDS + 2))]);
+                self.pass(s, column, from, panel);
             }
-            row += height;
         }
     }
 }
@@ -141,41 +153,69 @@ impl Block<'_> {
     /// Packs weight rows from `column` on; for each block, the words `[WORDS][width]`, the scales `[width]`, and `[width]`
     /// sums times -128, which take the 128 in each byte of `x` back.
     #[inline(always)]
-    fn pack(&self, column: usize, width: usize, panel: &mut [i32]) {
+    fn pack<S: Simd>(&self, s: S, column: usize, panel: &mut [f32]) {
+        let width = 2 * S::LANES;
         let count = width.min(self.columns.1 - column);
         for (block, panel) in panel.chunks_exact_mut(width * (WORDS + 2)).enumerate() {
-            for c in 0..width {
-                if c >= count {
-                    panel.iter_mut().skip(c).step_by(width).for_each(|word| *word = 0);
-                    continue;
+            let (words, rest) = panel.split_at_mut(width * WORDS);
+            let (scales, sums) = rest.split_at_mut(width);
+            for c in (0..width).step_by(4) {
+                let mut rows = [[0f32; WORDS]; 4];
+                for (r, row) in rows.iter_mut().enumerate() {
+                    scales[c + r] = 0.0;
+                    if c + r < count {
+                        let block = &self.w[(column + c + r) * self.blocks + block];
+                        // SAFETY: the reference is valid.
+                        scales[c + r] = unsafe { s.f16(&block.d) };
+                        *row = words_of(block.qs);
+                    }
                 }
-                let block = &self.w[(column + c) * self.blocks + block];
-                let mut sum = 0;
-                for word in 0..WORDS {
-                    let bytes = [0, 1, 2, 3].map(|i| block.qs[4 * word + i]);
-                    sum += bytes.iter().map(|&q| i32::from(q)).sum::<i32>();
-                    panel[word * width + c] = i32::from_le_bytes(bytes.map(|q| q as u8));
+                transpose4(rows.each_ref().map(|row| &row[..]), width, &mut words[c..]);
+            }
+            for at in [0, S::LANES] {
+                let mut sum = s.zero_i32();
+                for word in words.chunks_exact(width) {
+                    // SAFETY: two vectors are in each row of words, and in the sums.
+                    sum = s.dot4(sum, i32::from_ne_bytes([128; 4]), unsafe { s.load_i32(word[at..].as_ptr().cast()) });
                 }
-                panel[WORDS * width + c] = block.d.to_f32().to_bits() as i32;
-                panel[(WORDS + 1) * width + c] = -128 * sum;
+                // SAFETY: as above.
+                unsafe { s.store_i32(sums[at..].as_mut_ptr().cast(), s.sub_i32(s.zero_i32(), sum)) };
             }
         }
     }
 
+    /// All rows of `x` by one panel's blocks from `from` on, which stay in the first cache.
     #[inline(always)]
-    fn tile<S: Simd, const MR: usize>(&self, s: S, row: usize, column: usize, panel: &[i32]) {
+    fn pass<S: Simd>(&self, s: S, column: usize, from: usize, panel: &[i32]) {
+        let mut row = 0;
+        while row < self.m {
+            let block_end = ((row / PACKED_ROWS + 1) * PACKED_ROWS).min(self.m);
+            let height = tile_rows::<S>(block_end - row);
+            with_tile_rows!(S, height, MR => self.tile::<S, MR>(s, (row, column), from, panel));
+            row += height;
+        }
+    }
+
+    #[inline(always)]
+    fn tile<S: Simd, const MR: usize>(&self, s: S, (row, column): (usize, usize), from: usize, panel: &[i32]) {
         let width = 2 * S::LANES;
         let (a_words, b_words) = (MR * (WORDS + 1), width * (WORDS + 2));
-        let a = &self.packed[row * self.blocks * (WORDS + 1)..][..self.blocks * a_words];
+        let a = &self.packed[row * self.blocks * (WORDS + 1)..][..self.blocks * a_words][from * a_words..];
+        let count = width.min(self.columns.1 - column);
         let mut acc = [[s.splat(0.0); 2]; MR];
+        if from > 0 {
+            for (r, acc) in acc.iter_mut().enumerate() {
+                // SAFETY: this task alone writes these columns, and has written them.
+                *acc = unsafe { load_pair(s, self.out.at((row + r) * self.n + column, count), count) };
+            }
+        }
         for (a, b) in a.chunks_exact(a_words).zip(panel.chunks_exact(b_words)) {
             // SAFETY: `a` holds WORDS + 1 rows of MR, `b` WORDS + 2 rows of two vectors.
             unsafe { block_product::<S, MR>(s, a.as_ptr(), b.as_ptr(), &mut acc) };
         }
-        let count = width.min(self.columns.1 - column);
         let mut bias = [0f32; MOST_WIDTH];
-        if let Some(from) = self.bias {
-            bias[..count].copy_from_slice(&from[column..][..count]);
+        if let (Some(all), true) = (self.bias, from + DEPTH >= self.blocks) {
+            bias[..count].copy_from_slice(&all[column..][..count]);
         }
         for (r, [low, high]) in acc.into_iter().enumerate() {
             // SAFETY: `bias` holds two vectors of any set; this task alone writes these columns.

@@ -66,12 +66,20 @@ pub(super) fn map<S: Simd>(s: S, row: &mut [f32], f: impl Each) {
 /// The largest element, of at least one.
 #[inline(always)]
 pub(super) fn largest<S: Simd>(s: S, row: &[f32]) -> f32 {
-    let mut vectors = row.chunks_exact(S::LANES);
-    let mut top = s.splat(f32::NEG_INFINITY);
+    let mut tops = [s.splat(f32::NEG_INFINITY); 4];
+    let mut fours = row.chunks_exact(4 * S::LANES);
+    for four in &mut fours {
+        for (i, top) in tops.iter_mut().enumerate() {
+            // SAFETY: `four` holds four vectors.
+            *top = s.max(*top, unsafe { s.load(four.as_ptr().add(i * S::LANES)) });
+        }
+    }
+    let mut vectors = fours.remainder().chunks_exact(S::LANES);
     for v in &mut vectors {
         // SAFETY: `v` holds LANES elements.
-        top = s.max(top, unsafe { s.load(v.as_ptr()) });
+        tops[0] = s.max(tops[0], unsafe { s.load(v.as_ptr()) });
     }
+    let top = s.max(s.max(tops[0], tops[1]), s.max(tops[2], tops[3]));
     let mut largest = s.largest(top);
     for &x in vectors.remainder() {
         largest = largest.max(x);

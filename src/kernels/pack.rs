@@ -34,7 +34,7 @@ impl<W: Source> Rows<'_, W> {
                 }
             }
             if rows == 4 {
-                transpose4(&four, self.steps, width, &mut panel[row..]);
+                transpose4(four.each_ref().map(|row| &row[..self.steps]), width, &mut panel[row..]);
             } else {
                 for (r, decoded) in four.iter().enumerate().take(rows) {
                     for step in 0..self.steps {
@@ -48,15 +48,18 @@ impl<W: Source> Rows<'_, W> {
     /// This block's part of one row as f32.
     ///
     /// # Safety
-    /// `w` holds row `row`.
+    /// `w` holds row `row`, and `out` `steps` elements.
     #[inline(always)]
-    unsafe fn decode<S: Simd>(&self, s: S, row: usize, out: &mut [f32; STEPS]) {
+    pub(super) unsafe fn decode<S: Simd>(&self, s: S, row: usize, out: &mut [f32]) {
         let row_items = if self.k.is_multiple_of(W::BLOCK) { self.k / W::BLOCK * W::STORED } else { self.k };
         let whole = self.steps / W::BLOCK;
-        // SAFETY: the row exists; blocks begin and end within it; STEPS bounds what is written.
+        // SAFETY: the row exists; blocks begin and end within it; what is written ends with `steps`.
         unsafe {
             let p = self.w.as_ptr().add(row * row_items + self.from / W::BLOCK * W::STORED);
+            // The rows after the next three: mostly pages apart, which the hardware does not follow.
+            let ahead = p.wrapping_add(4 * row_items);
             for block in 0..whole {
+                s.prefetch(ahead.wrapping_add(block * W::STORED).cast());
                 let open = W::open(s, p.add(block * W::STORED));
                 for group in 0..W::BLOCK / W::GROUP {
                     for at in (0..W::GROUP).step_by(S::LANES) {
@@ -75,17 +78,18 @@ impl<W: Source> Rows<'_, W> {
     }
 }
 
-/// Writes four rows as columns, `width` apart.
+/// Writes four rows of equal length as columns, `width` apart.
 #[cfg(target_arch = "x86_64")]
 #[inline(always)]
-fn transpose4(rows: &[[f32; STEPS]; 4], steps: usize, width: usize, out: &mut [f32]) {
+pub(super) fn transpose4(rows: [&[f32]; 4], width: usize, out: &mut [f32]) {
     use std::arch::x86_64::*;
+    let steps = rows[0].len();
     let whole = steps / 4 * 4;
-    assert!(steps <= STEPS && (steps == 0 || out.len() >= (steps - 1) * width + 4));
+    assert!(rows.iter().all(|row| row.len() == steps) && (steps == 0 || out.len() >= (steps - 1) * width + 4));
     for step in (0..whole).step_by(4) {
-        // SAFETY: SSE is part of x86-64; `step + 4 <= STEPS`; the last column written ends within `out`, as asserted.
+        // SAFETY: SSE is part of x86-64; each row has four more; the last column written ends within `out`, as asserted.
         unsafe {
-            let [mut a, mut b, mut c, mut d] = [0, 1, 2, 3].map(|r| _mm_loadu_ps(rows[r].as_ptr().add(step)));
+            let [mut a, mut b, mut c, mut d] = rows.map(|row| _mm_loadu_ps(row.as_ptr().add(step)));
             _MM_TRANSPOSE4_PS(&mut a, &mut b, &mut c, &mut d);
             for (i, column) in [a, b, c, d].into_iter().enumerate() {
                 _mm_storeu_ps(out.as_mut_ptr().add((step + i) * width), column);
@@ -96,12 +100,12 @@ fn transpose4(rows: &[[f32; STEPS]; 4], steps: usize, width: usize, out: &mut [f
 }
 
 #[cfg(not(target_arch = "x86_64"))]
-fn transpose4(rows: &[[f32; STEPS]; 4], steps: usize, width: usize, out: &mut [f32]) {
-    transpose4_plainly(rows, 0..steps, width, out);
+pub(super) fn transpose4(rows: [&[f32]; 4], width: usize, out: &mut [f32]) {
+    transpose4_plainly(rows, 0..rows[0].len(), width, out);
 }
 
 #[inline(always)]
-fn transpose4_plainly(rows: &[[f32; STEPS]; 4], steps: std::ops::Range<usize>, width: usize, out: &mut [f32]) {
+fn transpose4_plainly(rows: [&[f32]; 4], steps: std::ops::Range<usize>, width: usize, out: &mut [f32]) {
     for step in steps {
         for (o, row) in out[step * width..][..4].iter_mut().zip(rows) {
             *o = row[step];

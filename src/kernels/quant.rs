@@ -68,11 +68,19 @@ impl BlockQ4K {
     }
 }
 
+/// 1.5 * 2^23: adding it drops the fraction.
+const SHIFT: f32 = 12_582_912.0;
+
 /// The nearest integer, for |x| < 2²²; ties to even, as ggml's (the library's rounding is a call on x86-64).
 #[inline(always)]
 pub(super) fn nearest(x: f32) -> f32 {
-    const SHIFT: f32 = 12_582_912.0; // 1.5 * 2^23: adding it drops the fraction
     (x + SHIFT) - SHIFT
+}
+
+/// [`nearest`] as a byte in two's complement, for |x| < 128: the last bits of the sum in which the fraction is dropped.
+#[inline(always)]
+pub(super) fn nearest_byte(x: f32) -> u8 {
+    (x + SHIFT).to_bits() as u8
 }
 
 /// Quantises rows of a multiple of 32 weights to the nearest of `q8_0`.

@@ -6,12 +6,18 @@
 use super::isa::{Isa, Task};
 use super::linear::{Epilogue, Product};
 use super::math;
-use super::par::{Shared, parallel};
+use super::pack;
+use super::par::{Shared, parallel, scratch};
 use super::simd::Simd;
 use super::source::{Brain, Full, Half, Matrix, Q4, Q8, Source};
 
 /// Most rows of `x` that come here: with more of them, packing the weight pays.
 pub(super) const MOST_ROWS: usize = 16;
+
+/// Rows of `x` that are multiplied at a time.
+const TILE_ROWS: usize = 4;
+/// Most weight rows that are multiplied at a time where there are more rows of `x` than that.
+const DECODED_ROWS: usize = 4;
 
 /// Bytes of weight that a thread takes at a time: small enough to share evenly, large enough to stream.
 const CHUNK_BYTES: usize = 1 << 17;
@@ -28,9 +34,10 @@ pub(super) fn product(isa: Isa, p: &Product, out: Shared) {
 
 fn stream<W: Source<Stored: Sync>>(isa: Isa, p: &Product, w: &[W::Stored], out: Shared) {
     let rows = (CHUNK_BYTES / p.w.row_bytes(p.k).max(1)).next_multiple_of(8).max(8);
+    let decoded = if W::TOGETHER && p.m > TILE_ROWS { DECODED_ROWS * p.k } else { 0 };
     parallel(p.n.div_ceil(rows), |chunk| {
         let first = chunk * rows;
-        isa.run(Rows::<W> { p, w, first, last: p.n.min(first + rows), out });
+        scratch(1, decoded, |decoded| isa.run(Rows::<W> { p, w, first, last: p.n.min(first + rows), decoded, out }));
     });
 }
 
@@ -40,6 +47,8 @@ struct Rows<'a, W: Source> {
     w: &'a [W::Stored],
     first: usize,
     last: usize,
+    /// Room for a few weight rows as f32, if that is how they are to be multiplied: the same numbers in the same order.
+    decoded: &'a mut [f32],
     out: Shared<'a>,
 }
 
@@ -47,23 +56,24 @@ impl<W: Source> Task for Rows<'_, W> {
     type Output = ();
 
     #[inline(always)]
-    fn run<S: Simd>(self, s: S) {
+    fn run<S: Simd>(mut self, s: S) {
+        let decoded = std::mem::take(&mut self.decoded);
         let mut j = self.first;
         while j < self.last {
             let left = self.last - j;
             // SAFETY: `j + NT <= last <= n` weight rows, and this task alone writes outputs `first..last`.
             j += unsafe {
-                if self.p.m == 1 && left >= 8 {
-                    self.tile::<S, 1, 8>(s, 0, j);
+                if self.p.m == 1 && left >= 8 && !W::TOGETHER {
+                    self.tile::<S, W, 1, 8>(s, 0, j, self.w.as_ptr().add(j * row_items::<W>(self.p.k)));
                     8
                 } else if S::WEIGHT_ROWS == 4 && left >= 4 {
-                    self.group::<S, 4>(s, j);
+                    self.group::<S, 4>(s, j, decoded);
                     4
                 } else if left >= 2 {
-                    self.group::<S, 2>(s, j);
+                    self.group::<S, 2>(s, j, decoded);
                     2
                 } else {
-                    self.group::<S, 1>(s, j);
+                    self.group::<S, 1>(s, j, decoded);
                     1
                 }
             };
@@ -71,26 +81,48 @@ impl<W: Source> Task for Rows<'_, W> {
     }
 }
 
+/// Stored items of a row of `k` weights.
+fn row_items<W: Source>(k: usize) -> usize {
+    if k.is_multiple_of(W::BLOCK) { k / W::BLOCK * W::STORED } else { k }
+}
+
 impl<W: Source> Rows<'_, W> {
-    /// All rows of `x` by `NT` weight rows, which stay in the first cache meanwhile.
+    /// All rows of `x` by `NT` weight rows, which stay in the first cache meanwhile, or are decoded into it.
     #[inline(always)]
-    unsafe fn group<S: Simd, const NT: usize>(&self, s: S, j: usize) {
+    unsafe fn group<S: Simd, const NT: usize>(&self, s: S, j: usize, decoded: &mut [f32]) {
+        let k = self.p.k;
+        if decoded.is_empty() {
+            // SAFETY: the caller's promise about the weight's rows.
+            return unsafe { self.tiles::<S, W, NT>(s, j, self.w.as_ptr().add(j * row_items::<W>(k))) };
+        }
+        let rows = pack::Rows::<W> { w: self.w, k, from: 0, steps: k };
+        for (c, row) in decoded.chunks_exact_mut(k).enumerate().take(NT) {
+            // SAFETY: as above; there is room for `k` elements.
+            unsafe { rows.decode(s, j + c, row) };
+        }
+        // SAFETY: NT rows of `k` were written.
+        unsafe { self.tiles::<S, Full, NT>(s, j, decoded.as_ptr()) }
+    }
+
+    /// All rows of `x` by the `NT` rows at `w`, which are the weight's from `j` on.
+    #[inline(always)]
+    unsafe fn tiles<S: Simd, V: Source, const NT: usize>(&self, s: S, j: usize, w: *const V::Stored) {
         let mut i = 0;
         while i < self.p.m {
             // SAFETY: `i + MT <= m` rows; the weight rows are the caller's promise.
             i += unsafe {
                 match self.p.m - i {
                     1 => {
-                        self.tile::<S, 1, NT>(s, i, j);
+                        self.tile::<S, V, 1, NT>(s, i, j, w);
                         1
                     }
                     2 | 3 => {
-                        self.tile::<S, 2, NT>(s, i, j);
+                        self.tile::<S, V, 2, NT>(s, i, j, w);
                         2
                     }
                     _ => {
-                        self.tile::<S, 4, NT>(s, i, j);
-                        4
+                        self.tile::<S, V, TILE_ROWS, NT>(s, i, j, w);
+                        TILE_ROWS
                     }
                 }
             };
@@ -98,9 +130,15 @@ impl<W: Source> Rows<'_, W> {
     }
 
     #[inline(always)]
-    unsafe fn tile<S: Simd, const MT: usize, const NT: usize>(&self, s: S, i: usize, j: usize) {
-        // SAFETY: the caller's promise: rows `i..i + MT` of `x` and `j..j + NT` of the weight exist.
-        let sums = unsafe { self.dots::<S, MT, NT>(s, i, j) };
+    unsafe fn tile<S: Simd, V: Source, const MT: usize, const NT: usize>(
+        &self,
+        s: S,
+        i: usize,
+        j: usize,
+        w: *const V::Stored,
+    ) {
+        // SAFETY: the caller's promise: rows `i..i + MT` of `x` and `NT` rows at `w` exist.
+        let sums = unsafe { dots::<S, V, MT, NT>(s, self.p.x.as_ptr().add(i * self.p.k), w, self.p.k) };
         for (r, sums) in sums.iter().enumerate() {
             let at = (i + r) * self.p.n + j;
             // SAFETY: inside row `i + r` of the output, and within this task's part of it.
@@ -111,30 +149,44 @@ impl<W: Source> Rows<'_, W> {
             self.p.then.apply(s, row, at);
         }
     }
+}
 
-    /// The products of `MT` rows of `x` and `NT` rows of the weight.
-    #[inline(always)]
-    unsafe fn dots<S: Simd, const MT: usize, const NT: usize>(&self, s: S, i: usize, j: usize) -> [[f32; NT]; MT] {
-        let k = self.p.k;
-        let blocks = k / W::BLOCK;
-        let row_items = if k.is_multiple_of(W::BLOCK) { blocks * W::STORED } else { k };
-        let mut acc = [[s.splat(0.0); NT]; MT];
-        // SAFETY: `x` is [m, k] and `w` holds n rows of `row_items`, checked by `Product`; `i`, `j` are the caller's promise.
-        unsafe {
-            let x = self.p.x.as_ptr().add(i * k);
-            let w = self.w.as_ptr().add(j * row_items);
-            // The same place one group further on (rows are pages apart, which the hardware does not follow), into the
-            // second cache: rows 4 KiB apart share one set of the first.
-            let ahead = NT * row_items;
-            for block in 0..blocks {
-                let mut open = [W::CLOSED; NT];
-                for (c, open) in open.iter_mut().enumerate() {
-                    let p = w.add(c * row_items + block * W::STORED);
-                    s.prefetch(p.wrapping_add(ahead).cast());
-                    *open = W::open(s, p);
+/// The products of `MT` rows at `x` and `NT` rows at `w`, of `k` elements each.
+#[inline(always)]
+unsafe fn dots<S: Simd, W: Source, const MT: usize, const NT: usize>(
+    s: S,
+    x: *const f32,
+    w: *const W::Stored,
+    k: usize,
+) -> [[f32; NT]; MT] {
+    let row_items = row_items::<W>(k);
+    let mut acc = [[s.splat(0.0); NT]; MT];
+    // SAFETY: the rows are as long as the caller says.
+    unsafe {
+        // The same place one group further on (rows are pages apart, which the hardware does not follow), into the second
+        // cache: rows 4 KiB apart share one set of the first.
+        let ahead = NT * row_items;
+        for block in 0..k / W::BLOCK {
+            let mut open = [W::CLOSED; NT];
+            for (c, open) in open.iter_mut().enumerate() {
+                let p = w.add(c * row_items + block * W::STORED);
+                for line in (0..W::STORED * size_of::<W::Stored>()).step_by(64) {
+                    s.prefetch(p.wrapping_add(ahead).cast::<u8>().wrapping_add(line));
                 }
-                for group in 0..W::BLOCK / W::GROUP {
-                    let x = x.add(block * W::BLOCK + group * W::GROUP);
+                *open = W::open(s, p);
+            }
+            for group in 0..W::BLOCK / W::GROUP {
+                let x = x.add(block * W::BLOCK + group * W::GROUP);
+                if W::TOGETHER {
+                    for (c, open) in open.iter().enumerate() {
+                        for at in (0..W::GROUP).step_by(S::LANES) {
+                            let v = W::vector(s, open, group, at);
+                            for (r, acc) in acc.iter_mut().enumerate() {
+                                acc[c] = s.fma(v, s.load(x.add(r * k + at)), acc[c]);
+                            }
+                        }
+                    }
+                } else {
                     for at in (0..W::GROUP).step_by(S::LANES) {
                         let mut xs = [s.splat(0.0); MT];
                         for (r, xs) in xs.iter_mut().enumerate() {
@@ -149,46 +201,46 @@ impl<W: Source> Rows<'_, W> {
                     }
                 }
             }
-            self.tails(s, (x, w), row_items, &mut acc);
         }
-        let mut sums = [[0.0; NT]; MT];
-        for (sums, acc) in sums.iter_mut().zip(acc) {
-            for (sum, acc) in sums.iter_mut().zip(acc) {
-                *sum = s.sum(acc);
-            }
-        }
-        sums
+        tails::<S, W, MT, NT>(s, (x, w), k, &mut acc);
     }
+    // Loops and no closures, which would be compiled without the set's instructions.
+    let mut sums = [[0.0; NT]; MT];
+    for (sums, acc) in sums.iter_mut().zip(acc) {
+        for (sum, acc) in sums.iter_mut().zip(acc) {
+            *sum = s.sum(acc);
+        }
+    }
+    sums
+}
 
-    /// What is left of `k` after whole blocks: of the float types alone, where one item is one weight.
-    #[inline(always)]
-    unsafe fn tails<S: Simd, const MT: usize, const NT: usize>(
-        &self,
-        s: S,
-        (x, w): (*const f32, *const W::Stored),
-        row_items: usize,
-        acc: &mut [[S::V; NT]; MT],
-    ) {
-        let k = self.p.k;
-        let mut at = k / W::BLOCK * W::BLOCK;
-        while at < k {
-            let count = S::LANES.min(k - at);
-            for (r, acc) in acc.iter_mut().enumerate() {
-                for (c, acc) in acc.iter_mut().enumerate() {
-                    // SAFETY: `count` items are left in each row; a whole vector is read only where LANES are left.
-                    unsafe {
-                        let (x, w) = (x.add(r * k + at), w.add(c * row_items + at));
-                        let (a, b) = if count == S::LANES {
-                            (s.load(x), W::vector(s, &W::open(s, w), 0, 0))
-                        } else {
-                            (s.load_first(x, count), W::first(s, w, count))
-                        };
-                        *acc = s.fma(b, a, *acc);
-                    }
+/// What is left of `k` after whole blocks: of the float types alone, where one item is one weight.
+#[inline(always)]
+unsafe fn tails<S: Simd, W: Source, const MT: usize, const NT: usize>(
+    s: S,
+    (x, w): (*const f32, *const W::Stored),
+    k: usize,
+    acc: &mut [[S::V; NT]; MT],
+) {
+    let row_items = row_items::<W>(k);
+    let mut at = k / W::BLOCK * W::BLOCK;
+    while at < k {
+        let count = S::LANES.min(k - at);
+        for (r, acc) in acc.iter_mut().enumerate() {
+            for (c, acc) in acc.iter_mut().enumerate() {
+                // SAFETY: `count` items are left in each row; a whole vector is read only where LANES are left.
+                unsafe {
+                    let (x, w) = (x.add(r * k + at), w.add(c * row_items + at));
+                    let (a, b) = if count == S::LANES {
+                        (s.load(x), W::vector(s, &W::open(s, w), 0, 0))
+                    } else {
+                        (s.load_first(x, count), W::first(s, w, count))
+                    };
+                    *acc = s.fma(b, a, *acc);
                 }
             }
-            at += count;
         }
+        at += count;
     }
 }
 

@@ -42,6 +42,8 @@ pub(super) trait Simd: Copy + Send + Sync {
     /// `acc[lane] + Σ x[i] w[4 * lane + i]` over four unsigned bytes of `x` and signed ones of `w`.
     fn dot4(self, acc: Self::I, x: i32, w: Self::I) -> Self::I;
     fn to_f32(self, a: Self::I) -> Self::V;
+    fn zero_i32(self) -> Self::I;
+    fn sub_i32(self, a: Self::I, b: Self::I) -> Self::I;
 
     /// # Safety
     /// `p` is valid for reads of `LANES` elements; so for each `load` below.
@@ -49,6 +51,9 @@ pub(super) trait Simd: Copy + Send + Sync {
     /// # Safety
     /// `p` is valid for writes of `LANES` elements.
     unsafe fn store(self, p: *mut f32, v: Self::V);
+    /// # Safety
+    /// `p` is valid for writes of `LANES` elements.
+    unsafe fn store_i32(self, p: *mut i32, v: Self::I);
     unsafe fn load_i32(self, p: *const i32) -> Self::I;
     unsafe fn load_f16(self, p: *const f16) -> Self::V;
     unsafe fn load_bf16(self, p: *const bf16) -> Self::V;
@@ -222,6 +227,19 @@ impl Simd for Portable {
     #[inline(always)]
     fn to_f32(self, a: [i32; 4]) -> Lanes {
         a.map(|a| a as f32)
+    }
+    #[inline(always)]
+    fn zero_i32(self) -> [i32; 4] {
+        [0; 4]
+    }
+    #[inline(always)]
+    fn sub_i32(self, a: [i32; 4], b: [i32; 4]) -> [i32; 4] {
+        std::array::from_fn(|i| a[i] - b[i])
+    }
+    #[inline(always)]
+    unsafe fn store_i32(self, p: *mut i32, v: [i32; 4]) {
+        // SAFETY: the caller vouches for `p`.
+        unsafe { p.cast::<[i32; 4]>().write_unaligned(v) }
     }
     #[inline(always)]
     unsafe fn load_i32(self, p: *const i32) -> [i32; 4] {

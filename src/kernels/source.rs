@@ -51,8 +51,10 @@ pub(super) trait Source: Copy + Send + Sync {
     const BLOCK: usize;
     /// Stored items in `BLOCK` weights.
     const STORED: usize;
-    /// Weights that share a scale, which divide a block.
+    /// Weights that are decoded together, which divide a block.
     const GROUP: usize;
+    /// Whether a group's vectors share work, so that they are best decoded together, and once for many rows of `x`.
+    const TOGETHER: bool = false;
 
     /// What an array of blocks is filled with before they are opened.
     const CLOSED: Self::Open;
@@ -149,7 +151,9 @@ impl Source for Q4 {
     type Open = ([f32; 8], [f32; 8], *const u8);
     const BLOCK: usize = Q4K_BLOCK;
     const STORED: usize = 1;
-    const GROUP: usize = 32;
+    /// Two scales: their weights are the low and the high halves of the same bytes.
+    const GROUP: usize = 64;
+    const TOGETHER: bool = true;
     const CLOSED: Self::Open = ([0.0; 8], [0.0; 8], std::ptr::null());
 
     #[inline(always)]
@@ -162,9 +166,10 @@ impl Source for Q4 {
     }
     #[inline(always)]
     unsafe fn vector<S: Simd>(s: S, (scales, minima, qs): &Self::Open, group: usize, at: usize) -> S::V {
-        let shift = 4 * (group % 2) as u8;
+        let half = at / 32;
+        let (scale, min) = (scales[2 * group + half], minima[2 * group + half]);
         // SAFETY: the caller vouches for the block.
-        unsafe { s.load_q4(qs.add(group / 2 * 32 + at), shift, scales[group], minima[group]) }
+        unsafe { s.load_q4(qs.add(group * 32 + at % 32), 4 * half as u8, scale, min) }
     }
     #[inline(always)]
     unsafe fn first<S: Simd>(s: S, _: *const BlockQ4K, _: usize) -> S::V {

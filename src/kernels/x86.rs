@@ -94,6 +94,21 @@ impl Simd for Avx2 {
         unsafe { _mm256_cvtepi32_ps(a) }
     }
     #[inline(always)]
+    fn zero_i32(self) -> __m256i {
+        // SAFETY: the token proves the instruction.
+        unsafe { _mm256_setzero_si256() }
+    }
+    #[inline(always)]
+    fn sub_i32(self, a: __m256i, b: __m256i) -> __m256i {
+        // SAFETY: the token proves the instruction.
+        unsafe { _mm256_sub_epi32(a, b) }
+    }
+    #[inline(always)]
+    unsafe fn store_i32(self, p: *mut i32, v: __m256i) {
+        // SAFETY: the token proves the instruction, the caller vouches for `p`.
+        unsafe { _mm256_storeu_si256(p.cast(), v) }
+    }
+    #[inline(always)]
     unsafe fn load_i32(self, p: *const i32) -> __m256i {
         // SAFETY: the token proves the instruction, the caller vouches for `p`.
         unsafe { _mm256_loadu_si256(p.cast()) }
@@ -201,6 +216,21 @@ impl Simd for Avx512 {
     fn to_f32(self, a: __m512i) -> __m512 {
         // SAFETY: the token proves the instruction.
         unsafe { _mm512_cvtepi32_ps(a) }
+    }
+    #[inline(always)]
+    fn zero_i32(self) -> __m512i {
+        // SAFETY: the token proves the instruction.
+        unsafe { _mm512_setzero_si512() }
+    }
+    #[inline(always)]
+    fn sub_i32(self, a: __m512i, b: __m512i) -> __m512i {
+        // SAFETY: the token proves the instruction.
+        unsafe { _mm512_sub_epi32(a, b) }
+    }
+    #[inline(always)]
+    unsafe fn store_i32(self, p: *mut i32, v: __m512i) {
+        // SAFETY: the token proves the instruction, the caller vouches for `p`.
+        unsafe { _mm512_storeu_si512(p.cast(), v) }
     }
     #[inline(always)]
     unsafe fn load_i32(self, p: *const i32) -> __m512i {

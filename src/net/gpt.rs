@@ -303,3 +303,6 @@ fn check(config: &GptConfig) -> Result<()> {
     );
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,25 +10,34 @@ use super::super::source::Full;
 use super::super::tile::{Operands, accumulate, load_pair, store_pair, tile_rows, with_tile_rows};
 use super::{Attention, MOST_DIM};
 
-/// Queries of one task: a multiple of every tile height, and enough to make packing the keys cheap.
-pub(super) const QUERIES: usize = 240;
+/// Fewest queries of one task, so that packing the keys again for each such block stays cheap, and most of them.
+const QUERIES: (usize, usize) = (240, 1536);
 /// Keys at a time. Part of the results' definition.
-const KEYS: usize = 256;
+const KEYS: usize = 512;
 /// Two vectors of the widest set.
 const MOST_WIDTH: usize = 32;
 const MOST_ROWS: usize = 12;
+/// Rows ahead of which values are asked for: they are pages apart, which the hardware does not follow.
+const AHEAD: usize = 8;
 
-/// Elements of scratch memory that a task needs for heads of `dim`.
-pub(super) fn scratch_len(dim: usize) -> usize {
-    let padded = dim.next_multiple_of(MOST_WIDTH);
-    QUERIES * (dim + padded + 2) + KEYS * (dim + padded + MOST_ROWS)
+/// How many queries make one task: all of a head where there are heads enough for the threads.
+pub(super) fn queries_of_a_task(a: &Attention) -> usize {
+    let parts = (4 * rayon::current_num_threads()).div_ceil(a.heads).max(a.t.div_ceil(QUERIES.1));
+    a.t.div_ceil(parts).max(QUERIES.0).next_multiple_of(MOST_ROWS)
 }
 
-/// Queries `first..first + QUERIES` of one head.
+/// Elements of scratch memory that a task of so many queries needs for heads of `dim`.
+pub(super) fn scratch_len(dim: usize, queries: usize) -> usize {
+    let padded = dim.next_multiple_of(MOST_WIDTH);
+    queries * (dim + padded + 2) + KEYS * (dim + padded + MOST_ROWS)
+}
+
+/// Queries `first..first + count` of one head.
 pub(super) struct Block<'a> {
     pub a: &'a Attention<'a>,
     pub head: usize,
     pub first: usize,
+    pub count: usize,
     pub buffer: &'a mut [f32],
     pub out: Shared<'a>,
 }
@@ -43,7 +52,7 @@ struct Parts<'a> {
     v: &'a mut [f32],
     /// Scores, then their exponentials, of one panel of queries: `[height][KEYS]`.
     p: &'a mut [f32],
-    /// Weighted values so far, `[QUERIES][padded]`.
+    /// Weighted values so far, `[queries][padded]`.
     sums: &'a mut [f32],
     /// Largest score and sum of exponentials so far.
     tops: &'a mut [f32],
@@ -52,14 +61,14 @@ struct Parts<'a> {
 
 impl<'a> Parts<'a> {
     #[inline(always)]
-    fn new(buffer: &'a mut [f32], dim: usize, padded: usize) -> Self {
-        let (q, rest) = buffer.split_at_mut(QUERIES * dim);
+    fn new(buffer: &'a mut [f32], queries: usize, dim: usize, padded: usize) -> Self {
+        let (q, rest) = buffer.split_at_mut(queries * dim);
         let (k, rest) = rest.split_at_mut(KEYS * dim);
         let (v, rest) = rest.split_at_mut(KEYS * padded);
         let (p, rest) = rest.split_at_mut(KEYS * MOST_ROWS);
-        let (sums, rest) = rest.split_at_mut(QUERIES * padded);
-        let (tops, rest) = rest.split_at_mut(QUERIES);
-        let totals = &mut rest[..QUERIES];
+        let (sums, rest) = rest.split_at_mut(queries * padded);
+        let (tops, rest) = rest.split_at_mut(queries);
+        let totals = &mut rest[..queries];
         sums.fill(0.0);
         tops.fill(f32::NEG_INFINITY);
         totals.fill(0.0);
@@ -83,13 +92,13 @@ impl Task for Block<'_> {
     fn run<S: Simd>(mut self, s: S) {
         let dim = self.a.dim;
         let padded = dim.next_multiple_of(2 * S::LANES);
-        let count = QUERIES.min(self.a.t - self.first);
-        let mut parts = Parts::new(std::mem::take(&mut self.buffer), dim, padded);
+        let count = self.count;
+        let mut parts = Parts::new(std::mem::take(&mut self.buffer), count, dim, padded);
         self.pack_queries(s, count, parts.q);
         for from in (0..self.a.seen(self.first + count - 1)).step_by(KEYS) {
             let keys = KEYS.min(self.a.len - from);
             self.pack_keys(s, from, keys, parts.k);
-            self.copy_values(from, keys, padded, parts.v);
+            self.copy_values(s, from, keys, padded, parts.v);
             let mut row = 0;
             while row < count {
                 let height = tile_rows::<S>(count - row);
@@ -134,10 +143,18 @@ impl Block<'_> {
     }
 
     #[inline(always)]
-    fn copy_values(&self, from: usize, keys: usize, padded: usize, v: &mut [f32]) {
+    fn copy_values<S: Simd>(&self, s: S, from: usize, keys: usize, padded: usize, v: &mut [f32]) {
+        let Attention { v: values, dim, .. } = *self.a;
         for (j, row) in v.chunks_exact_mut(padded).enumerate().take(keys) {
-            row[..self.a.dim].copy_from_slice(self.a.v.slice(self.head, from + j, self.a.dim));
-            row[self.a.dim..].fill(0.0);
+            let value = values.slice(self.head, from + j, dim);
+            let ahead = value.as_ptr().wrapping_add(AHEAD * values.row_stride);
+            for at in (0..dim).step_by(S::LANES) {
+                let count = S::LANES.min(dim - at);
+                s.prefetch(ahead.wrapping_add(at).cast());
+                // SAFETY: `count` elements are left of the value, and a row is at least as long.
+                unsafe { s.store_up_to(row.as_mut_ptr().add(at), s.load_up_to(value.as_ptr().add(at), count), count) };
+            }
+            row[dim..].fill(0.0);
         }
     }
 

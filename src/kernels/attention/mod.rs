@@ -56,10 +56,14 @@ pub fn attention(a: Attention, out: &mut [f32]) {
     if a.t <= FEW {
         parallel(a.heads, |head| isa.run(few::Head { a: &a, head, out }));
     } else {
-        let parts = a.t.div_ceil(blocks::QUERIES);
+        let queries = blocks::queries_of_a_task(&a);
+        let parts = a.t.div_ceil(queries);
         parallel(a.heads * parts, |task| {
-            let (head, first) = (task / parts, task % parts * blocks::QUERIES);
-            scratch(1, blocks::scratch_len(a.dim), |buffer| isa.run(blocks::Block { a: &a, head, first, buffer, out }));
+            let (head, first) = (task / parts, task % parts * queries);
+            let count = queries.min(a.t - first);
+            scratch(1, blocks::scratch_len(a.dim, count), |buffer| {
+                isa.run(blocks::Block { a: &a, head, first, count, buffer, out })
+            });
         });
     }
 }
