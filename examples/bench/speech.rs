@@ -115,7 +115,7 @@ struct Stage {
 
 impl Stage {
     fn print(&self) {
-        let steps = if self.steps > 0 { format!(", {} {}s", self.steps, self.unit) } else { String::new() };
+        let steps = if self.steps > 0 { format!(", {} {} steps", self.steps, self.unit) } else { String::new() };
         println!("{:<44} {:>9.2} s{}", format!("utterance: {}{steps}", self.task), self.seconds, self.peak);
     }
 }

@@ -97,7 +97,8 @@ impl Speaker {
     /// Speaks whatever `desk` brings, up to `batch` utterances at a time; `progress` is told of each stage if that is 1, else
     /// of tokens in all.
     ///
-    /// On the CPU an utterance's tokens do not depend on `batch` nor on what is spoken beside it. On a GPU, whose sums are taken
+    /// On the CPU an utterance's tokens do not depend on `batch` nor on what is spoken beside it (with 8-bit weights, in batches of
+    /// up to 16: steps of more rows compute in integers). On a GPU, whose sums are taken
     /// in an order that depends on the number of rows, a token can differ where two logits are nearly equal.
     ///
     /// # Errors
