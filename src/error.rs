@@ -16,6 +16,8 @@ pub enum Kind {
     Network,
     /// An output that cannot be written, or that exists already (6).
     Output,
+    /// Of many pieces of work some failed; the others are there (7).
+    Partial,
 }
 
 impl Kind {
@@ -27,6 +29,7 @@ impl Kind {
             Kind::Model => 4,
             Kind::Network => 5,
             Kind::Output => 6,
+            Kind::Partial => 7,
         }
     }
 
