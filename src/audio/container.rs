@@ -259,10 +259,12 @@ fn duration(track: &formats::Track) -> Option<f64> {
     (seconds > 0.0).then_some(seconds)
 }
 
-/// MP3 without a LAME header has no length: symphonia guesses it from the first frame's bit rate.
+/// Whether the duration is exact. That of Matroska is the whole file's; MP3 without a LAME header has none, and symphonia
+/// guesses it from the first frame's bit rate.
 fn is_reliable(track: &formats::Track) -> bool {
     let mpeg = [codec::CODEC_ID_MP1, codec::CODEC_ID_MP2, codec::CODEC_ID_MP3];
-    parameters(track).is_some_and(|p| !mpeg.contains(&p.codec)) || track.delay.is_some()
+    let guessed = parameters(track).is_none_or(|p| mpeg.contains(&p.codec)) && track.delay.is_none();
+    track.num_frames.is_some() && !guessed
 }
 
 /// Runs a step of symphonia's, which panics on some damaged files (arithmetic on what headers promise): an error like others.

@@ -149,11 +149,10 @@ fn open(path: &Path) -> Result<Source> {
     }
 }
 
-/// Opens a file that is neither a folder nor a device.
+/// Opens a file that is neither a folder nor a device nor a pipe, which might never end.
 pub(super) fn regular(path: &Path) -> Result<File> {
-    let file = File::open(path)?;
-    ensure!(file.metadata()?.is_file(), "not a regular file");
-    Ok(file)
+    ensure!(std::fs::metadata(path)?.is_file(), "not a regular file");
+    Ok(File::open(path)?)
 }
 
 fn unusable(path: &Path) -> crate::error::Error {
