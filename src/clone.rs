@@ -10,14 +10,15 @@ use crate::net::codec::Codec;
 use crate::net::hubert::Hubert;
 use crate::net::quantizer::Quantizer;
 use crate::progress::Progress;
-use crate::tokens::{FINE_CODEBOOKS, Fine, HUBERT_RATE, SAMPLE_RATE, Semantic};
+use crate::tokens::{CODES_HZ, FINE_CODEBOOKS, Fine, HUBERT_RATE, SAMPLE_RATE, Semantic};
 use crate::voice::Voice;
 use anyhow::Result;
 use candle_core::{DType, Device, Tensor};
+use std::ops::Range;
 
 /// HuBERT's layer whose output the published quantizers were trained on.
 pub const HUBERT_LAYERS: usize = 9;
-/// Longest stretch of a recording that is listened to, seconds: the models hear no more than the last 7 of a voice, and
+/// Longest reference that is taken, seconds: the models hear no more than the last 7 of a voice, and
 /// HuBERT's attention grows with the square of the length.
 pub const LONGEST: f64 = 60.0;
 
@@ -56,10 +57,25 @@ impl Cloner<'_> {
         hubert.features(&Tensor::from_slice(samples, (1, samples.len()), self.device)?)
     }
 
+    /// What the fine stage hears of `voice`, at 24 kHz: the end of its codes, through EnCodec's decoder.
+    pub fn preview(&self, voice: &Voice) -> Result<Pcm> {
+        let Range { start, end } = voice.heard().fine;
+        let frames = ((end - start) * CODES_HZ).round() as usize;
+        let rows = voice.fine().rows();
+        let tails = rows.iter().flat_map(|row| &row[row.len() - frames..]).copied().collect();
+        let codes = Tensor::from_vec(tails, (1, FINE_CODEBOOKS, frames), self.device)?;
+        let samples = self.open_codec()?.decode(&codes)?.flatten_all()?.to_vec1()?;
+        Ok(Pcm { samples, rate: SAMPLE_RATE })
+    }
+
+    fn open_codec(&self) -> Result<Codec> {
+        let weights = self.codec.weights(DType::F32, self.device);
+        Codec::new(&self.codec.config, &weights, FINE_CODEBOOKS)
+    }
+
     /// `clip` at 24 kHz -> its codes at 6 kbps, 75 Hz.
     pub fn codes(&self, clip: &Pcm) -> Result<Fine> {
-        let weights = self.codec.weights(DType::F32, self.device);
-        let codec = Codec::new(&self.codec.config, &weights, FINE_CODEBOOKS)?;
+        let codec = self.open_codec()?;
         let wav = Tensor::from_slice(&clip.samples, (1, 1, clip.samples.len()), self.device)?;
         let rows = codec.encode(&wav)?.squeeze(0)?.to_vec2::<u32>()?; // [K, T]
         let rows: [Vec<u32>; FINE_CODEBOOKS] = rows.try_into().map_err(|rows: Vec<_>| {

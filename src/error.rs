@@ -16,7 +16,7 @@ pub enum Kind {
     Network,
     /// An output that cannot be written, or that exists already (6).
     Output,
-    /// Of many utterances, some failed; the others are there (7).
+    /// Of many pieces of work some failed; the others are there (7).
     Partial,
     /// The user stopped it (130, as shells have it).
     Interrupted,

@@ -39,6 +39,12 @@ pub fn check_folder(folder: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Makes the folder `path`, unless it is there, and checks that files can be made in it.
+pub fn make_folder(path: &Path) -> Result<()> {
+    fs::create_dir_all(path).with_context(|| unwritable(path))?;
+    check_folder(path)
+}
+
 /// Writes the file `path` with what `fill` puts into the sink; replaces a file only with `force`.
 /// After any error, `path` is as it was.
 pub fn write_atomically(path: &Path, force: bool, fill: impl FnOnce(&mut Sink) -> Result<()>) -> Result<()> {

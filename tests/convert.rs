@@ -2,7 +2,7 @@
 //! ends of the pipe, in parts against the whole.
 
 use super::parity_speak::{difference, integers, scalar, voice};
-use barkclone::audio::{Pcm, Recipe, resample};
+use barkclone::audio::{Pcm, Recipe, Sink, resample};
 use barkclone::clone::Cloner;
 use barkclone::config::Protocol;
 use barkclone::convert::{self, Decoder, Listener, WINDOW};
@@ -62,8 +62,8 @@ fn listener() -> Listener {
 }
 
 fn heard(samples: &[f32], rate: u32) -> anyhow::Result<Semantic> {
-    let parts = samples.chunks(7777).map(|part| Ok(part.to_vec()));
-    listener().tokens(parts, (rate, samples.len() as f64 / f64::from(rate)), &Silent)
+    let play = |sink: &mut Sink| samples.chunks(7777).try_for_each(sink);
+    listener().tokens(play, (rate, samples.len() as f64 / f64::from(rate)), &Silent)
 }
 
 /// The tokens that cloning gives a clip at 16 kHz.

@@ -1,5 +1,6 @@
 //! The whole program from outside: one test binary, a module for each area.
 
+mod audio;
 mod batch;
 mod cli;
 mod containers;

@@ -1,18 +1,26 @@
-//! Sound in and out: WAV files of any kind -> mono samples, resampled as torchaudio does; samples -> WAV.
+//! Sound in and out: recordings of any kind -> mono samples, resampled as torchaudio does; samples -> WAV.
 
+mod container;
 mod join;
-mod parts;
+mod opus;
 mod read;
+mod recording;
 mod resample;
 mod riff;
 mod write;
 
 pub use join::{WavJoiner, join_wav};
-pub use parts::Parts;
-pub use read::{Clip, MAX_RATE, MIN_RATE, read_wav};
+pub use read::read_wav;
+pub use recording::{Clip, LONGEST, Recording, Sink, read};
 pub use resample::{Recipe, Stream, resample};
 pub use riff::read_info;
 pub use write::{Encoding, Info, WavStream, write_wav};
+
+use anyhow::{Result, ensure};
+
+/// Lowest and highest sample rates that are read, Hz.
+pub const MIN_RATE: u32 = 8_000;
+pub const MAX_RATE: u32 = 192_000;
 
 /// Mono sound: `samples` `[L]` f32, nominally in [-1, 1], at `rate` Hz.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,4 +34,10 @@ impl Pcm {
     pub fn seconds(&self) -> f64 {
         self.samples.len() as f64 / f64::from(self.rate)
     }
+}
+
+fn check_rate(rate: u32) -> Result<()> {
+    let bounds = format!("{} to {} kHz", MIN_RATE / 1000, MAX_RATE / 1000);
+    ensure!((MIN_RATE..=MAX_RATE).contains(&rate), "a sample rate of {rate} Hz; {bounds} can be used");
+    Ok(())
 }

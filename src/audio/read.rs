@@ -1,11 +1,12 @@
-//! WAV files -> mono samples. hound decodes; what lies around the samples is checked here first, so that a damaged or
+//! WAV files -> mono samples, exactly. hound decodes; what lies around the samples is checked here first, so that a damaged or
 //! hostile header costs nothing, and only the kept end of a long file is ever decoded.
 //!
 //! Integers are scaled by 2^(1 - bits) (8-bit WAV is unsigned, hound centres it), as torchaudio and soundfile do;
 //! channels are averaged before anything else.
 
-use super::Pcm;
+use super::recording::{Clip, Sink, regular};
 use super::riff::{Chunk, Chunks};
+use super::{Pcm, check_rate};
 use crate::error::Kind;
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use hound::{SampleFormat, WavReader};
@@ -14,36 +15,21 @@ use std::io::{BufReader, Cursor, Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::path::Path;
 
-/// Lowest and highest sample rates that are read, Hz.
-pub const MIN_RATE: u32 = 8_000;
-pub const MAX_RATE: u32 = 192_000;
-
+/// Frames that are handed on at once.
+const BLOCK: usize = 1 << 14;
 /// Writers that do not know the length beforehand (`ffmpeg` and `sox` into a pipe) promise this much or more.
 const UNKNOWN_LENGTH: u64 = 0x7FFF_0000;
 /// Float samples beyond this are no sound in [-1, 1] but integers, or damage.
 const MAX_LEVEL: f32 = 64.0;
 
+/// Kinds of samples (`wFormatTag`) that hound reads.
+const INTEGERS: u16 = 1;
+const FLOATS: u16 = 3;
+const EXTENSIBLE: u16 = 0xFFFE;
+
 /// What is read, and how to make it of anything else.
 const ADVICE: &str = "samples must be 8, 16, 24 or 32-bit integers or 32-bit floats; \
                       `ffmpeg -i IN -c:a pcm_s16le OUT.wav` converts any recording";
-
-/// A decoded recording: its end, which is what the models hear of a voice, and how long all of it is.
-#[derive(Clone, Debug)]
-pub struct Clip {
-    /// The kept part, mono, at the file's own rate.
-    pub pcm: Pcm,
-    /// Duration of the whole file, seconds.
-    pub total_seconds: f64,
-    /// Channels that were averaged.
-    pub channels: u16,
-}
-
-impl Clip {
-    /// Whether the file has more before the kept part.
-    pub fn was_cut(&self) -> bool {
-        self.total_seconds > self.pcm.seconds()
-    }
-}
 
 /// Reads the last `limit_seconds` of the WAV file `path`: 8 to 32-bit integers or 32-bit float, any number of channels,
 /// 8 to 192 kHz. Time and memory are bounded by the limit, whatever the file's length: what comes before is skipped.
@@ -53,40 +39,83 @@ pub fn read_wav(path: &Path, limit_seconds: f64) -> Result<Clip> {
 }
 
 fn decode(path: &Path, limit_seconds: f64) -> Result<Clip> {
-    let file = File::open(path)?;
-    let metadata = file.metadata()?;
-    ensure!(metadata.is_file(), "not a regular file");
-    let (format, data, mut reader) = locate(BufReader::new(file), metadata.len())?;
-    let frames = data.len / u64::from(format.block);
-    ensure!(frames > 0, "it holds no samples");
-    let rate = f64::from(format.rate);
-    let kept = frames.min((limit_seconds * rate).ceil() as u64);
-    let skipped = frames - kept;
-    reader.seek(SeekFrom::Start(data.start + skipped * u64::from(format.block)))?;
-    let samples = decode_frames(&format, skipped..frames, reader)?;
-    Ok(Clip { pcm: Pcm { samples, rate: format.rate }, total_seconds: frames as f64 / rate, channels: format.channels })
+    let file = regular(path)?;
+    let Some(wav) = Wav::open(file)? else { bail!("not a WAV file: {ADVICE}") };
+    let (rate, channels, total_seconds) = (wav.rate(), wav.channels(), wav.seconds());
+    let mut samples = Vec::new();
+    wav.play(0.0..f64::INFINITY, limit_seconds, &mut |block| {
+        samples.extend_from_slice(block);
+        Ok(())
+    })?;
+    let pcm = Pcm { samples, rate };
+    Ok(Clip { start: total_seconds - pcm.seconds(), pcm, total_seconds, channels })
+}
+
+/// A WAV file whose samples hound decodes, at the first of them.
+pub(super) struct Wav {
+    format: Format,
+    /// Byte at which the samples start, and how many frames there are.
+    start: u64,
+    frames: u64,
+    reader: BufReader<File>,
+}
+
+impl Wav {
+    /// `None`: another kind of file, or of WAV.
+    pub fn open(file: File) -> Result<Option<Self>> {
+        let size = file.metadata()?.len();
+        let Some((format, data, reader)) = locate(BufReader::new(file), size)? else { return Ok(None) };
+        let frames = data.len / u64::from(format.block);
+        ensure!(frames > 0, "it holds no samples");
+        Ok(Some(Self { format, start: data.start, frames, reader }))
+    }
+
+    pub fn rate(&self) -> u32 {
+        self.format.rate
+    }
+
+    pub fn channels(&self) -> u16 {
+        self.format.channels
+    }
+
+    pub fn seconds(&self) -> f64 {
+        self.frames as f64 / f64::from(self.format.rate)
+    }
+
+    /// Hands the mono samples between these `seconds` to `sink`, in order; of them, the last `keep` seconds alone.
+    pub fn play(mut self, seconds: Range<f64>, keep: f64, sink: &mut Sink) -> Result<()> {
+        let rate = f64::from(self.format.rate);
+        let frame = |seconds: f64| ((seconds * rate).round() as u64).min(self.frames);
+        let (start, end) = (frame(seconds.start), frame(seconds.end));
+        let start = start.max(end.saturating_sub((keep * rate).ceil() as u64));
+        self.reader.seek(SeekFrom::Start(self.start + start * u64::from(self.format.block)))?;
+        decode_frames(&self.format, start.min(end)..end, self.reader, sink)
+    }
 }
 
 /// The `fmt ` chunk: what hound will parse again, and the three fields that bound the work.
-pub(super) struct Format {
+struct Format {
     bytes: Vec<u8>,
     channels: u16,
-    pub rate: u32,
+    rate: u32,
     /// Bytes of one frame: one sample of every channel.
-    pub block: u16,
+    block: u16,
 }
 
-/// Finds the format and the samples.
-pub(super) fn locate<R: Read + Seek>(reader: R, size: u64) -> Result<(Format, Chunk, R)> {
-    let Some(mut chunks) = Chunks::new(reader, size)? else { bail!("not a WAV file: {ADVICE}") };
-    let mut format = None;
+/// Finds the format and the samples, if hound may know this format.
+fn locate<R: Read + Seek>(reader: R, size: u64) -> Result<Option<(Format, Chunk, R)>> {
+    let Some(mut chunks) = Chunks::new(reader, size)? else { return Ok(None) };
+    let mut format: Option<Format> = None;
     while let Some(mut chunk) = chunks.step()? {
         match &chunk.id {
             b"fmt " => format = Some(Format::parse(chunks.bytes(&chunk)?)?),
             b"data" => {
                 let format = format.context("damaged: its samples come before their format")?;
+                if !format.is_plain() {
+                    return Ok(None);
+                }
                 chunk.len = present(&chunk, size, &format)?;
-                return Ok((format, chunk, chunks.into_reader()));
+                return Ok(Some((format, chunk, chunks.into_reader())));
             }
             _ => {}
         }
@@ -102,9 +131,17 @@ impl Format {
         let (channels, block) = (u16_at(2), u16_at(12));
         let even = channels > 0 && block > 0 && block % channels == 0;
         ensure!(even, "damaged: {channels} channels in frames of {block} bytes");
-        let bounds = format!("{} to {} kHz", MIN_RATE / 1000, MAX_RATE / 1000);
-        ensure!((MIN_RATE..=MAX_RATE).contains(&rate), "a sample rate of {rate} Hz; {bounds} can be used");
+        check_rate(rate)?;
         Ok(Self { bytes, channels, rate, block })
+    }
+
+    /// Whether these are integers or 32-bit floats: neither compressed nor 64-bit.
+    fn is_plain(&self) -> bool {
+        match u16::from_le_bytes([self.bytes[0], self.bytes[1]]) {
+            INTEGERS => true,
+            FLOATS | EXTENSIBLE => self.block / self.channels <= 4,
+            _ => false,
+        }
     }
 
     /// A WAV header for `len` bytes of samples in this format.
@@ -131,33 +168,47 @@ fn present(data: &Chunk, size: u64, format: &Format) -> Result<u64> {
 }
 
 /// Decodes the frames of this range, the first of which is where `data` begins, and averages their channels.
-pub(super) fn decode_frames(format: &Format, frames: Range<u64>, data: impl Read) -> Result<Vec<f32>> {
+fn decode_frames(format: &Format, frames: Range<u64>, data: impl Read, sink: &mut Sink) -> Result<()> {
     let bytes = (frames.end - frames.start) * u64::from(format.block);
     let bytes = u32::try_from(bytes).context("more than 4 GiB of samples")?;
     let mut reader = WavReader::new(Cursor::new(format.header(bytes)).chain(data)).map_err(unreadable)?;
     let spec = reader.spec();
     match spec.sample_format {
-        SampleFormat::Float => mix(reader.samples::<f32>(), spec.channels, frames),
+        SampleFormat::Float => mix(reader.samples::<f32>(), spec.channels, frames, sink),
         SampleFormat::Int => {
             let scale = 2f32.powi(1 - i32::from(spec.bits_per_sample));
-            mix(reader.samples::<i32>().map(|s| s.map(|s| s as f32 * scale)), spec.channels, frames)
+            mix(reader.samples::<i32>().map(|s| s.map(|s| s as f32 * scale)), spec.channels, frames, sink)
         }
     }
 }
 
-fn mix(mut samples: impl Iterator<Item = hound::Result<f32>>, channels: u16, frames: Range<u64>) -> Result<Vec<f32>> {
-    let mut mono = Vec::with_capacity((frames.end - frames.start) as usize);
+fn mix(
+    mut samples: impl Iterator<Item = hound::Result<f32>>,
+    channels: u16,
+    frames: Range<u64>,
+    sink: &mut Sink,
+) -> Result<()> {
+    let mut block = Vec::with_capacity(BLOCK);
     for frame in frames {
         let mut sum = 0.0;
         for _ in 0..channels {
             let sample = samples.next().context("truncated")?.map_err(unreadable)?;
-            ensure!(sample.is_finite(), "sample {frame} is not a number: damaged");
-            ensure!(sample.abs() <= MAX_LEVEL, "sample {frame} is {sample}; float samples must lie in [-1, 1]");
-            sum += sample;
+            sum += sound(sample, frame)?;
         }
-        mono.push(sum / f32::from(channels));
+        block.push(sum / f32::from(channels));
+        if block.len() == BLOCK {
+            sink(&block)?;
+            block.clear();
+        }
     }
-    Ok(mono)
+    sink(&block)
+}
+
+/// The sample, if it can be one.
+pub(super) fn sound(sample: f32, frame: u64) -> Result<f32> {
+    ensure!(sample.is_finite(), "sample {frame} is not a number: damaged");
+    ensure!(sample.abs() <= MAX_LEVEL, "sample {frame} is {sample}; float samples must lie in [-1, 1]");
+    Ok(sample)
 }
 
 /// hound's errors in this program's words.

@@ -1,117 +1,224 @@
-//! `barkclone clone`: a recording to a voice file.
+//! `barkclone clone`: recordings to voice files.
 
 use super::nets::{self, DeviceArgs};
 use super::progress::Terminal;
-use super::{check_voice_target, out};
+use super::provenance;
+use super::references::ReferenceArgs;
+use super::{check_voice_target, out, tell};
 use anyhow::{Result, ensure};
-use barkclone::audio::{Clip, read_wav};
-use barkclone::clone::{self, Cloner};
-use barkclone::error::Kind;
+use barkclone::audio::{Encoding, write_wav};
+use barkclone::clone::Cloner;
+use barkclone::config::{CodecConfig, HubertConfig, QuantizerConfig};
+use barkclone::error::{Kind, exit_code};
+use barkclone::layout::Model;
 use barkclone::models::Models;
 use barkclone::output;
+use barkclone::prepare::Reference;
+use barkclone::prepare::stretch::LENGTHS;
 use barkclone::progress::Progress;
 use barkclone::voice::provenance::{QuantizerName, sha256_of};
 use barkclone::voice::{Provenance, Voice};
+use candle_core::Device;
 use clap::Args;
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-/// Shortest reference, seconds: under it, Bark's own loader refuses the voice's ratio of codes to tokens.
-const SHORTEST: f64 = 1.0;
-/// References that work best, seconds.
-const BEST: Range<f64> = 5.0..12.0;
-
-/// Turn a recording into a voice file
+/// Turn recordings into a voice file
 ///
-/// Prints the path of the voice it wrote. The models hear the end of a voice: its last 5 to 7 seconds. Of a recording longer
-/// than 60 seconds only the last 60 are used.
+/// Prints the path of the voice it wrote. Of all the recordings, the best 5 to 12 seconds are taken: clear speech that ends at
+/// a pause, for the models hear the end of a voice, its last 5 to 7 seconds. Silence around it is cut off, and its loudness
+/// brought near -20 LUFS; a clip that is good is taken as it is. `--raw` feeds a recording to the models untouched, as upstream
+/// does.
 #[derive(Args, Debug)]
+#[command(after_help = EXAMPLES)]
 pub struct CloneArgs {
-    /// A WAV file: 5 to 12 seconds of one person speaking, clean
-    reference: PathBuf,
-    /// Where to write the voice [default: the reference's name with .npz, in this folder]
-    #[arg(long, short, value_name = "FILE")]
+    #[command(flatten)]
+    references: ReferenceArgs,
+    /// Where to write the voice [default: the recording's name with .npz, in this folder]
+    #[arg(long, short, value_name = "FILE", conflicts_with = "each")]
     output: Option<PathBuf>,
+    /// Make a voice of each recording, instead of one of the best of them; one that fails does not stop the others (exit code 7)
+    #[arg(long, conflicts_with_all = ["start", "end", "preview"])]
+    each: bool,
+    /// Where to write the voices of --each; made if it is not there
+    #[arg(long, short = 'd', value_name = "DIR", default_value = ".", requires = "each")]
+    output_dir: PathBuf,
+    /// Write what the models will hear of the voice as WAV: the end of the reference, through EnCodec and back
+    #[arg(long, value_name = "FILE")]
+    preview: Option<PathBuf>,
     /// Replace a file that exists
     #[arg(long)]
     force: bool,
     /// Who agreed to this voice being cloned, in your words: kept in the voice file
     #[arg(long, value_name = "TEXT")]
     consent: Option<String>,
+    #[command(flatten)]
+    nets: NetArgs,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  barkclone clone talk.mp3 -o voz.npz --preview heard.wav
+  barkclone clone interview.m4a --start 1:05 --end 1:40 -o voz.npz
+  barkclone clone takes/ -o voz.npz              # the best stretch of all the recordings in a folder
+  barkclone clone takes/ --each -d voices/       # a voice of each
+  barkclone clone ref.wav --raw -o voz.npz       # exactly this clip, as upstream would";
+
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Models")]
+struct NetArgs {
     /// The semantic quantizer of the speaker's language: pt, en, en-large, de, pl, es, ja, tr, or a .pth file
-    #[arg(long, value_name = "MODEL", default_value = "pt", help_heading = "Models")]
+    #[arg(long, value_name = "MODEL", default_value = "pt")]
     quantizer: String,
     /// HuBERT: a name from `models list`, or a file or folder
-    #[arg(long, value_name = "MODEL", default_value = "hubert-base", help_heading = "Models")]
+    #[arg(long, value_name = "MODEL", default_value = "hubert-base")]
     hubert: String,
     /// EnCodec, likewise
-    #[arg(long, value_name = "MODEL", default_value = "encodec", help_heading = "Models")]
+    #[arg(long, value_name = "MODEL", default_value = "encodec")]
     codec: String,
     #[command(flatten)]
     device: DeviceArgs,
 }
 
+/// The models, opened.
+struct Nets {
+    hubert: Model<HubertConfig>,
+    quantizer: Model<QuantizerConfig>,
+    codec: Model<CodecConfig>,
+    device: Device,
+}
+
 /// Everything that can be wrong without a model is found before one is loaded.
 pub fn run(args: CloneArgs, models: &Models, terminal: &Terminal) -> Result<()> {
-    let target = args.target()?;
+    let recordings = args.references.recordings()?;
+    if args.each {
+        return args.run_each(&recordings, models, terminal);
+    }
+    let target = args.target(&recordings)?;
     output::check(&target, args.force)?;
-    let clip = read_wav(&args.reference, clone::LONGEST)?;
-    judge(&args.reference, &clip, terminal)?;
-    let origin = args.origin()?;
-    let device = args.device.open()?;
-    let codec = nets::codec(&args.codec, models, terminal)?;
-    let hubert = nets::hubert(&args.hubert, models, terminal)?;
-    let quantizer = nets::quantizer(&args.quantizer, models, terminal)?;
-    let voice =
-        Cloner { hubert: &hubert, quantizer: &quantizer, codec: &codec, device: &device }.voice(&clip.pcm, terminal)?;
-    voice.write_with(Some(&origin), &target, args.force)?;
-    describe(&voice, clip.total_seconds, terminal);
+    args.check_preview(&target)?;
+    let reference = args.references.prepare(&recordings, terminal)?;
+    let nets = args.nets.open(models, terminal)?;
+    let voice = args.write_voice(&reference, &target, &nets.cloner(), terminal)?;
+    args.write_preview(&voice, &nets.cloner())?;
     out(format!("{}\n", target.display()))
 }
 
 impl CloneArgs {
-    fn target(&self) -> Result<PathBuf> {
-        if let Some(path) = &self.output {
-            check_voice_target("--output", path)?;
-            return Ok(path.clone());
+    fn target(&self, recordings: &[PathBuf]) -> Result<PathBuf> {
+        match (&self.output, recordings) {
+            (Some(path), _) => {
+                check_voice_target("--output", path)?;
+                Ok(path.clone())
+            }
+            (None, [recording]) => Ok(named_after(recording)?.into()),
+            _ => Err(Kind::Usage.error("several recordings: name the voice with -o, or make one of --each").into()),
         }
-        let stem = self.reference.file_stem();
-        let stem = stem.ok_or_else(|| Kind::Input.error(format!("{}: not a file", self.reference.display())))?;
-        let mut name = stem.to_os_string();
-        name.push(".npz");
-        Ok(name.into())
+    }
+
+    fn check_preview(&self, target: &Path) -> Result<()> {
+        let Some(path) = &self.preview else { return Ok(()) };
+        ensure!(path != target, Kind::Usage.error("--output and --preview name the same file"));
+        output::check(path, self.force)
+    }
+
+    fn write_preview(&self, voice: &Voice, cloner: &Cloner) -> Result<()> {
+        let Some(path) = &self.preview else { return Ok(()) };
+        let pcm = cloner.preview(voice)?;
+        let info = provenance::remarks("preview", "what Bark hears of a voice");
+        output::write_atomically(path, self.force, |sink| write_wav(sink, &pcm, Encoding::Pcm16, &info))
+    }
+
+    fn write_voice(&self, reference: &Reference, target: &Path, cloner: &Cloner, terminal: &Terminal) -> Result<Voice> {
+        let voice = cloner.voice(&reference.pcm, terminal)?;
+        voice.write_with(Some(&self.origin(reference)?), target, self.force)?;
+        describe(&voice, &reference.seconds, terminal);
+        Ok(voice)
     }
 
     /// What the voice file says of where it comes from.
-    fn origin(&self) -> Result<Provenance> {
+    fn origin(&self, reference: &Reference) -> Result<Provenance> {
         let origin = Provenance::new().consented(self.consent.as_deref())?;
-        let quantizer = Some(QuantizerName::of(&self.quantizer));
-        Ok(Provenance { quantizer, source_sha256: Some(sha256_of(&self.reference)?), ..origin })
+        let quantizer = Some(QuantizerName::of(&self.nets.quantizer));
+        Ok(Provenance { quantizer, source_sha256: Some(sha256_of(&reference.path)?), ..origin })
+    }
+
+    /// A voice of each recording, as far as they can be used.
+    fn run_each(&self, recordings: &[PathBuf], models: &Models, terminal: &Terminal) -> Result<()> {
+        let targets = self.targets(recordings)?;
+        output::make_folder(&self.output_dir)?;
+        let nets = self.nets.open(models, terminal)?;
+        let mut failed = 0;
+        for (recording, target) in recordings.iter().zip(&targets) {
+            match self.run_one(recording, target, &nets.cloner(), terminal) {
+                Ok(()) => out(format!("{}\n", target.display()))?,
+                Err(error) if matches!(exit_code(&error), 3 | 6) => {
+                    failed += 1;
+                    tell(format_args!("error: {error:#}"));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        let total = recordings.len();
+        ensure!(failed == 0, Kind::Partial.error(format!("{failed} of {total} recordings gave no voice")));
+        Ok(())
+    }
+
+    fn run_one(&self, recording: &Path, target: &Path, cloner: &Cloner, terminal: &Terminal) -> Result<()> {
+        output::check(target, self.force)?;
+        let reference = self.references.prepare(&[recording.to_owned()], terminal)?;
+        self.write_voice(&reference, target, cloner, terminal).map(drop)
+    }
+
+    /// `ana.npz` for `ana.wav`; where there is an `ana.mp3` too, `ana.wav.npz` and `ana.mp3.npz`.
+    fn targets(&self, recordings: &[PathBuf]) -> Result<Vec<PathBuf>> {
+        let names = recordings.iter().map(|path| named_after(path)).collect::<Result<Vec<_>>>()?;
+        let mut uses = BTreeMap::new();
+        names.iter().for_each(|name| *uses.entry(name).or_insert(0) += 1);
+        let target = |(path, name): (&PathBuf, &std::ffi::OsString)| {
+            let mut full = path.file_name().unwrap_or_default().to_os_string();
+            full.push(".npz");
+            self.output_dir.join(if uses[name] > 1 { &full } else { name })
+        };
+        Ok(recordings.iter().zip(&names).map(target).collect())
     }
 }
 
-/// Refuses what is too short, and says what is unusual.
-fn judge(path: &Path, clip: &Clip, terminal: &Terminal) -> Result<()> {
-    let (path, total, kept) = (path.display(), clip.total_seconds, clip.pcm.seconds());
-    ensure!(
-        kept >= SHORTEST,
-        Kind::Input.error(format!("{path}: {kept:.2} s is too short: at least 1 s is needed, 5 to 12 s work best"))
-    );
-    terminal.note(&format!("{path}: {total:.1} s at {} Hz, {} channel(s)", clip.pcm.rate, clip.channels));
-    if clip.was_cut() {
-        terminal.note(&format!("only the last {kept:.0} s of {total:.0} s are used"));
+impl NetArgs {
+    fn open(&self, models: &Models, progress: &dyn Progress) -> Result<Nets> {
+        let device = self.device.open()?;
+        let codec = nets::codec(&self.codec, models, progress)?;
+        let hubert = nets::hubert(&self.hubert, models, progress)?;
+        let quantizer = nets::quantizer(&self.quantizer, models, progress)?;
+        Ok(Nets { hubert, quantizer, codec, device })
     }
-    Ok(())
 }
 
-/// Says which seconds of the recording each stage will hear, as a warning where its length is unusual. A voice ends where
-/// its recording ends.
-fn describe(voice: &Voice, seconds: f64, terminal: &Terminal) {
+impl Nets {
+    fn cloner(&self) -> Cloner<'_> {
+        Cloner { hubert: &self.hubert, quantizer: &self.quantizer, codec: &self.codec, device: &self.device }
+    }
+}
+
+/// The recording's name with `.npz`.
+fn named_after(recording: &Path) -> Result<std::ffi::OsString> {
+    let stem = recording.file_stem();
+    let stem = stem.ok_or_else(|| Kind::Input.error(format!("{}: not a file", recording.display())))?;
+    let mut name = stem.to_os_string();
+    name.push(".npz");
+    Ok(name)
+}
+
+/// Says which seconds of the recording each stage will hear, as a warning where their length is unusual. A voice ends where
+/// its reference ends.
+fn describe(voice: &Voice, reference: &Range<f64>, terminal: &Terminal) {
     let heard = voice.heard();
-    let span = |r: &Range<f64>| format!("{:.1} to {seconds:.1} s", (seconds - (r.end - r.start)).max(0.0));
+    let (end, seconds) = (reference.end, reference.end - reference.start);
+    let span = |r: &Range<f64>| format!("{:.1} to {end:.1} s", (end - (r.end - r.start)).max(reference.start));
     let stages =
         format!("text stage {}, coarse {}, fine {}", span(&heard.text), span(&heard.coarse), span(&heard.fine));
-    match BEST.contains(&seconds) || seconds == BEST.end {
+    match LENGTHS.contains(&seconds) || seconds == LENGTHS.end {
         true => terminal.note(&format!("the models hear: {stages}")),
         false => terminal.note(&format!(
             "warning: {seconds:.1} s of reference, where 5 to 12 s work best; the models hear: {stages}"

@@ -4,9 +4,10 @@ use super::choice::read_voice;
 use super::nets::{self, BarkChoice, DeviceArgs, WeightType};
 use super::progress::Terminal;
 use super::provenance::{self, new_seed};
+use super::references::recordings;
 use super::sound::SoundTarget;
 use anyhow::{Context, Result, ensure};
-use barkclone::audio::Parts;
+use barkclone::audio::{Recording, Sink};
 use barkclone::config::Protocol;
 use barkclone::convert::{self, Decoder, Listener};
 use barkclone::error::Kind;
@@ -25,9 +26,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
-/// Most files that a folder of sources may hold.
-const MOST_FILES: usize = 100_000;
-
 /// Say a recording's words, at its pace, in another voice
 ///
 /// HuBERT and a quantizer hear the recording as semantic tokens, and Bark speaks them as the voice: no text is needed. The
@@ -38,7 +36,7 @@ const MOST_FILES: usize = 100_000;
 /// synthetic speech.
 #[derive(Args, Debug)]
 pub struct ConvertArgs {
-    /// Recordings (WAV), or folders of them
+    /// Recordings of any kind, or folders of them
     #[arg(required = true, value_name = "SOURCE")]
     sources: Vec<PathBuf>,
     /// A voice file, or one of Suno's voices such as v2/pt_speaker_3
@@ -189,7 +187,7 @@ impl ConvertArgs {
             );
             let target = SoundTarget { path, force: self.force, float: self.float };
             target.check()?;
-            Parts::open(&source)?;
+            Recording::open(&source)?;
             Ok(Job { sha256: sha256_of(&source)?, source, target })
         };
         sources.into_iter().map(job).collect()
@@ -201,13 +199,14 @@ impl ConvertArgs {
         let quantizer = nets::quantizer(&self.nets.quantizer, models, terminal)?;
         let listener = Listener::new(&hubert, &quantizer, device)?;
         let hear = |job: &Job| {
-            let (source, parts) = (job.source.display(), Parts::open(&job.source)?);
-            let (rate, seconds) = (parts.rate(), parts.seconds());
+            let (source, recording) = (job.source.display(), Recording::open(&job.source)?);
+            let (rate, seconds) = (recording.rate(), recording.seconds().unwrap_or_default());
             terminal.note(&format!("{source}: {seconds:.1} s at {rate} Hz"));
             if seconds > convert::WINDOW {
                 terminal.note(&format!("{source}: heard {:.0} s at a time, overlapping", convert::WINDOW));
             }
-            listener.tokens(parts, (rate, seconds), terminal).with_context(|| source.to_string())
+            let play = |sink: &mut Sink| recording.play(0.0..f64::INFINITY, sink);
+            listener.tokens(play, (rate, seconds), terminal).with_context(|| source.to_string())
         };
         jobs.iter().map(hear).collect()
     }
@@ -228,28 +227,6 @@ impl SamplingArgs {
         };
         given.settings(protocol, seed)
     }
-}
-
-/// The files, and the WAV files in the folders, in the order of their names.
-fn recordings(sources: &[PathBuf]) -> Result<Vec<PathBuf>> {
-    let mut found = Vec::new();
-    for source in sources {
-        match source.is_dir() {
-            true => found.extend(in_folder(source)?),
-            false => found.push(source.clone()),
-        }
-    }
-    Ok(found)
-}
-
-fn in_folder(folder: &Path) -> Result<Vec<PathBuf>> {
-    let unreadable = || Kind::Input.error(format!("{}: cannot be read", folder.display()));
-    let entries = std::fs::read_dir(folder).with_context(unreadable)?.take(MOST_FILES);
-    let wav = |path: &PathBuf| path.extension().is_some_and(|e| e.eq_ignore_ascii_case("wav"));
-    let mut paths: Vec<_> = entries.filter_map(|entry| Some(entry.ok()?.path())).filter(wav).collect();
-    ensure!(!paths.is_empty(), Kind::Input.error(format!("{}: no WAV files in this folder", folder.display())));
-    paths.sort();
-    Ok(paths)
 }
 
 fn named(source: &Path) -> OsString {

@@ -8,6 +8,7 @@ mod models;
 mod nets;
 mod progress;
 mod provenance;
+mod references;
 mod report;
 mod shell;
 mod sound;
@@ -25,7 +26,7 @@ use std::path::{Path, PathBuf};
 
 const EXAMPLES: &str = "\
 Examples:
-  barkclone clone ref.wav -o voz.npz
+  barkclone clone ref.wav -o voz.npz                        # or an MP3, M4A, Ogg, a video, a folder of them
   barkclone speak --voice voz.npz \"Olá mundo\" -o ola.wav
   barkclone speak --voice v2/pt_speaker_3 \"Bom dia\"       # Suno's voice; bom-dia.wav
   barkclone speak \"Quem sou eu?\" --save-voice nova.npz    # a random voice, kept
@@ -34,12 +35,13 @@ Examples:
   barkclone voice inspect voz.npz
   barkclone models list
 
-A good reference is 5 to 12 seconds of one person speaking whole sentences, without noise, music or echo. Make \
+A good recording is of one person speaking whole sentences, without noise, music or echo; `clone` takes the best 5 to 12 \
+seconds of it. Make \
 several clones and keep the best. Models are downloaded on first use (Bark: 4.5 GB, or 1.7 GB with --bark small).
 
 Results go to stdout, everything else to stderr. Exit codes: 0 done, 1 other failure, 2 wrong usage, \
 3 unusable audio, text or voice, 4 missing or damaged model, 5 failed download, 6 output that cannot be written or exists already, \
-7 some of many utterances failed, 130 interrupted.";
+7 some of many utterances or recordings failed, 130 interrupted.";
 
 /// Clone a voice from a few seconds of speech, and speak with it
 ///

@@ -5,7 +5,7 @@
 //! the middle is kept, so that every frame was seen with [`MARGIN`] seconds on both sides. Up to [`WINDOW`] seconds are heard
 //! at once: exact.
 
-use crate::audio::{Recipe, Stream};
+use crate::audio::{Recipe, Sink, Stream};
 use crate::config::{HubertConfig, QuantizerConfig};
 use crate::error::Kind;
 use crate::layout::Model;
@@ -44,13 +44,13 @@ impl Listener {
         })
     }
 
-    /// The tokens of a recording that comes in parts, at `rate` Hz; `progress` counts its seconds.
+    /// The tokens of a recording at `rate` Hz that `play` hands on block by block; `progress` counts its seconds.
     ///
     /// # Errors
-    /// Of the parts; a recording that is too short for a single frame.
+    /// Of `play`; a recording that is too short for a single frame.
     pub fn tokens(
         &self,
-        parts: impl Iterator<Item = Result<Vec<f32>>>,
+        play: impl FnOnce(&mut Sink) -> Result<()>,
         (rate, seconds): (u32, f64),
         progress: &dyn Progress,
     ) -> Result<Semantic> {
@@ -58,14 +58,15 @@ impl Listener {
         let mut hearing =
             Hearing { listener: self, state: self.quantizer.start()?, line: Line::default(), tokens: vec![] };
         let mut resampled = Stream::new(rate, HUBERT_RATE, Recipe::Functional)?;
-        let (mut heard, mut told) = (0.0, 0);
-        for part in parts {
-            let part = part?;
-            heard += part.len() as f64 / f64::from(rate);
-            hearing.push(&resampled.push(&part)?)?;
-            progress.advance(heard as u64 - told);
-            told = heard as u64;
-        }
+        let (mut heard, mut told) = (0, 0);
+        play(&mut |block| {
+            hearing.push(&resampled.push(block)?)?;
+            heard += block.len() as u64;
+            let now = heard / u64::from(rate);
+            progress.advance(now - told);
+            told = now;
+            Ok(())
+        })?;
         hearing.push(&resampled.finish()?)?;
         hearing.finish()?;
         progress.finish();

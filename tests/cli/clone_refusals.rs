@@ -9,7 +9,7 @@ const NO_MODELS: [&str; 6] = ["--hubert", "no/model", "--quantizer", "no/model",
 
 fn refused_early(desk: &Desk, reference: &str, flags: &[&str], code: i32, words: &[&str]) {
     let before = desk.files();
-    desk.run(&[&["clone", reference], &NO_MODELS[..], flags].concat()).fails(code, words);
+    desk.run(&[&["clone", reference, "--raw"], &NO_MODELS[..], flags].concat()).fails(code, words);
     assert_eq!(desk.files(), before);
 }
 
@@ -58,12 +58,14 @@ fn what_is_no_recording_is_refused_with_a_way_out() {
     write_wav(&desk.path("silent.wav"), spec(1, 16_000, 16, Int), 0.0, 1);
     write_wav(&desk.path("slow.wav"), spec(1, 4_000, 16, Int), 2.0, 1);
     refused_early(&desk, "cut.wav", &[], 3, &["cut.wav", "truncated: 1.00 of 2.00 s", "ffmpeg"]);
-    refused_early(&desk, "empty.wav", &[], 3, &["empty.wav", "not a WAV file", "ffmpeg"]);
-    refused_early(&desk, "talk.mp3", &[], 3, &["talk.mp3", "not a WAV file", "ffmpeg"]);
+    refused_early(&desk, "empty.wav", &[], 3, &["empty.wav", "it is empty"]);
+    refused_early(&desk, "talk.mp3", &[], 3, &["talk.mp3", "not a recording", "ffmpeg"]);
     refused_early(&desk, "silent.wav", &[], 3, &["silent.wav", "no samples"]);
     refused_early(&desk, "slow.wav", &[], 3, &["slow.wav", "4000 Hz", "8 to 192 kHz"]);
     refused_early(&desk, "missing.wav", &[], 3, &["missing.wav", "No such file"]);
-    refused_early(&desk, ".", &["-o", "x.npz"], 3, &["not a regular file"]);
+    fs::create_dir(desk.path("empty")).unwrap();
+    refused_early(&desk, "empty", &["-o", "x.npz"], 3, &["empty: no recordings in this folder"]);
+    refused_early(&desk, "/dev/null", &["-o", "x.npz"], 3, &["not a regular file"]);
 }
 
 #[test]

@@ -62,7 +62,7 @@ fn speak(models: &[&str]) -> (Arrays, Vec<u8>) {
 fn clone(models: &[&str]) -> Arrays {
     let desk = Desk::new();
     desk.babble("ref.wav", 1.2);
-    desk.run(&[&["clone", "ref.wav"], models].concat()).prints();
+    desk.run(&[&["clone", "ref.wav", "--raw"], models].concat()).prints();
     let voice = Arrays::read(&desk.path("ref.npz"));
     voice.satisfy_bark();
     voice

@@ -1,6 +1,7 @@
 //! The program as its user meets it: command lines, files, pipes, messages and exit codes, with the built-in models and offline.
 
 mod clone;
+mod clone_prepared;
 mod clone_refusals;
 mod convert;
 mod layouts;
@@ -75,9 +76,14 @@ impl Desk {
         Ran::of(child.wait_with_output().unwrap())
     }
 
-    /// `clone` on the built-in models, unless `flags` name others.
+    /// `clone --raw` on the built-in models, unless `flags` name others.
     fn clone(&self, reference: &str, flags: &[&str]) -> Ran {
-        self.run(&[&["clone", reference], &without(&CLONE, flags)[..], flags].concat())
+        self.prepare(&[&[reference, "--raw"], flags].concat())
+    }
+
+    /// `clone`, which prepares what it is given, on the built-in models.
+    fn prepare(&self, arguments: &[&str]) -> Ran {
+        self.run(&[&["clone"], arguments, &without(&CLONE, arguments)].concat())
     }
 
     /// `convert` on the built-in models, with one of the made-up voices.

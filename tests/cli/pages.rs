@@ -46,7 +46,9 @@ fn each_commands_help_names_its_flags_and_defaults() {
         assert!(speak.contains(word), "{word}: {speak}");
     }
     let ran = desk.run(&["clone", "--help"]);
-    for word in ["--quantizer", "[default: pt]", "en-large", "--force", "60 seconds", "5 to 12 seconds"] {
+    for word in
+        ["--quantizer", "[default: pt]", "en-large", "--force", "last 60 s", "5 to 12 seconds", "--raw", "--each"]
+    {
         assert!(ran.prints().contains(word), "{word}: {}", ran.prints());
     }
     assert!(desk.run(&["--version"]).prints().starts_with("barkclone 0."));
@@ -86,7 +88,7 @@ fn wrong_usage_is_told_on_stderr() {
     let desk = Desk::new();
     desk.run(&[]).fails(2, &["Usage: barkclone"]);
     desk.run(&["sing"]).fails(2, &["unrecognized subcommand 'sing'"]);
-    desk.run(&["clone"]).fails(2, &["<REFERENCE>"]);
+    desk.run(&["clone"]).fails(2, &["<RECORDING>"]);
     desk.run(&["speak", "oi", "--sped", "1"]).fails(2, &["unexpected argument '--sped'"]);
     desk.run(&["speak", "oi", "--registry", "none.toml"]).fails(2, &["--registry none.toml"]);
 }

@@ -1,0 +1,102 @@
+//! The arguments that name recordings, and what is taken of them.
+
+use super::progress::Terminal;
+use anyhow::{Context, Result, ensure};
+use barkclone::clone::LONGEST;
+use barkclone::error::Kind;
+use barkclone::prepare::{Preparation, Reference, raw};
+use clap::Args;
+use std::ffi::OsStr;
+use std::fs;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+/// What recordings are called, as far as a folder is searched for them; what a file holds decides how it is read.
+const EXTENSIONS: [&str; 22] = [
+    "3gp", "aac", "aif", "aifc", "aiff", "alac", "caf", "flac", "m4a", "m4b", "mka", "mkv", "mov", "mp2", "mp3", "mp4",
+    "oga", "ogg", "opus", "wav", "wave", "webm",
+];
+
+#[derive(Args, Debug)]
+pub struct ReferenceArgs {
+    /// Recordings of one person speaking, or folders of them: WAV, FLAC, MP3, Ogg, Opus, M4A, AIFF, CAF, or a video's sound
+    #[arg(required = true, value_name = "RECORDING")]
+    paths: Vec<PathBuf>,
+    /// Take nothing before this: seconds, or m:ss, or h:mm:ss
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    start: Option<f64>,
+    /// Take nothing after this
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    end: Option<f64>,
+    /// Give the recording to the models as it is: no stretch chosen (the last 60 s at most), no loudness changed
+    #[arg(long)]
+    raw: bool,
+    /// Take steady noise out (RNNoise)
+    #[arg(long, conflicts_with = "raw")]
+    denoise: bool,
+}
+
+impl ReferenceArgs {
+    /// The files that are named.
+    pub fn recordings(&self) -> Result<Vec<PathBuf>> {
+        recordings(&self.paths)
+    }
+
+    /// What the models are to hear of these recordings.
+    pub fn prepare(&self, recordings: &[PathBuf], terminal: &Terminal) -> Result<Reference> {
+        let within = self.within()?;
+        let one = recordings.len() == 1;
+        ensure!(one || within == (0.0..f64::INFINITY), Kind::Usage.error("--start and --end are for one recording"));
+        match recordings {
+            [recording] if self.raw => raw(recording, within, LONGEST, terminal),
+            _ if self.raw => Err(Kind::Usage.error("--raw takes one recording, or --each").into()),
+            _ => Preparation { within, denoise: self.denoise }.best(recordings, terminal),
+        }
+    }
+
+    fn within(&self) -> Result<Range<f64>> {
+        let within = self.start.unwrap_or(0.0)..self.end.unwrap_or(f64::INFINITY);
+        ensure!(!within.is_empty(), Kind::Usage.error("--end is not after --start"));
+        Ok(within)
+    }
+}
+
+/// The files of `paths`, those of folders in order of their names.
+pub fn recordings(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
+    let mut recordings = Vec::new();
+    for path in paths {
+        match path.is_dir() {
+            true => recordings.extend(recordings_in(path)?),
+            false => recordings.push(path.clone()),
+        }
+    }
+    Ok(recordings)
+}
+
+fn recordings_in(folder: &Path) -> Result<Vec<PathBuf>> {
+    let unreadable = || Kind::Input.error(format!("{}: cannot be read", folder.display()));
+    let entries = fs::read_dir(folder).with_context(unreadable)?.collect::<std::io::Result<Vec<_>>>();
+    let mut paths: Vec<_> = entries.with_context(unreadable)?.into_iter().map(|entry| entry.path()).collect();
+    paths.retain(|path| path.is_file() && is_recording(path));
+    ensure!(!paths.is_empty(), Kind::Input.error(format!("{}: no recordings in this folder", folder.display())));
+    paths.sort();
+    Ok(paths)
+}
+
+fn is_recording(path: &Path) -> bool {
+    let extension = path.extension().and_then(OsStr::to_str).map(str::to_ascii_lowercase);
+    extension.is_some_and(|extension| EXTENSIONS.contains(&extension.as_str()))
+}
+
+/// Seconds of `72.5`, `1:12.5` or `0:01:12.5`.
+fn time(text: &str) -> Result<f64, String> {
+    let wrong = || "not a time: seconds, m:ss or h:mm:ss".to_owned();
+    let parts: Vec<f64> = text.split(':').map(|part| part.parse().map_err(|_| wrong())).collect::<Result<_, _>>()?;
+    let below_sixty = parts.iter().skip(1).all(|&part| part < 60.0);
+    let whole = parts.iter().rev().skip(1).all(|part| part.fract() == 0.0);
+    let positive = parts.iter().all(|part| part.is_finite() && part.is_sign_positive());
+    if !positive || !below_sixty || !whole || parts.len() > 3 {
+        return Err(wrong());
+    }
+    Ok(parts.iter().fold(0.0, |seconds, part| 60.0 * seconds + part))
+}

@@ -1,0 +1,197 @@
+//! From recordings to the few seconds that become a voice: found, cut, denoised if asked to, and levelled.
+//!
+//! A recording is gone through twice, a block at a time: once to hear where the speech is, once to keep what was chosen. So
+//! an hour takes no more memory than a minute.
+
+use super::denoise;
+use super::loudness::{self, Levelled, TARGET};
+use super::speech::{Frames, Listener};
+use super::stretch::{LENGTHS, Stretch, choose};
+use crate::audio::{Clip, Pcm, Recording};
+use crate::error::Kind;
+use crate::progress::Progress;
+use anyhow::{Result, ensure};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+/// Shortest reference, seconds: under it, Bark's own loader refuses the voice's ratio of codes to tokens.
+pub const SHORTEST: f64 = 1.0;
+/// Speech that is less clear than this is warned of, dB.
+const NOISY: f64 = 15.0;
+/// As is speech of which more than this share is clipped.
+const CLIPPED: f64 = 0.01;
+
+/// What the models are to hear.
+#[derive(Clone, Debug)]
+pub struct Reference {
+    /// The recording that it comes from.
+    pub path: PathBuf,
+    /// Where it lies in that, seconds.
+    pub seconds: Range<f64>,
+    pub pcm: Pcm,
+}
+
+/// How the best stretch is sought, and what is done to it.
+#[derive(Clone, Debug)]
+pub struct Preparation {
+    /// The part of the recordings that is looked at, seconds.
+    pub within: Range<f64>,
+    /// Whether steady noise is taken out.
+    pub denoise: bool,
+}
+
+/// One recording that was heard, and its best stretch.
+struct Found<'a> {
+    path: &'a Path,
+    stretch: Stretch,
+}
+
+/// The recording `path` as it is, the part `within` these seconds; of that the last `longest` seconds.
+pub fn raw(path: &Path, within: Range<f64>, longest: f64, progress: &dyn Progress) -> Result<Reference> {
+    let recording = Recording::open(path)?;
+    let (rate, channels) = (recording.rate(), recording.channels());
+    let clip = recording.read(within.clone(), longest)?;
+    progress.note(&heard(path, clip.total_seconds, rate, channels));
+    if clip.was_cut() {
+        let kept = clip.pcm.seconds();
+        progress.note(&format!("only the last {kept:.0} s of {:.0} s are used", clip.total_seconds));
+    }
+    Reference::new(path, within.start + clip.start, clip.pcm)
+}
+
+impl Preparation {
+    /// The best stretch of all these recordings. One that cannot be used is an error if it is the only one, else a note.
+    pub fn best(&self, paths: &[PathBuf], progress: &dyn Progress) -> Result<Reference> {
+        let mut best: Option<Found> = None;
+        for path in paths {
+            match self.find(path, progress) {
+                Ok(found) if best.as_ref().is_none_or(|b| found.stretch.score > b.stretch.score) => best = Some(found),
+                Ok(_) => {}
+                Err(error) if paths.len() == 1 => return Err(error),
+                Err(error) => progress.note(&format!("warning: left out: {error:#}")),
+            }
+        }
+        let none = || Kind::Input.error(format!("none of these {} recordings can be used", paths.len()));
+        self.cut(&best.ok_or_else(none)?, progress)
+    }
+
+    /// The best stretch of the recording `path`.
+    fn find<'a>(&self, path: &'a Path, progress: &dyn Progress) -> Result<Found<'a>> {
+        let recording = Recording::open(path)?;
+        let (rate, channels) = (recording.rate(), recording.channels());
+        let mut listener = Listener::new(rate);
+        let samples = self.play(recording, progress, &mut |block| listener.hear(block))?;
+        let (frames, seconds) = (listener.finish()?, samples as f64 / f64::from(rate));
+        progress.note(&format!("{}; {}", heard(path, seconds, rate, channels), share_of_speech(&frames, seconds)));
+        check_length(path, seconds)?;
+        let silent = || Kind::Input.error(format!("{}: {}", path.display(), silence(&frames)));
+        Ok(Found { path, stretch: choose(&frames, seconds).ok_or_else(silent)? })
+    }
+
+    /// Plays what lies within, telling how far it is; returns how many samples that were.
+    fn play(
+        &self,
+        recording: Recording,
+        progress: &dyn Progress,
+        sink: &mut dyn FnMut(&[f32]) -> Result<()>,
+    ) -> Result<usize> {
+        let rate = recording.rate() as usize;
+        let end = recording.seconds().map_or(0.0, |seconds| seconds.min(self.within.end));
+        progress.start("scanning", (end - self.within.start).max(0.0) as u64, "second");
+        let mut samples = 0;
+        let played = recording.play(self.within.clone(), &mut |block| {
+            let before = samples / rate;
+            samples += block.len();
+            progress.advance((samples / rate - before) as u64);
+            sink(block)
+        });
+        progress.finish();
+        played.map(|()| samples)
+    }
+
+    /// Cuts out what was found, and makes it ready.
+    fn cut(&self, found: &Found, progress: &dyn Progress) -> Result<Reference> {
+        let Found { path, stretch } = found;
+        let seconds = match stretch.whole {
+            true => self.within.clone(),
+            false => self.within.start + stretch.seconds.start..self.within.start + stretch.seconds.end,
+        };
+        let clip: Clip = Recording::open(path)?.read(seconds.clone(), f64::INFINITY)?;
+        tell(path, stretch, self.within.start, progress);
+        let mut pcm = clip.pcm;
+        if self.denoise {
+            pcm = denoise(&pcm)?;
+            progress.note("denoised");
+        }
+        let levelled = loudness::level(&mut pcm)?;
+        levelled.tell(progress);
+        Reference::new(path, seconds.start, pcm)
+    }
+}
+
+impl Reference {
+    fn new(path: &Path, start: f64, pcm: Pcm) -> Result<Self> {
+        check_length(path, pcm.seconds())?;
+        Ok(Self { path: path.to_owned(), seconds: start..start + pcm.seconds(), pcm })
+    }
+}
+
+impl Levelled {
+    fn tell(&self, progress: &dyn Progress) {
+        let Some(before) = self.before.filter(|_| self.gain != 0.0) else { return };
+        let (verb, by) = (if self.gain > 0.0 { "raised" } else { "lowered" }, self.gain.abs());
+        let short = (TARGET - before - self.gain).abs() > 0.05;
+        let why = if short { ": more would clip its peaks" } else { "" };
+        progress.note(&format!("{verb} by {by:.1} dB, from {before:.1} to {:.1} LUFS{why}", before + self.gain));
+    }
+}
+
+fn check_length(path: &Path, seconds: f64) -> Result<()> {
+    let (path, best) = (path.display(), format!("{:.0} to {:.0} s work best", LENGTHS.start, LENGTHS.end));
+    ensure!(
+        seconds >= SHORTEST,
+        Kind::Input.error(format!("{path}: {seconds:.2} s is too short: at least 1 s is needed, {best}"))
+    );
+    Ok(())
+}
+
+fn heard(path: &Path, seconds: f64, rate: u32, channels: u16) -> String {
+    format!("{}: {seconds:.1} s at {rate} Hz, {channels} channel(s)", path.display())
+}
+
+fn share_of_speech(frames: &Frames, seconds: f64) -> String {
+    let spoken = frames.speech().iter().map(|speech| speech.end - speech.start).sum::<f64>();
+    format!("{:.0} % of it speech", 100.0 * (spoken / seconds).min(1.0))
+}
+
+fn silence(frames: &Frames) -> &'static str {
+    match frames.peaks.iter().all(|&peak| peak == 0.0) {
+        true => "it is silent",
+        false => "no speech was found in it; --raw takes it as it is",
+    }
+}
+
+/// Says what was chosen, and what is wrong with it.
+fn tell(path: &Path, stretch: &Stretch, start: f64, progress: &dyn Progress) {
+    let seconds = start + stretch.seconds.start..start + stretch.seconds.end;
+    let which = match stretch.whole {
+        true => "all of it".to_owned(),
+        false => format!(
+            "{:.1} to {:.1} s of {} ({:.1} s)",
+            seconds.start,
+            seconds.end,
+            path.display(),
+            seconds.end - seconds.start
+        ),
+    };
+    let pause = stretch.pause.map_or(String::new(), |pause| format!(", then a pause of {pause:.1} s"));
+    let (speech, clarity) = (100.0 * stretch.speech, stretch.clarity);
+    progress.note(&format!("taken: {which}: {speech:.0} % speech, {clarity:.0} dB over its noise{pause}"));
+    if clarity < NOISY {
+        progress.note("warning: it is noisy; --denoise may help, a cleaner recording does");
+    }
+    if stretch.clipped > CLIPPED {
+        let clipped = 100.0 * stretch.clipped;
+        progress.note(&format!("warning: {clipped:.0} % of its speech is clipped; record it less loud"));
+    }
+}
