@@ -2,9 +2,10 @@
 //!
 //! Which module may import which (rows import columns):
 //!
-//! | | tokens, error, progress, output | audio | weights, device | net | stage | voice | layout | clone, speak | models | cli |
+//! | | tokens, error, progress, output | audio, prepare | weights, device | net | stage | voice | layout | clone, speak | models | cli |
 //! |---|---|---|---|---|---|---|---|---|---|---|
 //! | audio, weights, device, models | yes | | | | | | | | | |
+//! | prepare | yes | yes | | | | | | | | |
 //! | net | yes | | yes | within | | | | | | |
 //! | stage | yes | | | yes | within | | | | | |
 //! | voice | yes | | | | | | | | | |
@@ -27,6 +28,7 @@ pub mod layout;
 pub mod models;
 pub mod net;
 pub mod output;
+pub mod prepare;
 pub mod progress;
 pub mod speak;
 pub mod stage;
