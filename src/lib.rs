@@ -11,20 +11,25 @@
 //! | voice | yes | | | | | | | | | |
 //! | layout | yes | | yes | yes | | | | | | |
 //! | clone, speak | yes | yes | yes | yes | yes | yes | yes | | | |
+//! | check | yes | yes | | | | yes | | yes | | |
+//! | listen | yes | yes | | | yes | | | | | |
 //! | cli | yes | yes | yes | | yes | yes | yes | yes | yes | within |
 //!
+//! `cli` also imports `check`; `listen` measures with it; of `clone`, `check` takes no more than how much of a recording is used.
 //! `config` holds plain numbers: anything may import it. `kernels` imports nothing of ours; only `net` imports it.
 //!
 //! Units: `T` frames are 75 Hz EnCodec columns (320 samples at 24 kHz), `S` semantic tokens run at 49.9 Hz,
 //! `N` HuBERT frames at 50 Hz (320 samples at 16 kHz), `B` is a batch, `H` a hidden width.
 
 pub mod audio;
+pub mod check;
 pub mod clone;
 pub mod config;
 pub mod device;
 pub mod error;
 pub mod kernels;
 pub mod layout;
+pub mod listen;
 pub mod models;
 pub mod net;
 pub mod output;

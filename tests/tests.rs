@@ -1,9 +1,11 @@
 //! The whole program from outside: one test binary, a module for each area.
 
+mod check;
 mod cli;
 mod containers;
 mod hub;
 mod layouts;
+mod listen;
 mod packed;
 mod parity_clone;
 mod parity_speak;

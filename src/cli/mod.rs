@@ -1,5 +1,6 @@
 //! The command line: the only place that knows clap, the terminal and exit codes.
 
+mod check;
 mod clone;
 mod models;
 mod nets;
@@ -65,6 +66,7 @@ struct Global {
 
 #[derive(Subcommand, Debug)]
 enum Command {
+    Check(check::CheckArgs),
     Clone(clone::CloneArgs),
     Speak(Box<speak::SpeakArgs>),
     Models(models::ModelsArgs),
@@ -84,6 +86,7 @@ fn dispatch(cli: Cli) -> Result<()> {
     let terminal = Terminal::new(cli.global.quiet);
     let models = || Models::open(cli.global.registry.as_deref(), cli.global.offline);
     match cli.command {
+        Command::Check(args) => check::run(args, &terminal),
         Command::Clone(args) => clone::run(args, &models()?, &terminal),
         Command::Speak(args) => speak::run(*args, &models()?, &terminal),
         Command::Models(args) => models::run(args, &models()?, &terminal),
