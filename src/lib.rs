@@ -12,10 +12,13 @@
 //! | layout | yes | | yes | yes | | | | | | | |
 //! | clone, speak | yes | yes | yes | yes | yes | yes | yes | | | | |
 //! | book | yes | yes | | | | | | | | | |
+//! | check | yes | yes | | | | yes | | yes | | | |
+//! | listen | yes | yes | | | yes | | | | | | |
 //! | convert | yes | yes | yes | yes | | yes | yes | yes | | | |
 //! | jobs | yes | yes | | | yes | yes | | yes | within | | |
 //! | cli | yes | yes | yes | | yes | yes | yes | yes | yes | yes | within |
 //!
+//! `cli` also imports `check`; `listen` measures with it; of `clone`, `check` takes no more than how much of a recording is used.
 //! `config` holds plain numbers: anything may import it. `kernels` imports nothing of ours; only `net` imports it.
 //!
 //! Units: `T` frames are 75 Hz EnCodec columns (320 samples at 24 kHz), `S` semantic tokens run at 49.9 Hz,
@@ -23,6 +26,7 @@
 
 pub mod audio;
 pub mod book;
+pub mod check;
 pub mod clone;
 pub mod config;
 pub mod convert;
@@ -31,6 +35,7 @@ pub mod error;
 pub mod jobs;
 pub mod kernels;
 pub mod layout;
+pub mod listen;
 pub mod models;
 pub mod net;
 pub mod output;

@@ -2,12 +2,14 @@
 
 mod audio;
 mod batch;
+mod check;
 mod cli;
 mod containers;
 mod convert;
 mod hub;
 mod jobs;
 mod layouts;
+mod listen;
 mod packed;
 mod parity_clone;
 mod parity_speak;

@@ -1,5 +1,6 @@
 //! The command line: the only place that knows clap, the terminal and exit codes.
 
+mod check;
 mod choice;
 mod clone;
 mod convert;
@@ -77,6 +78,7 @@ struct Global {
 
 #[derive(Subcommand, Debug)]
 enum Command {
+    Check(check::CheckArgs),
     Clone(clone::CloneArgs),
     Speak(Box<speak::SpeakArgs>),
     Report(report::ReportArgs),
@@ -99,6 +101,7 @@ fn dispatch(cli: Cli) -> Result<()> {
     let terminal = Terminal::new(cli.global.quiet);
     let models = || Models::open(cli.global.registry.as_deref(), cli.global.offline);
     match cli.command {
+        Command::Check(args) => check::run(args, &terminal),
         Command::Clone(args) => clone::run(args, &models()?, &terminal),
         Command::Speak(args) => speak::run(*args, &models()?, &terminal),
         Command::Report(args) => report::run(args, &terminal),

@@ -1,5 +1,6 @@
 //! The program as its user meets it: command lines, files, pipes, messages and exit codes, with the built-in models and offline.
 
+mod check;
 mod clone;
 mod clone_prepared;
 mod clone_refusals;

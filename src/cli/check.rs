@@ -1,0 +1,144 @@
+//! `barkclone check`: whether recordings will make good voices.
+
+use super::progress::Terminal;
+use super::{out, tell};
+use anyhow::{Result, ensure};
+use barkclone::audio;
+use barkclone::check::page::{self, Picture};
+use barkclone::check::{self, Finding, Level, Report};
+use barkclone::error::Kind;
+use barkclone::output;
+use barkclone::progress::Progress;
+use clap::Args;
+use serde::Serialize;
+use std::fmt::Write;
+use std::io::Write as _;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+/// Tell what is wrong with a recording before it becomes a voice, and what to do about it
+///
+/// Prints a block for each recording: the findings, worst first, what was measured, and which seconds each of Bark's stages will
+/// hear. "bad" means that the voice will be bad, "warning" that it will be worse than it could be, "note" that it will hardly
+/// suffer. Music and a second speaker are hints, with how sure they are. Of a recording longer than 300 seconds the last 300 are
+/// looked at.
+#[derive(Args, Debug)]
+pub struct CheckArgs {
+    /// Recordings
+    #[arg(required = true, value_name = "REF")]
+    recordings: Vec<PathBuf>,
+    /// Print a line of JSON for each recording instead
+    #[arg(long)]
+    json: bool,
+    /// Exit with code 3 if anything "bad" is found
+    #[arg(long)]
+    strict: bool,
+    /// Write a page of HTML about all of them: waveforms, spectrograms, findings. It needs no network and holds no sound
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
+    /// Write the picture of one recording alone
+    #[arg(long, value_name = "FILE")]
+    png: Option<PathBuf>,
+    /// Replace files that exist
+    #[arg(long)]
+    force: bool,
+}
+
+/// Every recording is looked at, also after one that cannot be read.
+pub fn run(args: CheckArgs, terminal: &Terminal) -> Result<()> {
+    args.check_outputs()?;
+    terminal.start("checking", args.recordings.len() as u64, "recording");
+    let (mut pictures, mut unread, mut bad) = (Vec::new(), Vec::new(), 0);
+    for path in &args.recordings {
+        match args.one(path, &mut pictures) {
+            Ok(report) => bad += usize::from(report.worst == Some(Level::Bad)),
+            Err(error) => unread.push(error),
+        }
+        terminal.advance(1);
+    }
+    terminal.finish();
+    args.draw(&pictures)?;
+    let count = args.recordings.len();
+    if let (Some(error), 1) = (unread.pop_if(|_| count == 1), count) {
+        return Err(error);
+    }
+    unread.iter().for_each(|error| tell(format_args!("error: {error:#}")));
+    let broken = format!("{} of {count} recordings cannot be used", unread.len());
+    ensure!(unread.is_empty(), Kind::Input.error(broken));
+    ensure!(!args.strict || bad == 0, Kind::Input.error(format!("--strict: {bad} of {count} recordings: bad")));
+    Ok(())
+}
+
+impl CheckArgs {
+    fn check_outputs(&self) -> Result<()> {
+        let one = self.png.is_none() || self.recordings.len() == 1;
+        ensure!(one, Kind::Usage.error("--png draws one recording; --report takes several"));
+        let same = self.png.is_some() && self.png == self.report;
+        ensure!(!same, Kind::Usage.error("--png and --report name the same file"));
+        [&self.report, &self.png].into_iter().flatten().try_for_each(|path| output::check(path, self.force))
+    }
+
+    /// Checks one recording and prints what was found.
+    fn one(&self, path: &Path, pictures: &mut Vec<Picture>) -> Result<Report> {
+        let clip = audio::read(path, check::LONGEST)?;
+        let report = check::check(&clip)?;
+        out(if self.json { json(path, &report)? } else { block(path, &report)? })?;
+        if self.report.is_some() || self.png.is_some() {
+            let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
+            pictures.push(Picture::new(name, &clip.pcm, report.clone())?);
+        }
+        Ok(report)
+    }
+
+    fn draw(&self, pictures: &[Picture]) -> Result<()> {
+        if let (Some(path), false) = (&self.report, pictures.is_empty()) {
+            let page = page::html(pictures)?;
+            output::write_atomically(path, self.force, |sink| Ok(sink.write_all(page.as_bytes())?))?;
+        }
+        if let (Some(path), Some(picture)) = (&self.png, pictures.first()) {
+            let png = picture.png()?;
+            output::write_atomically(path, self.force, |sink| Ok(sink.write_all(&png)?))?;
+        }
+        Ok(())
+    }
+}
+
+/// One line: the report's fields after the file's name.
+fn json(path: &Path, report: &Report) -> Result<String> {
+    #[derive(Serialize)]
+    struct Line<'a> {
+        file: String,
+        #[serde(flatten)]
+        report: &'a Report,
+    }
+    let line = Line { file: path.display().to_string(), report };
+    Ok(serde_json::to_string(&line)? + "\n")
+}
+
+/// The block that a person reads.
+fn block(path: &Path, report: &Report) -> Result<String> {
+    let mut block = String::new();
+    let (path, seconds, rate) = (path.display(), report.seconds, report.rate);
+    writeln!(block, "{path}: {seconds:.1} s at {rate} Hz, {} channel(s). {}", report.channels, report.verdict())?;
+    for finding in &report.findings {
+        writeln!(block, "  {:<8} {}", finding.level, line(finding))?;
+    }
+    let measured: Vec<_> = report.table().into_iter().map(|row| format!("{} {}", row.name, row.value)).collect();
+    writeln!(block, "  measured {}", measured.join(", "))?;
+    if let Some(stages) = &report.stages {
+        let span = |r: &Range<f64>| format!("{:.1} to {:.1} s", r.start, r.end);
+        let (text, coarse, fine) = (span(&stages.text), span(&stages.coarse), span(&stages.fine));
+        writeln!(block, "  heard    text stage {text}, coarse {coarse}, fine {fine}")?;
+    }
+    Ok(block)
+}
+
+fn line(finding: &Finding) -> String {
+    let hint = finding.confidence.map_or(String::new(), |c| format!(" (a hint, {:.0} % sure)", 100.0 * c));
+    let at = match finding.at.as_slice() {
+        [] => String::new(),
+        [at] => format!(", {:.1} to {:.1} s", at.start, at.end),
+        [first, .., last] => format!(", {} places, {:.1} to {:.1} s", finding.at.len(), first.start, last.end),
+    };
+    format!("{}{hint}: {}{at}; {}", finding.what, finding.message, finding.advice)
+}

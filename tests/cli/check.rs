@@ -1,0 +1,92 @@
+//! `barkclone check`: what it prints, which files it writes, and how it exits.
+
+use super::Desk;
+
+const REFERENCE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/reference.wav");
+
+#[test]
+fn a_good_recording_gets_a_short_block_with_the_seconds_that_are_heard() {
+    let desk = Desk::new();
+    let ran = desk.run(&["check", REFERENCE]);
+    let lines: Vec<_> = ran.prints().lines().collect();
+    assert!(lines[0].contains("reference.wav: ") && lines[0].ends_with("This will make a good voice."), "{lines:?}");
+    assert!(
+        lines[1].starts_with("  note     cut at the start: ") && lines[1].contains("before what the models hear"),
+        "{lines:?}"
+    );
+    assert!(lines[2].starts_with("  measured speech ") && lines[2].contains("loudness"), "{lines:?}");
+    assert!(lines[3].starts_with("  heard    text stage "), "{lines:?}");
+    assert_eq!((lines.len(), ran.stderr.as_str()), (4, ""));
+}
+
+#[test]
+fn each_recording_gets_its_block_with_the_worst_first() {
+    let desk = Desk::new();
+    desk.babble("babble.wav", 0.5);
+    let ran = desk.run(&["check", REFERENCE, "babble.wav"]);
+    let text = ran.prints();
+    let block = &text[text.find("babble.wav: ").unwrap()..];
+    let levels: Vec<_> = block.lines().skip(1).filter_map(|line| line.split_whitespace().next()).collect();
+    let first_measure = levels.iter().position(|&word| word == "measured").unwrap();
+    assert!(levels[..first_measure].contains(&"bad"), "{block}");
+    let rank = |word: &&str| ["bad", "warning", "note"].iter().position(|level| level == word).unwrap();
+    assert!(levels[..first_measure].is_sorted_by_key(rank), "{block}");
+}
+
+#[test]
+fn json_is_a_line_a_recording() {
+    let desk = Desk::new();
+    desk.babble("babble.wav", 0.5);
+    let ran = desk.run(&["check", "--json", REFERENCE, "babble.wav"]);
+    let lines: Vec<serde_json::Value> = ran.prints().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines.len(), 2);
+    assert_eq!((&lines[0]["file"], &lines[1]["file"]), (&REFERENCE.into(), &"babble.wav".into()));
+    assert!(lines[0]["worst"] == "note" && lines[0]["stages"]["text"]["end"].is_number(), "{}", lines[0]);
+    assert_eq!((&lines[1]["worst"], &lines[1]["findings"][0]["what"]), (&"bad".into(), &"no-speech".into()));
+}
+
+#[test]
+fn strict_fails_where_something_is_bad_and_prints_all_the_same() {
+    let desk = Desk::new();
+    assert_eq!(desk.run(&["check", "--strict", REFERENCE]).code, 0);
+    desk.babble("babble.wav", 0.5);
+    let ran = desk.run(&["check", "--strict", REFERENCE, "babble.wav"]);
+    assert!(ran.code == 3 && ran.stdout.starts_with(REFERENCE.as_bytes()), "{}", ran.stderr);
+    ran.says(&["--strict", "1 of 2"]);
+    assert_eq!(desk.run(&["check", "babble.wav"]).code, 0);
+}
+
+#[test]
+fn the_page_and_the_picture_are_written_whole_and_not_over_others() {
+    let desk = Desk::new();
+    let ran = desk.run(&["check", REFERENCE, "--report", "ref.html", "--png", "ref.png"]);
+    ran.prints();
+    assert_eq!(desk.files(), ["ref.html", "ref.png"]);
+    assert!(desk.bytes("ref.html").starts_with(b"<!doctype html>") && desk.bytes("ref.html").ends_with(b"</html>\n"));
+    let decoder = png::Decoder::new(std::io::Cursor::new(desk.bytes("ref.png")));
+    let mut reader = decoder.read_info().unwrap();
+    let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
+    reader.next_frame(&mut pixels).unwrap();
+    assert_eq!(reader.info().width, 1200);
+    desk.run(&["check", REFERENCE, "--report", "ref.html"]).fails(6, &["ref.html", "--force"]);
+    desk.run(&["check", REFERENCE, "--report", "ref.html", "--force"]).prints();
+}
+
+#[test]
+fn recordings_after_one_that_cannot_be_read_are_checked_too() {
+    let desk = Desk::new();
+    std::fs::write(desk.path("text.wav"), "no sound").unwrap();
+    desk.run(&["check", "text.wav"]).fails(3, &["text.wav: cannot be used as a recording"]);
+    let ran = desk.run(&["check", "text.wav", "none.wav", REFERENCE]);
+    assert!(ran.code == 3 && ran.stdout.starts_with(REFERENCE.as_bytes()), "{}", ran.stderr);
+    ran.says(&["text.wav: cannot", "none.wav: cannot", "2 of 3 recordings cannot be used"]);
+}
+
+#[test]
+fn flags_that_do_not_go_together_are_refused() {
+    let desk = Desk::new();
+    desk.run(&["check"]).fails(2, &["<REF>"]);
+    desk.run(&["check", REFERENCE, REFERENCE, "--png", "x.png"]).fails(2, &["--png", "--report"]);
+    desk.run(&["check", REFERENCE, "--png", "x", "--report", "x"]).fails(2, &["same file"]);
+    assert_eq!(desk.files().len(), 0);
+}
