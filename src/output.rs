@@ -255,6 +255,38 @@ mod tests {
     }
 
     #[test]
+    fn a_pending_file_has_no_name_until_it_is_settled() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.wav");
+        let pending = || Pending::write(folder.path(), "run1-", path.clone(), put(b"sound")).unwrap();
+        let first = pending();
+        assert_eq!((first.bytes, path.exists(), names(folder.path()).len()), (5, false, 1));
+        drop(first);
+        assert!(names(folder.path()).is_empty());
+        pending().settle(false).unwrap();
+        assert!(pending().settle(false).unwrap_err().to_string().contains("exists already"));
+        pending().settle(true).unwrap();
+        assert_eq!(names(folder.path()), ["a.wav"]);
+    }
+
+    #[test]
+    fn what_a_killed_run_left_is_swept_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let left = |tag: &str| {
+            let pending = Pending::write(folder.path(), tag, folder.path().join("a.wav"), put(b"sound")).unwrap();
+            std::mem::forget(pending);
+        };
+        left("run1-");
+        left("run2-");
+        fs::write(folder.path().join(".barkclone-run1-notes.txt"), b"").unwrap();
+        sweep(folder.path(), "run1-").unwrap();
+        let names = names(folder.path());
+        assert!(
+            names.len() == 2 && names[0] == ".barkclone-run1-notes.txt" && names[1].starts_with(".barkclone-run2-")
+        );
+    }
+
+    #[test]
     fn hopeless_targets_are_refused_beforehand() {
         let folder = tempfile::tempdir().unwrap();
         let inside = |name: &str| folder.path().join(name);

@@ -49,6 +49,10 @@ fn utterance(mark: u32) -> Utterance {
     }
 }
 
+fn broken(utterance: Utterance) -> Utterance {
+    Utterance { pcm: Pcm { samples: vec![0.0, f32::NAN], rate: 24_000 }, ..utterance }
+}
+
 /// The mark of a request: follows from its text and its voice.
 fn mark(request: &Request) -> u32 {
     let Content::Text(ids) = &request.content else { panic!("a text") };
@@ -100,6 +104,7 @@ fn speak(folder: &Path, jobs: Vec<Result<Asked>>, batch: usize, fail: impl Fn(&s
             let Some((ticket, mark)) = under_way.pop() else { return Ok(()) };
             let spoken = match fail(&ticket.task.text) {
                 Some(kind) => Err(kind.error("cannot").into()),
+                None if ticket.task.text == "broken" => Ok(broken(utterance(mark))),
                 None => Ok(utterance(mark)),
             };
             if ticket.task.text == "stop" {
@@ -198,6 +203,16 @@ fn what_ails_one_is_reported_and_what_ails_the_model_ends_the_run() {
     assert!(!folder.path().join("1.wav").exists());
     let course = speak(folder.path(), asked(&texts), 1, |_| Some(Kind::Model));
     assert_eq!((exit_code(&course.ended.unwrap_err()), course.asked.len()), (4, 1));
+}
+
+#[test]
+fn what_is_no_sound_is_refused_and_the_others_go_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let course = speak(folder.path(), asked(&[("broken", None), ("a", None)]), 1, never);
+    course.ended.unwrap();
+    assert_eq!((course.tally.done, course.tally.failed), (1, 1));
+    assert!(records(folder.path())[0].error.as_ref().unwrap().contains("sample 1"));
+    assert!(!folder.path().join("1.wav").exists());
 }
 
 #[test]

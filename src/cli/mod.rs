@@ -31,6 +31,8 @@ Examples:
   barkclone speak --voice voz.npz \"Olá mundo\" -o ola.wav
   barkclone speak --voice v2/pt_speaker_3 \"Bom dia\"       # Suno's voice; bom-dia.wav
   barkclone speak \"Quem sou eu?\" --save-voice nova.npz    # a random voice, kept
+  barkclone speak --voice voz.npz --lines prompts.txt -d out   # a WAV a line; again: goes on where it stopped
+  barkclone speak --voice voz.npz --file book.txt -o book.wav  # a long text
   echo \"Até logo\" | barkclone speak --voice voz.npz -o - | aplay
   barkclone convert talk.wav --voice voz.npz -o mine.wav    # its words and pace in the voice
   barkclone voice inspect voz.npz

@@ -89,7 +89,7 @@ impl Form {
     /// Whether the line holds a job at all.
     pub fn is_job(self, line: &str) -> bool {
         let line = line.trim();
-        !line.is_empty() && !(self == Form::Text && line.starts_with('#'))
+        !(line.is_empty() || self == Form::Text && line.starts_with('#'))
     }
 
     /// The job of a line that holds one.

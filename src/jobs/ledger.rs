@@ -49,14 +49,7 @@ impl Ledger {
     pub fn open(path: &Path) -> Result<Self> {
         let open = OpenOptions::new().create(true).append(true).read(true).open(path);
         let file = open.with_context(|| unwritable(path))?;
-        match file.try_lock() {
-            Ok(()) => (),
-            Err(TryLockError::WouldBlock) => bail!(Kind::Output.error(format!(
-                "{}: another run is writing this report; wait for it, or give this one a --report or --shard of its own",
-                path.display()
-            ))),
-            Err(TryLockError::Error(error)) => return Err(error).with_context(|| unwritable(path)),
-        }
+        lock(path, &file)?;
         let mut ledger = Self::read(path, &file)?;
         file.set_len(ledger.len).with_context(|| unwritable(path))?;
         ledger.file = Some(file);
@@ -157,6 +150,18 @@ impl Ledger {
     pub fn tag(&self) -> String {
         let path = self.path.canonicalize().unwrap_or_else(|_| self.path.clone());
         format!("{:016x}-", hash(&[path.as_os_str().as_encoded_bytes()]))
+    }
+}
+
+/// Holds the report for as long as `file` is open; refused if another process does.
+pub fn lock(path: &Path, file: &File) -> Result<()> {
+    match file.try_lock() {
+        Ok(()) => Ok(()),
+        Err(TryLockError::WouldBlock) => bail!(Kind::Output.error(format!(
+            "{}: another run is writing this report; wait for it, or give this one a --report or --shard of its own",
+            path.display()
+        ))),
+        Err(TryLockError::Error(error)) => Err(error).with_context(|| unwritable(path)),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Reports of several runs into one, and what a report says in sum.
 
 use super::hash::hash;
-use super::ledger::scan;
+use super::ledger::{lock, scan};
 use super::record::Record;
 use crate::error::Kind;
 use crate::output;
@@ -28,6 +28,9 @@ struct Newest {
 /// Kind [`Kind::Input`]: a file that is no report, an id with two texts; [`Kind::Output`]: `out` cannot be written, or exists.
 pub fn merge(reports: &[PathBuf], out: &Path, force: bool) -> Result<usize> {
     output::check(out, force)?;
+    // A run that goes on writing to the file that is replaced would write in vain.
+    let held = File::open(out).ok();
+    held.as_ref().map_or(Ok(()), |file| lock(out, file))?;
     let mut newest: HashMap<u64, Newest> = HashMap::new();
     let mut files = Vec::new();
     for (file, path) in reports.iter().enumerate() {
@@ -118,7 +121,7 @@ pub fn summary(reports: &[PathBuf], mut failed: impl FnMut(&Record) -> Result<()
     for (file, path) in reports.iter().enumerate() {
         scan(path, open(path)?, |record, offset| {
             let holds = newest.get(&hash(&[record.id.as_bytes()]));
-            if !holds.is_some_and(|line| (line.file, line.offset) == (file, offset)) {
+            if holds.is_none_or(|line| (line.file, line.offset) != (file, offset)) {
                 return Ok(());
             }
             if record.error.is_some() {
@@ -173,7 +176,11 @@ mod tests {
         assert_eq!(merge(&[one.clone(), two.clone()], &path("all"), false).unwrap(), 3);
         assert_eq!(told(&path("all")), [("b", 10), ("c", 7), ("a", 9)].map(|(id, at)| (id.to_string(), at)));
         let mut names = Vec::new();
-        let sum = summary(&[one.clone(), two.clone()], |r| Ok(names.push(r.id.clone()))).unwrap();
+        let sum = summary(&[one.clone(), two.clone()], |r| {
+            names.push(r.id.clone());
+            Ok(())
+        })
+        .unwrap();
         assert_eq!((sum.done, sum.failed, sum.seconds, sum.speed(), names), (2, 1, 4.0, Some(2.0), vec!["c".into()]));
         assert!(merge(&[one.clone(), two.clone()], &path("all"), false).is_err());
         merge(&[one.clone(), two], &one, true).unwrap();

@@ -100,7 +100,7 @@ fn part(place: &str) -> Option<Part> {
 fn plain(text: &str) -> String {
     let odd = |c: char| c.is_control() || "/\\:*?\"<>|".contains(c);
     let plain: String = text.chars().map(|c| if odd(c) { '-' } else { c }).collect();
-    if plain.starts_with('.') { format!("_{}", &plain[1..]) } else { plain }
+    plain.strip_prefix('.').map(|rest| format!("_{rest}")).unwrap_or(plain)
 }
 
 /// A path below a folder, ending in `.wav`; refused if it leads out of it.

@@ -30,6 +30,12 @@ pub trait Studio {
     fn voice(&self, name: &str) -> Result<Voice>;
     /// Settings that are given over the model's own.
     fn settings(&self, sampling: Sampling, seed: u64) -> Settings;
+    /// Judges what was spoken; an error refuses it.
+    fn accept(&self, _: &Ticket, utterance: &Utterance) -> Result<()> {
+        let silent = utterance.pcm.samples.iter().position(|sample| !sample.is_finite());
+        ensure!(silent.is_none(), "what was spoken is no sound: sample {} is not a number", silent.unwrap_or_default());
+        Ok(())
+    }
     /// Writes the sound.
     fn write(&self, ticket: &Ticket, utterance: &Utterance, sink: &mut Sink) -> Result<()>;
 }
@@ -409,7 +415,8 @@ impl<P: Iterator<Item = Result<Planned>>> Desk for Run<'_, P> {
         if let Some(chain) = ticket.task.chain {
             self.chains.entry(chain).or_default().busy = false;
         }
-        match spoken {
+        let accepted = spoken.and_then(|utterance| self.studio.accept(&ticket, &utterance).map(|()| utterance));
+        match accepted {
             Ok(utterance) => self.keep(&ticket, &utterance),
             // What ails the model ails every utterance.
             Err(error) if error::kind(&error) == Some(Kind::Model) => Err(error),

@@ -198,7 +198,7 @@ fn a_dry_run_tells_the_plan_and_writes_nothing() {
     assert!(ran.stdout.is_empty() && ran.stderr.contains("0 to speak, 2 there already"), "{}", ran.stderr);
     assert!(sounds(&desk, "out") == before);
     // Without models at hand there is a plan all the same.
-    let ran = desk.run(&["speak", "--lines", "p", "-d", "out", "--dry-run"]);
+    let ran = desk.run(&["speak", "--lines", "p", "-d", "elsewhere", "--dry-run"]);
     ran.prints();
     ran.says(&["tokenizer is not at hand", "models are not at hand", "3 to speak", "on two threads"]);
 }

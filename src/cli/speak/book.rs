@@ -16,14 +16,14 @@ use tempfile::NamedTempFile;
 #[command(next_help_heading = "A long text (--file)")]
 pub struct BookArgs {
     /// Silence after a sentence, seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 0.25, value_parser = silence)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 0.25, value_parser = silence, allow_negative_numbers = true)]
     sentence_silence: f64,
     /// Silence after a paragraph, seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 0.5, value_parser = silence)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 0.5, value_parser = silence, allow_negative_numbers = true)]
     paragraph_silence: f64,
     /// Whose voice each piece goes on from: `base`, the given one; `chain`, the piece before; N, as chain, but anew from the given one
     /// every N pieces
-    #[arg(long, value_name = "base|chain|N", default_value = "base", value_parser = history)]
+    #[arg(long, value_name = "base|chain|N", default_value = "base", value_parser = history, allow_negative_numbers = true)]
     history: u64,
     /// Write subtitles too, as .srt or .vtt
     #[arg(long, value_name = "FILE", requires = "file")]
@@ -112,6 +112,12 @@ impl<'a> Book<'a> {
             }
             Err(error) => Some(Err(error)),
         }))
+    }
+
+    /// Removes what killed runs left beside the sound and among its pieces, where a chain has no other run at work.
+    pub fn sweep(&self, ledger: &Ledger) -> Result<()> {
+        output::sweep(folder_of(self.output), &ledger.tag())?;
+        if self.is_chained() { output::sweep(&self.folder(), "") } else { Ok(()) }
     }
 
     /// Refuses a place for the sound or the subtitles that could not be written.

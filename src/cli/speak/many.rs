@@ -22,9 +22,6 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 
-/// Utterances at a time where the user leaves it open.
-const AUTO_BATCH: usize = 1;
-
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Many utterances", group = ArgGroup::new("source"))]
 pub struct ManyArgs {
@@ -45,9 +42,9 @@ pub struct ManyArgs {
     /// How the WAVs are named: {index}, {slug} (of the text), {id}, {seed} and {voice} are filled in
     #[arg(long, value_name = "NAME", default_value = "{index:05}-{slug}")]
     name: String,
-    /// Utterances that are generated together; results do not depend on it
+    /// Utterances that are spoken at a time; on the CPU their sound does not depend on it
     #[arg(long, value_name = "auto|N", default_value = "auto", value_parser = batch)]
-    batch: usize,
+    batch: Batch,
     /// A line for each utterance, with all that made it [default: report.jsonl or report-K-of-N.jsonl in DIR; OUTPUT.jsonl]
     #[arg(long, value_name = "FILE", requires = "source")]
     report: Option<PathBuf>,
@@ -74,10 +71,18 @@ pub struct ManyArgs {
     book: BookArgs,
 }
 
-fn batch(text: &str) -> Result<usize, String> {
+/// How many utterances at a time.
+#[derive(Clone, Copy, Debug)]
+enum Batch {
+    /// What the device gains from and the memory holds.
+    Auto,
+    Of(usize),
+}
+
+fn batch(text: &str) -> Result<Batch, String> {
     match text.parse() {
-        _ if text == "auto" => Ok(AUTO_BATCH),
-        Ok(batch) if (1..=256).contains(&batch) => Ok(batch),
+        _ if text == "auto" => Ok(Batch::Auto),
+        Ok(batch) if (1..=256).contains(&batch) => Ok(Batch::Of(batch)),
         _ => Err("expected `auto` or a number from 1 to 256".into()),
     }
 }
@@ -217,7 +222,10 @@ fn speak(
     let dtype = args.nets.weights.computed(&device)?;
     let (folder, report) = args.many.places(source)?;
     let ledger = opened(&folder, &report)?;
-    source.book().map_or(Ok(()), |book| book.check(&ledger, args.force))?;
+    if let Some(book) = source.book() {
+        book.sweep(&ledger)?;
+        book.check(&ledger, args.force)?;
+    }
     let tokenizer = args.nets.tokenizer(models, terminal)?;
     let total = source.count(&rules, Some(&tokenizer))?;
     let plan = source.plan(rules.clone(), Some(&tokenizer))?;
@@ -230,7 +238,11 @@ fn speak(
     let board = Board::new(terminal, (args.many.json, source.book().is_none()), &folder, total);
     let mut run = Run::new(plan, ledger, scheme, (&bench, &board), stop);
     let mut speaker = Speaker::new(bark, codec, dtype, &device, args.nets.keep_loaded);
-    let ended = speaker.speak_all(&mut run, args.many.batch, &board);
+    let batch = match args.many.batch {
+        Batch::Auto => speaker.automatic_batch()?,
+        Batch::Of(batch) => batch,
+    };
+    let ended = speaker.speak_all(&mut run, batch, &board);
     board.close(run.tally())?;
     ended?;
     conclude(run.tally(), stop.load(Ordering::Relaxed), &report)?;
