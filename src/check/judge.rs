@@ -117,9 +117,10 @@ fn second_speaker(m: &Measures) -> Option<Finding> {
 fn reverb(m: &Measures) -> Option<Finding> {
     let decay = m.decay.filter(|_| m.snr.is_some_and(|snr| snr >= REVERB_SNR))?;
     (decay >= REVERB).then(|| {
-        let level = if decay >= REVERB_BAD { Level::Bad } else { Level::Warning };
-        let message = format!("the sound decays by 60 dB in about {decay:.1} s: a room is heard");
-        Finding::new(What::Reverb, level, message, "record closer to the microphone, among curtains or clothes")
+        let message = format!("the sound decays by 60 dB in about {decay:.1} s: a room may be heard");
+        let advice = "record closer to the microphone, among curtains or clothes";
+        let confidence = 0.5 + (decay - REVERB) / (REVERB_SURE - REVERB) / 2.0;
+        Finding::new(What::Reverb, Level::Warning, message, advice).hint(confidence)
     })
 }
 

@@ -40,9 +40,10 @@ pub const SPEAKERS_SHARE: f64 = 0.08;
 pub const SPEAKERS_SEMITONES: f64 = 5.0;
 pub const SPEAKERS_CHANGES: f64 = 0.8;
 
-/// Decay by 60 dB, seconds: warned of, and bad. Dry rooms for speech are at 0.3 s and under, living rooms at 0.5. Tuned.
+/// Decay by 60 dB, seconds, from which a room may be heard, and from which it surely is. Dry rooms for speech are at 0.3 s and
+/// under, living rooms at 0.5. Tuned.
 pub const REVERB: f64 = 0.35;
-pub const REVERB_BAD: f64 = 0.8;
+pub const REVERB_SURE: f64 = 0.9;
 /// Where the noise is nearer to the speech than this, dB, it hides how a room decays. Tuned.
 pub const REVERB_SNR: f64 = 22.0;
 

@@ -1,7 +1,7 @@
 //! Whether a recording will make a good voice: what is wrong with it, how badly, and what to do.
 //!
 //! [`check`] measures ([`Measures`]), judges the measures by the thresholds of `limits` ([`Finding`]), and tells which seconds
-//! the models will hear ([`Stages`]). What cannot be measured well (music, a second speaker) is told as a hint, with a
+//! the models will hear ([`Stages`]). What cannot be measured well (music, a second speaker, a room) is told as a hint, with a
 //! confidence. [`page`] draws it.
 
 mod band;

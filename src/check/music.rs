@@ -13,6 +13,8 @@ use anyhow::Result;
 /// The paper's analysis: 11 025 Hz, frames of 1024 by 256, neighbourhoods of 21 bins, blocks of 100 frames by 50.
 const RATE: u32 = 11_025;
 const LENGTH: usize = 1024;
+/// Width of a bin, Hz.
+const BIN: f64 = RATE as f64 / LENGTH as f64;
 const HOP: usize = 256;
 const REACH: usize = 10;
 const BLOCK: usize = 100;
@@ -28,12 +30,14 @@ const PEAK: f64 = 5.0;
 /// The activation of each block of 2.3 s, 1.2 s apart: `[blocks]`, 0 to 5; nothing of less than 3.5 s.
 pub fn activations(sound: &Sound, hum: Option<&Hum>) -> Result<Vec<f64>> {
     let slow = resample(&sound.pcm, RATE, Recipe::Functional)?;
+    // Above half of a low sample rate nothing moves, and so everything is held.
+    let highest = (0.45 * f64::from(sound.pcm.rate) / BIN) as usize;
     let mut blocks = Vec::new();
     let mut frames: Vec<Vec<bool>> = Vec::new();
     Spectra::new(LENGTH, HOP).each(&slow.samples, |_, power| {
         frames.push(peaks(power));
         if frames.len() == BLOCK {
-            blocks.push(activation(&frames, hum));
+            blocks.push(activation(&frames, highest, hum));
             frames.drain(..BLOCK / 2);
         }
     })?;
@@ -51,10 +55,10 @@ fn peaks(power: &[f32]) -> Vec<bool> {
 }
 
 /// The sum of the highest peaks in how often each bin stands out.
-fn activation(frames: &[Vec<bool>], hum: Option<&Hum>) -> f64 {
+fn activation(frames: &[Vec<bool>], highest: usize, hum: Option<&Hum>) -> f64 {
     let bins = frames[0].len();
     let often = |bin: usize| frames.iter().filter(|frame| frame[bin]).count() as f64 / frames.len() as f64;
-    let heard = |bin: usize| bin >= LOWEST && !is_hum(bin, hum);
+    let heard = |bin: usize| (LOWEST..highest).contains(&bin) && !is_hum(bin, hum);
     let often: Vec<f64> = (0..bins).map(|bin| if heard(bin) { often(bin) } else { 0.0 }).collect();
     let mut heights: Vec<f64> = (1..bins - 1).filter_map(|bin| height(&often, bin)).collect();
     heights.sort_by(|a, b| b.total_cmp(a));
@@ -87,11 +91,10 @@ fn height(often: &[f64], bin: usize) -> Option<f64> {
 
 /// Whether the mains' hum is in this bin.
 fn is_hum(bin: usize, hum: Option<&Hum>) -> bool {
-    let width = f64::from(RATE) / LENGTH as f64;
-    let hz = bin as f64 * width;
+    let hz = bin as f64 * BIN;
     hum.is_some_and(|hum| {
         let mains = f64::from(hum.hz);
         let nearest = (hz / mains).round();
-        nearest <= 20.0 && (hz - nearest * mains).abs() <= 2.0 * width
+        nearest <= 20.0 && (hz - nearest * mains).abs() <= 2.0 * BIN
     })
 }

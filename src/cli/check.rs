@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 ///
 /// Prints a block for each recording: the findings, worst first, what was measured, and which seconds each of Bark's stages will
 /// hear. "bad" means that the voice will be bad, "warning" that it will be worse than it could be, "note" that it will hardly
-/// suffer. Music and a second speaker are hints, with how sure they are. Of a recording longer than 300 seconds the last 300 are
+/// suffer. Music, a second speaker and a room's echo are hints, with how sure they are. Of a recording longer than 300 seconds the last 300 are
 /// looked at.
 #[derive(Args, Debug)]
 pub struct CheckArgs {
