@@ -277,7 +277,7 @@ fn guarded<T>(step: impl FnOnce() -> Result<T>) -> Result<T> {
 fn unreadable(error: Error, what: &str) -> anyhow::Error {
     match error {
         Error::IoError(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
-            anyhow!("truncated: it ends too early; copy it again")
+            anyhow!("truncated, or not a recording: {ADVICE}")
         }
         Error::IoError(error) => error.into(),
         error => anyhow!("{what} ({error}): {ADVICE}"),

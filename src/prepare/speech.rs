@@ -4,7 +4,7 @@
 //! `get_speech_timestamps` of snakers4/silero-vad: speech starts where the score reaches 0.5 and lasts until it falls below
 //! 0.35 for 100 ms; what is shorter than 250 ms is none. As the score falls slowly (some 150 ms after the last sound), what is
 //! more than 30 dB under the loud parts is taken off: the range of speech's levels (ANSI S3.5, "Speech Intelligibility
-//! Index").
+//! Index"). The detector knows hiss and most tones from speech; a loud tone at 440 Hz it takes for speech.
 
 use crate::audio::{Pcm, Recipe, resample};
 use anyhow::Result;
