@@ -6,7 +6,7 @@ use anyhow::{Result, bail, ensure};
 /// Longest pause that may be asked for, seconds.
 const MAX_PAUSE: f64 = 60.0;
 /// What begins a directive, and so has no place within a line of text.
-const OPENINGS: [&str; 4] = ["[voice]", "[voice:", "[pause]", "[pause "];
+const OPENINGS: [&str; 5] = ["[voice]", "[voice:", "[pause]", "[pause:", "[pause "];
 
 #[derive(Debug, PartialEq)]
 pub(super) enum Directive {
@@ -19,17 +19,19 @@ pub(super) enum Directive {
 impl Directive {
     /// What a line says, where it is a directive; `None` where it is text. `voices` are the names that may be given.
     pub fn parse(line: &str, voices: &[String]) -> Result<Option<Self>> {
-        let lower = line.to_lowercase();
-        if !OPENINGS.iter().any(|opening| lower.contains(opening)) {
-            return Ok(None);
-        }
         let inner = line.trim().strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
-        let Some(inner) = inner.filter(|inner| !inner.contains(['[', ']'])) else {
-            bail!(Kind::Input.error("a directive such as [voice: ana] or [pause 0.8] needs a line of its own"))
-        };
-        let word = inner.find(|c: char| !c.is_alphabetic()).unwrap_or(inner.len());
-        let (word, rest) = inner.split_at(word);
-        if word.eq_ignore_ascii_case("voice") { voice(rest, voices) } else { pause(rest) }.map(Some)
+        if let Some(inner) = inner.filter(|inner| !inner.contains(['[', ']'])) {
+            let (word, rest) = inner.split_at(inner.find([':', ' ']).unwrap_or(inner.len()));
+            return match word.to_lowercase().as_str() {
+                "voice" => voice(rest, voices).map(Some),
+                "pause" => pause(rest).map(Some),
+                _ => Ok(None),
+            };
+        }
+        let lower = line.to_lowercase();
+        let within = OPENINGS.iter().any(|opening| lower.contains(opening));
+        ensure!(!within, Kind::Input.error("a directive such as [voice: ana] or [pause 0.8] needs a line of its own"));
+        Ok(None)
     }
 }
 
@@ -40,7 +42,7 @@ fn voice(rest: &str, voices: &[String]) -> Result<Directive> {
     let name = rest.strip_prefix(':').unwrap_or_default().trim();
     ensure!(
         !name.is_empty(),
-        Kind::Input.error("[voice:] needs a name, such as [voice: ana]; [voice] is the default voice")
+        Kind::Input.error("a voice needs a name, such as [voice: ana]; [voice] is the default one")
     );
     if voices.iter().any(|voice| voice == name) {
         return Ok(Directive::Voice(Some(name.to_owned())));
@@ -78,8 +80,16 @@ mod tests {
 
     #[test]
     fn sounds_and_other_brackets_are_text() {
-        for line in ["[laughs]", "[laughs] Que bom!", "♪ lá lá ♪", "[1] Ver a nota.", "[voices in the crowd]", ""]
-        {
+        for line in [
+            "[laughs]",
+            "[laughs] Que bom!",
+            "♪ lá lá ♪",
+            "[1] Ver a nota.",
+            "[voices in the crowd]",
+            "[voice-over] Era uma vez",
+            "Sim. [voice breaking] Não.",
+            "",
+        ] {
             assert_eq!(parse(line).unwrap(), None, "{line}");
         }
     }
@@ -89,12 +99,14 @@ mod tests {
         let refused = [
             ("[voice: rui]", "there are: ana, João Pedro"),
             ("[voice:]", "needs a name"),
+            ("[voice ana]", "such as [voice: ana]"),
             ("[voice: ana] Olá", "a line of its own"),
             ("Olá [pause 2] mundo", "a line of its own"),
             ("[voice: ana", "a line of its own"),
             ("[pause 2][pause 3]", "a line of its own"),
             ("[pause]", "[pause 0.8]"),
             ("[pause 0,8]", "[pause 0,8]: write the seconds"),
+            ("[pause: 2]", "[pause: 2]: write the seconds"),
             ("[pause -1]", "up to 60"),
             ("[pause 61]", "up to 60"),
             ("[pause NaN]", "up to 60"),
