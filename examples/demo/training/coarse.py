@@ -1,0 +1,130 @@
+"""The coarse GPT: semantic tokens and a voice's codes to the first two codebooks, in the windows of Bark's protocol.
+
+    python coarse.py WORK_FOLDER
+"""
+
+import random
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+import loop
+from gpt import Causal
+from hubert import tokens
+from protocol import CODES, COARSE_HISTORY, COARSE_SEMANTIC, COARSE_WINDOW, Protocol
+
+WIDTH, HEADS, LAYERS, GUIDED, BATCH = 128, 4, 4, 0, 6
+GUIDED_STEPS = 1500
+RATIO = 3
+BACK = COARSE_HISTORY // RATIO
+
+
+def model(protocol):
+    return Causal(protocol.coarse_inputs, protocol.coarse_pad, protocol.coarse_block, WIDTH, HEADS, LAYERS, GUIDED)
+
+
+class Codes:
+    """The codes that encode.py made of a corpus."""
+
+    def __init__(self, work, corpus, name):
+        self.codes = torch.from_numpy(np.load(work / f"{name}.codes.npy").astype(np.int64))
+        frames = [-(-row["samples"] // 320) for row in corpus.rows]
+        self.ends, self.rows = np.cumsum(frames), corpus.rows
+        self.heard_ = np.load(work / f"{name}.heard.npy")
+
+    def __getitem__(self, i):
+        """`[8, frames]`"""
+        return self.codes[:, (self.ends[i - 1] if i else 0) : self.ends[i]]
+
+    def heard(self, i):
+        """The semantic tokens that HuBERT hears, which is what a cloned voice has."""
+        at = self.rows[i]["label_at"]
+        return torch.from_numpy(self.heard_[at : at + self.rows[i]["labels"]].astype(np.int64))
+
+
+def flat(protocol, codes):
+    """Column by column, each codebook in its own range of ids."""
+    return (codes[:2] + protocol.semantic + torch.tensor([[0], [CODES]])).T.flatten()
+
+
+def stream(protocol, voice, utterance):
+    """`(semantic, codes)` of a voice's recording and of an utterance -> semantic tokens, coarse tokens, the semantic
+    position of each coarse token, and how many of both are the voice's: `CoarseRow::new` of barkclone."""
+    semantic, coarse, where, base, history = [], [], [], 0, 0
+    if voice is not None:
+        tokens, codes = voice[0], flat(protocol, voice[1])
+        base = min(BACK, len(tokens) - len(tokens) % 2, len(codes) // RATIO)
+        semantic.append(tokens[-base:])
+        coarse.append(codes[-base * RATIO :][:-2])
+        where.append(torch.arange(base * RATIO - 2) // RATIO)
+        history = base * RATIO - 2
+    tokens, codes = utterance[0], flat(protocol, utterance[1])
+    steps = min(len(tokens) * RATIO // 2 * 2, len(codes))
+    semantic.append(tokens)
+    coarse.append(codes[:steps])
+    where.append(torch.arange(steps) // RATIO + base)
+    return torch.cat(semantic), torch.cat(coarse), torch.cat(where), base, history
+
+
+def window(protocol, stream, number):
+    """What the model is given and what it should say in window `number`: prompt, coarse tokens, positions in the prompt."""
+    semantic, coarse, where, base, history = stream
+    done = number * COARSE_WINDOW
+    start = max(0, base + round(done / RATIO) - BACK)
+    prompt = torch.full((COARSE_SEMANTIC + 1,), protocol.coarse_pad)
+    part = semantic[start:][:COARSE_SEMANTIC]
+    prompt[: len(part)] = part
+    prompt[-1] = protocol.coarse_infer
+    first = max(0, history + done - COARSE_HISTORY)
+    shown = slice(first, history + done + COARSE_WINDOW)
+    return prompt, coarse[shown], where[shown] - start
+
+
+def main():
+    args = loop.arguments(20000)
+    protocol = Protocol(tokens(args.work))
+    corpus = loop.Corpus(args.work, "speech")
+    codes, gpt = Codes(args.work, corpus, "speech"), model(protocol)
+    length = COARSE_HISTORY + COARSE_WINDOW
+
+    def recording(i, heard=False):
+        return (codes.heard(i) if heard else corpus.labels(i)), codes[i]
+
+    def example(rng):
+        i = rng.randrange(len(corpus.rows))
+        other = rng.choice(corpus.by_voice[corpus.rows[i]["voice"]])
+        whole = stream(protocol, recording(other, heard=True) if rng.random() < 0.92 else None, recording(i))
+        windows = -(-(len(whole[1]) - whole[4]) // COARSE_WINDOW)
+        return window(protocol, whole, rng.randrange(windows))
+
+    def step(number):
+        rng = random.Random(number)
+        x = torch.full((BATCH, COARSE_SEMANTIC + 1 + length), protocol.coarse_pad)
+        target, look = torch.full((BATCH, length), -1), torch.full((BATCH, length, 3), -1)
+        for row in range(BATCH):
+            prompt, coarse, where = example(rng)
+            x[row, : len(prompt)] = prompt
+            x[row, len(prompt) : len(prompt) + len(coarse)] = coarse
+            target[row, : len(coarse)] = coarse
+            look[row, : len(coarse)] = (where[:, None] + torch.tensor([0, 1, 3])).clamp_max(COARSE_SEMANTIC - 1)
+        x = x[:, :-1]
+        strength = max(0.0, 1 - number / GUIDED_STEPS)
+        with torch.autocast("cpu", torch.bfloat16):
+            hidden, guide = gpt(gpt.input_embeds_layer(x), COARSE_SEMANTIC, look if strength else None)
+            # Even positions say the first codebook, odd ones the second, whatever the window: only that half is computed.
+            loss, figures = 0.0, {}
+            for book in range(2):
+                begin = protocol.semantic + book * CODES
+                logits = hidden[:, book::2] @ gpt.lm_head.weight[begin : begin + CODES].T
+                wanted = target[:, book::2].flatten() - begin
+                part = F.cross_entropy(logits.float().flatten(0, 1), wanted.where(target[:, book::2].flatten() >= 0, -1),
+                                       ignore_index=-1)
+                loss, figures[f"book{book}"] = loss + part / 2, part
+        return loss + 0.3 * strength * guide, {**figures, "guide": guide}
+
+    loop.train("coarse", args, gpt, 1.5e-3, step)
+
+
+if __name__ == "__main__":
+    main()

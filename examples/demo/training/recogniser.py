@@ -1,0 +1,122 @@
+"""A small recogniser of characters (CTC) that judges the others: trained on the same kind of speech, shown to no other net.
+
+    python recogniser.py WORK_FOLDER
+"""
+
+import random
+
+import torch
+import torch.nn.functional as F
+import torchaudio
+from torch import nn
+
+import loop
+from sentences import VOCABULARY, normalize
+
+LETTERS = sorted({c for w in VOCABULARY for c in w} | set("abcdefghijklmnopqrstuvwxyz"))
+BLANK, SPACE = 0, 1
+INDEX = {c: i + 2 for i, c in enumerate(LETTERS)} | {" ": SPACE}
+BATCH, SIZE = 12, 112
+
+
+def letters(text):
+    return [INDEX[c] for c in " ".join(normalize(text)) if c in INDEX]
+
+
+class Recogniser(nn.Module):
+    """`wav` [B, samples] at 24 kHz -> log probabilities [B, frames (40 Hz), letters]"""
+
+    def __init__(self):
+        super().__init__()
+        self.mel = torchaudio.transforms.MelSpectrogram(24_000, 1024, hop_length=300, n_mels=64, f_max=8000)
+        self.convs = nn.Sequential(nn.Conv1d(64, SIZE, 5, padding=2), nn.GELU(),
+                                   nn.Conv1d(SIZE, SIZE, 4, stride=2, padding=1), nn.GELU())
+        self.gru = nn.GRU(SIZE, SIZE, 2, batch_first=True, bidirectional=True)
+        self.out = nn.Linear(2 * SIZE, len(INDEX) + 1)
+
+    def forward(self, wav):
+        mel = (self.mel(wav) + 1e-4).log()
+        mel = mel - mel.mean((1, 2), keepdim=True)
+        if self.training:
+            mel = mel.clone()
+            for row in mel:
+                at, width = random.randrange(56), random.randrange(9)
+                row[at : at + width] = 0
+        return self.out(self.gru(self.convs(mel).transpose(1, 2))[0]).log_softmax(-1)
+
+
+class Lexicon:
+    """Words as a tree of letters, and the search for the likeliest string of words."""
+
+    def __init__(self, words):
+        self.root = {}
+        for word in words:
+            node = self.root
+            for c in word:
+                node = node.setdefault(INDEX[c], {})
+            node["word"] = word
+
+    def decode(self, scores, beam=80):
+        """`scores` [frames, letters], log probabilities of CTC -> words"""
+        # (words, node, last letter): its best score; the node is named by its id.
+        hypotheses = {((), id(self.root), BLANK): (0.0, self.root)}
+        for frame in scores.tolist():
+            fresh = {}
+
+            def offer(key, score, node):
+                if key not in fresh or fresh[key][0] < score:
+                    fresh[key] = (score, node)
+
+            for (words, name, last), (score, node) in hypotheses.items():
+                offer((words, name, BLANK), score + frame[BLANK], node)
+                if last != BLANK:
+                    offer((words, name, last), score + frame[last], node)
+                for letter, child in node.items():
+                    if letter != "word" and letter != last:
+                        offer((words, id(child), letter), score + frame[letter], child)
+                if "word" in node and last != SPACE:
+                    offer((words + (node["word"],), id(self.root), SPACE), score + frame[SPACE], self.root)
+            best = sorted(fresh.items(), key=lambda item: -item[1][0])[:beam]
+            hypotheses = dict(best)
+        finals = [(score, words + (node["word"],) if "word" in node else words)
+                  for (words, _, _), (score, node) in hypotheses.items() if "word" in node or node is self.root]
+        return list(max(finals)[1]) if finals else []
+
+
+def word_errors(said, heard):
+    """Levenshtein's distance in words."""
+    row = list(range(len(heard) + 1))
+    for i, a in enumerate(said, 1):
+        last, row[0] = row[0], i
+        for j, b in enumerate(heard, 1):
+            last, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, last + (a != b))
+    return row[-1]
+
+
+def main():
+    args = loop.arguments(2500)
+    corpus, net, rng = loop.Corpus(args.work, "speech"), Recogniser(), random.Random()
+    pools = []
+
+    def step(number):
+        if not pools:
+            rng.seed(number)
+            pool = sorted(rng.sample(range(len(corpus.rows)), 16 * BATCH), key=lambda i: corpus.rows[i]["samples"])
+            pools.extend(pool[at : at + BATCH] for at in range(0, len(pool), BATCH))
+            rng.shuffle(pools)
+        chosen = pools.pop()
+        wavs, texts = [corpus.wav(i) for i in chosen], [letters(corpus.rows[i]["text"]) for i in chosen]
+        longest = max(map(len, wavs))
+        wav = torch.stack([F.pad(w, (0, longest - len(w))) for w in wavs])
+        wav = wav + torch.randn_like(wav) * 10 ** rng.uniform(-4, -2)
+        scores = net(wav).transpose(0, 1)
+        lengths = torch.tensor([min(len(scores), len(w) // 600 + 1) for w in wavs])
+        loss = F.ctc_loss(scores, torch.tensor(sum(texts, [])), lengths, torch.tensor([len(t) for t in texts]),
+                          zero_infinity=True)
+        return loss, {"ctc": loss}
+
+    loop.train("recogniser", args, net, 2e-3, step)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,28 @@
+#!/bin/sh
+# Makes the demo models from nothing: speech of espeak-ng, the nets, the files of examples/demo/model, and the figures.
+#
+#   pip install -r examples/demo/training/requirements.txt    (and espeak-ng: the program's library, libespeak-ng.so)
+#   sh examples/demo/training/train.sh [WORK_FOLDER]
+#
+# Every net keeps a checkpoint in the work folder every two minutes and goes on from it, so that a stopped run is
+# continued by running this again. Hours on two cores; set MINUTES=n to give each net that long at most.
+set -eu
+cd "$(dirname "$0")/../../.."
+work=${1:-target/demo-training}
+here=examples/demo/training
+minutes=${MINUTES:+--minutes $MINUTES}
+
+python $here/data.py "$work"
+for net in codec hubert; do
+  # shellcheck disable=SC2086
+  python $here/$net.py "$work" $minutes
+done
+python $here/encode.py "$work"
+for net in semantic coarse fine recogniser; do
+  # shellcheck disable=SC2086
+  python $here/$net.py "$work" $minutes
+done
+python $here/export.py "$work" examples/demo/model
+cargo build --release --bin barkclone
+python $here/check.py examples/demo/model
+python examples/demo/evaluate.py
