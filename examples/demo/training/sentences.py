@@ -100,8 +100,8 @@ class Maker:
             owner = self.pick(["ele", "ela", "eu", "alguém", "ninguém", "meu pai"])
             return f"{owner} tem {self.pick(NUMBERS)} {self.pick(PLURALS)} {self.pick(PLACES)}"
         if kind == 7:
-            link, verb = self.pick(["de", "com", "sem", "para"]), self.pick(["é", "foi", "está"])
-            return f"{object_} {link} {self.pick(NAMES)} {verb} {self.pick(PLACES)}"
+            link, name = self.pick(["de", "com", "sem", "para"]), self.pick(NAMES)
+            return f"{object_} {link} {name} {self.pick(['é', 'foi', 'está'])} {self.pick(PLACES)}"
         return self.pick(SPEECH)
 
     def words(self):
