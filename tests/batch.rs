@@ -89,7 +89,12 @@ fn requests() -> Vec<Request> {
         voiced.clone(),
         Request { settings: settings(7, 0.9), ..voiced.clone() },
         Request { settings: settings(8, 0.8).fast(), ..voiced.clone() },
-        Request { content: Content::Semantic(tokens), voice: voiced.voice.clone(), settings: settings(9, 1.0), sound: true },
+        Request {
+            content: Content::Semantic(tokens),
+            voice: voiced.voice.clone(),
+            settings: settings(9, 1.0),
+            sound: true,
+        },
         Request::text(text(8), None, picky),
     ]
 }

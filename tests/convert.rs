@@ -2,7 +2,7 @@
 //! ends of the pipe, in parts against the whole.
 
 use super::parity_speak::{difference, integers, scalar, voice};
-use barkclone::audio::{Pcm, Recipe, Sink, resample};
+use barkclone::audio::{Pcm, Recipe, resample};
 use barkclone::clone::Cloner;
 use barkclone::config::Protocol;
 use barkclone::convert::{self, Decoder, Listener, WINDOW};
@@ -62,8 +62,10 @@ fn listener() -> Listener {
 }
 
 fn heard(samples: &[f32], rate: u32) -> anyhow::Result<Semantic> {
-    let play = |sink: &mut Sink| samples.chunks(7777).try_for_each(sink);
-    listener().tokens(play, (rate, samples.len() as f64 / f64::from(rate)), &Silent)
+    let listener = listener();
+    let mut hearing = listener.listen(rate)?;
+    samples.chunks(7777).try_for_each(|part| hearing.push(part))?;
+    hearing.finish()
 }
 
 /// The tokens that cloning gives a clip at 16 kHz.

@@ -79,7 +79,7 @@ impl Stream {
     }
 
     /// Gives the last samples.
-    pub fn finish(mut self) -> Result<Vec<f32>> {
+    pub fn finish(&mut self) -> Result<Vec<f32>> {
         let Some(resampler) = &self.resampler else { return Ok(Vec::new()) };
         let left = resampler.length(self.given).saturating_sub(self.made);
         let step = resampler.input_frames_next();

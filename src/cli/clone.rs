@@ -47,12 +47,12 @@ pub struct CloneArgs {
     /// Write what the models will hear of the voice as WAV: the end of the reference, through EnCodec and back
     #[arg(long, value_name = "FILE")]
     preview: Option<PathBuf>,
-    /// Replace a file that exists
-    #[arg(long)]
-    force: bool,
     /// Who agreed to this voice being cloned, in your words: kept in the voice file
     #[arg(long, value_name = "TEXT")]
     consent: Option<String>,
+    /// Replace a file that exists
+    #[arg(long)]
+    force: bool,
     #[command(flatten)]
     nets: NetArgs,
 }
@@ -91,6 +91,7 @@ struct Nets {
 
 /// Everything that can be wrong without a model is found before one is loaded.
 pub fn run(args: CloneArgs, models: &Models, terminal: &Terminal) -> Result<()> {
+    args.origin()?;
     let recordings = args.references.recordings()?;
     if args.each {
         return args.run_each(&recordings, models, terminal);
@@ -132,16 +133,18 @@ impl CloneArgs {
 
     fn write_voice(&self, reference: &Reference, target: &Path, cloner: &Cloner, terminal: &Terminal) -> Result<Voice> {
         let voice = cloner.voice(&reference.pcm, terminal)?;
-        voice.write_with(Some(&self.origin(reference)?), target, self.force)?;
+        let source_sha256 = Some(sha256_of(&reference.path)?);
+        let source_seconds = Some([reference.seconds.start, reference.seconds.end]);
+        let origin = Provenance { source_sha256, source_seconds, ..self.origin()? };
+        voice.write_with(Some(&origin), target, self.force)?;
         describe(&voice, &reference.seconds, terminal);
         Ok(voice)
     }
 
-    /// What the voice file says of where it comes from.
-    fn origin(&self, reference: &Reference) -> Result<Provenance> {
+    /// What a voice file says of where it comes from, but for its recording.
+    fn origin(&self) -> Result<Provenance> {
         let origin = Provenance::new().consented(self.consent.as_deref())?;
-        let quantizer = Some(QuantizerName::of(&self.nets.quantizer));
-        Ok(Provenance { quantizer, source_sha256: Some(sha256_of(&reference.path)?), ..origin })
+        Ok(Provenance { quantizer: Some(QuantizerName::of(&self.nets.quantizer)), ..origin })
     }
 
     /// A voice of each recording, as far as they can be used.

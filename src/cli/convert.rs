@@ -7,7 +7,7 @@ use super::provenance::{self, new_seed};
 use super::references::recordings;
 use super::sound::SoundTarget;
 use anyhow::{Context, Result, ensure};
-use barkclone::audio::{Recording, Sink};
+use barkclone::audio::Recording;
 use barkclone::config::Protocol;
 use barkclone::convert::{self, Decoder, Listener};
 use barkclone::error::Kind;
@@ -29,14 +29,14 @@ use std::time::Instant;
 /// Say a recording's words, at its pace, in another voice
 ///
 /// HuBERT and a quantizer hear the recording as semantic tokens, and Bark speaks them as the voice: no text is needed. The
-/// quantizer is that of the recording's language. A recording may be hours long: memory does not grow with it. Tokens run at 49.9
-/// a second and HuBERT at 50, so the result is 0.2 % longer.
+/// quantizer is that of the recording's language. A recording may be hours long (four at most): memory does not grow with it.
+/// Tokens run at 49.9 a second and HuBERT at 50, so the result is 0.2 % longer.
 ///
 /// Prints the path of each WAV file it wrote: 24 kHz mono. The file says in its LIST/INFO chunk how it was made, and that it is
 /// synthetic speech.
 #[derive(Args, Debug)]
 pub struct ConvertArgs {
-    /// Recordings of any kind, or folders of them
+    /// Recordings, or folders of them: WAV, FLAC, MP3, Ogg, Opus, M4A, AIFF, CAF, or a video's sound
     #[arg(required = true, value_name = "SOURCE")]
     sources: Vec<PathBuf>,
     /// A voice file, or one of Suno's voices such as v2/pt_speaker_3
@@ -185,6 +185,8 @@ impl ConvertArgs {
                 twice.is_none(),
                 Kind::Usage.error(format!("{}: two recordings would be written to it", path.display()))
             );
+            let itself = path.canonicalize().is_ok_and(|path| source.canonicalize().is_ok_and(|source| path == source));
+            ensure!(!itself, Kind::Usage.error(format!("{}: it would be replaced by its own result", path.display())));
             let target = SoundTarget { path, force: self.force, float: self.float };
             target.check()?;
             Recording::open(&source)?;
@@ -200,13 +202,13 @@ impl ConvertArgs {
         let listener = Listener::new(&hubert, &quantizer, device)?;
         let hear = |job: &Job| {
             let (source, recording) = (job.source.display(), Recording::open(&job.source)?);
-            let (rate, seconds) = (recording.rate(), recording.seconds().unwrap_or_default());
-            terminal.note(&format!("{source}: {seconds:.1} s at {rate} Hz"));
-            if seconds > convert::WINDOW {
+            let (rate, seconds) = (recording.rate(), recording.seconds());
+            let length = seconds.map_or(String::new(), |seconds| format!("{seconds:.1} s "));
+            terminal.note(&format!("{source}: {length}at {rate} Hz"));
+            if seconds.is_some_and(|seconds| seconds > convert::WINDOW) {
                 terminal.note(&format!("{source}: heard {:.0} s at a time, overlapping", convert::WINDOW));
             }
-            let play = |sink: &mut Sink| recording.play(0.0..f64::INFINITY, sink);
-            listener.tokens(play, (rate, seconds), terminal).with_context(|| source.to_string())
+            listener.tokens(recording, terminal).with_context(|| source.to_string())
         };
         jobs.iter().map(hear).collect()
     }

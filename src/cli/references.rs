@@ -61,7 +61,7 @@ impl ReferenceArgs {
     }
 }
 
-/// The files of `paths`, those of folders in order of their names.
+/// The files among these paths, and the recordings in the folders, in order of their names.
 pub fn recordings(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
     let mut recordings = Vec::new();
     for path in paths {

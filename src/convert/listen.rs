@@ -5,7 +5,7 @@
 //! the middle is kept, so that every frame was seen with [`MARGIN`] seconds on both sides. Up to [`WINDOW`] seconds are heard
 //! at once: exact.
 
-use crate::audio::{Recipe, Sink, Stream};
+use crate::audio::{Recipe, Recording, Stream};
 use crate::config::{HubertConfig, QuantizerConfig};
 use crate::error::Kind;
 use crate::layout::Model;
@@ -44,56 +44,73 @@ impl Listener {
         })
     }
 
-    /// The tokens of a recording at `rate` Hz that `play` hands on block by block; `progress` counts its seconds.
+    /// The tokens of a recording; `progress` counts its seconds.
     ///
     /// # Errors
-    /// Of `play`; a recording that is too short for a single frame.
-    pub fn tokens(
-        &self,
-        play: impl FnOnce(&mut Sink) -> Result<()>,
-        (rate, seconds): (u32, f64),
-        progress: &dyn Progress,
-    ) -> Result<Semantic> {
-        progress.start("listening", seconds as u64, "second");
-        let mut hearing =
-            Hearing { listener: self, state: self.quantizer.start()?, line: Line::default(), tokens: vec![] };
-        let mut resampled = Stream::new(rate, HUBERT_RATE, Recipe::Functional)?;
+    /// Of the file; a recording that is too short for a single frame.
+    pub fn tokens(&self, recording: Recording, progress: &dyn Progress) -> Result<Semantic> {
+        let rate = recording.rate();
+        progress.start("listening", recording.seconds().map_or(0, |seconds| seconds as u64), "second");
+        let mut hearing = self.listen(rate)?;
         let (mut heard, mut told) = (0, 0);
-        play(&mut |block| {
-            hearing.push(&resampled.push(block)?)?;
+        recording.play(0.0..f64::INFINITY, &mut |block| {
             heard += block.len() as u64;
-            let now = heard / u64::from(rate);
-            progress.advance(now - told);
-            told = now;
-            Ok(())
+            let seconds = heard / u64::from(rate);
+            progress.advance(seconds - told);
+            told = seconds;
+            hearing.push(block)
         })?;
-        hearing.push(&resampled.finish()?)?;
-        hearing.finish()?;
+        let semantic = hearing.finish()?;
         progress.finish();
-        Semantic::new(hearing.tokens, self.quantizer.vocab() as u32)
+        Ok(semantic)
+    }
+
+    /// Begins to listen to sound at `rate` Hz.
+    pub fn listen(&self, rate: u32) -> Result<Hearing<'_>> {
+        Ok(Hearing {
+            listener: self,
+            resampler: Stream::new(rate, HUBERT_RATE, Recipe::Functional)?,
+            state: self.quantizer.start()?,
+            line: Line::default(),
+            tokens: Vec::new(),
+        })
     }
 }
 
 /// One recording on its way through the nets.
-struct Hearing<'a> {
+pub struct Hearing<'a> {
     listener: &'a Listener,
+    resampler: Stream,
     state: State,
     line: Line,
     tokens: Vec<u32>,
 }
 
 impl Hearing<'_> {
-    fn push(&mut self, samples: &[f32]) -> Result<()> {
+    /// Takes the next samples.
+    pub fn push(&mut self, samples: &[f32]) -> Result<()> {
+        let resampled = self.resampler.push(samples)?;
+        self.hear_all(&resampled)
+    }
+
+    /// The tokens of all that was heard.
+    ///
+    /// # Errors
+    /// Too little for a single frame.
+    pub fn finish(mut self) -> Result<Semantic> {
+        let resampled = self.resampler.finish()?;
+        self.hear_all(&resampled)?;
+        let turn = self.listener.frames.last(&self.line)?;
+        self.hear(&turn)?;
+        Semantic::new(self.tokens, self.listener.quantizer.vocab() as u32)
+    }
+
+    fn hear_all(&mut self, samples: &[f32]) -> Result<()> {
         self.line.samples.extend_from_slice(samples);
         while let Some(turn) = self.listener.frames.next(&self.line) {
             self.hear(&turn)?;
         }
         Ok(())
-    }
-
-    fn finish(&mut self) -> Result<()> {
-        let turn = self.listener.frames.last(&self.line)?;
-        self.hear(&turn)
     }
 
     fn hear(&mut self, turn: &Turn) -> Result<()> {

@@ -8,7 +8,7 @@ mod decoder;
 mod listen;
 
 pub use decoder::Decoder;
-pub use listen::{Listener, MARGIN, WINDOW};
+pub use listen::{Hearing, Listener, MARGIN, WINDOW};
 
 use crate::progress::Progress;
 use crate::speak::{Content, Request, Settings, Speaker};

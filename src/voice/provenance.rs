@@ -18,7 +18,7 @@ pub(super) const MAX_BYTES: u64 = 256 << 10;
 const MAX_CONSENT: usize = 10_000;
 
 /// Where a voice comes from. Every part may be unknown; parts that are not known here are passed over.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Provenance {
     /// The program that wrote it, with its version.
@@ -33,6 +33,9 @@ pub struct Provenance {
     /// SHA-256 of the recording's file, in hexadecimal.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source_sha256: Option<String>,
+    /// Where in it the voice's reference lies, seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source_seconds: Option<[f64; 2]>,
     /// Who agreed to what, in the words of whoever made it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub consent: Option<String>,

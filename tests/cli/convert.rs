@@ -60,14 +60,16 @@ fn what_cannot_be_converted_is_refused_before_any_model_is_loaded() {
     desk.babble("other/a.wav", 1.0);
     fs::write(desk.path("junk.wav"), b"junk").unwrap();
     fs::create_dir(desk.path("empty")).unwrap();
-    let cases: [([&[&str]; 3], i32); 8] = [
+    let cases: [([&[&str]; 3], i32); 10] = [
         ([&["a.wav"], &[], &["--output"]], 2),
         ([&["a.wav", "other/a.wav"], &["-o", "x.wav"], &["-d DIR"]], 2),
         ([&["other"], &["-o", "x.wav"], &["-d DIR"]], 2),
         ([&["a.wav", "other/a.wav"], &["-d", "out"], &["two recordings"]], 2),
         ([&["junk.wav"], &["-o", "x.wav"], &["junk.wav: cannot be used as a recording"]], 3),
-        ([&["empty"], &["-d", "out"], &["no WAV files"]], 3),
-        ([&["a.wav"], &["-o", "a.wav"], &["--force"]], 6),
+        ([&["empty"], &["-d", "out"], &["no recordings"]], 3),
+        ([&["a.wav"], &["-o", "a.wav", "--force"], &["its own result"]], 2),
+        ([&["other"], &["-d", "other", "--force"], &["its own result"]], 2),
+        ([&["a.wav"], &["-o", "junk.wav"], &["--force"]], 6),
         ([&["a.wav"], &["-o", "x.wav", "--coarse-history", "7"], &["--coarse-history"]], 2),
     ];
     for ([sources, flags, words], code) in cases {

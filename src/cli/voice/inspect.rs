@@ -183,6 +183,8 @@ fn origin(provenance: &Provenance, part: usize) -> Vec<(&'static str, String)> {
         lines.push(("quantizer", of(&format!("{} (language: {language})", quantizer.name))));
     }
     lines.extend(provenance.source_sha256.iter().map(|hash| ("source", of(&format!("sha256 {hash}")))));
+    let stretch = |[start, end]: &[f64; 2]| ("", of(&format!("{start:.2} to {end:.2} s of it")));
+    lines.extend(provenance.source_seconds.iter().map(stretch));
     lines.extend(provenance.consent.iter().map(|consent| ("consent", of(consent))));
     lines.extend(provenance.edits.iter().map(|edit| ("edited", of(edit))));
     lines.extend(provenance.parts.iter().enumerate().flat_map(|(i, voice)| origin(voice, i + 1)));
