@@ -15,7 +15,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Takes a text's bytes for its ids; knows one voice.
-struct Bench;
+struct Bench(Protocol);
 
 impl Studio for Bench {
     fn ids(&self, text: &str) -> Result<Vec<u32>> {
@@ -30,7 +30,11 @@ impl Studio for Bench {
     }
 
     fn settings(&self, sampling: Sampling, seed: u64) -> Settings {
-        sampling.settings(&Protocol::default(), seed)
+        sampling.settings(&self.0, seed)
+    }
+
+    fn protocol(&self) -> &Protocol {
+        &self.0
     }
 
     fn write(&self, _: &Ticket, utterance: &Utterance, mut sink: &mut Sink) -> Result<()> {
@@ -82,7 +86,7 @@ fn speak(folder: &Path, jobs: Vec<Result<Asked>>, batch: usize, fail: impl Fn(&s
     let ledger = Ledger::open(&folder.join("report.jsonl")).unwrap();
     let scheme = Scheme { folder: folder.to_owned(), ..Scheme::default() };
     let stop = AtomicBool::new(false);
-    let mut run = Run::new(plan, ledger, scheme, (&Bench, &Silent), &stop);
+    let mut run = Run::new(plan, ledger, scheme, (&Bench(Protocol::default()), &Silent), &stop);
     let (mut under_way, mut asked, mut waited) = (Vec::new(), Vec::new(), 0);
     let mut work = || -> Result<()> {
         loop {
@@ -227,7 +231,7 @@ fn a_long_source_is_never_held_whole() {
     let ledger = Ledger::open(&folder.path().join("report.jsonl")).unwrap();
     let scheme = Scheme { folder: folder.path().to_owned(), ..Scheme::default() };
     let stop = AtomicBool::new(false);
-    let mut run = Run::new(Plan::new(endless, rules), ledger, scheme, (&Bench, &Silent), &stop);
+    let mut run = Run::new(Plan::new(endless, rules), ledger, scheme, (&Bench(Protocol::default()), &Silent), &stop);
     while let Ask::Speak(ticket, request) = run.next().unwrap() {
         stop.store(ticket.task.text == "stop", Ordering::Relaxed);
         let spoken = utterance(mark(&request));

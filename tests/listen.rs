@@ -31,7 +31,7 @@ fn noise(level: f32) -> impl FnMut(usize) -> f32 {
 
 #[track_caller]
 fn faults(pcm: &Pcm, text: &str) -> Vec<Fault> {
-    listen(pcm, text, Facts { ended: true }).unwrap().into_iter().map(|finding| finding.fault).collect()
+    listen(pcm, Some(text), Facts { ended: true }).unwrap().into_iter().map(|finding| finding.fault).collect()
 }
 
 #[test]
@@ -50,7 +50,7 @@ fn silence_is_the_only_fault_of_silence() {
 #[test]
 fn a_limit_that_was_reached_is_told() {
     let pcm = spoken();
-    let findings = listen(&pcm, &text(&pcm), Facts { ended: false }).unwrap();
+    let findings = listen(&pcm, Some(&text(&pcm)), Facts { ended: false }).unwrap();
     assert_eq!(findings.iter().map(|f| f.fault).collect::<Vec<_>>(), [Fault::RanOut]);
 }
 

@@ -1,6 +1,7 @@
 //! A report's lines: what became of each utterance.
 
 use super::hash::hash;
+use crate::listen::Finding;
 use crate::speak::Settings;
 use crate::stage::fine::Context as FineContext;
 use serde::{Deserialize, Serialize};
@@ -51,6 +52,12 @@ pub struct Record {
     /// `took / seconds`: below 1 is faster than speech.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub real_time_factor: Option<f64>,
+    /// Takes that were made, of which this is the best; none: one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub takes: Option<u32>,
+    /// What does not sound right.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<Finding>,
     /// The chain of utterances that it goes on in.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub chain: Option<u64>,

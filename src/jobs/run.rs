@@ -5,7 +5,9 @@ use super::ledger::Ledger;
 use super::plan::{Bad, Planned, Task};
 use super::record::{Record, Told, key, now, rounded};
 use super::voices::{Known, Voices};
+use crate::config::Protocol;
 use crate::error::{self, Kind};
+use crate::listen::{Care, Take, Takes};
 use crate::output::{Pending, Sink};
 use crate::speak::{Ask, Desk, Request, Settings, Utterance};
 use crate::voice::Voice;
@@ -30,12 +32,8 @@ pub trait Studio {
     fn voice(&self, name: &str) -> Result<Voice>;
     /// Settings that are given over the model's own.
     fn settings(&self, sampling: Sampling, seed: u64) -> Settings;
-    /// Judges what was spoken; an error refuses it.
-    fn accept(&self, _: &Ticket, utterance: &Utterance) -> Result<()> {
-        let silent = utterance.pcm.samples.iter().position(|sample| !sample.is_finite());
-        ensure!(silent.is_none(), "what was spoken is no sound: sample {} is not a number", silent.unwrap_or_default());
-        Ok(())
-    }
+    /// What the models' own files say.
+    fn protocol(&self) -> &Protocol;
     /// Writes the sound.
     fn write(&self, ticket: &Ticket, utterance: &Utterance, sink: &mut Sink) -> Result<()>;
 }
@@ -96,6 +94,8 @@ pub struct Scheme {
     pub restart: bool,
     /// End with the first failure.
     pub fail_fast: bool,
+    /// What is done about an utterance that does not sound right.
+    pub care: Care,
 }
 
 /// What became of the tasks so far.
@@ -116,6 +116,7 @@ pub struct Ticket {
     pub settings: Settings,
     key: u64,
     begun: Instant,
+    takes: Takes,
 }
 
 /// Where a chain of utterances has come to.
@@ -129,6 +130,9 @@ struct Chain {
 /// A run over the tasks of `P`.
 pub struct Run<'a, P> {
     plan: P,
+    /// Tasks that are spoken once more.
+    again: VecDeque<Box<Ticket>>,
+    under_way: usize,
     /// Tasks whose chain is busy.
     held: VecDeque<Task>,
     chains: HashMap<u64, Chain>,
@@ -152,9 +156,10 @@ impl<'a, P: Iterator<Item = Result<Planned>>> Run<'a, P> {
         (studio, watch): (&'a dyn Studio, &'a dyn Watch),
         stop: &'a AtomicBool,
     ) -> Self {
+        let (again, under_way) = (VecDeque::new(), 0);
         let (held, chains, voices) = (VecDeque::new(), HashMap::new(), Voices::default());
         let (tally, last) = (Tally::default(), Instant::now());
-        Self { plan, held, chains, ledger, scheme, studio, watch, stop, voices, tally, last }
+        Self { plan, again, under_way, held, chains, ledger, scheme, studio, watch, stop, voices, tally, last }
     }
 
     pub fn tally(&self) -> Tally {
@@ -211,7 +216,8 @@ impl<'a, P: Iterator<Item = Result<Planned>>> Run<'a, P> {
         let voice = task.voice.clone().or_else(|| self.scheme.voice.clone());
         let voice_hash = self.voice(task, voice.as_deref())?.map(|known| known.hash);
         let key = key(&task.text, voice_hash.as_deref(), &settings, &self.scheme.model);
-        Ok(Ticket { task: task.clone(), voice, voice_hash, settings, key, begun: Instant::now() })
+        let takes = Takes::new(self.scheme.care, settings.seed);
+        Ok(Ticket { task: task.clone(), voice, voice_hash, settings, key, begun: Instant::now(), takes })
     }
 
     /// That of the utterance before in the chain, else the one that is asked for.
@@ -295,8 +301,49 @@ impl<'a, P: Iterator<Item = Result<Planned>>> Run<'a, P> {
         fs::rename(from, to).with_context(unmoved)
     }
 
+    /// Listens to what was spoken; `None`: it is to be spoken once more.
+    fn hear(&self, ticket: &mut Ticket, spoken: Result<Utterance>) -> Result<Option<Take>> {
+        let limits = (self.studio.protocol(), &ticket.settings.stop);
+        let heard = spoken.and_then(|utterance| ticket.takes.hear(utterance, &ticket.task.text, limits));
+        match heard {
+            // A take that failed does not take the earlier ones away.
+            Err(error) if !is_fatal(&error) => ticket.takes.settle().map(Some).ok_or(error),
+            heard => heard,
+        }
+    }
+
+    /// Asks for another take; where nothing more is begun, the best one so far is kept.
+    fn repeat(&mut self, mut ticket: Box<Ticket>) -> Result<Option<(Box<Ticket>, Box<Request>)>> {
+        if self.stop.load(Ordering::Relaxed) {
+            return match ticket.takes.settle() {
+                Some(take) => self.end(ticket, Ok(take)).map(|()| None),
+                None => Ok(None),
+            };
+        }
+        ticket.settings.seed = ticket.takes.seed();
+        match self.request(&ticket) {
+            Ok(request) => Ok(Some((ticket, Box::new(request)))),
+            Err(error) => self.end(ticket, Err(error)).map(|()| None),
+        }
+    }
+
+    fn end(&mut self, mut ticket: Box<Ticket>, take: Result<Take>) -> Result<()> {
+        if let Some(chain) = ticket.task.chain {
+            self.chains.entry(chain).or_default().busy = false;
+        }
+        match take {
+            Ok(take) => {
+                ticket.settings.seed = take.seed;
+                self.keep(&ticket, &take)
+            }
+            Err(error) if is_fatal(&error) => Err(error),
+            Err(error) => self.fail(&ticket.task, error),
+        }
+    }
+
     /// Writes the sound and the line; gives the sound its name only then.
-    fn keep(&mut self, ticket: &Ticket, utterance: &Utterance) -> Result<()> {
+    fn keep(&mut self, ticket: &Ticket, take: &Take) -> Result<()> {
+        let utterance = &take.utterance;
         let target = self.scheme.folder.join(&ticket.task.out);
         make_folder(&target)?;
         let sound = Pending::write(&self.scheme.folder, &self.ledger.tag(), target.clone(), |sink| {
@@ -306,7 +353,7 @@ impl<'a, P: Iterator<Item = Result<Planned>>> Run<'a, P> {
         if let Some(next) = &next {
             next.voice.write(&voice_beside(&target), true)?;
         }
-        let mut record = self.record(ticket, utterance, sound.bytes);
+        let mut record = self.record(ticket, take, sound.bytes);
         record.continues = next.as_ref().map(|known| known.hash.clone());
         // Without this, a line of the new sound could stand beside the old one.
         remove(&target)?;
@@ -320,7 +367,8 @@ impl<'a, P: Iterator<Item = Result<Planned>>> Run<'a, P> {
         self.watch.tell(Event::Done(&record))
     }
 
-    fn record(&mut self, ticket: &Ticket, utterance: &Utterance, bytes: u64) -> Record {
+    fn record(&mut self, ticket: &Ticket, take: &Take, bytes: u64) -> Record {
+        let utterance = &take.utterance;
         let (seconds, took) = (utterance.pcm.seconds(), ticket.begun.elapsed().as_secs_f64());
         let share = self.last.elapsed().as_secs_f64();
         self.last = Instant::now();
@@ -337,6 +385,8 @@ impl<'a, P: Iterator<Item = Result<Planned>>> Run<'a, P> {
             took: Some(rounded(took)),
             share: Some(rounded(share)),
             real_time_factor: Some(rounded(took / seconds)),
+            takes: Some(ticket.takes.made()).filter(|&made| made > 1),
+            findings: take.findings.clone(),
             at: now(),
             ..Record::default()
         };
@@ -397,10 +447,17 @@ impl<P: Iterator<Item = Result<Planned>>> Desk for Run<'_, P> {
     type Key = Box<Ticket>;
 
     fn next(&mut self) -> Result<Ask<Box<Ticket>>> {
+        while let Some(ticket) = self.again.pop_front() {
+            if let Some((ticket, request)) = self.repeat(ticket)? {
+                self.under_way += 1;
+                return Ok(Ask::Speak(ticket, request));
+            }
+        }
         while !self.stop.load(Ordering::Relaxed) {
             match self.choose()? {
                 Some(task) => {
                     if let Some((ticket, request)) = self.prepare(task)? {
+                        self.under_way += 1;
                         return Ok(Ask::Speak(Box::new(ticket), Box::new(request)));
                     }
                 }
@@ -408,21 +465,25 @@ impl<P: Iterator<Item = Result<Planned>>> Desk for Run<'_, P> {
                 None => return Ok(Ask::Wait),
             }
         }
-        Ok(Ask::End)
+        // What is under way may have to be spoken once more.
+        Ok(if self.scheme.care.retries > 0 && self.under_way > 0 { Ask::Wait } else { Ask::End })
     }
 
-    fn done(&mut self, ticket: Box<Ticket>, spoken: Result<Utterance>) -> Result<()> {
-        if let Some(chain) = ticket.task.chain {
-            self.chains.entry(chain).or_default().busy = false;
-        }
-        let accepted = spoken.and_then(|utterance| self.studio.accept(&ticket, &utterance).map(|()| utterance));
-        match accepted {
-            Ok(utterance) => self.keep(&ticket, &utterance),
-            // What ails the model ails every utterance.
-            Err(error) if error::kind(&error) == Some(Kind::Model) => Err(error),
-            Err(error) => self.fail(&ticket.task, error),
+    fn done(&mut self, mut ticket: Box<Ticket>, spoken: Result<Utterance>) -> Result<()> {
+        self.under_way -= 1;
+        match self.hear(&mut ticket, spoken).transpose() {
+            Some(take) => self.end(ticket, take),
+            None => {
+                self.again.push_back(ticket);
+                Ok(())
+            }
         }
     }
+}
+
+/// What ails the model ails every utterance.
+fn is_fatal(error: &Error) -> bool {
+    error::kind(error) == Some(Kind::Model)
 }
 
 impl Record {

@@ -4,6 +4,7 @@ use crate::cli::nets::{BarkChoice, DeviceArgs, WeightType};
 use anyhow::Result;
 use barkclone::config::Protocol;
 use barkclone::jobs::{self, Sampling};
+use barkclone::listen::Care;
 use barkclone::models::{ModelKind, Models, Source};
 use barkclone::progress::Progress;
 use barkclone::speak::Settings;
@@ -49,6 +50,34 @@ pub struct SamplingArgs {
     /// The same seed gives the same speech [default: a new one, printed]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub seed: Option<u64>,
+}
+
+/// What is done about an utterance that does not sound right: silence, a pace that does not go with the text, no end, a garbled end,
+/// clipping.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Sampling")]
+pub struct CareArgs {
+    /// Speak an utterance that does not sound right (silent, too fast or slow for its text, without an end, clipped, or with a
+    /// garbled end) again with up to N more seeds, and keep the best
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=100))]
+    retry: u32,
+    /// Cut off what follows the end of the speech
+    #[arg(long)]
+    trim_tail: bool,
+}
+
+impl CareArgs {
+    pub fn care(&self) -> Care {
+        Care { retries: self.retry, trim_tail: self.trim_tail }
+    }
+
+    /// Tells runs with other care apart; empty without any.
+    pub fn mark(&self) -> Vec<u8> {
+        match self.care() {
+            care if care == Care::default() => Vec::new(),
+            care => [&care.retries.to_le_bytes()[..], &[care.trim_tail.into()]].concat(),
+        }
+    }
 }
 
 #[derive(Args, Debug)]

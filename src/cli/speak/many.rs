@@ -160,6 +160,10 @@ impl Studio for Bench<'_> {
         sampling.settings(&self.protocol, seed)
     }
 
+    fn protocol(&self) -> &Protocol {
+        &self.protocol
+    }
+
     fn write(&self, ticket: &Ticket, utterance: &Utterance, sink: &mut Sink) -> Result<()> {
         let made = Made { text: &ticket.task.text, voice: ticket.voice_hash.as_deref(), settings: &ticket.settings };
         self.args.sound(&made, utterance, sink)
@@ -274,10 +278,11 @@ pub fn scheme(
         folder: folder.to_owned(),
         voice: voices.default.clone(),
         sampling: args.sampling.given(),
-        model: format!("{:016x}", jobs::hash(&[&model.to_le_bytes(), &[args.float.into()]])),
+        model: format!("{:016x}", jobs::hash(&[&model.to_le_bytes(), &[args.float.into()], &args.care.mark()])),
         force: args.force,
         restart: args.many.restart,
         fail_fast: args.many.fail_fast,
+        care: args.care.care(),
     })
 }
 

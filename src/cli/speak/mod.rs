@@ -15,6 +15,7 @@ use anyhow::{Context, Result, ensure};
 use barkclone::audio::{Encoding, write_wav};
 use barkclone::config::Protocol;
 use barkclone::error::Kind;
+use barkclone::listen::{Care, Take, Takes};
 use barkclone::models::Models;
 use barkclone::output;
 use barkclone::progress::Progress;
@@ -22,7 +23,7 @@ use barkclone::speak::{Request, Settings, Speaker, Utterance};
 use barkclone::stage::text::normalize;
 use barkclone::voice::language_warning;
 use clap::Args;
-use flags::{NetArgs, SamplingArgs};
+use flags::{CareArgs, NetArgs, SamplingArgs};
 use many::ManyArgs;
 use std::io::{IsTerminal, Read, Write};
 use std::path::{Path, PathBuf, absolute};
@@ -65,6 +66,8 @@ pub struct SpeakArgs {
     #[command(flatten)]
     sampling: SamplingArgs,
     #[command(flatten)]
+    care: CareArgs,
+    #[command(flatten)]
     nets: NetArgs,
 }
 
@@ -96,15 +99,42 @@ fn one(args: SpeakArgs, models: &Models, terminal: &Terminal) -> Result<()> {
     terminal.note(&format!("seed {seed}"));
 
     let begin = Instant::now();
-    let mut speaker = Speaker::new(bark, codec, dtype, &device, args.nets.keep_loaded);
-    let request = Request::text(ids, voice.map(|file| file.voice), settings);
-    let utterance = speaker.speak(&request, terminal)?;
+    let care = args.care.care();
+    let mut speaker = Speaker::new(bark, codec, dtype, &device, args.nets.keep_loaded || care.retries > 0);
+    let mut request = Request::text(ids, voice.map(|file| file.voice), settings);
+    let take = best_take(&mut speaker, &mut request, (&text, care), terminal)?;
+    let utterance = take.utterance;
     // The sound first: it is there even where the speech turns out too short for a voice.
     args.deliver(&text, &request, &utterance)?;
     args.keep_voice(&utterance)?;
     let (spoken, took) = (utterance.pcm.seconds(), begin.elapsed().as_secs_f64());
     terminal.note(&format!("{spoken:.1} s of speech in {took:.1} s: {:.2} times real time", took / spoken));
     Ok(())
+}
+
+/// Speaks until it sounds right or no more takes are wanted, and says what does not; the request keeps the seed of the one
+/// that is kept.
+fn best_take(
+    speaker: &mut Speaker,
+    request: &mut Request,
+    (text, care): (&str, Care),
+    terminal: &Terminal,
+) -> Result<Take> {
+    let protocol = speaker.protocol().clone();
+    let mut takes = Takes::new(care, request.settings.seed);
+    loop {
+        request.settings.seed = takes.seed();
+        let utterance = speaker.speak(request, terminal)?;
+        let Some(take) = takes.hear(utterance, text, (&protocol, &request.settings.stop))? else { continue };
+        if takes.made() > 1 {
+            terminal.note(&format!("{} takes, the best one has seed {}", takes.made(), take.seed));
+        }
+        for finding in &take.findings {
+            terminal.note(&format!("warning: it may not sound right: {}", finding.message));
+        }
+        request.settings.seed = take.seed;
+        return Ok(take);
+    }
 }
 
 impl SpeakArgs {

@@ -9,6 +9,10 @@
 //! - ran out: the semantic stage was stopped by a limit and did not end by itself;
 //! - garbled tail: more than [`TAIL`] seconds of sound after the last speech, or noise-like sound or a burst at the end of it.
 
+mod takes;
+
+pub use takes::{Care, Take, Takes};
+
 use crate::audio::Pcm;
 use crate::check::{clipping, loudness, spectra};
 use crate::config::Protocol;
@@ -16,7 +20,7 @@ use crate::prepare::speech::{FRAME_SECONDS, Frames};
 use crate::stage::semantic::Stop;
 use crate::tokens::Semantic;
 use anyhow::Result;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use spectra::{Spectra, decibels, percentile};
 use std::ops::Range;
 
@@ -66,7 +70,7 @@ impl Facts {
 }
 
 /// What is wrong with an utterance, the worst first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Fault {
     Silent,
@@ -91,25 +95,26 @@ impl Fault {
 }
 
 /// One fault that was heard.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Finding {
     pub fault: Fault,
     /// In a few words, with the number that told.
     pub message: String,
     /// Where, seconds.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<Range<f64>>,
 }
 
-/// The faults of `pcm`, which was to say `text`; none: keep it. The worst first.
-pub fn listen(pcm: &Pcm, text: &str, facts: Facts) -> Result<Vec<Finding>> {
+/// The faults of `pcm`, which was to say `text`; none: keep it. The worst first. Without a text its pace is not judged.
+pub fn listen(pcm: &Pcm, text: Option<&str>, facts: Facts) -> Result<Vec<Finding>> {
     let loudness = loudness(pcm)?;
     if loudness.is_none_or(|loudness| loudness < SILENT) {
         return Ok(vec![finding(Fault::Silent, "nothing is heard".into(), None)]);
     }
     let heard = Heard::new(pcm)?;
     let ran_out = (!facts.ended).then(|| finding(Fault::RanOut, "it was stopped before it ended".into(), None));
-    let found = [ran_out, pace(&heard, text), tail(&heard), clipped(pcm)];
+    let pace = text.and_then(|text| pace(&heard, text));
+    let found = [ran_out, pace, tail(&heard), clipped(pcm)];
     let mut findings: Vec<_> = found.into_iter().flatten().collect();
     findings.sort_by_key(|finding| finding.fault);
     Ok(findings)

@@ -1,0 +1,134 @@
+//! Several takes of one utterance, of which the best is kept.
+
+use super::{Facts, Finding, listen, trim_tail};
+use crate::config::Protocol;
+use crate::speak::Utterance;
+use crate::stage::semantic::Stop;
+use anyhow::{Result, ensure};
+
+/// What is done about an utterance that does not sound right.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Care {
+    /// How many more seeds are tried.
+    pub retries: u32,
+    /// Whether what follows the end of the speech is cut off.
+    pub trim_tail: bool,
+}
+
+/// An utterance, and what was heard of it.
+pub struct Take {
+    pub utterance: Utterance,
+    /// What it was drawn with.
+    pub seed: u64,
+    /// None: it passed.
+    pub findings: Vec<Finding>,
+}
+
+impl Take {
+    fn faults(&self) -> u32 {
+        self.findings.iter().map(|finding| finding.fault.weight()).sum()
+    }
+}
+
+/// The takes of one utterance: with a seed, then with those after it, until one passes or no more are wanted.
+pub struct Takes {
+    care: Care,
+    seed: u64,
+    made: u32,
+    best: Option<Take>,
+}
+
+impl Takes {
+    pub fn new(care: Care, seed: u64) -> Self {
+        Self { care, seed, made: 0, best: None }
+    }
+
+    /// What the next take is drawn with.
+    pub fn seed(&self) -> u64 {
+        self.seed.wrapping_add(self.made.into())
+    }
+
+    /// How many were heard.
+    pub fn made(&self) -> u32 {
+        self.made
+    }
+
+    /// Listens to a take of `text`. Gives the one to keep, the first with the fewest faults; `None` if another is to be made.
+    ///
+    /// # Errors
+    /// Samples that are not numbers.
+    pub fn hear(&mut self, mut utterance: Utterance, text: &str, limits: (&Protocol, &Stop)) -> Result<Option<Take>> {
+        let broken = utterance.pcm.samples.iter().position(|sample| !sample.is_finite());
+        ensure!(broken.is_none(), "what was spoken is no sound: sample {} is not a number", broken.unwrap_or_default());
+        if self.care.trim_tail {
+            utterance.pcm = trim_tail(&utterance.pcm)?;
+        }
+        let facts = Facts::of(&utterance.semantic, limits.0, limits.1);
+        let findings = listen(&utterance.pcm, Some(text), facts)?;
+        let take = Take { utterance, seed: self.seed(), findings };
+        self.made += 1;
+        let enough = take.findings.is_empty() || self.made > self.care.retries;
+        if self.best.as_ref().is_none_or(|best| take.faults() < best.faults()) {
+            self.best = Some(take);
+        }
+        Ok(if enough { self.best.take() } else { None })
+    }
+
+    /// The best one so far, where no more can be made.
+    pub fn settle(&mut self) -> Option<Take> {
+        self.best.take()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audio::Pcm;
+    use crate::tokens::{Coarse, Fine, SAMPLE_RATE, Semantic};
+
+    const STOP: Stop = Stop { min_eos_p: None, max_seconds: None };
+
+    /// A second of a sine of this level: no speech, so that only its level and length tell.
+    fn sounding(level: f32) -> Utterance {
+        let samples = (0..SAMPLE_RATE).map(|i| level * (i as f32 * 0.05).sin()).collect();
+        Utterance {
+            semantic: Semantic::new(vec![1; 50], 10_000).unwrap(),
+            coarse: Coarse::new([vec![1; 75], vec![1; 75]], 1024).unwrap(),
+            fine: Fine::new(std::array::from_fn(|_| vec![1; 75]), 1024).unwrap(),
+            pcm: Pcm { samples, rate: SAMPLE_RATE },
+        }
+    }
+
+    fn hear(takes: &mut Takes, level: f32) -> Option<(u64, usize)> {
+        let take = takes.hear(sounding(level), "oi", (&Protocol::default(), &STOP)).unwrap();
+        take.map(|take| (take.seed, take.findings.len()))
+    }
+
+    #[test]
+    fn a_take_that_passes_is_kept_at_once() {
+        let mut takes = Takes::new(Care { retries: 3, trim_tail: false }, 7);
+        assert_eq!((hear(&mut takes, 0.1), takes.made()), (Some((7, 0)), 1));
+    }
+
+    #[test]
+    fn the_next_seeds_are_tried_until_one_passes() {
+        let mut takes = Takes::new(Care { retries: 3, trim_tail: false }, u64::MAX);
+        assert_eq!((hear(&mut takes, 0.0), takes.seed()), (None, 0));
+        assert_eq!((hear(&mut takes, 0.1), takes.made()), (Some((0, 0)), 2));
+    }
+
+    #[test]
+    fn where_none_passes_the_first_of_the_best_is_kept() {
+        let mut takes = Takes::new(Care { retries: 2, trim_tail: false }, 0);
+        assert_eq!((hear(&mut takes, 0.0), hear(&mut takes, 3.0)), (None, None));
+        let (seed, findings) = hear(&mut takes, 0.0).unwrap();
+        assert_eq!((seed, findings > 0), (1, true), "clipped is better than silent");
+        assert!(hear(&mut Takes::new(Care::default(), 5), 0.0).is_some(), "without retries there is one take");
+    }
+
+    #[test]
+    fn a_broken_sound_is_refused() {
+        let takes = Takes::new(Care::default(), 0).hear(sounding(f32::NAN), "oi", (&Protocol::default(), &STOP));
+        assert!(takes.err().unwrap().to_string().contains("no sound"));
+    }
+}
