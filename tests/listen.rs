@@ -87,15 +87,16 @@ fn what_is_left_after_a_cut_is_as_it_was_and_fades() {
     let trimmed = trim_tail(&then(&pcm, 3.0, |_| 0.0)).unwrap();
     let untouched = trimmed.samples.len() - trimmed.rate as usize / 10;
     assert!(untouched > pcm.samples.len() * 3 / 4);
-    assert_eq!(trimmed.samples[..untouched.min(pcm.samples.len())], pcm.samples[..untouched.min(pcm.samples.len())]);
+    let same = untouched.min(pcm.samples.len());
+    assert!(trimmed.samples[..same] == pcm.samples[..same]);
     assert!(trimmed.samples.last().unwrap().abs() < 1e-6);
-    assert_eq!(trim_tail(&trimmed).unwrap(), trimmed, "a second cut finds nothing");
+    assert!(trim_tail(&trimmed).unwrap() == trimmed, "a second cut finds nothing");
 }
 
 #[test]
 fn sound_without_speech_is_not_cut() {
     let hiss = then(&Pcm { samples: vec![], rate: 24_000 }, 2.0, noise(0.1));
-    assert_eq!(trim_tail(&hiss).unwrap(), hiss);
+    assert!(trim_tail(&hiss).unwrap() == hiss);
     let nothing = Pcm { samples: vec![], rate: 24_000 };
-    assert_eq!(trim_tail(&nothing).unwrap(), nothing);
+    assert!(trim_tail(&nothing).unwrap() == nothing);
 }

@@ -180,10 +180,11 @@ impl Heard {
         (seconds > TAIL).then_some((last + 1) as f64 * FRAME_SECONDS - seconds)
     }
 
-    /// Where the speech ends, seconds: with its last stretch, or before, where noise takes over.
+    /// Where the speech ends, seconds: with its last stretch, or before, where noise takes over. None where all is noise.
     fn end(&self) -> Option<f64> {
-        let last = self.speech.last()?.end;
-        Some(self.noise().map_or(last, |noise| noise.min(last)))
+        let (first, last) = (self.speech.first()?.start, self.speech.last()?.end);
+        let end = self.noise().map_or(last, |noise| noise.min(last));
+        (end > first).then_some(end)
     }
 }
 
