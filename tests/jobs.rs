@@ -86,7 +86,8 @@ fn speak(folder: &Path, jobs: Vec<Result<Asked>>, batch: usize, fail: impl Fn(&s
     let ledger = Ledger::open(&folder.join("report.jsonl")).unwrap();
     let scheme = Scheme { folder: folder.to_owned(), ..Scheme::default() };
     let stop = AtomicBool::new(false);
-    let mut run = Run::new(plan, ledger, scheme, (&Bench(Protocol::default()), &Silent), &stop);
+    let bench = Bench(Protocol::default());
+    let mut run = Run::new(plan, ledger, scheme, (&bench, &Silent), &stop);
     let (mut under_way, mut asked, mut waited) = (Vec::new(), Vec::new(), 0);
     let mut work = || -> Result<()> {
         loop {
@@ -231,7 +232,8 @@ fn a_long_source_is_never_held_whole() {
     let ledger = Ledger::open(&folder.path().join("report.jsonl")).unwrap();
     let scheme = Scheme { folder: folder.path().to_owned(), ..Scheme::default() };
     let stop = AtomicBool::new(false);
-    let mut run = Run::new(Plan::new(endless, rules), ledger, scheme, (&Bench(Protocol::default()), &Silent), &stop);
+    let bench = Bench(Protocol::default());
+    let mut run = Run::new(Plan::new(endless, rules), ledger, scheme, (&bench, &Silent), &stop);
     while let Ask::Speak(ticket, request) = run.next().unwrap() {
         stop.store(ticket.task.text == "stop", Ordering::Relaxed);
         let spoken = utterance(mark(&request));
