@@ -7,11 +7,13 @@ use super::provenance::{self, new_seed};
 use super::references::recordings;
 use super::sound::SoundTarget;
 use anyhow::{Context, Result, ensure};
-use barkclone::audio::Recording;
+use barkclone::audio::{self, Recording};
+use barkclone::check;
 use barkclone::config::Protocol;
 use barkclone::convert::{self, Decoder, Listener};
 use barkclone::error::Kind;
 use barkclone::jobs::Sampling;
+use barkclone::listen::{Facts, listen};
 use barkclone::models::Models;
 use barkclone::output;
 use barkclone::progress::Progress;
@@ -139,6 +141,7 @@ pub fn run(args: ConvertArgs, models: &Models, terminal: &Terminal) -> Result<()
             job.sha256
         );
         job.write(&decoder, &fine, &made, terminal)?;
+        job.judge(terminal)?;
         let (spoken, took) = (fine.seconds(), begin.elapsed().as_secs_f64());
         terminal.note(&format!("{spoken:.1} s of speech in {took:.1} s: {:.2} times real time", took / spoken));
     }
@@ -157,6 +160,18 @@ impl Job {
         let title = self.source.file_stem().unwrap_or_default().to_string_lossy();
         let remarks = provenance::remarks(&title, made);
         self.target.write(fine.frames() * FRAME_SAMPLES, &remarks, |sink| decoder.decode(fine, sink, terminal))
+    }
+
+    /// Says what does not sound right in the file.
+    fn judge(&self, terminal: &Terminal) -> Result<()> {
+        if self.target.is_stdout() {
+            return Ok(());
+        }
+        let path = &self.target.path;
+        for finding in listen(&audio::read(path, check::LONGEST)?.pcm, None, Facts { ended: true })? {
+            terminal.note(&format!("warning: {}: it may not sound right: {}", path.display(), finding.message));
+        }
+        Ok(())
     }
 }
 

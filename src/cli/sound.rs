@@ -20,7 +20,7 @@ pub struct SoundTarget {
 }
 
 impl SoundTarget {
-    fn is_stdout(&self) -> bool {
+    pub fn is_stdout(&self) -> bool {
         self.path == Path::new("-")
     }
 

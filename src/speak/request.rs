@@ -38,9 +38,11 @@ impl Settings {
     }
 
     /// Trades context for time, within upstream's own limits: fewer and longer coarse windows, and no more fine passes than the
-    /// utterance needs.
+    /// utterance needs. A model that states windows of its own keeps them: longer ones may not fit its context.
     pub fn fast(self) -> Self {
-        Self { windows: Windows::FAST, fine_context: Context::Fewest, ..self }
+        let upstream = Protocol::default();
+        let own = Windows { history: upstream.coarse_history, window: upstream.coarse_window } != self.windows;
+        Self { windows: if own { self.windows } else { Windows::FAST }, fine_context: Context::Fewest, ..self }
     }
 
     /// Refuses settings that cannot be met, naming the flag.
