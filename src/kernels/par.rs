@@ -3,50 +3,85 @@
 use rayon::prelude::*;
 use std::cell::Cell;
 use std::marker::PhantomData;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 /// Runs `work` with the pool's other threads awake. A kernel of tens of microseconds is over before a sleeping thread has
 /// woken, so a chain of such kernels is worth having them look for work all the while.
+///
+/// A thread that took up its watch while it waits inside of a kernel's task would never get back to that task, and the caller
+/// would wait for it for ever: only who begins before the first kernel does keeps watch.
 pub fn awake<T>(work: impl FnOnce() -> T) -> T {
-    let Some(caller) = rayon::current_thread_index().filter(|_| rayon::current_num_threads() > 1) else {
+    let others = rayon::current_num_threads() - 1;
+    let Some(caller) = rayon::current_thread_index().filter(|_| others > 0) else {
         return work();
     };
-    let done = AtomicBool::new(false);
+    let watch = Watch::default();
     // A broadcast stays on its thread: a task that the caller could steal would never let it get back to its work.
     rayon::in_place_scope(|scope| {
         scope.spawn_broadcast(|_, context| {
-            if context.index() != caller {
-                look_for_work(&done);
+            if context.index() != caller && watch.begin() {
+                watch.keep();
             }
         });
-        let finish = SetOnDrop(&done);
+        let finish = EndOnDrop(&watch);
+        watch.close(others);
         let result = work();
         drop(finish);
         result
     })
 }
 
+/// How long the others are waited for, before the work begins without those that are busy.
+const MUSTER: Duration = Duration::from_micros(200);
 /// Rounds without work after which a waiting thread lets others run: the machine may be shared.
 const PATIENCE: u32 = 2000;
+/// Set once no thread begins any more; the lower bits count those that did.
+const CLOSED: usize = 1 << 31;
 
-fn look_for_work(done: &AtomicBool) {
-    let mut idle = 0;
-    while !done.load(Ordering::Acquire) {
-        match rayon::yield_now() {
-            Some(rayon::Yield::Executed) => idle = 0,
-            _ if idle < PATIENCE => idle += 1,
-            _ => std::thread::yield_now(),
+/// Which threads keep watch, and until when.
+#[derive(Default)]
+struct Watch {
+    begun: AtomicUsize,
+    over: AtomicBool,
+}
+
+impl Watch {
+    /// Whether this thread is in time.
+    fn begin(&self) -> bool {
+        let one_more = |begun| (begun & CLOSED == 0).then_some(begun + 1);
+        self.begun.fetch_update(Ordering::AcqRel, Ordering::Acquire, one_more).is_ok()
+    }
+
+    /// Waits a little for `others`; lets nobody begin from then on.
+    fn close(&self, others: usize) {
+        let start = Instant::now();
+        while self.begun.load(Ordering::Acquire) < others && start.elapsed() < MUSTER {
+            std::hint::spin_loop();
         }
-        std::hint::spin_loop();
+        self.begun.fetch_or(CLOSED, Ordering::AcqRel);
+    }
+
+    /// Takes up work as it comes.
+    fn keep(&self) {
+        let mut idle = 0;
+        while !self.over.load(Ordering::Acquire) {
+            match rayon::yield_now() {
+                Some(rayon::Yield::Executed) => idle = 0,
+                _ if idle < PATIENCE => idle += 1,
+                _ => std::thread::yield_now(),
+            }
+            std::hint::spin_loop();
+        }
     }
 }
 
-/// Sets the flag even if the work panics, or its threads would wait for ever.
-struct SetOnDrop<'a>(&'a AtomicBool);
+/// Ends the watch even if the work panics, or its threads would wait for ever.
+struct EndOnDrop<'a>(&'a Watch);
 
-impl Drop for SetOnDrop<'_> {
+impl Drop for EndOnDrop<'_> {
     fn drop(&mut self) {
-        self.0.store(true, Ordering::Release);
+        self.0.over.store(true, Ordering::Release);
     }
 }
 
@@ -127,4 +162,42 @@ pub(super) fn scratch<T>(level: usize, len: usize, work: impl FnOnce(&mut [f32])
     let result = work(unsafe { std::slice::from_raw_parts_mut(start, len) });
     BUFFERS.with(|buffers| buffers[level].set(lines));
     result
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Tasks that are long enough to be shared out, so that threads wait for each other's while the next watch begins.
+    fn chain(links: usize) -> usize {
+        let done = AtomicUsize::new(0);
+        for _ in 0..links {
+            awake(|| {
+                for _ in 0..3 {
+                    parallel(16, |i| {
+                        std::hint::black_box((0..500 * (i % 3)).sum::<usize>());
+                        done.fetch_add(1, Ordering::Relaxed);
+                    });
+                }
+            });
+        }
+        done.into_inner()
+    }
+
+    #[test]
+    fn a_chain_of_kernels_comes_to_its_end_on_any_number_of_threads() {
+        for threads in [1, 2, 3, 8] {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            assert_eq!(pool.install(|| chain(4000)), 4000 * 3 * 16, "{threads} threads");
+        }
+    }
+
+    #[test]
+    fn two_chains_in_one_pool_come_to_their_ends() {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(2).build().unwrap();
+        std::thread::scope(|scope| {
+            let chains = [0; 2].map(|_| scope.spawn(|| pool.install(|| chain(2000))));
+            assert_eq!(chains.map(|chain| chain.join().unwrap()), [2000 * 3 * 16; 2]);
+        });
+    }
 }
