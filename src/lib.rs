@@ -18,7 +18,8 @@
 //! | jobs | yes | yes | | | yes | yes | | yes | within | | |
 //! | cli | yes | yes | yes | | yes | yes | yes | yes | yes | yes | within |
 //!
-//! `cli` also imports `check`; `listen` measures with it; of `clone`, `check` takes no more than how much of a recording is used.
+//! `cli` also imports `check` and `listen`, `jobs` imports `listen`; `listen` measures with `check` and hears what `speak` made; of
+//! `clone`, `check` takes no more than how much of a recording is used.
 //! `config` holds plain numbers: anything may import it. `kernels` imports nothing of ours; only `net` imports it.
 //!
 //! Units: `T` frames are 75 Hz EnCodec columns (320 samples at 24 kHz), `S` semantic tokens run at 49.9 Hz,
