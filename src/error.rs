@@ -62,6 +62,11 @@ pub fn kind(error: &anyhow::Error) -> Option<Kind> {
     error.downcast_ref::<Error>().map(|e| e.kind)
 }
 
+/// Whether it ends a run of many: what ails the model ails every one of them.
+pub fn is_fatal(error: &anyhow::Error) -> bool {
+    kind(error) == Some(Kind::Model)
+}
+
 /// The exit code of any error: that of its kind, else 1.
 pub fn exit_code(error: &anyhow::Error) -> u8 {
     kind(error).map_or(1, Kind::exit_code)

@@ -48,10 +48,7 @@ pub fn make_folder(path: &Path) -> Result<()> {
 /// Writes the file `path` with what `fill` puts into the sink; replaces a file only with `force`.
 /// After any error, `path` is as it was.
 pub fn write_atomically(path: &Path, force: bool, fill: impl FnOnce(&mut Sink) -> Result<()>) -> Result<()> {
-    check(path, force)?;
-    let target = if force { replaceable(path)? } else { path.to_owned() };
-    let file = filled(folder_of(&target), "", fill).with_context(|| unwritable(path))?;
-    named(file, &target, force)
+    Pending::beside(path, force, fill)?.settle(force)
 }
 
 fn named(file: NamedTempFile, path: &Path, force: bool) -> Result<()> {
@@ -80,8 +77,25 @@ impl Pending {
         fill: impl FnOnce(&mut Sink) -> Result<()>,
     ) -> Result<Self> {
         let file = filled(folder, tag, fill).with_context(|| unwritable(&target))?;
+        Self::of(file, target)
+    }
+
+    /// Writes what shall become the file `path` to a temporary file in its folder; refuses what [`check`] does.
+    pub fn beside(path: &Path, force: bool, fill: impl FnOnce(&mut Sink) -> Result<()>) -> Result<Self> {
+        check(path, force)?;
+        let target = if force { replaceable(path)? } else { path.to_owned() };
+        let file = filled(folder_of(&target), "", fill).with_context(|| unwritable(path))?;
+        Self::of(file, target)
+    }
+
+    fn of(file: NamedTempFile, target: PathBuf) -> Result<Self> {
         let bytes = file.as_file().metadata().with_context(|| unwritable(&target))?.len();
         Ok(Self { file, target, bytes })
+    }
+
+    /// Where the bytes are now.
+    pub fn path(&self) -> &Path {
+        self.file.path()
     }
 
     /// Gives the file its name; replaces a file only with `force`.

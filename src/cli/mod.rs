@@ -1,5 +1,6 @@
 //! The command line: the only place that knows clap, the terminal and exit codes.
 
+mod batch;
 mod check;
 mod choice;
 mod clone;

@@ -37,10 +37,13 @@ impl Terminal {
         Some(bar)
     }
 
-    /// Says what went wrong while the work goes on, beside `bar`; quiet or not.
+    /// Says what went wrong while the work goes on, beside `bar` or else its own; quiet or not.
     pub fn error(&self, message: &str, bar: Option<&ProgressBar>) {
         let say = || tell(format_args!("error: {message}"));
-        bar.map_or_else(say, |bar| bar.suspend(say));
+        match bar {
+            Some(bar) => bar.suspend(say),
+            None => self.with_bar(|own| own.as_ref().map_or_else(say, |bar| bar.suspend(say))),
+        }
     }
 
     fn draw(&self, task: &str, total: u64, unit: &str) -> Option<ProgressBar> {

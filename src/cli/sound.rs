@@ -3,7 +3,7 @@
 use super::out;
 use anyhow::Result;
 use barkclone::audio::{Encoding, Info, WavStream};
-use barkclone::output;
+use barkclone::output::{self, Pending};
 use barkclone::tokens::SAMPLE_RATE;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -31,11 +31,28 @@ impl SoundTarget {
 
     /// Writes `samples` samples, which `fill` makes, and prints the file's path. After an error there is no file.
     pub fn write(&self, samples: usize, info: &[Info], fill: impl FnOnce(Sink) -> Result<()>) -> Result<()> {
-        if self.is_stdout() {
-            return self.stream(BufWriter::new(std::io::stdout().lock()), samples, info, fill);
+        if let Some(draft) = self.draft(samples, info, fill)? {
+            draft.settle(self.force)?;
         }
-        output::write_atomically(&self.path, self.force, |sink| self.stream(sink, samples, info, fill))?;
-        out(format!("{}\n", self.path.display()))
+        self.print()
+    }
+
+    /// Writes a file that does not have its name yet; `None`: the samples went to stdout.
+    pub fn draft(
+        &self,
+        samples: usize,
+        info: &[Info],
+        fill: impl FnOnce(Sink) -> Result<()>,
+    ) -> Result<Option<Pending>> {
+        if self.is_stdout() {
+            return self.stream(BufWriter::new(std::io::stdout().lock()), samples, info, fill).map(|()| None);
+        }
+        Pending::beside(&self.path, self.force, |sink| self.stream(sink, samples, info, fill)).map(Some)
+    }
+
+    /// Prints the path of a file that is there.
+    pub fn print(&self) -> Result<()> {
+        if self.is_stdout() { Ok(()) } else { out(format!("{}\n", self.path.display())) }
     }
 
     fn stream(

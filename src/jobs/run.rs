@@ -6,7 +6,7 @@ use super::plan::{Bad, Planned, Task};
 use super::record::{Record, Told, key, now, rounded};
 use super::voices::{Known, Voices};
 use crate::config::Protocol;
-use crate::error::{self, Kind};
+use crate::error::{Kind, is_fatal};
 use crate::listen::{Care, Take, Takes};
 use crate::output::{Pending, Sink};
 use crate::speak::{Ask, Desk, Request, Settings, Utterance};
@@ -479,11 +479,6 @@ impl<P: Iterator<Item = Result<Planned>>> Desk for Run<'_, P> {
             }
         }
     }
-}
-
-/// What ails the model ails every utterance.
-fn is_fatal(error: &Error) -> bool {
-    error::kind(error) == Some(Kind::Model)
 }
 
 impl Record {

@@ -15,30 +15,30 @@ pub struct Care {
     pub trim_tail: bool,
 }
 
-/// An utterance, and what was heard of it.
-pub struct Take {
-    pub utterance: Utterance,
+/// An utterance, or what is kept of it, and what was heard of it.
+pub struct Take<T = Utterance> {
+    pub utterance: T,
     /// What it was drawn with.
     pub seed: u64,
     /// None: it passed.
     pub findings: Vec<Finding>,
 }
 
-impl Take {
+impl<T> Take<T> {
     fn faults(&self) -> u32 {
         self.findings.iter().map(|finding| finding.fault.weight()).sum()
     }
 }
 
 /// The takes of one utterance: with a seed, then with those after it, until one passes or no more are wanted.
-pub struct Takes {
+pub struct Takes<T = Utterance> {
     care: Care,
     seed: u64,
     made: u32,
-    best: Option<Take>,
+    best: Option<Take<T>>,
 }
 
-impl Takes {
+impl<T> Takes<T> {
     pub fn new(care: Care, seed: u64) -> Self {
         Self { care, seed, made: 0, best: None }
     }
@@ -53,7 +53,26 @@ impl Takes {
         self.made
     }
 
-    /// Listens to a take of `text`. Gives the one to keep, the first with the fewest faults; `None` if another is to be made.
+    /// Takes what was made with [`Takes::seed`], and what was found of it. Gives the one to keep, the first with the fewest faults;
+    /// `None` if another is to be made.
+    pub fn judge(&mut self, utterance: T, findings: Vec<Finding>) -> Option<Take<T>> {
+        let take = Take { utterance, seed: self.seed(), findings };
+        self.made += 1;
+        let enough = take.findings.is_empty() || self.made > self.care.retries;
+        if self.best.as_ref().is_none_or(|best| take.faults() < best.faults()) {
+            self.best = Some(take);
+        }
+        if enough { self.best.take() } else { None }
+    }
+
+    /// The best one so far, where no more can be made.
+    pub fn settle(&mut self) -> Option<Take<T>> {
+        self.best.take()
+    }
+}
+
+impl Takes {
+    /// Listens to a take of `text`, and judges it.
     ///
     /// # Errors
     /// Samples that are not numbers.
@@ -65,18 +84,7 @@ impl Takes {
         }
         let facts = Facts::of(&utterance.semantic, limits.0, limits.1);
         let findings = listen(&utterance.pcm, Some(text), facts)?;
-        let take = Take { utterance, seed: self.seed(), findings };
-        self.made += 1;
-        let enough = take.findings.is_empty() || self.made > self.care.retries;
-        if self.best.as_ref().is_none_or(|best| take.faults() < best.faults()) {
-            self.best = Some(take);
-        }
-        Ok(if enough { self.best.take() } else { None })
-    }
-
-    /// The best one so far, where no more can be made.
-    pub fn settle(&mut self) -> Option<Take> {
-        self.best.take()
+        Ok(self.judge(utterance, findings))
     }
 }
 

@@ -1,7 +1,8 @@
 //! `barkclone convert`: recordings in another voice.
 
-use super::Desk;
+use super::{Desk, spec, write_wav};
 use barkclone::audio::{read_info, read_wav};
+use hound::SampleFormat;
 use std::fs;
 
 #[test]
@@ -46,7 +47,9 @@ fn several_recordings_and_folders_go_to_a_folder_under_their_names() {
     desk.babble("three.wav", 0.5);
     fs::write(desk.path("takes/notes.txt"), "no sound").unwrap();
     let ran = desk.convert(&["takes", "three.wav"], &["-d", "out", "--seed", "1"]);
-    assert_eq!(ran.prints(), "out/one.wav\nout/two.wav\nout/three.wav");
+    let mut paths: Vec<_> = ran.prints().lines().collect();
+    paths.sort();
+    assert_eq!(paths, ["out/one.wav", "out/three.wav", "out/two.wav"]);
     desk.convert(&["three.wav"], &["-o", "alone.wav", "--seed", "1"]).prints();
     assert!(desk.bytes("alone.wav") == desk.bytes("out/three.wav"));
     desk.convert(&["three.wav"], &["-d", "out"]).fails(6, &["out/three.wav", "--force"]);
@@ -84,4 +87,60 @@ fn a_recording_too_short_for_hubert_is_named() {
     let desk = Desk::new();
     desk.babble("blip.wav", 0.02);
     desk.convert(&["blip.wav"], &["-o", "x.wav"]).fails(3, &["blip.wav", "too few"]);
+}
+
+/// Recordings of different words and lengths.
+fn takes(desk: &Desk) {
+    for (name, seconds, seed) in [("one.wav", 1.0, 1), ("two.wav", 0.7, 2), ("three.wav", 1.6, 3)] {
+        write_wav(&desk.path(name), spec(1, 16_000, 16, SampleFormat::Int), seconds, seed);
+    }
+}
+
+#[test]
+fn three_recordings_at_a_time_sound_as_each_alone() {
+    let desk = Desk::new();
+    takes(&desk);
+    let names = ["one.wav", "two.wav", "three.wav"];
+    let ran = desk.convert(&names, &["-d", "out", "--seed", "3", "--batch", "3"]);
+    assert_eq!(ran.prints().lines().count(), 3);
+    for name in names {
+        desk.convert(&[name], &["-o", "alone.wav", "--seed", "3", "--force"]).prints();
+        assert!(desk.bytes("alone.wav") == desk.bytes(&format!("out/{name}")), "{name}");
+    }
+    assert!(desk.bytes("out/one.wav")[100..9000] != desk.bytes("out/two.wav")[100..9000]);
+    desk.convert(&names, &["-d", "none", "--batch", "0"]).fails(2, &["--batch", "from 1 to 256"]);
+}
+
+#[test]
+fn a_recording_that_fails_does_not_stop_the_others() {
+    let desk = Desk::new();
+    takes(&desk);
+    desk.babble("blip.wav", 0.02);
+    fs::write(desk.path("junk.wav"), b"junk").unwrap();
+    fs::create_dir(desk.path("out")).unwrap();
+    fs::write(desk.path("out/three.wav"), b"mine").unwrap();
+    let sources = ["blip.wav", "one.wav", "junk.wav", "three.wav", "two.wav"];
+    let ran = desk.convert(&sources, &["-d", "out", "--batch", "2"]);
+    ran.says(&[
+        "error: junk.wav: cannot be used as a recording",
+        "error: blip.wav: 320 samples at 16 kHz are too few",
+        "error: three.wav: out/three.wav: exists already",
+        "error: 3 of 5 recordings failed",
+    ]);
+    let mut paths: Vec<_> = std::str::from_utf8(&ran.stdout).unwrap().lines().collect();
+    paths.sort();
+    assert_eq!((ran.code, paths), (7, vec!["out/one.wav", "out/two.wav"]));
+    assert_eq!(desk.bytes("out/three.wav"), b"mine");
+    assert_eq!(fs::read_dir(desk.path("out")).unwrap().count(), 3, "nothing is left behind");
+    desk.convert(&["junk.wav", "three.wav"], &["-d", "out", "--bark", "no/model"]).fails(7, &["2 of 2"]);
+}
+
+#[test]
+fn the_first_recording_that_fails_stops_the_others_if_asked_to() {
+    let desk = Desk::new();
+    takes(&desk);
+    desk.babble("blip.wav", 0.02);
+    let ran = desk.convert(&["one.wav", "blip.wav", "two.wav"], &["-d", "out", "--fail-fast"]);
+    ran.fails(7, &["stopped at blip.wav", "too few"]);
+    assert_eq!(fs::read_dir(desk.path("out")).unwrap().count(), 0);
 }

@@ -5,6 +5,7 @@ use super::dry;
 use super::source::Source;
 use super::watch::Board;
 use super::{Made, SpeakArgs};
+use crate::cli::batch::Batch;
 use crate::cli::choice::read_voice;
 use crate::cli::interrupt;
 use crate::cli::progress::Terminal;
@@ -43,7 +44,7 @@ pub struct ManyArgs {
     #[arg(long, value_name = "NAME", default_value = "{index:05}-{slug}")]
     name: String,
     /// Utterances that are spoken at a time; on the CPU their sound does not depend on it
-    #[arg(long, value_name = "auto|N", default_value = "auto", value_parser = batch)]
+    #[arg(long, value_name = "auto|N", default_value = "auto")]
     batch: Batch,
     /// A line for each utterance, with all that made it [default: report.jsonl or report-K-of-N.jsonl in DIR; OUTPUT.jsonl]
     #[arg(long, value_name = "FILE", requires = "source")]
@@ -69,22 +70,6 @@ pub struct ManyArgs {
     pub json: bool,
     #[command(flatten)]
     book: BookArgs,
-}
-
-/// How many utterances at a time.
-#[derive(Clone, Copy, Debug)]
-enum Batch {
-    /// What the device gains from and the memory holds.
-    Auto,
-    Of(usize),
-}
-
-fn batch(text: &str) -> Result<Batch, String> {
-    match text.parse() {
-        _ if text == "auto" => Ok(Batch::Auto),
-        Ok(batch) if (1..=256).contains(&batch) => Ok(Batch::Of(batch)),
-        _ => Err("expected `auto` or a number from 1 to 256".into()),
-    }
 }
 
 impl ManyArgs {
@@ -242,10 +227,7 @@ fn speak(
     let board = Board::new(terminal, (args.many.json, source.book().is_none()), &folder, total);
     let mut run = Run::new(plan, ledger, scheme, (&bench, &board), stop);
     let mut speaker = Speaker::new(bark, codec, dtype, &device, args.nets.keep_loaded);
-    let batch = match args.many.batch {
-        Batch::Auto => speaker.automatic_batch()?,
-        Batch::Of(batch) => batch,
-    };
+    let batch = args.many.batch.rows(&speaker)?;
     let ended = speaker.speak_all(&mut run, batch, &board);
     board.close(run.tally())?;
     ended?;

@@ -1,0 +1,80 @@
+//! The flags of `convert` that choose how is drawn and from which models.
+
+use crate::cli::nets::{DeviceArgs, WeightType};
+use barkclone::config::Protocol;
+use barkclone::jobs::Sampling;
+use barkclone::speak::Settings;
+use clap::Args;
+
+/// Where a flag is not given, the model's own generation settings hold; the defaults named here are the published ones.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Sampling")]
+pub struct SamplingArgs {
+    /// Temperature of the coarse stage: higher is livelier, 0 always takes the likeliest [default: 0.7]
+    #[arg(long, value_name = "T", allow_negative_numbers = true)]
+    pub waveform_temp: Option<f64>,
+    /// Temperature of the fine stage [default: 0.5]
+    #[arg(long, value_name = "T", allow_negative_numbers = true)]
+    pub fine_temp: Option<f64>,
+    /// Draw from the K likeliest tokens only, in the coarse stage
+    #[arg(long, value_name = "K", allow_negative_numbers = true)]
+    pub top_k: Option<usize>,
+    /// Draw from the likeliest tokens that make up this probability only, in the coarse stage
+    #[arg(long, value_name = "P", allow_negative_numbers = true)]
+    pub top_p: Option<f64>,
+    /// Coarse tokens of context, 60 (faster) to 630 [default: 630]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    pub coarse_history: Option<usize>,
+    /// Coarse tokens generated before the context moves on [default: 60]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    pub coarse_window: Option<usize>,
+    /// Trade context for time: fewer and longer coarse windows (history 312, window 456). Not exact
+    #[arg(long)]
+    pub fast: bool,
+    /// The same seed gives the same speech [default: a new one, printed]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    pub seed: Option<u64>,
+    /// Convert a recording whose result does not sound right (silent, clipped, or with a garbled end) again with up to N more
+    /// seeds, and keep the best
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=100))]
+    pub retry: u32,
+}
+
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Models")]
+pub struct NetArgs {
+    /// The semantic quantizer of the recording's language: pt, en, en-large, de, pl, es, ja, tr, or a .pth file
+    #[arg(long, value_name = "MODEL", default_value = "pt")]
+    pub quantizer: String,
+    /// HuBERT: a name from `models list`, or a file or folder
+    #[arg(long, value_name = "MODEL", default_value = "hubert-base")]
+    pub hubert: String,
+    /// Bark, likewise
+    #[arg(long, value_name = "MODEL", default_value = "large")]
+    pub bark: String,
+    /// EnCodec, likewise [default: the one in Bark's own file, else encodec]
+    #[arg(long, value_name = "MODEL")]
+    pub codec: Option<String>,
+    /// The type that Bark's weights are held in: smaller ones are faster but not exact
+    #[arg(long, value_name = "TYPE", value_enum, default_value = "f32")]
+    pub weights: WeightType,
+    #[command(flatten)]
+    pub device: DeviceArgs,
+}
+
+impl SamplingArgs {
+    /// The flags over the model's own settings.
+    pub fn settings(&self, protocol: &Protocol, seed: u64) -> Settings {
+        let given = Sampling {
+            waveform_temp: self.waveform_temp,
+            fine_temp: self.fine_temp,
+            top_k: self.top_k,
+            top_p: self.top_p,
+            coarse_history: self.coarse_history,
+            coarse_window: self.coarse_window,
+            fast: self.fast.then_some(true),
+            ..Sampling::default()
+        };
+        given.settings(protocol, seed)
+    }
+}

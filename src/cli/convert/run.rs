@@ -1,0 +1,177 @@
+//! The desk where what was heard becomes files: each recording goes to the speaker, and its codes to sound.
+
+use super::failures::Failures;
+use super::jobs::Job;
+use crate::cli::nets::WeightType;
+use crate::cli::progress::Terminal;
+use crate::cli::provenance;
+use anyhow::{Error, Result};
+use barkclone::audio;
+use barkclone::check;
+use barkclone::convert::Decoder;
+use barkclone::error::is_fatal;
+use barkclone::listen::{Care, Facts, Finding, Take, Takes, listen};
+use barkclone::output::Pending;
+use barkclone::progress::{Progress, Silent};
+use barkclone::speak::{Ask, Content, Desk, Request, Settings, Utterance};
+use barkclone::tokens::{FRAME_SAMPLES, Fine, Semantic};
+use barkclone::voice::Voice;
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+/// How all of them are spoken.
+pub struct Manner {
+    pub voice: Arc<Voice>,
+    pub settings: Settings,
+    pub weights: WeightType,
+    /// How many more seeds are tried where a result does not sound right.
+    pub retries: u32,
+}
+
+/// A run over recordings that were heard.
+pub struct Run<'a, 'b> {
+    /// Those that are not begun.
+    heard: VecDeque<(Job, Semantic)>,
+    /// Those that are spoken once more.
+    again: VecDeque<Box<Ticket>>,
+    under_way: usize,
+    manner: Manner,
+    decoder: Decoder,
+    failures: &'a mut Failures<'b>,
+    /// Who is told of the decoding.
+    progress: &'b dyn Progress,
+    terminal: &'b Terminal,
+    pub tally: Tally,
+}
+
+/// What was made so far.
+#[derive(Default)]
+pub struct Tally {
+    pub done: usize,
+    /// Of speech.
+    pub seconds: f64,
+}
+
+/// A recording under way.
+pub struct Ticket {
+    job: Job,
+    semantic: Semantic,
+    takes: Takes<Draft>,
+}
+
+/// A result that may be kept.
+struct Draft {
+    /// None where it went to stdout.
+    file: Option<Pending>,
+    seconds: f64,
+}
+
+impl<'a, 'b> Run<'a, 'b> {
+    /// `single`: they are spoken one at a time, so that each one's stages show.
+    pub fn new(
+        heard: VecDeque<(Job, Semantic)>,
+        (manner, decoder): (Manner, Decoder),
+        (failures, terminal): (&'a mut Failures<'b>, &'b Terminal),
+        single: bool,
+    ) -> Self {
+        let progress: &dyn Progress = if single { terminal } else { &Silent };
+        let (again, under_way, tally) = (VecDeque::new(), 0, Tally::default());
+        Self { heard, again, under_way, manner, decoder, failures, progress, terminal, tally }
+    }
+
+    fn request(&self, ticket: &Ticket) -> Request {
+        Request {
+            content: Content::Semantic(ticket.semantic.clone()),
+            voice: Some(self.manner.voice.clone()),
+            settings: self.settings(ticket),
+            sound: false,
+        }
+    }
+
+    fn settings(&self, ticket: &Ticket) -> Settings {
+        Settings { seed: ticket.takes.seed(), ..self.manner.settings }
+    }
+
+    fn begin(&self, (job, semantic): (Job, Semantic)) -> Box<Ticket> {
+        let care = Care { retries: self.manner.retries, trim_tail: false };
+        Box::new(Ticket { job, semantic, takes: Takes::new(care, self.manner.settings.seed) })
+    }
+
+    /// Makes sound of the codes and listens to it; `None`: it is to be spoken once more.
+    fn hear(&self, ticket: &mut Ticket, spoken: Result<Utterance>) -> Result<Option<Take<Draft>>> {
+        let draft = spoken.and_then(|utterance| self.draft(ticket, &utterance.fine));
+        match draft.and_then(|draft| Ok((findings(&draft)?, draft))) {
+            Ok((findings, draft)) => Ok(ticket.takes.judge(draft, findings)),
+            // A take that failed does not take the earlier ones away.
+            Err(error) if !is_fatal(&error) => ticket.takes.settle().map(Some).ok_or(error),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn draft(&self, ticket: &Ticket, fine: &Fine) -> Result<Draft> {
+        let Job { source, sha256, target } = &ticket.job;
+        let how = provenance::made(&self.manner.voice.hash(), &self.settings(ticket), self.manner.weights);
+        let made = format!("{how}; converted from another recording, sha256={sha256}");
+        let title = source.file_stem().unwrap_or_default().to_string_lossy();
+        let file = target.draft(fine.frames() * FRAME_SAMPLES, &provenance::remarks(&title, &made), |sink| {
+            self.decoder.decode(fine, sink, self.progress)
+        })?;
+        Ok(Draft { file, seconds: fine.seconds() })
+    }
+
+    /// Gives the best take its name, and says what does not sound right.
+    fn keep(&self, ticket: &Ticket, take: Take<Draft>) -> Result<f64> {
+        let shown = ticket.job.target.path.display();
+        if ticket.takes.made() > 1 {
+            self.terminal.note(&format!("{shown}: {} takes, the best one has seed {}", ticket.takes.made(), take.seed));
+        }
+        if let Some(file) = take.utterance.file {
+            file.settle(ticket.job.target.force)?;
+        }
+        for finding in take.findings {
+            self.terminal.note(&format!("warning: {shown}: it may not sound right: {}", finding.message));
+        }
+        Ok(take.utterance.seconds)
+    }
+
+    fn end(&mut self, ticket: &Ticket, take: Result<Take<Draft>, Error>) -> Result<()> {
+        let kept = take.and_then(|take| self.keep(ticket, take));
+        let Some(seconds) = self.failures.sift(&ticket.job.source, kept)? else { return Ok(()) };
+        self.tally.done += 1;
+        self.tally.seconds += seconds;
+        ticket.job.target.print()
+    }
+}
+
+impl Desk for Run<'_, '_> {
+    type Key = Box<Ticket>;
+
+    fn next(&mut self) -> Result<Ask<Box<Ticket>>> {
+        let again = self.again.pop_front();
+        let Some(ticket) = again.or_else(|| self.heard.pop_front().map(|heard| self.begin(heard))) else {
+            // What is under way may have to be spoken once more.
+            let wait = self.manner.retries > 0 && self.under_way > 0;
+            return Ok(if wait { Ask::Wait } else { Ask::End });
+        };
+        self.under_way += 1;
+        let request = Box::new(self.request(&ticket));
+        Ok(Ask::Speak(ticket, request))
+    }
+
+    fn done(&mut self, mut ticket: Box<Ticket>, spoken: Result<Utterance>) -> Result<()> {
+        self.under_way -= 1;
+        match self.hear(&mut ticket, spoken).transpose() {
+            Some(take) => self.end(&ticket, take),
+            None => {
+                self.again.push_back(ticket);
+                Ok(())
+            }
+        }
+    }
+}
+
+/// What does not sound right in the file.
+fn findings(draft: &Draft) -> Result<Vec<Finding>> {
+    let Some(file) = &draft.file else { return Ok(Vec::new()) };
+    listen(&audio::read(file.path(), check::LONGEST)?.pcm, None, Facts { ended: true })
+}
