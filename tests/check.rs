@@ -74,6 +74,19 @@ fn what_is_done_to_a_recording_is_found() {
 }
 
 #[test]
+fn denoising_is_advised_where_it_takes_more_noise_than_voice() {
+    let mut advised = Vec::new();
+    for level in [0.014, 0.017, 0.02, 0.024, 0.03, 0.05, 0.1, 0.2] {
+        let report = checked(with_noise(&clean(), level));
+        let Some(noise) = report.findings.iter().find(|finding| finding.what == What::Noise) else { continue };
+        let advises = noise.advice.contains("clone it with --denoise");
+        assert_eq!(advises, report.measures.snr.unwrap() < 17.0, "{noise:?}");
+        advised.push(advises);
+    }
+    assert!(advised.contains(&true) && advised.contains(&false), "{advised:?}");
+}
+
+#[test]
 fn hum_is_told_with_its_frequency_and_a_steady_level() {
     let rate = clean().rate as f32;
     for hz in [50, 60] {

@@ -69,8 +69,12 @@ fn clipping(m: &Measures) -> Option<Finding> {
 
 fn noise(m: &Measures) -> Option<Finding> {
     let (snr, floor) = (m.snr?, m.floor?);
-    let advice = "record closer to the microphone or in a quieter place, or remove the noise first";
     if snr < SNR {
+        let record = "record closer to the microphone or in a quieter place";
+        let advice = match snr < DENOISE {
+            true => format!("{record}, or clone it with --denoise"),
+            false => format!("{record}; --denoise would take out as much of the voice as of the noise"),
+        };
         let level = if snr < SNR_BAD { Level::Bad } else { Level::Warning };
         let message = format!("the speech is {snr:.0} dB over the noise (floor {floor:.0} dB); 20 and more are clean");
         return Some(Finding::new(What::Noise, level, message, advice));

@@ -19,6 +19,9 @@ pub const CLIPPED_BADLY: f64 = 15.0;
 /// "clean" subsets (Zen et al. 2019); at 10 dB noise is at home in the pauses of whatever is generated.
 pub const SNR: f64 = 20.0;
 pub const SNR_BAD: f64 = 10.0;
+/// Where RNNoise takes more noise out than voice, dB: nearer than this it makes every recording of the set better by all three
+/// measures of `examples/check/denoise.py`, from 20 dB on it makes them worse by two.
+pub const DENOISE: f64 = 17.0;
 /// A tone of the mains stands out by this much of its neighbours, dB; three of them make a hum. Tuned.
 pub const HUM_PROMINENCE: f64 = 12.0;
 /// One of the first two multiples alone makes a hum if it stands out by this much, dB. Tuned.
