@@ -144,3 +144,20 @@ fn the_first_recording_that_fails_stops_the_others_if_asked_to() {
     ran.fails(7, &["stopped at blip.wav", "too few"]);
     assert_eq!(fs::read_dir(desk.path("out")).unwrap().count(), 0);
 }
+
+#[test]
+fn a_result_that_does_not_sound_right_is_made_again_and_the_best_kept() {
+    let desk = Desk::new();
+    desk.babble("talk.wav", 2.0);
+    desk.babble("more.wav", 1.8);
+    // The made-up models make noise, whatever the seed.
+    let ran = desk.convert(&["talk.wav", "more.wav"], &["-d", "out", "--seed", "4", "--retry", "2", "--batch", "2"]);
+    assert_eq!(ran.prints().lines().count(), 2);
+    ran.says(&["out/more.wav: 3 takes", "warning: out/more.wav: it may not sound right: "]);
+    let (_, told) = ran.stderr.split_once("out/talk.wav: 3 takes, the best one has seed ").expect(&ran.stderr);
+    let seed = told.lines().next().unwrap();
+    desk.convert(&["talk.wav"], &["-o", "alone.wav", "--seed", seed]).prints();
+    assert!(desk.bytes("alone.wav") == desk.bytes("out/talk.wav"), "the best take is that of its seed");
+    assert_eq!(fs::read_dir(desk.path("out")).unwrap().count(), 2, "nothing is left of the other takes");
+    desk.convert(&["talk.wav"], &["-o", "-", "--retry", "2"]).fails(2, &["--retry", "-o FILE"]);
+}
