@@ -1,6 +1,10 @@
 //! Threads and scratch memory: how kernels share one output and reuse their buffers.
 
+#[cfg(target_os = "linux")]
+use memmap2::Advice;
+use memmap2::MmapMut;
 use rayon::prelude::*;
+use std::alloc::{Layout, handle_alloc_error};
 use std::cell::Cell;
 use std::marker::PhantomData;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -135,16 +139,35 @@ impl<'a> Shared<'a> {
     }
 }
 
-/// One cache line of f32: scratch memory starts on a line, or every vector of a packed panel would cross two.
-#[derive(Clone, Copy)]
-#[repr(C, align(64))]
-struct Line([f32; LINE]);
+/// Scratch memory comes in huge pages where the system has them: packed panels lie pages apart for a tile that walks along them,
+/// and the translations of small pages do not all fit.
+const HUGE: usize = 2 << 20;
 
-const LINE: usize = 16;
+/// Zeros to begin with; starts on a huge page, so on a cache line too.
+struct Buffer {
+    memory: MmapMut,
+    start: usize,
+    len: usize,
+}
+
+impl Buffer {
+    /// At least `len` f32.
+    fn new(len: usize) -> Self {
+        let bytes = (len * size_of::<f32>()).next_multiple_of(HUGE);
+        // As where a vector finds no memory.
+        let refused = |_| handle_alloc_error(Layout::from_size_align(bytes, HUGE).unwrap_or(Layout::new::<f32>()));
+        let memory = MmapMut::map_anon(bytes + HUGE).unwrap_or_else(refused);
+        let start = memory.as_ptr().align_offset(HUGE);
+        #[cfg(target_os = "linux")]
+        // A hint: without huge pages it is as right.
+        memory.advise_range(Advice::HugePage, start, bytes).ok();
+        Self { memory, start, len: bytes / size_of::<f32>() }
+    }
+}
 
 thread_local! {
     // Two levels, since a kernel that shares one packed operand also needs a buffer of each thread's own.
-    static BUFFERS: [Cell<Vec<Line>>; 2] = const { [Cell::new(Vec::new()), Cell::new(Vec::new())] };
+    static BUFFERS: [Cell<Option<Buffer>>; 2] = const { [Cell::new(None), Cell::new(None)] };
 }
 
 /// Runs `work` with `len` f32 of this thread's scratch memory `level` (0: shared with the pool, 1: this thread's own),
@@ -152,15 +175,12 @@ thread_local! {
 pub(super) fn scratch<T>(level: usize, len: usize, work: impl FnOnce(&mut [f32]) -> T) -> T {
     // Taken out and put back, so that a task that rayon runs inside `work` on this thread finds an empty buffer of
     // its own and not this one borrowed.
-    let mut lines = BUFFERS.with(|buffers| buffers[level].take());
-    let wanted = len.div_ceil(LINE);
-    if lines.len() < wanted {
-        lines.resize(wanted, Line([0.0; LINE]));
-    }
-    let start = lines.as_mut_ptr().cast::<f32>();
-    // SAFETY: `lines` holds at least `len` f32, contiguous and initialised, and outlives `work`.
+    let kept = BUFFERS.with(|buffers| buffers[level].take()).filter(|buffer| buffer.len >= len);
+    let mut buffer = kept.unwrap_or_else(|| Buffer::new(len));
+    let start = buffer.memory[buffer.start..].as_mut_ptr().cast::<f32>();
+    // SAFETY: `len` f32 lie from `start` on, aligned and initialised, and outlive `work`.
     let result = work(unsafe { std::slice::from_raw_parts_mut(start, len) });
-    BUFFERS.with(|buffers| buffers[level].set(lines));
+    BUFFERS.with(|buffers| buffers[level].set(Some(buffer)));
     result
 }
 
