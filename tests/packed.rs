@@ -4,7 +4,7 @@ use barkclone::config::GptConfig;
 use barkclone::error::exit_code;
 use barkclone::layout::demo::{self, Size};
 use barkclone::layout::{self, Bark, Stage};
-use barkclone::net::gpt::{FineGpt, Gpt, Input};
+use barkclone::net::gpt::{FineGpt, FineInput, Gpt, Input};
 use barkclone::progress::Silent;
 use barkclone::weights::{Repr, rule};
 use candle_core::{DType, Device};
@@ -53,7 +53,8 @@ fn every_type_loads_in_all_stages_and_computes_what_its_precision_allows() {
         assert!(apart <= most, "{name}: {apart}");
         let (config, weights) = bark.stage(Stage::Fine, DType::F32, &Device::Cpu).unwrap();
         let fine = FineGpt::new(&config, &weights).unwrap();
-        assert_eq!(fine.forward(&[&[3, 4, 5][..]; 8], 2, 1, 1024).unwrap().len(), 2 * 1024);
+        let window = FineInput { codes: [&[3, 4, 5]; 8], from: 1 };
+        assert_eq!(fine.forward(&[window], 2, 1024).unwrap()[0].len(), 2 * 1024);
         assert!(bark.codec().unwrap().is_some(), "{name}: the codec is packed along");
     }
 }

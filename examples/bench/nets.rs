@@ -7,7 +7,7 @@ use barkclone::layout::demo::{self, Size};
 use barkclone::layout::{Bark, Model, Stage};
 use barkclone::net::cache::Cache;
 use barkclone::net::codec::Codec;
-use barkclone::net::gpt::{FineGpt, Gpt, Input};
+use barkclone::net::gpt::{FineGpt, FineInput, Gpt, Input};
 use barkclone::net::hubert::Hubert;
 use barkclone::net::quantizer::Quantizer;
 use barkclone::tokens::{HUBERT_RATE, SAMPLE_RATE};
@@ -100,11 +100,13 @@ pub fn fine(bark: &Bark, machine: &Machine, args: &Args) -> Result<()> {
     })?;
     println!("{:<44} {:>9.1} ms", "Fine: load", seconds * 1e3);
     let row: Vec<u32> = (0..1024).collect();
-    let seconds = median(args.repeat, || gpt.forward(&[&row[..]; 8], 4, 512, 1024).map(drop))?;
+    let windows = vec![FineInput { codes: [&row[..]; 8], from: 512 }; args.batch];
+    let seconds = median(args.repeat, || gpt.forward(&windows, 4, 1024).map(drop))?;
     let (t, width, layers) = (1024.0, gpt.config().width as f64, gpt.config().layers as f64);
     let linears = 2.0 * t * width * width * (12.0 * (layers - 1.0) + 3.0 + 9.0 / 2.0);
     let attention = 4.0 * t * t * width * (layers - 0.5);
-    machine.print_flops("fine: pass of 1024, from 512", seconds, linears + attention);
+    let what = format!("fine: pass of {} window(s) of 1024, from 512", args.batch);
+    machine.print_flops(&what, seconds, (linears + attention) * args.batch as f64);
     Ok(())
 }
 

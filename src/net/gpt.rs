@@ -7,6 +7,7 @@ use super::layers::{Embedding, LayerNorm, Linear, Mask, attention, causal_mask, 
 use crate::config::GptConfig;
 use crate::error::Kind;
 use crate::kernels;
+use crate::tokens::FINE_CODEBOOKS;
 use crate::weights::Weights;
 use anyhow::{Result, ensure};
 use candle_core::{DType, Device, Tensor};
@@ -223,6 +224,15 @@ fn joined(mut rows: Vec<Tensor>) -> Result<Tensor> {
     }
 }
 
+/// A window of the fine stage.
+#[derive(Clone, Copy)]
+pub struct FineInput<'a> {
+    /// `[8, T]`
+    pub codes: [&'a [u32]; FINE_CODEBOOKS],
+    /// First column whose logits are wanted.
+    pub from: usize,
+}
+
 /// The GPT of the fine stage.
 pub struct FineGpt {
     config: GptConfig,
@@ -256,37 +266,53 @@ impl FineGpt {
         &self.config
     }
 
-    /// `codes` `[8, T]` -> logits of codebook `book` from column `from` on: `[T - from, size]`, ids `0..size`.
-    pub fn forward(&self, codes: &[&[u32]], book: usize, from: usize, size: usize) -> Result<Vec<f32>> {
-        let columns = codes[0].len();
-        let keep = |x: &Tensor| Ok(x.narrow(0, from, columns - from)?);
-        let mut x = self.embed(&codes[..=book])?;
+    /// Windows of the same length `T` -> logits of codebook `book` from each one's column `from` on: `[T - from, size]` each,
+    /// ids `0..size`. No window sees another.
+    pub fn forward(&self, windows: &[FineInput], book: usize, size: usize) -> Result<Vec<Vec<f32>>> {
+        let Some(columns) = windows.first().map(|window| window.codes[0].len()) else { return Ok(Vec::new()) };
+        let seen: Vec<_> = windows.iter().enumerate().map(|(i, _)| i * columns..(i + 1) * columns).collect();
+        let wanted: Vec<_> = windows.iter().zip(&seen).map(|(window, all)| all.start + window.from..all.end).collect();
+        let mut x = self.embed(windows, book)?;
         for (i, block) in self.layers.iter().enumerate() {
-            let last = i + 1 == self.layers.len();
-            let kept = |x: &Tensor| if last { keep(x) } else { Ok(x.clone()) };
-            x = block.forward(&x, kept, |qkv| self.attend(qkv, if last { from } else { 0 }))?;
+            let kept = if i + 1 == self.layers.len() { &wanted } else { &seen };
+            x = block.forward(&x, |x| select(x, kept), |qkv| self.attend(qkv, &seen, kept))?;
         }
         let head = &self.lm_heads[book - self.config.codebooks_given];
         let logits = head.forward_slice(&self.layernorm_final.forward(&x)?, 0..size)?;
-        Ok(logits.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?)
+        let logits: Vec<f32> = logits.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?;
+        let mut rest = logits.as_slice();
+        Ok(wanted.iter().map(|columns| rest.split_off(..columns.len() * size).unwrap_or_default().to_vec()).collect())
     }
 
-    /// The sum of the codebooks' embeddings, and the positions': `[T, width]`.
-    fn embed(&self, codes: &[&[u32]]) -> Result<Tensor> {
-        let positions: Vec<u32> = (0..codes[0].len() as u32).collect();
-        let mut x = self.input_embeds_layers[0].forward(codes[0])?;
-        for (table, codes) in self.input_embeds_layers.iter().zip(codes).skip(1) {
-            x = (x + table.forward(codes)?)?;
+    /// The sums of the embeddings of codebooks up to `book`, and of the positions': `[windows * T, width]`.
+    fn embed(&self, windows: &[FineInput], book: usize) -> Result<Tensor> {
+        let columns = windows[0].codes[0].len() as u32;
+        let positions: Vec<u32> = windows.iter().flat_map(|_| 0..columns).collect();
+        let codes = |book: usize| windows.iter().flat_map(|window| window.codes[book]).copied().collect::<Vec<_>>();
+        let mut x = self.input_embeds_layers[0].forward(&codes(0))?;
+        for (i, table) in self.input_embeds_layers.iter().enumerate().take(book + 1).skip(1) {
+            x = (x + table.forward(&codes(i))?)?;
         }
         Ok((x + self.position_embeds_layer.forward(&positions)?)?)
     }
 
-    /// Every column looks at every other; columns before `from` are looked at only.
-    fn attend(&self, qkv: &Tensor, from: usize) -> Result<Tensor> {
+    /// Within each window every column looks at every other; the ones that are not `kept` are looked at only.
+    fn attend(&self, qkv: &Tensor, seen: &[Range<usize>], kept: &[Range<usize>]) -> Result<Tensor> {
         let width = self.config.width;
-        let part = |i: usize, from: usize| qkv.narrow(0, from, qkv.dim(0)? - from)?.narrow(1, i * width, width);
-        attention([&part(0, from)?, &part(1, 0)?, &part(2, 0)?], self.config.heads, &Mask::None)
+        let part = |i: usize, rows: &Range<usize>| qkv.narrow(0, rows.start, rows.len())?.narrow(1, i * width, width);
+        let attend = |(all, kept): (&Range<usize>, &Range<usize>)| {
+            attention([&part(0, kept)?, &part(1, all)?, &part(2, all)?], self.config.heads, &Mask::None)
+        };
+        joined(seen.iter().zip(kept).map(attend).collect::<Result<_>>()?)
     }
+}
+
+/// These rows of `x`, one range after the other.
+fn select(x: &Tensor, rows: &[Range<usize>]) -> Result<Tensor> {
+    if rows.iter().map(Range::len).sum::<usize>() == x.dim(0)? {
+        return Ok(x.clone());
+    }
+    joined(rows.iter().map(|rows| Ok(x.narrow(0, rows.start, rows.len())?)).collect::<Result<_>>()?)
 }
 
 fn check(config: &GptConfig) -> Result<()> {

@@ -10,6 +10,7 @@ use crate::config::Protocol;
 use crate::progress::Progress;
 use crate::stage::coarse::CoarseRow;
 use crate::stage::decode::{Slots, Stepped};
+use crate::stage::fine::{self, FineRow};
 use crate::stage::semantic::SemanticRow;
 use crate::tokens::{Coarse, Fine, SAMPLE_RATE, Semantic};
 use anyhow::{Result, ensure};
@@ -90,6 +91,7 @@ impl<'a, D: Desk, N: Nets> Engine<'a, D, N> {
     fn load(&self) -> Load {
         Load {
             batch: self.batch,
+            fine_windows: self.nets.fine_windows().clamp(1, self.batch),
             open: self.bringing == Bringing::More,
             semantic: self.semantic.len(),
             coarse: self.coarse.len(),
@@ -164,21 +166,26 @@ impl<'a, D: Desk, N: Nets> Engine<'a, D, N> {
         Ok(())
     }
 
-    /// One utterance through the fine stage, and to the codec.
+    /// Utterances through the fine stage, and to the codec.
     fn fill_in(&mut self) -> Result<()> {
-        let Some((job, semantic, coarse)) = self.fine.pop_front() else { return Ok(()) };
+        let together = self.nets.fine_windows().clamp(1, self.batch);
+        let taken: Vec<_> = self.fine.drain(..together.min(self.fine.len())).collect();
         self.told.loading(self.nets.holds(Part::Fine));
         let net = self.nets.fine()?;
-        let row = job.request.fine_row(&self.protocol, &coarse);
-        self.told.stage("fine", row.steps(), "pass");
-        match row.generate(net, self.told.passes()) {
-            Ok(fine) if job.request.sound => self.sound(job.key, semantic, coarse, fine),
-            Ok(fine) => {
-                let pcm = Pcm { samples: Vec::new(), rate: SAMPLE_RATE };
-                self.done(job.key, Ok(Utterance { semantic, coarse, fine, pcm }))
+        let rows: Vec<_> = taken.iter().map(|(job, _, coarse)| job.request.fine_row(&self.protocol, coarse)).collect();
+        self.told.stage("fine", rows.iter().map(FineRow::steps).sum(), "pass");
+        let made = fine::generate(rows, net, self.told.passes());
+        for ((job, semantic, coarse), fine) in taken.into_iter().zip(made) {
+            match fine {
+                Ok(fine) if job.request.sound => self.sound(job.key, semantic, coarse, fine)?,
+                Ok(fine) => {
+                    let pcm = Pcm { samples: Vec::new(), rate: SAMPLE_RATE };
+                    self.done(job.key, Ok(Utterance { semantic, coarse, fine, pcm }))?;
+                }
+                Err(error) => self.done(job.key, Err(error))?,
             }
-            Err(error) => self.done(job.key, Err(error)),
         }
+        Ok(())
     }
 
     fn sound(&mut self, key: D::Key, semantic: Semantic, coarse: Coarse, fine: Fine) -> Result<()> {

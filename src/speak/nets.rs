@@ -13,6 +13,10 @@ use crate::tokens::{FINE_CODEBOOKS, Fine};
 use anyhow::{Context, Result};
 use candle_core::{DType, Device};
 
+/// A window of 1024 columns fills a CPU by itself (`examples/bench --only fine --batch`); on a GPU a pass of one is over before
+/// the next operation has come.
+const FINE_ON_GPU: usize = 8;
+
 /// A part of the pipeline with weights of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
@@ -37,6 +41,8 @@ pub trait Nets {
     /// The coarse stage's net, with room for `slots` rows.
     fn coarse(&mut self, slots: usize) -> Result<&mut Self::Gpt>;
     fn fine(&mut self) -> Result<&Self::Fine>;
+    /// How many windows the fine stage best takes together.
+    fn fine_windows(&self) -> usize;
     /// Hands codes to the codec.
     fn sound(&mut self, fine: Fine) -> Result<()>;
     /// What the codec made of the codes that it was handed first; `None` if it is still at it and is not to be waited for.
@@ -123,6 +129,10 @@ impl Nets for Loaded {
             self.fine = Some(self.load_fine()?);
         }
         self.fine.as_ref().context(LOADED)
+    }
+
+    fn fine_windows(&self) -> usize {
+        if self.device.is_cpu() { 1 } else { FINE_ON_GPU }
     }
 
     fn sound(&mut self, fine: Fine) -> Result<()> {

@@ -3,10 +3,10 @@
 use super::engine::Engine;
 use super::nets::{Nets, Part};
 use super::*;
-use crate::net::gpt::Input;
+use crate::net::gpt::{FineInput, Input};
 use crate::progress::Silent;
 use crate::stage::decode::Decoder;
-use crate::stage::fine::{FineModel, Window};
+use crate::stage::fine::FineModel;
 use crate::stage::sample::Sampling;
 use anyhow::{anyhow, ensure};
 use std::cell::RefCell;
@@ -70,8 +70,8 @@ impl Decoder for FakeGpt {
 struct FakeFine;
 
 impl FineModel for FakeFine {
-    fn logits(&self, window: &Window, _: usize, from: usize) -> Result<Vec<f32>> {
-        Ok(vec![0.0; (window[0].len() - from) * 1024])
+    fn logits(&self, windows: &[FineInput], _: usize) -> Result<Vec<Vec<f32>>> {
+        Ok(windows.iter().map(|window| vec![0.0; (window.codes[0].len() - window.from) * 1024]).collect())
     }
 }
 
@@ -123,6 +123,10 @@ impl Nets for Fakes {
         }
         self.log("f");
         Ok(self.fine.get_or_insert(FakeFine))
+    }
+
+    fn fine_windows(&self) -> usize {
+        1
     }
 
     fn sound(&mut self, fine: Fine) -> Result<()> {

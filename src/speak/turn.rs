@@ -5,6 +5,8 @@
 pub struct Load {
     /// Rows that one stage decodes at a time.
     pub batch: usize,
+    /// Utterances that the fine stage best takes together.
+    pub fine_windows: usize,
     /// Whether the desk may have more.
     pub open: bool,
     /// Rows in the semantic stage, waiting or under way.
@@ -30,13 +32,13 @@ pub enum Turn {
     End,
 }
 
-/// The deepest stage that has work enough: a window of the fine stage fills the machine by itself, so an utterance goes
+/// The deepest stage that has work enough: a window of the fine stage fills a CPU by itself, so that an utterance goes
 /// through at once, and is heard sooner; a step of the coarse stage pays with all its slots full, and with fewer only if the
 /// semantic stage has none to add. The desk is asked ahead of the coarse stage, since a desk that has ended lets the semantic
 /// stage's weights go before the coarse stage's are loaded.
 pub fn turn(load: &Load) -> Turn {
-    let Load { batch, open, semantic, coarse, fine, sounding } = *load;
-    if fine > 0 {
+    let Load { batch, fine_windows, open, semantic, coarse, fine, sounding } = *load;
+    if fine >= fine_windows {
         Turn::Fine
     } else if open && semantic < batch && coarse < 2 * batch {
         Turn::Ask
@@ -44,6 +46,8 @@ pub fn turn(load: &Load) -> Turn {
         Turn::Coarse
     } else if semantic > 0 {
         Turn::Semantic
+    } else if fine > 0 {
+        Turn::Fine
     } else if sounding > 0 {
         Turn::Sound
     } else {
@@ -55,7 +59,7 @@ pub fn turn(load: &Load) -> Turn {
 mod tests {
     use super::*;
 
-    const FOUR: Load = Load { batch: 4, open: true, semantic: 0, coarse: 0, fine: 0, sounding: 0 };
+    const FOUR: Load = Load { batch: 4, fine_windows: 1, open: true, semantic: 0, coarse: 0, fine: 0, sounding: 0 };
 
     #[test]
     fn the_desk_is_asked_until_the_semantic_slots_are_taken() {
@@ -76,6 +80,14 @@ mod tests {
     #[test]
     fn the_fine_stage_takes_an_utterance_at_once() {
         assert_eq!(turn(&Load { semantic: 4, coarse: 4, fine: 1, ..FOUR }), Turn::Fine);
+    }
+
+    #[test]
+    fn where_windows_pay_together_the_fine_stage_waits_for_them_while_there_is_other_work() {
+        let gpu = Load { fine_windows: 3, open: false, ..FOUR };
+        assert_eq!(turn(&Load { coarse: 2, fine: 2, ..gpu }), Turn::Coarse);
+        assert_eq!(turn(&Load { coarse: 2, fine: 3, ..gpu }), Turn::Fine);
+        assert_eq!(turn(&Load { fine: 1, sounding: 1, ..gpu }), Turn::Fine);
     }
 
     #[test]

@@ -2,19 +2,16 @@
 
 use super::sample::Sampler;
 use crate::config::Protocol;
-use crate::net::gpt::FineGpt;
+use crate::net::gpt::{FineGpt, FineInput};
 use crate::progress::Progress;
 use crate::tokens::{COARSE_CODEBOOKS, Coarse, FINE_CODEBOOKS, Fine};
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use std::ops::Range;
 
-/// The codes of one window, `[8, columns]`.
-pub type Window<'a> = [&'a [u32]; FINE_CODEBOOKS];
-
-/// What computes the logits of one codebook over a window.
+/// What computes the logits of one codebook over windows.
 pub trait FineModel {
-    /// Logits of codebook `book` for the window's columns from `from` on: `[columns - from, codebook_size]`.
-    fn logits(&self, window: &Window, book: usize, from: usize) -> Result<Vec<f32>>;
+    /// Logits of codebook `book` for each window's columns from its `from` on: `[columns - from, codebook_size]` each.
+    fn logits(&self, windows: &[FineInput], book: usize) -> Result<Vec<Vec<f32>>>;
 }
 
 /// A fine GPT whose codes are `0..codebook_size`.
@@ -24,8 +21,8 @@ pub struct FineNet {
 }
 
 impl FineModel for FineNet {
-    fn logits(&self, window: &Window, book: usize, from: usize) -> Result<Vec<f32>> {
-        self.gpt.forward(window, book, from, self.codebook_size)
+    fn logits(&self, windows: &[FineInput], book: usize) -> Result<Vec<Vec<f32>>> {
+        self.gpt.forward(windows, book, self.codebook_size)
     }
 }
 
@@ -95,20 +92,62 @@ impl FineRow {
         self.passes.len() * (FINE_CODEBOOKS - COARSE_CODEBOOKS)
     }
 
-    /// Fills in codebooks 2..8.
-    pub fn generate(mut self, model: &impl FineModel, progress: &dyn Progress) -> Result<Fine> {
-        for pass in std::mem::take(&mut self.passes) {
-            for book in COARSE_CODEBOOKS..FINE_CODEBOOKS {
-                let window = std::array::from_fn(|b| &self.rows[b][pass.columns.clone()]);
-                let logits = model.logits(&window, book, pass.from)?;
-                let filled = &mut self.rows[book][pass.columns.start + pass.from..pass.columns.end];
-                for (code, logits) in filled.iter_mut().zip(logits.chunks_exact(self.codebook_size as usize)) {
-                    *code = self.sampler.draw(logits)? as u32;
-                }
-                progress.advance(1);
-            }
+    /// What the model sees in a pass.
+    fn window(&self, pass: usize) -> FineInput<'_> {
+        let Pass { columns, from } = &self.passes[pass];
+        FineInput { codes: std::array::from_fn(|book| &self.rows[book][columns.clone()]), from: *from }
+    }
+
+    /// Draws the codes of a pass in codebook `book`.
+    fn fill(&mut self, pass: usize, book: usize, logits: &[f32]) -> Result<()> {
+        let Pass { columns, from } = &self.passes[pass];
+        let filled = &mut self.rows[book][columns.start + from..columns.end];
+        for (code, logits) in filled.iter_mut().zip(logits.chunks_exact(self.codebook_size as usize)) {
+            *code = self.sampler.draw(logits)? as u32;
         }
+        Ok(())
+    }
+
+    fn finish(self) -> Result<Fine> {
         Fine::new(self.rows.map(|row| row[self.own.clone()].to_vec()), self.codebook_size)
+    }
+}
+
+/// Fills in codebooks 2..8 of all `rows`, whose windows go through the model together. What one row becomes does not depend
+/// on the others, nor does it end them where it fails.
+pub fn generate(rows: Vec<FineRow>, model: &impl FineModel, progress: &dyn Progress) -> Vec<Result<Fine>> {
+    let passes = rows.iter().map(|row| row.passes.len()).max().unwrap_or(0);
+    let mut rows: Vec<_> = rows.into_iter().map(Ok).collect();
+    for pass in 0..passes {
+        for book in COARSE_CODEBOOKS..FINE_CODEBOOKS {
+            progress.advance(fill_in(&mut rows, pass, book, model));
+        }
+    }
+    rows.into_iter().map(|row| row?.finish()).collect()
+}
+
+/// One codebook of one pass, in all rows that have it; how many there are.
+fn fill_in(rows: &mut [Result<FineRow>], pass: usize, book: usize, model: &impl FineModel) -> u64 {
+    let has_it = |row: &&mut Result<FineRow>| row.as_ref().is_ok_and(|row| pass < row.passes.len());
+    let mut going: Vec<_> = rows.iter_mut().filter(has_it).collect();
+    let windows: Vec<_> = going.iter().flat_map(|row| row.as_ref().map(|row| row.window(pass))).collect();
+    let made = logits(model, &windows, book);
+    let count = made.len() as u64;
+    for (row, logits) in going.iter_mut().zip(made) {
+        let filled = logits.and_then(|logits| row.as_mut().map_or(Ok(()), |row| row.fill(pass, book, &logits)));
+        if let Err(error) = filled {
+            **row = Err(error);
+        }
+    }
+    count
+}
+
+/// Each window's logits. A pass that fails is made again window by window, so that only the rows at fault end.
+fn logits(model: &impl FineModel, windows: &[FineInput], book: usize) -> Vec<Result<Vec<f32>>> {
+    match model.logits(windows, book) {
+        Ok(logits) => logits.into_iter().map(Ok).collect(),
+        Err(error) if windows.len() == 1 => vec![Err(error)],
+        Err(_) => windows.chunks(1).map(|one| model.logits(one, book)?.pop().context("no logits")).collect(),
     }
 }
 
@@ -151,10 +190,14 @@ mod tests {
     struct Echo(RefCell<Vec<(u32, usize, usize)>>);
 
     impl FineModel for Echo {
-        fn logits(&self, window: &Window, book: usize, from: usize) -> Result<Vec<f32>> {
-            self.0.borrow_mut().push((window[0][0], book, from));
-            let code = |column: usize| (window[0][column] as usize + book) % 1024;
-            Ok((from..window[0].len()).flat_map(|c| (0..1024).map(move |i| f32::from(i == code(c)))).collect())
+        fn logits(&self, windows: &[FineInput], book: usize) -> Result<Vec<Vec<f32>>> {
+            let say = |window: &FineInput| {
+                let (first, from) = (window.codes[0], window.from);
+                self.0.borrow_mut().push((first[0], book, from));
+                let code = |column: usize| (first[column] as usize + book) % 1024;
+                (from..first.len()).flat_map(|c| (0..1024).map(move |i| f32::from(i == code(c)))).collect()
+            };
+            Ok(windows.iter().map(say).collect())
         }
     }
 
@@ -165,7 +208,7 @@ mod tests {
         let voice = (history > 0).then_some(&voice);
         let (echo, sampler) = (Echo::default(), Sampler::new(Sampling::GREEDY, 1, 2));
         let row = FineRow::new(&Protocol::default(), &coarse, (voice, Context::Full), sampler);
-        let fine = row.generate(&echo, &Silent).unwrap();
+        let fine = generate(vec![row], &echo, &Silent).pop().unwrap().unwrap();
         (fine, echo.0.into_inner())
     }
 
@@ -211,5 +254,34 @@ mod tests {
     fn a_window_sees_the_voice_in_front() {
         let (_, asked) = fill(450, 600);
         assert_eq!(asked, (2..8).map(|book| (7, book, 512)).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn rows_that_go_together_become_what_they_become_alone_and_one_that_fails_ends_by_itself() {
+        /// Fails on any window that begins with code 666.
+        struct Picky(Echo);
+
+        impl FineModel for Picky {
+            fn logits(&self, windows: &[FineInput], book: usize) -> Result<Vec<Vec<f32>>> {
+                anyhow::ensure!(windows.iter().all(|window| window.codes[0][0] != 666), "not this one");
+                self.0.logits(windows, book)
+            }
+        }
+
+        let row = |frames: usize, first: u32| {
+            let codes: Vec<u32> = (first..).take(frames).collect();
+            let coarse = Coarse::new([codes.clone(), codes].map(|row| row.iter().map(|c| c % 1024).collect()), 1024);
+            let sampler = Sampler::new(Sampling::GREEDY, 1, 2);
+            FineRow::new(&Protocol::default(), &coarse.unwrap(), (None, Context::Full), sampler)
+        };
+        let rows = || vec![row(30, 1), row(1500, 2), row(200, 666), row(1100, 3)];
+        let together = generate(rows(), &Picky(Echo::default()), &Silent);
+        let alone = rows().into_iter().map(|row| generate(vec![row], &Picky(Echo::default()), &Silent).remove(0));
+        for (number, (together, alone)) in together.into_iter().zip(alone).enumerate() {
+            match number {
+                2 => assert!(together.unwrap_err().to_string().contains("not this one")),
+                _ => assert_eq!(together.unwrap(), alone.unwrap(), "row {number}"),
+            }
+        }
     }
 }

@@ -33,3 +33,25 @@ fn a_row_of_a_batch_has_the_bits_of_the_row_alone_on_each_instruction_set() {
         });
     }
 }
+
+#[test]
+#[cfg_attr(miri, ignore = "too long to interpret")]
+fn a_fine_window_beside_others_has_the_bits_of_the_window_alone() {
+    let bark = demo::demo_bark(Size::Tiny, 1);
+    let (config, weights) = bark.stage(Stage::Fine, DType::F32, &Device::Cpu).unwrap();
+    let gpt = FineGpt::new(&config, &weights).unwrap();
+    let rows: Vec<Vec<u32>> = (0..3).map(|row| (0..200).map(|i| (i * 37 + row * 411) % 1024).collect()).collect();
+    let windows: Vec<_> =
+        rows.iter().zip([0, 120, 61]).map(|(row, from)| FineInput { codes: [row; FINE_CODEBOOKS], from }).collect();
+    let bits = |windows: &[FineInput]| -> Vec<Vec<u32>> {
+        let logits = gpt.forward(windows, 3, 1024).unwrap();
+        logits.iter().map(|window| window.iter().map(|logit| logit.to_bits()).collect()).collect()
+    };
+    for isa in Isa::available() {
+        isa.with(|| {
+            let alone: Vec<_> = windows.iter().flat_map(|&window| bits(&[window])).collect();
+            assert_eq!(alone.iter().map(Vec::len).collect::<Vec<_>>(), [200 * 1024, 80 * 1024, 139 * 1024]);
+            assert!(bits(&windows) == alone, "{isa:?}");
+        });
+    }
+}
