@@ -1,6 +1,8 @@
-"""EnCodec with few filters, trained on spectra at several scales and a little on the waveform.
+"""EnCodec with few filters, trained on the waveform and on spectra at several scales.
 
-Half of the passes keep two codebooks only, so that these carry most of the sound: the coarse GPT draws them.
+First without codebooks. Then the encoder is frozen, k-means makes the codebooks, and the decoder learns to live with them, a
+part of the examples with two codebooks only, which are those that the coarse GPT draws. Trained at once, encoder and codebooks
+undo each other's work; noise on the latent in place of codebooks keeps it from telling formants.
 
     python codec.py WORK_FOLDER
 """
@@ -8,7 +10,6 @@ Half of the passes keep two codebooks only, so that these carry most of the soun
 import random
 
 import torch
-import torch.nn.functional as F
 import torchaudio
 from torch import nn
 from transformers import EncodecConfig
@@ -18,65 +19,44 @@ import loop
 
 CONFIG = EncodecConfig(num_filters=8, hidden_size=64, codebook_dim=64, codebook_size=1024,
                        target_bandwidths=[1.5, 3.0, 6.0], sampling_rate=24_000, upsampling_ratios=[8, 5, 4, 2])
-CODEBOOKS, CROP, BATCH = 8, 9_600, 8
-UNQUANTIZED = 200  # steps before the codebooks come in
+CODEBOOKS, CROP = 8, 9_600
+BOOKS = [2, 2, 2, 8, 8, 8, 8, 0]  # codebooks that each example of a batch keeps (0: not quantized)
+BATCH = len(BOOKS)
+UNQUANTIZED = 9000  # steps before the codebooks come in
+# Deviations to begin with: of the encoder's even and odd channels, of the decoder's channels; and the residual branches' part.
+QUIET, LOUD, MIDDLE, BRANCH = 0.25, 1.5, 0.5, 0.3
+
+
+def slower(number):
+    """Halves every 1500 steps: at the rate that learns fast at first, the net later comes apart. The decoder alone does not."""
+    return 0.5 ** (max(0, number - 700) / 1500) if number < UNQUANTIZED else 0.4
 
 
 class Quantizer(nn.Module):
-    """Residual vector quantizer: k-means to begin with, then moving averages; codes that are not used begin anew."""
+    """Residual vector quantizer, by k-means."""
 
-    def __init__(self, books=CODEBOOKS, size=CONFIG.codebook_size, width=CONFIG.hidden_size, decay=0.99):
+    def __init__(self, books=CODEBOOKS, size=CONFIG.codebook_size, width=CONFIG.hidden_size):
         super().__init__()
-        self.decay = decay
         self.register_buffer("embed", torch.zeros(books, size, width))
-        self.register_buffer("sums", torch.zeros(books, size, width))
-        self.register_buffer("counts", torch.zeros(books, size))
 
     @staticmethod
     def nearest(x, table):
         return (table.pow(2).sum(1) - 2 * x @ table.T).argmin(1)
 
     @torch.no_grad()
-    def begin(self, x):
-        """k-means, book by book, of `x` [N, width]."""
+    def begin(self, x, rounds=15):
+        """Makes the codebooks, one after the other, from `x` [N, width]."""
         for book in range(len(self.embed)):
             table = x[torch.randperm(len(x))[: self.embed.shape[1]]].clone()
-            for _ in range(8):
+            for _ in range(rounds):
                 codes = self.nearest(x, table)
                 counts = torch.bincount(codes, minlength=len(table)).float()
                 sums = torch.zeros_like(table).index_add_(0, codes, x)
                 used = counts > 0
                 table[used] = sums[used] / counts[used, None]
                 table[~used] = x[torch.randperm(len(x))[: int((~used).sum())]]
-            codes = self.nearest(x, table)
-            # As if the tables had been met about this often in the recent past.
-            self.embed[book], self.counts[book] = table, 0.5
-            self.sums[book] = table * 0.5
-            x = x - table[codes]
-
-    def forward(self, x, books):
-        """`x` [N, width] -> quantized with the first `books`, the commitment loss"""
-        left, total, loss = x, 0, 0.0
-        for book in range(books):
-            codes = self.nearest(left.detach(), self.embed[book])
-            if self.training:
-                self.update(book, left.detach(), codes)
-            chosen = self.embed[book][codes]
-            loss = loss + F.mse_loss(left, chosen)
-            total, left = total + chosen, left - chosen
-        return x + (total - x).detach(), loss / books
-
-    @torch.no_grad()
-    def update(self, book, x, codes):
-        fresh = 1 - self.decay
-        counts = torch.bincount(codes, minlength=self.embed.shape[1]).float()
-        self.counts[book].mul_(self.decay).add_(counts, alpha=fresh)
-        self.sums[book].mul_(self.decay).add_(torch.zeros_like(self.sums[book]).index_add_(0, codes, x), alpha=fresh)
-        dead = self.counts[book] < 0.01
-        if dead.any():
-            self.sums[book][dead] = x[torch.randint(len(x), (int(dead.sum()),))] * 0.1
-            self.counts[book][dead] = 0.1
-        self.embed[book] = self.sums[book] / self.counts[book][:, None].clamp_min(1e-6)
+            self.embed[book] = table
+            x = x - table[self.nearest(x, table)]
 
     @torch.no_grad()
     def encode(self, x):
@@ -88,6 +68,10 @@ class Quantizer(nn.Module):
             out.append(codes)
         return torch.stack(out)
 
+    def decode(self, codes):
+        """`codes` [books, N], as many books as there are -> [N, width]"""
+        return sum(table[row] for table, row in zip(self.embed, codes))
+
 
 class Codec(nn.Module):
     def __init__(self):
@@ -96,19 +80,32 @@ class Codec(nn.Module):
 
     @torch.no_grad()
     def calibrate(self, wav):
-        """Scales every convolution to an output of deviation 1 (the last: that of `wav`) with no bias. With torch's own
-        initial weights what changes over time is a thousand times weaker than the biases by the end of the encoder, and
-        nothing is learned for long."""
-        def rescale(conv, _, out):
-            spread = out.std() / (wav.std() if conv is last else 1.0)
-            conv.parametrizations.weight.original0.div_(spread)
-            return out / spread
+        """Scales every convolution, with no bias. What is quiet passes ELU nearly unchanged, so that the net begins nearly
+        linear and learns the waveform within a few hundred steps; what is loud is rectified, so that envelopes are heard too.
+        With torch's own initial weights it stays at loudness and formants and hears no pitch."""
+        convs = {n: m for n, m in self.named_modules() if isinstance(m, (nn.Conv1d, nn.ConvTranspose1d))}
+        last = list(convs)[-1]
 
-        convs = [m for m in self.modules() if isinstance(m, (nn.Conv1d, nn.ConvTranspose1d))]
-        last = convs[-1]
-        for conv in convs:
+        def scale(name, out):
+            """The factor on the norms of the weights, one for each output channel or one for all."""
+            part = BRANCH if ".block.3" in name else 1.0
+            if name == last:
+                return wav.std() / out.std()
+            if name.startswith("decoder"):
+                return MIDDLE * part / out.std()
+            wanted = torch.tensor([QUIET, LOUD]).repeat(-(-out.shape[1] // 2))[: out.shape[1]]
+            return (wanted * part / out.std((0, 2)))[:, None]
+
+        def rescale(name):
+            def hook(conv, _, out):
+                factor = scale(name, out)
+                conv.parametrizations.weight.original0.mul_(factor[..., None])
+                return out * factor
+            return hook
+
+        for conv in convs.values():
             nn.init.zeros_(conv.bias)
-        hooks = [conv.register_forward_hook(rescale) for conv in convs]
+        hooks = [conv.register_forward_hook(rescale(name)) for name, conv in convs.items()]
         self.decoder(self.encoder(wav))
         for hook in hooks:
             hook.remove()
@@ -121,8 +118,7 @@ class Codec(nn.Module):
     @torch.no_grad()
     def decode(self, codes):
         """`codes` [books, frames] -> [samples]"""
-        latent = sum(table[row] for table, row in zip(self.quantizer.embed, codes))
-        return self.decoder(latent.T[None])[0, 0]
+        return self.decoder(self.quantizer.decode(codes).T[None])[0, 0]
 
 
 class Spectra(nn.Module):
@@ -145,6 +141,11 @@ class Spectra(nn.Module):
         return total / len(self.scales)
 
 
+def some(quantizer, x, books):
+    """`x` [T, width] as the first `books` codebooks tell it; as it is for 0."""
+    return quantizer.decode(quantizer.encode(x)[:books]) if books else x
+
+
 def crops(corpus, rng, count):
     out = []
     while len(out) < count:
@@ -157,7 +158,7 @@ def crops(corpus, rng, count):
 
 
 def main():
-    args = loop.arguments(12000)
+    args = loop.arguments(14000)
     corpus, codec, spectra = loop.Corpus(args.work, "speech"), Codec(), Spectra()
 
     codec.calibrate(crops(corpus, random.Random(0), 16))
@@ -165,21 +166,23 @@ def main():
     def step(number):
         rng = random.Random(number)
         wav = crops(corpus, rng, BATCH)
-        latent, commit = codec.encoder(wav), torch.zeros(())  # [B, width, T]
-        if number == UNQUANTIZED:
+        books = torch.tensor(BOOKS)
+        if number < UNQUANTIZED:
+            latent = codec.encoder(wav)  # [B, width, T]
+        else:
             with torch.no_grad():
-                many = [codec.encoder(crops(corpus, rng, BATCH)).transpose(1, 2).flatten(0, 1) for _ in range(60)]
-            codec.quantizer.begin(torch.cat(many))
-        if number >= UNQUANTIZED:
-            books = 2 if number % 2 else CODEBOOKS
-            flat = latent.transpose(1, 2).flatten(0, 1)
-            flat, commit = codec.quantizer(flat, books)
-            latent = flat.view(len(wav), -1, flat.shape[1]).transpose(1, 2)
+                if number == UNQUANTIZED:
+                    many = [codec.encoder(crops(corpus, rng, 16)).transpose(1, 2).flatten(0, 1) for _ in range(100)]
+                    codec.quantizer.begin(torch.cat(many))
+                latent = torch.stack([some(codec.quantizer, row.T, count).T for row, count in zip(codec.encoder(wav), BOOKS)])
         out = codec.decoder(latent)[..., :CROP]
-        spectral, wave = spectra(out, wav), (out - wav).abs().mean() * 10
-        return spectral + 0.1 * wave + 0.5 * commit, {"spectral": spectral, "wave": wave, "commit": commit}
+        # Relative to silence, which is 2.
+        wave = (out - wav).abs().mean((1, 2)) / wav.abs().mean() + (out - wav).pow(2).mean((1, 2)) / wav.pow(2).mean()
+        spectral = spectra(out, wav)
+        return 2 * spectral + wave.mean(), {
+            "spectral": spectral, **{f"wave {count}": wave[books == count].mean() for count in sorted(set(BOOKS))}}
 
-    loop.train("codec", args, codec, 1.5e-3, step)
+    loop.train("codec", args, codec, 1.2e-3, step, slower=slower, second=0.99)
 
 
 if __name__ == "__main__":

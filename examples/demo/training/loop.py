@@ -19,13 +19,15 @@ def arguments(steps):
     return arguments
 
 
-def train(name, args, module, rate, step, report=50, save=120, warmup=100, decay_from=0.55):
+def train(name, args, module, rate, step, report=50, save=120, warmup=100, decay_from=0.55, slower=lambda number: 1.0,
+          second=0.97):
     """Runs `step(number) -> (loss, {figure: value})` until the end, going on from the last checkpoint.
 
-    The rate rises over `warmup` steps, stays, and falls to 2 % over the last part.
+    The rate rises over `warmup` steps, stays, and falls to 2 % over the last part; `slower(number)` is a factor on it. `second`: decay of
+    Adam's second moment.
     """
     path = args.work / f"{name}.pt"
-    optimizer = torch.optim.AdamW(module.parameters(), lr=rate, betas=(0.9, 0.97), weight_decay=0.01)
+    optimizer = torch.optim.AdamW(module.parameters(), lr=rate, betas=(0.9, second), weight_decay=0.01)
     number = 0
     if path.exists():
         state = torch.load(path, weights_only=True)
@@ -46,7 +48,7 @@ def train(name, args, module, rate, step, report=50, save=120, warmup=100, decay
             done = max(done, (time.time() - began) / 60 / args.minutes)
         if done >= 1:
             break
-        factor = min(1.0, (number - first + 1) / warmup, max(0.02, (1 - done) / (1 - decay_from)))
+        factor = min(1.0, (number - first + 1) / warmup, max(0.02, (1 - done) / (1 - decay_from))) * slower(number)
         for group in optimizer.param_groups:
             group["lr"] = rate * factor
         loss, values = step(number)
