@@ -1,6 +1,7 @@
 //! `barkclone check`: whether recordings will make good voices.
 
 use super::progress::Terminal;
+use super::references::recordings;
 use super::{out, tell};
 use anyhow::{Result, ensure};
 use barkclone::audio;
@@ -24,7 +25,7 @@ use std::path::{Path, PathBuf};
 /// looked at.
 #[derive(Args, Debug)]
 pub struct CheckArgs {
-    /// Recordings
+    /// Recordings, or folders of them
     #[arg(required = true, value_name = "REF")]
     recordings: Vec<PathBuf>,
     /// Print a line of JSON for each recording instead
@@ -45,7 +46,8 @@ pub struct CheckArgs {
 }
 
 /// Every recording is looked at, also after one that cannot be read.
-pub fn run(args: CheckArgs, terminal: &Terminal) -> Result<()> {
+pub fn run(mut args: CheckArgs, terminal: &Terminal) -> Result<()> {
+    args.recordings = recordings(&args.recordings)?;
     args.check_outputs()?;
     terminal.start("checking", args.recordings.len() as u64, "recording");
     let (mut pictures, mut unread, mut bad) = (Vec::new(), Vec::new(), 0);

@@ -34,6 +34,19 @@ fn each_recording_gets_its_block_with_the_worst_first() {
 }
 
 #[test]
+fn a_folder_stands_for_its_recordings() {
+    let desk = Desk::new();
+    std::fs::create_dir(desk.path("takes")).unwrap();
+    desk.babble("takes/b.wav", 0.5);
+    desk.babble("takes/a.wav", 0.5);
+    std::fs::write(desk.path("takes/notes.txt"), "no sound").unwrap();
+    let ran = desk.run(&["check", "--json", "takes"]);
+    let lines: Vec<_> = ran.prints().lines().collect();
+    assert!(lines.len() == 2 && lines[0].contains("takes/a.wav") && lines[1].contains("takes/b.wav"), "{lines:?}");
+    desk.run(&["check", "takes", "--png", "x.png"]).fails(2, &["--png draws one recording"]);
+}
+
+#[test]
 fn json_is_a_line_a_recording() {
     let desk = Desk::new();
     desk.babble("babble.wav", 0.5);
