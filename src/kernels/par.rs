@@ -1,6 +1,6 @@
 //! Threads and scratch memory: how kernels share one output and reuse their buffers.
 
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", not(miri)))]
 use memmap2::Advice;
 use memmap2::MmapMut;
 use rayon::prelude::*;
@@ -158,8 +158,8 @@ impl Buffer {
         let refused = |_| handle_alloc_error(Layout::from_size_align(bytes, HUGE).unwrap_or(Layout::new::<f32>()));
         let memory = MmapMut::map_anon(bytes + HUGE).unwrap_or_else(refused);
         let start = memory.as_ptr().align_offset(HUGE);
-        #[cfg(target_os = "linux")]
-        // A hint: without huge pages it is as right.
+        #[cfg(all(target_os = "linux", not(miri)))]
+        // A hint, which Miri does not know: without huge pages it is as right.
         memory.advise_range(Advice::HugePage, start, bytes).ok();
         Self { memory, start, len: bytes / size_of::<f32>() }
     }
