@@ -16,6 +16,15 @@ pub struct Budget {
     pub aim: f64,
 }
 
+impl Budget {
+    /// Of a model that reads `tokens` and speaks for `longest` seconds at most: 15 % of these are room for a slow voice, and no more than
+    /// what suits Bark is used.
+    pub fn of(tokens: usize, longest: f64) -> Self {
+        let bark = Self::default();
+        Self { tokens, seconds: bark.seconds.min(0.85 * longest), aim: bark.aim.min(0.65 * longest) }
+    }
+}
+
 impl Default for Budget {
     /// Bark reads 256 tokens, and speaks for 15.4 s at most (768 semantic tokens at 49.9 Hz): 13 s leave it room for a slow voice.
     fn default() -> Self {
@@ -158,6 +167,12 @@ mod tests {
                 ("e as sombras cresciam; o pastor chamava, baixinho, o cão.", Ends::Sentence),
             ]
         );
+    }
+
+    #[test]
+    fn a_model_that_holds_less_is_given_less() {
+        assert_eq!(Budget::of(256, 768.0 / 49.9), Budget::default());
+        assert_eq!(Budget::of(96, 8.0), Budget { tokens: 96, seconds: 6.8, aim: 5.2 });
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use super::source::{Jobs, is_stdin, open};
 use anyhow::{Context, Result, bail, ensure};
 use barkclone::book::{self, Budget, Cue, Ends, Part, Passage, Piece, Pieces, Silence, Span, Subtitles};
+use barkclone::config::Protocol;
 use barkclone::error::Kind;
 use barkclone::jobs::{Asked, Job, Ledger, Plan, Planned, Record, Rules, Task, now};
 use barkclone::output::{self, Pending};
@@ -44,6 +45,28 @@ fn history(text: &str) -> Result<u64, String> {
     }
 }
 
+/// How a text is cut into what fits an utterance.
+#[derive(Clone, Copy)]
+pub struct Measure<'a> {
+    /// `None`: there is none at hand, and tokens are counted roughly.
+    pub tokenizer: Option<&'a Text>,
+    pub budget: Budget,
+}
+
+impl<'a> Measure<'a> {
+    pub fn new(tokenizer: Option<&'a Text>, protocol: &Protocol) -> Self {
+        let longest = protocol.max_semantic_steps as f64 / protocol.semantic_hz;
+        Self { tokenizer, budget: Budget::of(protocol.text_length, longest) }
+    }
+
+    fn tokens(&self, text: &str) -> usize {
+        match self.tokenizer {
+            Some(tokenizer) => tokenizer.count(text).unwrap_or(usize::MAX),
+            None => text.chars().count() / 3,
+        }
+    }
+}
+
 /// A text that becomes one sound.
 pub struct Book<'a> {
     args: &'a BookArgs,
@@ -80,28 +103,25 @@ impl<'a> Book<'a> {
         self.args.history > 1
     }
 
-    fn pieces<'t>(&'t self, tokenizer: Option<&'t Text>) -> Result<impl Iterator<Item = Result<Piece>> + 't> {
-        let tokens = move |text: &str| match tokenizer {
-            Some(tokenizer) => tokenizer.count(text).unwrap_or(usize::MAX),
-            None => text.chars().count() / 3,
-        };
-        let pieces = Pieces::new(open(&self.path)?, Budget::default(), tokens, self.voices.clone());
+    fn pieces<'t>(&'t self, measure: Measure<'t>) -> Result<impl Iterator<Item = Result<Piece>> + 't> {
+        let tokens = move |text: &str| measure.tokens(text);
+        let pieces = Pieces::new(open(&self.path)?, measure.budget, tokens, self.voices.clone());
         let shown = self.path.display().to_string();
         Ok(pieces.map(move |piece| piece.with_context(|| Kind::Input.error(shown.clone()))))
     }
 
-    pub fn asked<'t>(&'t self, tokenizer: Option<&'t Text>) -> Result<Jobs<'t>> {
-        Ok(Box::new(self.asked_at(tokenizer, |_| ())?))
+    pub fn asked<'t>(&'t self, measure: Measure<'t>) -> Result<Jobs<'t>> {
+        Ok(Box::new(self.asked_at(measure, |_| ())?))
     }
 
     /// The jobs; `lay` is told what stands where in the sound.
     fn asked_at<'t>(
         &'t self,
-        tokenizer: Option<&'t Text>,
+        measure: Measure<'t>,
         lay: impl Fn(Slot) + 't,
     ) -> Result<impl Iterator<Item = Result<Asked>> + 't> {
         let mut chain = Chain { length: self.args.history, number: 0, used: 0, voice: None };
-        Ok(self.pieces(tokenizer)?.filter_map(move |piece| match piece {
+        Ok(self.pieces(measure)?.filter_map(move |piece| match piece {
             Ok(Piece::Pause(seconds)) => {
                 lay(Slot::Pause(seconds));
                 None
@@ -128,9 +148,9 @@ impl<'a> Book<'a> {
     }
 
     /// Joins the pieces, which are all there, and says where. As with every piece, the report's lines come before the file's name.
-    pub fn join(&self, rules: Rules, tokenizer: &Text, mut ledger: Ledger, force: bool) -> Result<f64> {
+    pub fn join(&self, rules: Rules, measure: Measure, mut ledger: Ledger, force: bool) -> Result<f64> {
         let force = force || ledger.has_joined();
-        let (slots, tasks) = self.laid_out(rules, tokenizer)?;
+        let (slots, tasks) = self.laid_out(rules, measure)?;
         ensure!(!tasks.is_empty(), Kind::Input.error(format!("{}: there is nothing to say", self.path.display())));
         let title = self.output.file_stem().unwrap_or_default().to_string_lossy();
         let made = format!("synthetic speech; joined from {} utterances", tasks.len());
@@ -149,9 +169,9 @@ impl<'a> Book<'a> {
     }
 
     /// What the text is made of, in order, and the tasks that its passages became.
-    fn laid_out(&self, rules: Rules, tokenizer: &Text) -> Result<(Vec<Slot>, Vec<Task>)> {
+    fn laid_out(&self, rules: Rules, measure: Measure) -> Result<(Vec<Slot>, Vec<Task>)> {
         let slots = RefCell::new(Vec::new());
-        let asked = self.asked_at(Some(tokenizer), |slot| slots.borrow_mut().push(slot))?;
+        let asked = self.asked_at(measure, |slot| slots.borrow_mut().push(slot))?;
         let tasks = Plan::new(asked, rules).map(|planned| match planned? {
             Planned::Task(task) => Ok(*task),
             Planned::Bad(bad) => Err(bad.error),

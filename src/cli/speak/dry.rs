@@ -1,6 +1,7 @@
 //! `--dry-run`: what would be spoken, about how long it would be and about how long that would take.
 
 use super::SpeakArgs;
+use super::book::Measure;
 use super::many::{Bench, Named, scheme};
 use super::source::Source;
 use super::watch::clock;
@@ -49,8 +50,9 @@ pub fn run(
         terminal.note("the tokenizer is not at hand: whether each text fits one utterance is not checked");
     }
     let (protocol, scheme) = known(args, (&folder, &voices), &offline, terminal);
+    let measure = Measure::new(tokenizer.as_ref(), &protocol);
     let bench = Bench { args, models, terminal, tokenizer: tokenizer.as_ref(), protocol, voices };
-    let (plan, stop) = (source.plan(rules, tokenizer.as_ref())?, AtomicBool::new(false));
+    let (plan, stop) = (source.plan(rules, measure)?, AtomicBool::new(false));
     let mut run = Run::new(plan, ledger, scheme, (&bench, &Silent), &stop);
     let mut outline = Outline::default();
     run.preview(|outlook| outline.add(&outlook, (args, &folder), terminal))?;

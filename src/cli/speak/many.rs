@@ -1,6 +1,6 @@
 //! Many utterances in one run: their source, their folder, their report.
 
-use super::book::{Book, BookArgs};
+use super::book::{Book, BookArgs, Measure};
 use super::dry;
 use super::source::Source;
 use super::watch::Board;
@@ -216,8 +216,9 @@ fn speak(
         book.check(&ledger, args.force)?;
     }
     let tokenizer = args.nets.tokenizer(models, terminal)?;
-    let total = source.count(&rules, Some(&tokenizer))?;
-    let plan = source.plan(rules.clone(), Some(&tokenizer))?;
+    let measure = Measure::new(Some(&tokenizer), &args.nets.choice().protocol(models, terminal)?);
+    let total = source.count(&rules, measure)?;
+    let plan = source.plan(rules.clone(), measure)?;
 
     let (bark, codec) = args.nets.choice().open(device.is_cpu(), models, terminal)?;
     let scheme = scheme(args, (&folder, &voices), models, terminal)?;
@@ -233,7 +234,7 @@ fn speak(
     ended?;
     conclude(run.tally(), stop.load(Ordering::Relaxed), &report)?;
     match (source.book(), rules.shard) {
-        (Some(book), None) => board.joined(book.output, book.join(rules, &tokenizer, run.into_ledger(), args.force)?),
+        (Some(book), None) => board.joined(book.output, book.join(rules, measure, run.into_ledger(), args.force)?),
         _ => Ok(()),
     }
 }

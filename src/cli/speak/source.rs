@@ -1,10 +1,9 @@
 //! Where the texts of many utterances come from: lines, JSON objects, or the sentences of a book.
 
-use super::book::Book;
+use super::book::{Book, Measure};
 use anyhow::{Context, Result, ensure};
 use barkclone::error::Kind;
 use barkclone::jobs::{self, Asked, Form, Plan, Planned, Rules};
-use barkclone::stage::text::Text;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -19,20 +18,20 @@ pub enum Source<'a> {
 pub type Tasks<'a> = Box<dyn Iterator<Item = Result<Planned>> + 'a>;
 
 impl Source<'_> {
-    /// All tasks. Books are cut into what fits an utterance, as `tokenizer` counts; where there is none, roughly.
-    pub fn plan<'a>(&'a self, rules: Rules, tokenizer: Option<&'a Text>) -> Result<Tasks<'a>> {
+    /// All tasks. Books are cut into what fits an utterance by `measure`.
+    pub fn plan<'a>(&'a self, rules: Rules, measure: Measure<'a>) -> Result<Tasks<'a>> {
         Ok(match self {
             Source::Lines { path, form } => {
                 let named = |error: anyhow::Error| error.context(Kind::Input.error(path.display().to_string()));
                 let asked = jobs::read(open(path)?, *form).map(move |asked| asked.map_err(named));
                 Box::new(Plan::new(asked, rules))
             }
-            Source::Book(book) => Box::new(Plan::new(book.asked(tokenizer)?, rules)),
+            Source::Book(book) => Box::new(Plan::new(book.asked(measure)?, rules)),
         })
     }
 
     /// How many utterances there are, where the source can be read twice.
-    pub fn count(&self, rules: &Rules, tokenizer: Option<&Text>) -> Result<Option<u64>> {
+    pub fn count(&self, rules: &Rules, measure: Measure) -> Result<Option<u64>> {
         let twice = match self {
             Source::Lines { path, .. } => path.is_file(),
             Source::Book(_) => true,
@@ -40,7 +39,7 @@ impl Source<'_> {
         if !twice {
             return Ok(None);
         }
-        let plan = self.plan(rules.clone(), tokenizer)?;
+        let plan = self.plan(rules.clone(), measure)?;
         plan.map(|planned| planned.map(|_| 1)).sum::<Result<u64>>().map(Some)
     }
 
