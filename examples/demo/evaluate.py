@@ -5,7 +5,8 @@
 For each sentence one of the held-out voices is cloned from some of its other sentences, and speaks. Told are
 
 - the word error rate of a recogniser that took no part in training (training/recogniser.py: CTC on characters, then the
-  likeliest string of the demo's words), of espeak's own speech, of the codec's reconstruction of it, and of the clones;
+  likeliest string of the demo's words, by sound alone and with how words follow each other in the training's sentences),
+  of espeak's own speech, of the codec's reconstruction of it, and of the clones;
 - how often a clone is nearer to other sentences of its own voice than to those of every other held-out voice, by the
   mean logarithmic mel spectrum of loud frames (level removed) and the median pitch;
 - the clones' median pitch against the voice's.
@@ -29,7 +30,7 @@ sys.path.insert(0, str(HERE / "training"))
 
 import data  # noqa: E402
 from codec import Codec  # noqa: E402
-from recogniser import Lexicon, Recogniser, word_errors  # noqa: E402
+from recogniser import Bigrams, Lexicon, Recogniser, word_errors  # noqa: E402
 from safetensors.torch import load_file  # noqa: E402
 from sentences import VOCABULARY, held_out, normalize  # noqa: E402
 from speech import RATE  # noqa: E402
@@ -138,18 +139,20 @@ def main():
         run("clone", folder / f"reference{number}.wav", "-o", folder / f"voice{number}.npz", "--hubert",
             model / "hubert", "--quantizer", model / "quantizer.pth", *models)
 
-    recogniser, lexicon, net = Recogniser(), Lexicon(VOCABULARY), codec(model)
+    recogniser, net = Recogniser(), codec(model)
+    lexicons = [Lexicon(VOCABULARY), Lexicon(VOCABULARY, Bigrams(texts))]
     judge = load_file(model.parent / "recogniser.safetensors")
     recogniser.load_state_dict({**recogniser.state_dict(), **judge})
     recogniser.eval()
 
     @torch.no_grad()
     def errors(text, samples):
-        return word_errors(normalize(text), lexicon.decode(recogniser(floats(samples)[None])[0]))
+        scores = recogniser(floats(samples)[None])[0]
+        return [word_errors(normalize(text), lexicon.decode(scores)) for lexicon in lexicons]
 
     # How each voice really sounds: in the middle sentences, which are neither said nor heard.
     real = [Timbre(np.concatenate(list(v.values())[args.sentences // 2 : args.sentences // 2 + 6])) for v in spoken]
-    words, wrong, nearest, deviations = 0, np.zeros(3), [], []
+    words, wrong, nearest, deviations = 0, np.zeros((3, 2)), [], []
     for number, text in enumerate(texts[: args.sentences]):
         voice = number % len(voices)
         out = folder / f"said{number}.wav"
@@ -165,8 +168,8 @@ def main():
         nearest.append(min(distances) < np.inf and int(np.argmin(distances)) == voice)
         deviations.append(abs(clone.pitch / real[voice].pitch - 1) if clone.pitch > 0 else np.inf)
     print(f"{len(nearest)} sentences, {words} words, {len(voices)} voices, none of them heard in training")
-    for name, rate in zip(["espeak's own speech", "the codec's reconstruction", "text to speech, cloned"], wrong / words):
-        print(f"word error rate, {name}: {100 * rate:.1f} %")
+    for name, (alone, grammar) in zip(["espeak's own speech", "the codec's reconstruction", "text to speech, cloned"], 100 * wrong / words):
+        print(f"word error rate, {name}: {grammar:.1f} % (by sound alone {alone:.1f} %)")
     print(f"nearest to its own voice: {100 * np.mean(nearest):.0f} %")
     print(f"median pitch: off by {100 * np.median(deviations):.1f} % (median), within 10 %: "
           f"{100 * np.mean(np.array(deviations) < 0.1):.0f} % of the clones")

@@ -5,6 +5,7 @@ mod clone;
 mod clone_prepared;
 mod clone_refusals;
 mod convert;
+mod demo;
 mod layouts;
 mod many;
 mod many_file;

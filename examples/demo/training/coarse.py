@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 
 import loop
+from codec import Codec
 from gpt import Causal
 from hubert import tokens
 from protocol import CODES, COARSE_HISTORY, COARSE_SEMANTIC, COARSE_WINDOW, Protocol
@@ -25,22 +26,26 @@ def model(protocol):
 
 
 class Codes:
-    """The codes that encode.py made of a corpus."""
+    """What encode.py made of a corpus."""
 
     def __init__(self, work, corpus, name):
-        self.codes = torch.from_numpy(np.load(work / f"{name}.codes.npy").astype(np.int64))
+        self.said, self.heard = (torch.from_numpy(np.load(work / f"{name}.{kind}.npy").astype(np.int64))
+                                 for kind in ("codes", "heard.codes"))
+        self.tokens = torch.from_numpy(np.load(work / f"{name}.heard.npy").astype(np.int64))
         frames = [-(-row["samples"] // 320) for row in corpus.rows]
         self.ends, self.rows = np.cumsum(frames), corpus.rows
-        self.heard_ = np.load(work / f"{name}.heard.npy")
+
+    def part(self, i):
+        return slice(self.ends[i - 1] if i else 0, self.ends[i])
 
     def __getitem__(self, i):
-        """`[8, frames]`"""
-        return self.codes[:, (self.ends[i - 1] if i else 0) : self.ends[i]]
+        """What is to be said, `[8, frames]`"""
+        return self.said[:, self.part(i)]
 
-    def heard(self, i):
-        """The semantic tokens that HuBERT hears, which is what a cloned voice has."""
+    def voice(self, i):
+        """What is known of a cloned voice: semantic tokens as HuBERT hears them, and codes `[8, frames]` as the encoder does."""
         at = self.rows[i]["label_at"]
-        return torch.from_numpy(self.heard_[at : at + self.rows[i]["labels"]].astype(np.int64))
+        return self.tokens[at : at + self.rows[i]["labels"]], self.heard[:, self.part(i)]
 
 
 def flat(protocol, codes):
@@ -82,31 +87,33 @@ def window(protocol, stream, number):
 
 
 def main():
-    args = loop.arguments(20000)
+    args = loop.arguments(11000)
     protocol = Protocol(tokens(args.work))
     corpus = loop.Corpus(args.work, "speech")
     codes, gpt = Codes(args.work, corpus, "speech"), model(protocol)
     length = COARSE_HISTORY + COARSE_WINDOW
-
-    def recording(i, heard=False):
-        return (codes.heard(i) if heard else corpus.labels(i)), codes[i]
+    alike = [Codec.trained(args.work).quantizer.alike(book, 0.25) for book in range(2)]
 
     def example(rng):
         i = rng.randrange(len(corpus.rows))
         other = rng.choice(corpus.by_voice[corpus.rows[i]["voice"]])
-        whole = stream(protocol, recording(other, heard=True) if rng.random() < 0.92 else None, recording(i))
-        windows = -(-(len(whole[1]) - whole[4]) // COARSE_WINDOW)
-        return window(protocol, whole, rng.randrange(windows))
+        # With no voice, with what the encoder heard of one, or with what it should have heard, which alone is worth saying.
+        kind = rng.random()
+        voice = None if kind < 0.08 else codes.voice(other) if kind < 0.54 else (codes.voice(other)[0], codes[other])
+        whole = stream(protocol, voice, (corpus.labels(i), codes[i]))
+        number = rng.randrange(-(-(len(whole[1]) - whole[4]) // COARSE_WINDOW))
+        strange = min(whole[4], COARSE_HISTORY - number * COARSE_WINDOW) if 0.08 <= kind < 0.54 else 0
+        return *window(protocol, whole, number), max(0, strange)
 
     def step(number):
         rng = random.Random(number)
         x = torch.full((BATCH, COARSE_SEMANTIC + 1 + length), protocol.coarse_pad)
         target, look = torch.full((BATCH, length), -1), torch.full((BATCH, length, 3), -1)
         for row in range(BATCH):
-            prompt, coarse, where = example(rng)
+            prompt, coarse, where, strange = example(rng)
             x[row, : len(prompt)] = prompt
             x[row, len(prompt) : len(prompt) + len(coarse)] = coarse
-            target[row, : len(coarse)] = coarse
+            target[row, strange : len(coarse)] = coarse[strange:]
             look[row, : len(coarse)] = (where[:, None] + torch.tensor([0, 1, 3])).clamp_max(COARSE_SEMANTIC - 1)
         x = x[:, :-1]
         strength = max(0.0, 1 - number / GUIDED_STEPS)
@@ -117,9 +124,9 @@ def main():
             for book in range(2):
                 begin = protocol.semantic + book * CODES
                 logits = hidden[:, book::2] @ gpt.lm_head.weight[begin : begin + CODES].T
-                wanted = target[:, book::2].flatten() - begin
-                part = F.cross_entropy(logits.float().flatten(0, 1), wanted.where(target[:, book::2].flatten() >= 0, -1),
-                                       ignore_index=-1)
+                asked = target[:, book::2] >= 0
+                wanted = target[:, book::2][asked] - begin
+                part = F.cross_entropy(logits[asked].float(), alike[book][wanted])
                 loss, figures[f"book{book}"] = loss + part / 2, part
         return loss + 0.3 * strength * guide, {**figures, "guide": guide}
 

@@ -1,35 +1,27 @@
-"""EnCodec with few filters, trained on the waveform and on spectra at several scales.
+"""EnCodec with few filters. What its latent says is laid down (analysis.py): the encoder (encoder.py) learns to hear it, the
+decoder (decoder.py) to speak it, and codebooks by k-means lie between.
 
-First without codebooks. Then the encoder is frozen, k-means makes the codebooks, and the decoder learns to live with them, a
-part of the examples with two codebooks only, which are those that the coarse GPT draws. Trained at once, encoder and codebooks
-undo each other's work; noise on the latent in place of codebooks keeps it from telling formants.
+The first codebook is the envelope alone, the second the pulses alone: what is said in which voice, and where its periods
+begin. Both are easily foretold, which is all that the coarse GPT has to do.
 
     python codec.py WORK_FOLDER
 """
 
 import random
 
+import numpy as np
 import torch
-import torchaudio
 from torch import nn
 from transformers import EncodecConfig
 from transformers.models.encodec.modeling_encodec import EncodecDecoder, EncodecEncoder
 
 import loop
+from analysis import ENVELOPE, HOP, PULSES, USED
 
 CONFIG = EncodecConfig(num_filters=8, hidden_size=64, codebook_dim=64, codebook_size=1024,
                        target_bandwidths=[1.5, 3.0, 6.0], sampling_rate=24_000, upsampling_ratios=[8, 5, 4, 2])
-CODEBOOKS, CROP = 8, 9_600
-BOOKS = [2, 2, 2, 8, 8, 8, 8, 0]  # codebooks that each example of a batch keeps (0: not quantized)
-BATCH = len(BOOKS)
-UNQUANTIZED = 9000  # steps before the codebooks come in
-# Deviations to begin with: of the encoder's even and odd channels, of the decoder's channels; and the residual branches' part.
-QUIET, LOUD, MIDDLE, BRANCH = 0.25, 1.5, 0.5, 0.3
-
-
-def slower(number):
-    """Halves every 1500 steps: at the rate that learns fast at first, the net later comes apart. The decoder alone does not."""
-    return 0.5 ** (max(0, number - 700) / 1500) if number < UNQUANTIZED else 0.4
+CODEBOOKS = 8
+SHARES = [ENVELOPE, PULSES, ENVELOPE, ENVELOPE, PULSES, ENVELOPE, ENVELOPE, slice(0, USED)]
 
 
 class Quantizer(nn.Module):
@@ -45,8 +37,12 @@ class Quantizer(nn.Module):
 
     @torch.no_grad()
     def begin(self, x, rounds=15):
-        """Makes the codebooks, one after the other, from `x` [N, width]."""
-        for book in range(len(self.embed)):
+        """Makes the codebooks, one after the other, from `x` [N, width]; each knows only the part of SHARES."""
+        whole = (x - x.mean(0)).pow(2).sum()
+        for book, share in enumerate(SHARES):
+            rest = x
+            x = torch.zeros_like(rest)
+            x[:, share] = rest[:, share]
             table = x[torch.randperm(len(x))[: self.embed.shape[1]]].clone()
             for _ in range(rounds):
                 codes = self.nearest(x, table)
@@ -55,8 +51,20 @@ class Quantizer(nn.Module):
                 used = counts > 0
                 table[used] = sums[used] / counts[used, None]
                 table[~used] = x[torch.randperm(len(x))[: int((~used).sum())]]
+            if book >= 2:
+                table[counts.argmin()] = 0  # what the fine GPT says where it cannot tell
             self.embed[book] = table
-            x = x - table[self.nearest(x, table)]
+            x = rest - table[self.nearest(rest, table)]
+            print(f"codebook {book}: {float(x.pow(2).sum() / whole):.3f} of the variance is left", flush=True)
+
+    @torch.no_grad()
+    def alike(self, book, spread):
+        """`[size, size]`: for each entry the others' shares, falling with their distance (`spread`: variance of that fall, in mean
+        squared distances of nearest neighbours). Codes that are aimed for like this may be missed by little; and of codes that
+        nobody can foretell, it is the one in the middle that is likeliest, not the one whose cell happens to be largest."""
+        apart = torch.cdist(self.embed[book], self.embed[book]).pow(2)
+        nearest = apart.fill_diagonal_(torch.inf).amin(1).mean()
+        return (-apart.fill_diagonal_(0) / (2 * spread * nearest)).softmax(1)
 
     @torch.no_grad()
     def encode(self, x):
@@ -78,37 +86,16 @@ class Codec(nn.Module):
         super().__init__()
         self.encoder, self.decoder, self.quantizer = EncodecEncoder(CONFIG), EncodecDecoder(CONFIG), Quantizer()
 
-    @torch.no_grad()
-    def calibrate(self, wav):
-        """Scales every convolution, with no bias. What is quiet passes ELU nearly unchanged, so that the net begins nearly
-        linear and learns the waveform within a few hundred steps; what is loud is rectified, so that envelopes are heard too.
-        With torch's own initial weights it stays at loudness and formants and hears no pitch."""
-        convs = {n: m for n, m in self.named_modules() if isinstance(m, (nn.Conv1d, nn.ConvTranspose1d))}
-        last = list(convs)[-1]
-
-        def scale(name, out):
-            """The factor on the norms of the weights, one for each output channel or one for all."""
-            part = BRANCH if ".block.3" in name else 1.0
-            if name == last:
-                return wav.std() / out.std()
-            if name.startswith("decoder"):
-                return MIDDLE * part / out.std()
-            wanted = torch.tensor([QUIET, LOUD]).repeat(-(-out.shape[1] // 2))[: out.shape[1]]
-            return (wanted * part / out.std((0, 2)))[:, None]
-
-        def rescale(name):
-            def hook(conv, _, out):
-                factor = scale(name, out)
-                conv.parametrizations.weight.original0.mul_(factor[..., None])
-                return out * factor
-            return hook
-
-        for conv in convs.values():
-            nn.init.zeros_(conv.bias)
-        hooks = [conv.register_forward_hook(rescale(name)) for name, conv in convs.items()]
-        self.decoder(self.encoder(wav))
-        for hook in hooks:
-            hook.remove()
+    @classmethod
+    def trained(cls, work):
+        """Of encoder.pt, decoder.pt and codebooks.pt what there is."""
+        codec = cls()
+        for name, part in [("encoder", codec.encoder), ("decoder", codec.decoder), ("codebooks", codec.quantizer)]:
+            if (work / f"{name}.pt").exists():
+                part.load_state_dict(torch.load(work / f"{name}.pt", weights_only=True)["module"])
+            else:
+                print(f"{name}: not trained yet")
+        return codec.eval()
 
     @torch.no_grad()
     def encode(self, wav):
@@ -121,68 +108,61 @@ class Codec(nn.Module):
         return self.decoder(self.quantizer.decode(codes).T[None])[0, 0]
 
 
-class Spectra(nn.Module):
-    """Distance of mel spectra at several scales, in amplitude and in its logarithm."""
+@torch.no_grad()
+def calibrate(net, x, last, deviation=0.5, branch=0.3):
+    """Scales every convolution of `net`, with no bias, so that what comes out deviates by `deviation` (residual branches by that
+    part of it, the last one by `last`): with torch's own initial weights sound dies away on its way through so many narrow layers."""
+    def rescale(wanted):
+        def hook(conv, _, out):
+            factor = wanted / out.std()
+            conv.parametrizations.weight.original0.mul_(factor)
+            return out * factor
+        return hook
 
-    def __init__(self):
-        super().__init__()
-        self.scales = nn.ModuleList(
-            torchaudio.transforms.MelSpectrogram(24_000, size, hop_length=size // 4, n_mels=mels, power=1.0,
-                                                 normalized=False)
-            for size, mels in [(128, 12), (512, 48), (1024, 80), (2048, 128)])
-
-    def forward(self, a, b):
-        total = 0.0
-        for mel in self.scales:
-            x, y = mel(a), mel(b)
-            scale = y.mean() + 1e-3
-            total = total + 0.5 * (x - y).abs().mean() / scale
-            total = total + ((x + 0.02).log() - (y + 0.02).log()).abs().mean()
-        return total / len(self.scales)
-
-
-def some(quantizer, x, books):
-    """`x` [T, width] as the first `books` codebooks tell it; as it is for 0."""
-    return quantizer.decode(quantizer.encode(x)[:books]) if books else x
+    convs = [(n, m) for n, m in net.named_modules() if isinstance(m, (nn.Conv1d, nn.ConvTranspose1d))]
+    hooks = []
+    for name, conv in convs:
+        nn.init.zeros_(conv.bias)
+        wanted = last if conv is convs[-1][1] else deviation * (branch if ".block.3" in name else 1)
+        hooks.append(conv.register_forward_hook(rescale(wanted)))
+    net(x)
+    for hook in hooks:
+        hook.remove()
 
 
-def crops(corpus, rng, count):
-    out = []
-    while len(out) < count:
-        i = rng.randrange(len(corpus.rows))
-        wav = corpus.wav(i)
-        if len(wav) >= CROP:
-            at = rng.randrange(len(wav) - CROP + 1)
-            out.append(wav[at : at + CROP])
-    return torch.stack(out)[:, None]
+def whole(latents):
+    """`latents` [frames, USED], as analysis.py stores them -> [frames, hidden_size]"""
+    return nn.functional.pad(torch.from_numpy(latents.astype(np.float32)), (0, CONFIG.hidden_size - USED))
+
+
+class Crops:
+    """Random pieces of the data: sound and latent. `name`: whose latents; `every`: of which utterances there are some."""
+
+    def __init__(self, work, name="latents", every=1):
+        self.corpus, self.latents = loop.Corpus(work, "speech"), np.load(work / f"speech.{name}.npy", mmap_mode="r")
+        self.every = every
+        frames = np.array([-(-row["samples"] // HOP) for row in self.corpus.rows])
+        self.begins, self.frames = np.cumsum(frames) - frames, frames
+
+    def __call__(self, rng, count, frames):
+        """-> wav [count, 1, frames * HOP], latents [count, frames, hidden_size]"""
+        wavs, latents = [], []
+        while len(wavs) < count:
+            i = rng.randrange(0, len(self.frames), self.every)
+            if self.frames[i] <= frames:
+                continue
+            at = rng.randrange(self.frames[i] - frames)
+            begin = self.corpus.rows[i]["at"] + at * HOP
+            wavs.append(torch.from_numpy(self.corpus.audio_[begin : begin + frames * HOP].copy()).float() / 32767)
+            latents.append(whole(self.latents[self.begins[i] + at :][:frames]))
+        return torch.stack(wavs)[:, None], torch.stack(latents)
 
 
 def main():
-    args = loop.arguments(14000)
-    corpus, codec, spectra = loop.Corpus(args.work, "speech"), Codec(), Spectra()
-
-    codec.calibrate(crops(corpus, random.Random(0), 16))
-
-    def step(number):
-        rng = random.Random(number)
-        wav = crops(corpus, rng, BATCH)
-        books = torch.tensor(BOOKS)
-        if number < UNQUANTIZED:
-            latent = codec.encoder(wav)  # [B, width, T]
-        else:
-            with torch.no_grad():
-                if number == UNQUANTIZED:
-                    many = [codec.encoder(crops(corpus, rng, 16)).transpose(1, 2).flatten(0, 1) for _ in range(100)]
-                    codec.quantizer.begin(torch.cat(many))
-                latent = torch.stack([some(codec.quantizer, row.T, count).T for row, count in zip(codec.encoder(wav), BOOKS)])
-        out = codec.decoder(latent)[..., :CROP]
-        # Relative to silence, which is 2.
-        wave = (out - wav).abs().mean((1, 2)) / wav.abs().mean() + (out - wav).pow(2).mean((1, 2)) / wav.pow(2).mean()
-        spectral = spectra(out, wav)
-        return 2 * spectral + wave.mean(), {
-            "spectral": spectral, **{f"wave {count}": wave[books == count].mean() for count in sorted(set(BOOKS))}}
-
-    loop.train("codec", args, codec, 1.2e-3, step, slower=slower, second=0.99)
+    args = loop.arguments(0)
+    quantizer = Quantizer()
+    quantizer.begin(Crops(args.work)(random.Random(0), 1500, 40)[1].flatten(0, 1))
+    torch.save({"module": quantizer.state_dict()}, args.work / "codebooks.pt")
 
 
 if __name__ == "__main__":

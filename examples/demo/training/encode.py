@@ -1,4 +1,5 @@
-"""Listens to the data with the trained codec and HuBERT: codes `[8, frames]` and semantic tokens of every utterance.
+"""What the coarse and the fine GPT learn from: of every utterance the codes `[8, frames]` of its latent, which they are to say, and
+what encoder and HuBERT hear of it, codes and semantic tokens, which is all that is known of a cloned voice.
 
     python encode.py WORK_FOLDER
 """
@@ -8,31 +9,33 @@ import torch
 import torchaudio
 
 import loop
-from codec import Codec
+from codec import Codec, whole
 from hubert import Listener, tokens
-
-
-def trained(work, name, module):
-    module.load_state_dict(torch.load(work / f"{name}.pt", weights_only=True)["module"])
-    return module.eval()
 
 
 @torch.no_grad()
 def main():
     args = loop.arguments(0)
-    codec, listener = trained(args.work, "codec", Codec()), trained(args.work, "hubert", Listener(tokens(args.work)))
+    codec, listener = Codec.trained(args.work), Listener(tokens(args.work))
+    listener.load_state_dict(torch.load(args.work / "hubert.pt", weights_only=True)["module"])
+    listener.eval()
+    latents = np.load(args.work / "speech.latents.npy", mmap_mode="r")
     resample = torchaudio.transforms.Resample(24_000, 16_000)
-    corpus, codes, heard = loop.Corpus(args.work, "speech"), [], []
+    corpus, begin, said, codes, heard = loop.Corpus(args.work, "speech"), 0, [], [], []
     for i, row in enumerate(corpus.rows):
         # One by one: what pads a batch would change HuBERT's first normalisation, which is over time.
         wav = corpus.wav(i)
         codes.append(codec.encode(wav).numpy().astype(np.uint16))
+        end = begin + codes[-1].shape[1]
+        said.append(codec.quantizer.encode(whole(latents[begin:end])).numpy().astype(np.uint16))
         heard.append(listener(resample(wav)[None])[0, : row["labels"]].argmax(-1).numpy().astype(np.int16))
-        if len(heard[-1]) != row["labels"] or codes[-1].shape[1] != -(-len(wav) // 320):
+        if len(heard[-1]) != row["labels"] or said[-1].shape != codes[-1].shape:
             raise ValueError(f"utterance {i}: {len(heard[-1])} tokens and {codes[-1].shape[1]} frames")
+        begin = end
         if i % 500 == 0:
             print(f"{i} of {len(corpus.rows)} utterances", flush=True)
-    np.save(args.work / "speech.codes.npy", np.concatenate(codes, 1))
+    np.save(args.work / "speech.codes.npy", np.concatenate(said, 1))
+    np.save(args.work / "speech.heard.codes.npy", np.concatenate(codes, 1))
     np.save(args.work / "speech.heard.npy", np.concatenate(heard))
 
 

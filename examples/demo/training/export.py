@@ -3,12 +3,14 @@
     python export.py WORK_FOLDER MODEL_FOLDER
 
 `bark/` is Hugging Face's layout with the codec inside; `hubert/` likewise; `quantizer.pth` is the quantizers' own;
-`phonemes.json` says what the semantic tokens are (number * 3 + third). Beside the folder: the recogniser of evaluate.py.
+`phonemes.json` says what the semantic tokens are (number * 3 + third). Beside the folder: the recogniser of evaluate.py,
+`reference.wav` to clone and `other.wav` to convert.
 """
 
 import json
 import shutil
 import sys
+import wave
 from pathlib import Path
 
 import torch
@@ -18,12 +20,16 @@ import coarse
 import codec
 import fine
 import hubert
+import loop
 import semantic
 from protocol import BOOKS, CODES, FINE_WINDOW, Protocol, tokenizer
 from recogniser import Recogniser
 
 # Text, coarse, fine.
-TEMPERATURES = (0.3, 0.4, 0.1)
+TEMPERATURES = (0.3, 0.4, 0.5)
+# Held-out voices and sentences of the recordings beside the model.
+REFERENCE_VOICE, LAST = 4, [39, 38, 37]
+OTHER_VOICE, SENTENCE = 7, 9  # "Meu pai tem doze dias na rua."
 
 
 def load(work, name, module):
@@ -59,7 +65,7 @@ def bark(work, out, protocol):
     weights = half(load(work, "semantic", semantic.model(protocol)), "semantic.")
     weights |= half(load(work, "coarse", coarse.model(protocol)), "coarse_acoustics.")
     weights |= half(load(work, "fine", fine.model()), "fine_acoustics.")
-    sound = load(work, "codec", codec.Codec())
+    sound = codec.Codec.trained(work).state_dict()
     weights |= half({n: w for n, w in sound.items() if not n.startswith("quantizer.")}, "codec_model.")
     for book, table in enumerate(sound["quantizer.embed"]):
         weights |= half({f"quantizer.layers.{book}.codebook.embed": table}, "codec_model.")
@@ -92,12 +98,23 @@ def judge(work, path):
     save_file(half({n: w for n, w in load(work, "recogniser", Recogniser()).items() if not n.startswith("mel.")}), path)
 
 
+def recordings(work, folder):
+    """Two held-out voices: one to clone, saying the last sentences, and one that says something to convert."""
+    held = loop.Corpus(work, "held")
+    for name, voice, sentences in [("reference", REFERENCE_VOICE, LAST), ("other", OTHER_VOICE, [SENTENCE])]:
+        wav = torch.cat([held.wav(held.by_voice[voice][i]) for i in sentences])
+        with wave.open(str(folder / f"{name}.wav"), "wb") as file:
+            file.setparams((1, 2, 24_000, 0, "NONE", ""))
+            file.writeframes((wav * 32767).short().numpy().tobytes())
+
+
 def main():
     work, out = Path(sys.argv[1]), Path(sys.argv[2])
     tokens = hubert.tokens(work)
     bark(work, out, Protocol(tokens))
     listener(work, out, tokens)
     judge(work, out.parent / "recogniser.safetensors")
+    recordings(work, out.parent)
     shutil.copy(work / "inventory.json", out / "phonemes.json")
     total = sum(f.stat().st_size for f in out.rglob("*") if f.is_file())
     print(f"{out}: {total / 1e6:.1f} MB")

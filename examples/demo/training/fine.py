@@ -5,30 +5,55 @@
 
 import random
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 
 import loop
+from analysis import USED
+from codec import Codec
 from coarse import Codes
 from gpt import Fine
 from protocol import BOOKS, CODES, FINE_HISTORY, FINE_WINDOW
 
 WIDTH, HEADS, LAYERS, BATCH = 96, 3, 3, 4
+GUESSED = 4  # one in so many utterances is guessed for the decoder
 
 
 def model():
     return Fine(CODES + 8, FINE_WINDOW, WIDTH, HEADS, LAYERS)
 
 
+@torch.no_grad()
+def guess(gpt, corpus, codes, quantizer):
+    """What the decoder will be given: latents [frames, USED] of which the first codebooks are true and the rest is the likeliest, of
+    every GUESSED-th utterance; nothing of the others."""
+    rng, out = random.Random(2), np.full((codes.said.shape[1], USED), np.nan, np.float16)
+    for i in range(0, len(corpus.rows), GUESSED):
+        voice = codes.voice(rng.choice(corpus.by_voice[corpus.rows[i]["voice"]]))[1][:, -FINE_HISTORY:]
+        begin, said = voice.shape[1], codes[i][:2, : FINE_WINDOW - voice.shape[1]]
+        whole = torch.full((BOOKS, FINE_WINDOW), CODES)
+        whole[:, :begin], whole[:2, begin : begin + said.shape[1]] = voice, said
+        for book in range(2, BOOKS):
+            whole[book, begin:] = gpt(whole[None], book)[0, begin:, :CODES].argmax(-1)
+        # What did not fit the window stays true.
+        codes_ = torch.cat([whole[:, begin : begin + said.shape[1]], codes[i][:, said.shape[1] :]], 1)
+        out[codes.part(i)] = quantizer.decode(codes_)[:, :USED].numpy()
+    return out
+
+
 def main():
-    args = loop.arguments(6000)
+    args = loop.arguments(8000)
     corpus = loop.Corpus(args.work, "speech")
     codes, gpt = Codes(args.work, corpus, "speech"), model()
+
+    quantizer = Codec.trained(args.work).quantizer
+    alike = [quantizer.alike(book, 0.2) for book in range(BOOKS)]
 
     def example(rng, book):
         """-> codes `[8, FINE_WINDOW]` with the book's own hidden where it is asked for, and what is asked for"""
         i = rng.randrange(len(corpus.rows))
-        voice = codes[rng.choice(corpus.by_voice[corpus.rows[i]["voice"]])][:, -FINE_HISTORY:]
+        voice = codes.voice(rng.choice(corpus.by_voice[corpus.rows[i]["voice"]]))[1][:, -FINE_HISTORY:]
         if rng.random() < 0.1:
             voice = voice[:, :0]
         whole = torch.cat([voice, codes[i]], 1)[:, :FINE_WINDOW]
@@ -46,10 +71,12 @@ def main():
         shown, target = map(torch.stack, zip(*(example(rng, book) for _ in range(BATCH))))
         with torch.autocast("cpu", torch.bfloat16):
             logits = gpt(shown, book)[..., :CODES]
-        loss = F.cross_entropy(logits.float().flatten(0, 1), target.flatten(), ignore_index=-1)
+        asked = target >= 0
+        loss = F.cross_entropy(logits[asked].float(), alike[book][target[asked]])
         return loss, {f"book{book}": loss}
 
     loop.train("fine", args, gpt, 2e-3, step)
+    np.save(args.work / "speech.guessed.npy", guess(gpt.eval(), corpus, codes, quantizer))
 
 
 if __name__ == "__main__":

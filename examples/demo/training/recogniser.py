@@ -3,7 +3,9 @@
     python recogniser.py WORK_FOLDER
 """
 
+import math
 import random
+from collections import Counter
 
 import torch
 import torch.nn.functional as F
@@ -11,7 +13,7 @@ import torchaudio
 from torch import nn
 
 import loop
-from sentences import VOCABULARY, normalize
+from sentences import VOCABULARY, Maker, normalize
 
 LETTERS = sorted({c for w in VOCABULARY for c in w} | set("abcdefghijklmnopqrstuvwxyz"))
 BLANK, SPACE = 0, 1
@@ -57,16 +59,42 @@ class Recogniser(nn.Module):
         return self.out(self.gru(self.convs(mel).transpose(1, 2))[0]).log_softmax(-1)
 
 
-class Lexicon:
-    """Words as a tree of letters, and the search for the likeliest string of words."""
+class Bigrams:
+    """How likely a word follows another in sentences of the training's grammar, none of the held-out ones among them."""
 
-    def __init__(self, words):
-        self.root = {}
+    WEIGHT = 0.6  # against the sound
+
+    def __init__(self, forbidden, sentences=60_000):
+        maker, self.pairs, self.words, forbidden = Maker(31), Counter(), Counter(), set(forbidden)
+        for text in (maker.sentence(grammar_only=True) for _ in range(sentences)):
+            if text not in forbidden:
+                words = normalize(text)
+                self.words.update(words)
+                self.pairs.update(zip(["", *words], words))
+        self.before = Counter()
+        for (first, _), count in self.pairs.items():
+            self.before[first] += count
+        self.total = self.words.total()
+
+    def __call__(self, first, second):
+        """Weighted logarithm of P(second | first)."""
+        alone = (self.words[second] + 1) / (self.total + len(VOCABULARY))
+        return self.WEIGHT * math.log((self.pairs[first, second] + 5 * alone) / (self.before[first] + 5))
+
+
+class Lexicon:
+    """Words as a tree of letters, and the search for the likeliest string of words, by sound alone or with `follows`."""
+
+    def __init__(self, words, follows=lambda first, second: 0.0):
+        self.root, self.follows = {}, follows
         for word in words:
             node = self.root
             for c in word:
                 node = node.setdefault(INDEX[c], {})
             node["word"] = word
+
+    def likely(self, words, node):
+        return self.follows(words[-1] if words else "", node["word"])
 
     def decode(self, scores, beam=80):
         """`scores` [frames, letters], log probabilities of CTC -> words"""
@@ -87,10 +115,11 @@ class Lexicon:
                     if letter != "word" and letter != last:
                         offer((words, id(child), letter), score + frame[letter], child)
                 if "word" in node and last != SPACE:
-                    offer((words + (node["word"],), id(self.root), SPACE), score + frame[SPACE], self.root)
+                    offer((words + (node["word"],), id(self.root), SPACE),
+                          score + frame[SPACE] + self.likely(words, node), self.root)
             best = sorted(fresh.items(), key=lambda item: -item[1][0])[:beam]
             hypotheses = dict(best)
-        finals = [(score, words + (node["word"],) if "word" in node else words)
+        finals = [(score + self.likely(words, node), words + (node["word"],)) if "word" in node else (score, words)
                   for (words, _, _), (score, node) in hypotheses.items() if "word" in node or node is self.root]
         return list(max(finals)[1]) if finals else []
 

@@ -13,15 +13,20 @@ here=examples/demo/training
 minutes=${MINUTES:+--minutes $MINUTES}
 
 python $here/data.py "$work"
-for net in codec hubert; do
-  # shellcheck disable=SC2086
+[ -f "$work/speech.latents.npy" ] || python $here/analysis.py "$work"
+[ -f "$work/codebooks.pt" ] || python $here/codec.py "$work"
+# shellcheck disable=SC2086
+for net in encoder decoder hubert; do
   python $here/$net.py "$work" $minutes
 done
 python $here/encode.py "$work"
+# shellcheck disable=SC2086
 for net in semantic coarse fine recogniser; do
-  # shellcheck disable=SC2086
   python $here/$net.py "$work" $minutes
 done
+# Once more, now with what the fine GPT guesses.
+# shellcheck disable=SC2086
+python $here/decoder.py "$work" --steps 11000 $minutes
 python $here/export.py "$work" examples/demo/model
 cargo build --release --bin barkclone
 python $here/check.py examples/demo/model
