@@ -101,8 +101,8 @@ impl ConvLayer {
         let geometry = Geometry { stride: self.stride, ..Default::default() };
         let x = conv1d(x, &self.weight, self.bias.as_ref(), geometry)?;
         match &self.layer_norm {
-            Some(norm) => gelu(&norm.forward(&x)?),
-            None => gelu(&x),
+            Some(norm) => gelu(norm.forward(x)?),
+            None => gelu(x),
         }
     }
 }
@@ -149,7 +149,7 @@ impl PositionalConv {
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let frames = x.dim(1)?;
         let y = conv1d(&x.transpose(1, 2)?.contiguous()?, &self.weight, Some(&self.bias), self.geometry)?;
-        gelu(&y.narrow(2, 0, frames)?.transpose(1, 2)?.contiguous()?)
+        gelu(y.narrow(2, 0, frames)?.transpose(1, 2)?.contiguous()?)
     }
 }
 

@@ -189,14 +189,14 @@ impl ChannelNorm {
         Ok(Self { weight: read("weight")?, bias: read("bias")?, eps })
     }
 
-    /// `[B, C, T]` -> the same shape
-    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+    /// `[B, C, T]` -> the same shape, in the memory of `x`, which must be nobody else's
+    pub fn forward(&self, x: Tensor) -> Result<Tensor> {
         if cpu::runs_on(x.device()) {
-            let (x, t) = (x.contiguous()?, x.dim(2)?);
-            return map3([&x, &self.weight, &self.bias], x.shape(), |v, out| {
-                let norm = Norm { weight: v[1].flat(), bias: Some(v[2].flat()), eps: self.eps as f32 };
-                out.copy_from_slice(v[0].flat());
-                out.chunks_exact_mut(norm.weight.len() * t).for_each(|row| kernels::channel_norm(row, t, norm));
+            let t = x.dim(2)?;
+            let (weight, bias) = (self.weight.flatten_all()?.to_vec1()?, self.bias.flatten_all()?.to_vec1()?);
+            let norm = Norm { weight: &weight, bias: Some(&bias), eps: self.eps as f32 };
+            return cpu::change(x, |x| {
+                x.chunks_exact_mut(weight.len() * t).for_each(|row| kernels::channel_norm(row, t, norm));
             });
         }
         let centered = x.broadcast_sub(&x.mean_keepdim(D::Minus1)?)?;
@@ -227,16 +227,9 @@ impl Embedding {
     }
 }
 
-/// GELU with the error function (torch.nn.GELU).
-pub fn gelu(x: &Tensor) -> Result<Tensor> {
-    if !cpu::runs_on(x.device()) {
-        return Ok(x.gelu_erf()?);
-    }
-    let x = x.contiguous()?;
-    map1(&x, x.shape(), |v, out| {
-        out.copy_from_slice(v[0].flat());
-        kernels::gelu(out);
-    })
+/// GELU with the error function (torch.nn.GELU), in the memory of `x`, which must be nobody else's.
+pub fn gelu(x: Tensor) -> Result<Tensor> {
+    if cpu::runs_on(x.device()) { cpu::change(x, kernels::gelu) } else { Ok(x.gelu_erf()?) }
 }
 
 /// Softmax attention of `heads` heads, `softmax(q kᵀ / sqrt(d)) v`: `q` `[t, heads * d]`, `k` and `v` `[n, heads * d]` or
