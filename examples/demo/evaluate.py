@@ -168,7 +168,8 @@ def main():
         nearest.append(min(distances) < np.inf and int(np.argmin(distances)) == voice)
         deviations.append(abs(clone.pitch / real[voice].pitch - 1) if clone.pitch > 0 else np.inf)
     print(f"{len(nearest)} sentences, {words} words, {len(voices)} voices, none of them heard in training")
-    for name, (alone, grammar) in zip(["espeak's own speech", "the codec's reconstruction", "text to speech, cloned"], 100 * wrong / words):
+    kinds = ["espeak's own speech", "the codec's reconstruction", "text to speech, cloned"]
+    for name, (alone, grammar) in zip(kinds, 100 * wrong / words):
         print(f"word error rate, {name}: {grammar:.1f} % (by sound alone {alone:.1f} %)")
     print(f"nearest to its own voice: {100 * np.mean(nearest):.0f} %")
     print(f"median pitch: off by {100 * np.median(deviations):.1f} % (median), within 10 %: "

@@ -20,11 +20,11 @@ WINDOW, MELS, CEPSTRA, FLOOR = 640, 48, 24, 6e-5
 LOUDNESS = 0.4  # weight of the mean level
 # Phase: cosines and sines of the fundamental's phase at POINTS of the frame, times how voiced the frame is.
 POINTS, STEP, BLUR = 8, 40, 720
-PHASE = 1.0
 ENVELOPE, PULSES = slice(0, CEPSTRA), slice(CEPSTRA, CEPSTRA + 2 * POINTS)
 USED = PULSES.stop
-# Pitch: candidates, Hz, and frames of 60 ms, 150 a second.
-CANDIDATES = torch.tensor(50 * 2 ** (np.arange(118) / 36), dtype=torch.float32)
+# Pitch: candidates, Hz, 36 an octave, and frames of 60 ms, 150 a second.
+LOWEST = 50
+CANDIDATES = torch.tensor(LOWEST * 2 ** (np.arange(118) / 36), dtype=torch.float32)
 FRAME, EVERY = 1440, 160
 OCTAVE = 0.08  # by so much a pitch may score less than the one an octave below and be preferred
 
@@ -58,7 +58,7 @@ def pitch(wav):
     part = lags - low
     score = auto[:, low] * (1 - part) + auto[:, low + 1] * part
     # The longer of two lags that do as well is an octave too low.
-    score = score + OCTAVE * torch.log2(CANDIDATES / 50)
+    score = score + OCTAVE * torch.log2(CANDIDATES / LOWEST)
     best, back = score[0].clone(), []
     jump = 0.02 * (torch.arange(len(lags))[:, None] - torch.arange(len(lags))).abs()
     for row in score[1:]:
@@ -69,7 +69,7 @@ def pitch(wav):
     for source in reversed(back):
         path.append(int(source[path[-1]]))
     path = torch.tensor(path[::-1])
-    voiced = ((score[torch.arange(count), path] - OCTAVE * torch.log2(CANDIDATES[path] / 50) - 0.45) / 0.3).clamp(0, 1)
+    voiced = ((score[torch.arange(count), path] - OCTAVE * torch.log2(CANDIDATES[path] / LOWEST) - 0.45) / 0.3).clamp(0, 1)
     loud = frames.pow(2).mean(1).sqrt()
     voiced = voiced * ((loud / (0.02 * loud.max() + 1e-6)).log() / 1.5).clamp(0, 1)
     # Smooth what the grid of candidates made of steps.
@@ -79,7 +79,7 @@ def pitch(wav):
 
 
 def pulses(wav):
-    """`wav` [samples] -> [frames, 2 * POINTS]"""
+    """`wav` [samples] -> [frames, 2 * POINTS]: where the fundamental stands, by taking it down to 0 Hz along its pitch."""
     frames = -(-len(wav) // HOP)
     hertz, voiced = pitch(wav)
     dense = torch.nn.functional.interpolate(hertz[None, None], scale_factor=EVERY, mode="linear")[0, 0]
@@ -93,7 +93,7 @@ def pulses(wav):
     phase = carrier[::STEP][: frames * POINTS].float() + torch.atan2(slow[1], slow[0])
     voiced = torch.nn.functional.interpolate(voiced[None, None], size=frames * POINTS, mode="linear")[0, 0]
     rows = torch.stack([voiced * phase.cos(), voiced * phase.sin()], 1)
-    return PHASE * rows.reshape(frames, 2 * POINTS) / POINTS**0.5
+    return rows.reshape(frames, 2 * POINTS) / POINTS**0.5
 
 
 def latent(wav):

@@ -14,12 +14,10 @@ from codec import Codec, Crops, calibrate
 from fine import GUESSED
 
 FRAMES = 40
-FLOOR = 2e-5
 BOOKS = [2, 3, 8, 8, 8, 8, 8, 8]  # codebooks that each example of a batch keeps
 EDGES = [60, 250, 500, 800, 1200, 1700, 2300, 3200, 4500]  # Hz, of the bands in which waveforms are compared
-
-
-SIZES = [(256, 24), (512, 48), (1024, 80), (2048, 128)]
+SIZES = [(256, 24), (512, 48), (1024, 80), (2048, 128)]  # windows in which spectra are compared, and their mel bands
+FLOOR = 2e-5
 
 
 class Spectra(nn.Module):
@@ -54,7 +52,6 @@ def main():
     args = loop.arguments(7500)
     crops, codec, spectra = Crops(args.work), Codec.trained(args.work), Spectra()
     decoder, quantizer = codec.decoder, codec.quantizer
-
     guessed = Crops(args.work, "guessed", GUESSED) if (args.work / "speech.guessed.npy").exists() else None
 
     def batch(number):

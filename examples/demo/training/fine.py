@@ -37,8 +37,8 @@ def guess(gpt, corpus, codes, quantizer):
         for book in range(2, BOOKS):
             whole[book, begin:] = gpt(whole[None], book)[0, begin:, :CODES].argmax(-1)
         # What did not fit the window stays true.
-        codes_ = torch.cat([whole[:, begin : begin + said.shape[1]], codes[i][:, said.shape[1] :]], 1)
-        out[codes.part(i)] = quantizer.decode(codes_)[:, :USED].numpy()
+        spoken = torch.cat([whole[:, begin : begin + said.shape[1]], codes[i][:, said.shape[1] :]], 1)
+        out[codes.part(i)] = quantizer.decode(spoken)[:, :USED].numpy()
     return out
 
 
@@ -46,7 +46,6 @@ def main():
     args = loop.arguments(8000)
     corpus = loop.Corpus(args.work, "speech")
     codes, gpt = Codes(args.work, corpus, "speech"), model()
-
     quantizer = Codec.trained(args.work).quantizer
     alike = [quantizer.alike(book, 0.2) for book in range(BOOKS)]
 
