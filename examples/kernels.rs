@@ -182,7 +182,7 @@ fn convolutions(bench: &Bench) {
         (32, 64, 4, 2, 1, 120_000),
     ] {
         let (x, w) = (noise(c_in * t), noise(c_out * c_in / groups * kernel));
-        let conv = Conv { w: &w, bias: None, c_in, c_out, kernel, stride, dilation: 1, groups };
+        let conv = Conv { w: &w, bias: None, c_in, c_out, kernel, stride, dilation: 1, groups, pad: Pad::default() };
         let mut out = vec![0.0; c_out * conv.out_len(t)];
         let name = format!("conv1d {c_in}->{c_out} kernel {kernel} stride {stride} groups {groups}");
         bench.computes(&name, 2 * out.len() * c_in / groups * kernel, || conv1d(&x, conv, &mut out));

@@ -27,7 +27,7 @@ mod tile;
 mod x86;
 
 pub use attention::{Attention, Rows, attention};
-pub use conv::{Conv, ConvTranspose, conv_transpose1d, conv1d};
+pub use conv::{Conv, ConvTranspose, Pad, conv_transpose1d, conv1d};
 pub use int8::linear_q8_int;
 pub use isa::Isa;
 pub use linear::{Epilogue, Linear, linear, linear_then};

@@ -1,6 +1,6 @@
 //! One-dimensional convolutions over `[B, C, T]`, weight norm, reflect padding, ELU: the codec's and HuBERT's hot ops.
 
-use super::cpu::{self, map1, map2, map3};
+use super::cpu::{self, map2, map3};
 use crate::error::Kind;
 use crate::kernels;
 use crate::weights::Weights;
@@ -26,17 +26,36 @@ impl Default for Geometry {
 /// `x` `[B, in, T]`, `weight` `[out, in / groups, K]`, `bias` `[out]` -> `[B, out, T']`, where
 /// `T' = (T + 2 padding - dilation (K - 1) - 1) / stride + 1`.
 pub fn conv1d(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>, g: Geometry) -> Result<Tensor> {
-    let ((batch, c_in, len), (c_out, _, kernel)) = (x.dims3()?, weight.dims3()?);
+    let (len, kernel) = (x.dim(2)?, weight.dim(2)?);
     let span = g.dilation * (kernel - 1) + 1;
     ensure!(len + 2 * g.padding >= span, Kind::Input.error(format!("{len} steps are too few for a kernel of {span}")));
     if !cpu::runs_on(x.device()) {
         return add_bias(x.conv1d(weight, g.padding, g.stride, g.dilation, g.groups)?, bias);
     }
-    let x = if g.padding > 0 { x.pad_with_zeros(2, g.padding, g.padding)? } else { x.clone() };
-    let t = (len + 2 * g.padding - span) / g.stride + 1;
-    each_row(&x, weight, bias, (batch, c_out, t), |x, w, bias, out| {
-        let Geometry { stride, dilation, groups, .. } = g;
-        kernels::conv1d(x, kernels::Conv { w, bias, c_in, c_out, kernel, stride, dilation, groups }, out)
+    convolve(x, weight, bias, g, kernels::Pad { left: g.padding, right: g.padding, mirrored: false })
+}
+
+/// [`conv1d`] of an `x` that is mirrored about its ends as [`pad_reflect`] does.
+pub fn conv1d_reflect(
+    x: &Tensor,
+    weight: &Tensor,
+    bias: Option<&Tensor>,
+    g: Geometry,
+    [left, right]: [usize; 2],
+) -> Result<Tensor> {
+    if !cpu::runs_on(x.device()) || x.dim(2)? <= left.max(right) {
+        return conv1d(&pad_reflect(x, left, right)?, weight, bias, g);
+    }
+    convolve(x, weight, bias, g, kernels::Pad { left, right, mirrored: true })
+}
+
+/// By the CPU's kernel, with `pad` in place of the geometry's zeros. The padded input is no shorter than the kernel.
+fn convolve(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>, g: Geometry, pad: kernels::Pad) -> Result<Tensor> {
+    let ((batch, c_in, len), (c_out, _, kernel)) = (x.dims3()?, weight.dims3()?);
+    let Geometry { stride, dilation, groups, .. } = g;
+    let t = (pad.left + len + pad.right - dilation * (kernel - 1) - 1) / stride + 1;
+    each_row(x, weight, bias, (batch, c_out, t), |x, w, bias, out| {
+        kernels::conv1d(x, kernels::Conv { w, bias, c_in, c_out, kernel, stride, dilation, groups, pad }, out)
     })
 }
 
@@ -77,16 +96,9 @@ fn add_bias(y: Tensor, bias: Option<&Tensor>) -> Result<Tensor> {
     }
 }
 
-/// `x` where positive, `exp(x) - 1` elsewhere.
-pub fn elu(x: &Tensor) -> Result<Tensor> {
-    if !cpu::runs_on(x.device()) {
-        return Ok(x.elu(1.0)?);
-    }
-    let x = x.contiguous()?;
-    map1(&x, x.shape(), |v, out| {
-        out.copy_from_slice(v[0].flat());
-        kernels::elu(out);
-    })
+/// `x` where positive, `exp(x) - 1` elsewhere; in the memory of `x`, which must be nobody else's.
+pub fn elu(x: Tensor) -> Result<Tensor> {
+    if cpu::runs_on(x.device()) { cpu::change(x, kernels::elu) } else { Ok(x.elu(1.0)?) }
 }
 
 /// Mirrors `x` `[B, C, T]` about its ends, the end samples not repeated: `[B, C, left + T + right]`.
@@ -112,14 +124,31 @@ pub fn pad_reflect(x: &Tensor, left: usize, right: usize) -> Result<Tensor> {
 /// The weight that `weight_g` and `weight_v` `[a, b, c]` stand for: `v * (g / |v|)`, the norm taken over all
 /// dimensions but `dim` (`torch.nn.utils.weight_norm`). Folded in double precision, once, at load.
 pub fn weight_norm(weights: &Weights, shape: (usize, usize, usize), dim: usize) -> Result<Tensor> {
+    let dims = <[usize; 3]>::from(shape);
     let mut magnitude = [1; 3];
-    magnitude[dim] = <[usize; 3]>::from(shape)[dim];
-    let g = weights.array(&magnitude[..], "weight_g")?.tensor(DType::F64, &Device::Cpu)?;
-    let v = weights.array(shape, "weight_v")?.tensor(DType::F64, &Device::Cpu)?;
-    let others: Vec<usize> = (0..3).filter(|&d| d != dim).collect();
-    let norm = v.sqr()?.sum_keepdim(others)?.sqrt()?;
-    let weight = v.broadcast_mul(&g.div(&norm)?)?;
+    magnitude[dim] = dims[dim];
+    let g: Vec<f32> =
+        weights.array(&magnitude[..], "weight_g")?.tensor(DType::F32, &Device::Cpu)?.flatten_all()?.to_vec1()?;
+    let v = weights.array(shape, "weight_v")?.tensor(DType::F32, &Device::Cpu)?;
+    let inner = dims[dim + 1..].iter().product();
+    let weight = cpu::change(v, |v| fold_norm(v, &g, inner))?;
     Ok(weight.to_dtype(weights.dtype())?.to_device(weights.device())?)
+}
+
+/// `v` `[.., g.len(), inner]` scaled so that the norm over all dimensions but `g`'s is `g`.
+fn fold_norm(v: &mut [f32], g: &[f32], inner: usize) {
+    let mut squares = vec![0f64; g.len()];
+    for rows in v.chunks_exact(g.len() * inner) {
+        for (sum, row) in squares.iter_mut().zip(rows.chunks_exact(inner)) {
+            *sum += row.iter().map(|&x| f64::from(x) * f64::from(x)).sum::<f64>();
+        }
+    }
+    let scales: Vec<f64> = squares.iter().zip(g).map(|(sum, &g)| f64::from(g) / sum.sqrt()).collect();
+    for rows in v.chunks_exact_mut(g.len() * inner) {
+        for (scale, row) in scales.iter().zip(rows.chunks_exact_mut(inner)) {
+            row.iter_mut().for_each(|x| *x = (f64::from(*x) * scale) as f32);
+        }
+    }
 }
 
 #[cfg(test)]

@@ -5,9 +5,17 @@ mod window;
 
 use super::isa::Isa;
 use super::par::{Shared, parallel, scratch};
-use window::{Pack, Window};
+use window::{Cut, Pack, Window};
 
-/// A convolution without padding: `w` `[c_out, c_in / groups, kernel]`, `bias` `[c_out]`.
+/// What lies beyond the ends of an input: zeros, or the input mirrored about its first and last element.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Pad {
+    pub left: usize,
+    pub right: usize,
+    pub mirrored: bool,
+}
+
+/// A convolution: `w` `[c_out, c_in / groups, kernel]`, `bias` `[c_out]`.
 #[derive(Clone, Copy, Debug)]
 pub struct Conv<'a> {
     pub w: &'a [f32],
@@ -18,6 +26,7 @@ pub struct Conv<'a> {
     pub stride: usize,
     pub dilation: usize,
     pub groups: usize,
+    pub pad: Pad,
 }
 
 /// A transposed convolution that is not trimmed: `w` `[c_in, c_out, kernel]`, `bias` `[c_out]`.
@@ -34,6 +43,7 @@ pub struct ConvTranspose<'a> {
 impl Conv<'_> {
     /// Outputs of an input of `t`; 0 where it is shorter than the kernel's reach.
     pub fn out_len(&self, t: usize) -> usize {
+        let t = self.pad.left + t + self.pad.right;
         let reach = (self.kernel - 1) * self.dilation + 1;
         if t < reach { 0 } else { (t - reach) / self.stride + 1 }
     }
@@ -84,8 +94,7 @@ struct Job<'a> {
     t: usize,
     w: &'a [f32],
     bias: Option<&'a [f32]>,
-    /// Zeros before the input.
-    left: usize,
+    pad: Pad,
     groups: usize,
     /// Input channels and rows of outputs of a group.
     channels: usize,
@@ -110,9 +119,10 @@ impl Job<'_> {
 /// Convolves `x` `[c_in, t]` into `out` `[c_out, conv.out_len(t)]`.
 pub fn conv1d(x: &[f32], conv: Conv, out: &mut [f32]) {
     conv.check();
-    let Conv { w, bias, c_in, c_out, kernel, stride, dilation, groups } = conv;
+    let Conv { w, bias, c_in, c_out, kernel, stride, dilation, groups, pad } = conv;
     let t = x.len().checked_div(c_in).unwrap_or(0);
     assert_eq!(x.len(), t * c_in, "x is not rows of {c_in} channels");
+    assert!(!pad.mirrored || pad.left.max(pad.right) < t, "{t} elements are too few to be mirrored");
     let positions = conv.out_len(t);
     assert_eq!(out.len(), c_out * positions, "out is not [{c_out}, {positions}]");
     let (channels, rows) = (c_in / groups, c_out / groups);
@@ -121,7 +131,7 @@ pub fn conv1d(x: &[f32], conv: Conv, out: &mut [f32]) {
         t,
         w,
         bias,
-        left: 0,
+        pad,
         groups,
         channels,
         rows,
@@ -153,7 +163,7 @@ pub fn conv_transpose1d(x: &[f32], conv: ConvTranspose, out: &mut [f32]) {
         t,
         w,
         bias,
-        left: taps - 1,
+        pad: Pad { left: taps - 1, ..Pad::default() },
         groups: 1,
         channels,
         rows,
@@ -173,15 +183,12 @@ fn run(job: &Job, out: &mut [f32]) {
         let panels = Shared::new(packed);
         let packs = job.rows.div_ceil(window::PACKED_ROWS);
         parallel(job.groups * packs, |i| isa.run(Pack { job, group: i / packs, block: i % packs, panels }));
-        let block = window::positions_of_a_task(job);
-        let (offsets, span) = window::layout(job, block);
-        let blocks = job.positions.div_ceil(block);
+        let cut = Cut::of(job);
+        let blocks = job.positions.div_ceil(cut.block);
         parallel(job.groups * blocks, |i| {
-            let (group, first) = (i / blocks, i % blocks * block);
-            let count = block.min(job.positions - first);
-            scratch(1, job.channels * job.stride * span, |window| {
-                isa.run(Window { job, packed, offsets: &offsets, span, group, first, count, window, out })
-            });
+            let (group, first) = (i / blocks, i % blocks * cut.block);
+            let count = cut.block.min(job.positions - first);
+            scratch(1, cut.room(), |room| isa.run(Window { job, cut: &cut, packed, group, first, count, room, out }));
         });
     });
 }

@@ -4,13 +4,25 @@ use crate::kernels::*;
 fn plain(x: &[f32], c: &Conv) -> Vec<f64> {
     let t = x.len() / c.c_in;
     let (ins, outs, positions) = (c.c_in / c.groups, c.c_out / c.groups, c.out_len(t));
+    let element = |row: usize, padded: usize| {
+        let at = padded as isize - c.pad.left as isize;
+        let last = t as isize - 1;
+        let mirrored = if at < 0 {
+            -at
+        } else if at > last {
+            2 * last - at
+        } else {
+            at
+        };
+        if at == mirrored || c.pad.mirrored { x[row * t + mirrored as usize] } else { 0.0 }
+    };
     let mut out = Vec::new();
     for o in 0..c.c_out {
         for q in 0..positions {
             let mut sum = c.bias.map_or(0.0, |bias| f64::from(bias[o]));
             for i in 0..ins {
                 for k in 0..c.kernel {
-                    let x = x[(o / outs * ins + i) * t + q * c.stride + k * c.dilation];
+                    let x = element(o / outs * ins + i, q * c.stride + k * c.dilation);
                     sum += f64::from(x) * f64::from(c.w[(o * ins + i) * c.kernel + k]);
                 }
             }
@@ -62,8 +74,10 @@ fn conv1d_equals_f64() {
     on_each_isa(|| {
         for &[c_in, c_out, kernel, stride, dilation, groups, t] in shapes {
             let (x, w, bias) = (noise(1, c_in * t), noise(2, c_out * c_in / groups * kernel), noise(3, c_out));
-            for bias in [None, Some(&bias[..])] {
-                let conv = Conv { w: &w, bias, c_in, c_out, kernel, stride, dilation, groups };
+            let pads = [(0, 0, false), (3, 2, false), (5, 1, true), (0, 6, true)];
+            for (bias, (left, right, mirrored)) in [None, Some(&bias[..])].into_iter().cycle().zip(pads) {
+                let pad = Pad { left, right, mirrored: mirrored && t > 6 };
+                let conv = Conv { w: &w, bias, c_in, c_out, kernel, stride, dilation, groups, pad };
                 let mut out = vec![f32::NAN; c_out * conv.out_len(t)];
                 conv1d(&x, conv, &mut out);
                 let terms = (c_in / groups * kernel) as f64;
@@ -75,7 +89,17 @@ fn conv1d_equals_f64() {
 
 #[test]
 fn an_input_shorter_than_the_kernel_has_no_output() {
-    let conv = Conv { w: &[1.0; 6], bias: None, c_in: 2, c_out: 1, kernel: 3, stride: 1, dilation: 2, groups: 1 };
+    let conv = Conv {
+        w: &[1.0; 6],
+        bias: None,
+        c_in: 2,
+        c_out: 1,
+        kernel: 3,
+        stride: 1,
+        dilation: 2,
+        groups: 1,
+        pad: Pad::default(),
+    };
     on_each_isa(|| {
         conv1d(&[1.0; 8], conv, &mut []);
         conv1d(&[], conv, &mut []);
@@ -112,7 +136,17 @@ fn conv_transpose1d_equals_f64() {
 #[cfg_attr(miri, ignore = "too long to interpret")]
 fn convolutions_do_not_depend_on_the_threads() {
     let (x, w) = (noise(1, 20 * 900), noise(2, 20 * 30 * 6));
-    let conv = Conv { w: &w, bias: None, c_in: 20, c_out: 30, kernel: 6, stride: 2, dilation: 1, groups: 1 };
+    let conv = Conv {
+        w: &w,
+        bias: None,
+        c_in: 20,
+        c_out: 30,
+        kernel: 6,
+        stride: 2,
+        dilation: 1,
+        groups: 1,
+        pad: Pad::default(),
+    };
     let transposed = ConvTranspose { w: &w, bias: None, c_in: 20, c_out: 30, kernel: 6, stride: 3 };
     on_each_isa(|| {
         assert_same_on_any_threads(30 * conv.out_len(900), |out| conv1d(&x, conv, out));
@@ -122,7 +156,17 @@ fn convolutions_do_not_depend_on_the_threads() {
 
 #[test]
 fn convolutions_of_wrong_shapes_are_refused() {
-    let conv = Conv { w: &[1.0; 6], bias: None, c_in: 2, c_out: 1, kernel: 3, stride: 1, dilation: 1, groups: 1 };
+    let conv = Conv {
+        w: &[1.0; 6],
+        bias: None,
+        c_in: 2,
+        c_out: 1,
+        kernel: 3,
+        stride: 1,
+        dilation: 1,
+        groups: 1,
+        pad: Pad::default(),
+    };
     let refused = |conv: Conv, x: usize, out: usize| {
         let (x, mut out) = (vec![0.0; x], vec![0.0; out]);
         let call = std::panic::AssertUnwindSafe(|| conv1d(&x, conv, &mut out));
@@ -134,4 +178,5 @@ fn convolutions_of_wrong_shapes_are_refused() {
     refused(Conv { groups: 2, ..conv }, 10, 3);
     refused(Conv { stride: 0, ..conv }, 10, 3);
     refused(Conv { bias: Some(&[]), ..conv }, 10, 3);
+    refused(Conv { pad: Pad { left: 5, mirrored: true, ..Pad::default() }, ..conv }, 10, 8);
 }

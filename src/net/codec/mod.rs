@@ -59,7 +59,7 @@ impl Codec {
     pub fn encode(&self, wav: &Tensor) -> Result<Tensor> {
         let (_, _, len) = wav.dims3()?;
         ensure!(len > 0, Kind::Input.error("there is no audio to encode"));
-        let latent = seanet::run(&self.encoder, &wav.to_dtype(self.dtype)?)?; // [B, hidden_size, T]
+        let latent = seanet::run(&self.encoder, wav.to_dtype(self.dtype)?.copy()?)?; // [B, hidden_size, T]
         self.quantizer.encode(&latent.transpose(1, 2)?)
     }
 
@@ -96,10 +96,11 @@ impl Codec {
                 Some(past) => Tensor::cat(&[&past, &new], 2)?,
                 None => new,
             };
-            let (len, wav) = (frames.dim(2)?, seanet::run(stack, &frames)?);
+            let len = frames.dim(2)?;
+            past = Some(frames.narrow(2, len - context.min(len), context.min(len))?.copy()?);
+            let wav = seanet::run(stack, frames)?;
             let skip = (len - (end - start)) * self.config.hop_length();
             sink(wav.narrow(2, skip, wav.dim(2)? - skip)?)?;
-            past = Some(frames.narrow(2, len - context.min(len), context.min(len))?.contiguous()?);
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 //! facebook `encodec.modules.{seanet,conv,lstm}`, key names of transformers' `modeling_encodec.py`).
 
 use crate::config::CodecConfig;
-use crate::net::conv::{Geometry, conv_transpose1d, conv1d, elu, pad_reflect, weight_norm};
+use crate::net::conv::{Geometry, conv_transpose1d, conv1d_reflect, elu, weight_norm};
 use crate::net::lstm::{Lstm, State};
 use crate::weights::Weights;
 use anyhow::Result;
@@ -18,13 +18,13 @@ pub enum Layer {
 }
 
 impl Layer {
-    /// `[B, C, T]` -> `[B, C', T']`
-    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+    /// `[B, C, T]` -> `[B, C', T']`; the memory of `x` may be changed.
+    fn forward(&self, x: Tensor) -> Result<Tensor> {
         match self {
-            Layer::Conv(conv) => conv.forward(x),
-            Layer::Upsample(upsample) => upsample.forward(x),
-            Layer::Residual(residual) => residual.forward(x),
-            Layer::Lstm(lstm) => lstm.forward(x),
+            Layer::Conv(conv) => conv.forward(&x),
+            Layer::Upsample(upsample) => upsample.forward(&x),
+            Layer::Residual(residual) => residual.forward(&x),
+            Layer::Lstm(lstm) => lstm.forward(&x),
             Layer::Elu => elu(x),
         }
     }
@@ -41,9 +41,9 @@ impl Layer {
     }
 }
 
-/// The layers in turn.
-pub fn run(layers: &[Layer], x: &Tensor) -> Result<Tensor> {
-    layers.iter().try_fold(x.clone(), |x, layer| layer.forward(&x))
+/// The layers in turn. The memory of `x` may be changed.
+pub fn run(layers: &[Layer], x: Tensor) -> Result<Tensor> {
+    layers.iter().try_fold(x, |x, layer| layer.forward(x))
 }
 
 /// How many input frames before its own an output of the whole upsampling stack `layers` may depend on.
@@ -163,7 +163,7 @@ impl CausalConv {
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let len = x.dim(2)?;
         let right = len.next_multiple_of(self.geometry.stride) - len;
-        conv1d(&pad_reflect(x, self.left, right)?, &self.weight, Some(&self.bias), self.geometry)
+        conv1d_reflect(x, &self.weight, Some(&self.bias), self.geometry, [self.left, right])
     }
 }
 
@@ -213,7 +213,7 @@ impl Residual {
     }
 
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let y = self.block.iter().try_fold(x.clone(), |y, conv| conv.forward(&elu(&y)?))?;
+        let y = self.block.iter().try_fold(x.copy()?, |y, conv| conv.forward(&elu(y)?))?;
         match &self.shortcut {
             Some(shortcut) => Ok((shortcut.forward(x)? + y)?),
             None => Ok((x + y)?),
