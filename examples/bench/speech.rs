@@ -47,7 +47,7 @@ pub fn batch(bark: Bark, args: &Args) -> Result<()> {
     speaker.speak_all(&mut desk, args.batch, &Silent)?;
     let seconds = begin.elapsed().as_secs_f64();
     println!(
-        "batch of {}: {count} utterances, {:.1} s of speech in {seconds:.1} s: {:.3} s/s; the first after {:.1} s{}",
+        "batch of {}: {count} utterances, {:.1} s of speech in {seconds:.1} s: {:.4} s/s; the first after {:.1} s{}",
         args.batch,
         desk.speech,
         desk.speech / seconds,
