@@ -1,11 +1,11 @@
 """Measures the demo models on voices and sentences that training never saw, through the barkclone program.
 
-    python examples/demo/evaluate.py [--sentences 40]
+    python examples/demo/evaluate.py [--sentences 40] [--languages pt-br pt en-us]
 
-For each sentence one of the held-out voices is cloned from some of its other sentences, and speaks. Told are
+For each language and sentence one of the held-out voices is cloned from some of its other sentences, and speaks. Told are
 
 - the word error rate of a recogniser that took no part in training (training/recogniser.py: CTC on characters, then the
-  likeliest string of the demo's words, by sound alone and with how words follow each other in the training's sentences),
+  likeliest string of the language's words, by sound alone and with how words follow each other in the training's sentences),
   of espeak's own speech, of the codec's reconstruction of it, and of the clones;
 - how often a clone is nearer to other sentences of its own voice than to those of every other held-out voice, by the
   mean logarithmic mel spectrum of loud frames (level removed) and the median pitch;
@@ -30,9 +30,10 @@ sys.path.insert(0, str(HERE / "training"))
 
 import data  # noqa: E402
 from codec import Codec  # noqa: E402
+from grammar import normalize  # noqa: E402
 from recogniser import Bigrams, Lexicon, Recogniser, word_errors  # noqa: E402
 from safetensors.torch import load_file  # noqa: E402
-from sentences import VOCABULARY, held_out, normalize  # noqa: E402
+from sentences import MAKERS, held_out  # noqa: E402
 from speech import RATE  # noqa: E402
 
 BARKCLONE = HERE.parents[1] / "target" / "release" / "barkclone"
@@ -115,65 +116,81 @@ class Timbre:
         return spectra + 2 * abs(np.log2(self.pitch / other.pitch))
 
 
-def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--sentences", type=int, default=40)
-    parser.add_argument("--model", type=Path, default=HERE / "model")
-    parser.add_argument("--keep", type=Path, help="keep the recordings in this folder")
-    args = parser.parse_args()
-    folder = args.keep or Path(tempfile.mkdtemp())
-    folder.mkdir(parents=True, exist_ok=True)
-    model, texts, voices = args.model, held_out(data.HELD_SENTENCES), data.voices()[1]
-    inventory = json.loads((model / "phonemes.json").read_text())
-    with Pool(2) as pool:
-        spoken = pool.map(data.speak, [(v, texts, -1, inventory, True) for v in voices])
-    spoken = [{text: wav for text, wav, _ in utterances} for utterances in spoken]
+class Judge:
+    """The recogniser with a language's words: how many of a sentence are read wrongly, by sound alone and with its grammar."""
 
-    models = ["--codec", model / "bark", "--quiet", "--force"]
-    for number, voice in enumerate(spoken):
-        # The last sentences are heard, the first ones said.
-        heard, wav = [], list(voice.values())[::-1]
-        while sum(map(len, heard)) < REFERENCE * RATE:
-            heard.append(wav[len(heard)])
-        write(folder / f"reference{number}.wav", np.concatenate(heard))
-        run("clone", folder / f"reference{number}.wav", "-o", folder / f"voice{number}.npz", "--hubert",
-            model / "hubert", "--quantizer", model / "quantizer.pth", *models)
-
-    recogniser, net = Recogniser(), codec(model)
-    lexicons = [Lexicon(VOCABULARY), Lexicon(VOCABULARY, Bigrams(texts))]
-    judge = load_file(model.parent / "recogniser.safetensors")
-    recogniser.load_state_dict({**recogniser.state_dict(), **judge})
-    recogniser.eval()
+    def __init__(self, path, language, forbidden):
+        stored = load_file(path)
+        self.net = Recogniser()
+        self.net.load_state_dict({**self.net.state_dict(), **stored})
+        self.net.eval()
+        words = MAKERS[language].WORDS
+        self.lexicons = [Lexicon(words), Lexicon(words, Bigrams(language, forbidden))]
 
     @torch.no_grad()
-    def errors(text, samples):
-        scores = recogniser(floats(samples)[None])[0]
-        return [word_errors(normalize(text), lexicon.decode(scores)) for lexicon in lexicons]
+    def errors(self, text, samples):
+        scores = self.net(floats(samples)[None])[0]
+        return [word_errors(normalize(text), lexicon.decode(scores)) for lexicon in self.lexicons]
 
+
+def clone(model, spoken, path):
+    """A voice file of the last of `spoken`, REFERENCE seconds of it."""
+    heard, wavs = [], spoken[::-1]
+    while sum(map(len, heard)) < REFERENCE * RATE:
+        heard.append(wavs[len(heard)])
+    write(path.with_suffix(".wav"), np.concatenate(heard))
+    run("clone", path.with_suffix(".wav"), "-o", path, "--hubert", model / "hubert", "--quantizer", model / "quantizer.pth",
+        "--codec", model / "bark", "--quiet", "--force")
+
+
+def measure(language, count, model, folder, voices):
+    """`voices`: of each what it says of the held-out sentences, {text: samples}. The first `count` of them are said by clones."""
+    texts = held_out(language, data.HELD_SENTENCES)
+    judge, net = Judge(model.parent / "recogniser.safetensors", language, texts), codec(model)
+    for number, spoken in enumerate(voices):
+        clone(model, list(spoken.values()), folder / f"{language}-voice{number}.npz")
     # How each voice really sounds: in the middle sentences, which are neither said nor heard.
-    real = [Timbre(np.concatenate(list(v.values())[args.sentences // 2 : args.sentences // 2 + 6])) for v in spoken]
+    middle = data.HELD_SENTENCES // 2
+    real = [Timbre(np.concatenate([w for t, w in v.items() if t in texts[middle : middle + 6]])) for v in voices]
     words, wrong, nearest, deviations = 0, np.zeros((3, 2)), [], []
-    for number, text in enumerate(texts[: args.sentences]):
+    for number, text in enumerate(texts[:count]):
         voice = number % len(voices)
-        out = folder / f"said{number}.wav"
-        run("speak", text, "--bark", model / "bark", "--voice", folder / f"voice{voice}.npz", "--seed", number, "-o", out,
-            "--quiet", "--force")
-        original = spoken[voice][text]
+        out = folder / f"{language}-said{number}.wav"
+        run("speak", text, "--bark", model / "bark", "--voice", folder / f"{language}-voice{voice}.npz", "--codec",
+            model / "bark", "--seed", number, "-o", out, "--quiet", "--force")
+        original = voices[voice][text]
         with torch.no_grad():
             again = net.decode(net.encode(floats(original))) * 32768
         words += len(normalize(text))
-        wrong += [errors(text, w) for w in (original, again.clamp(-32768, 32767), read(out))]
-        clone = Timbre(read(out))
-        distances = [clone.distance(r) for r in real]
+        wrong += [judge.errors(text, w) for w in (original, again.clamp(-32768, 32767), read(out))]
+        said = Timbre(read(out))
+        distances = [said.distance(r) for r in real]
         nearest.append(min(distances) < np.inf and int(np.argmin(distances)) == voice)
-        deviations.append(abs(clone.pitch / real[voice].pitch - 1) if clone.pitch > 0 else np.inf)
-    print(f"{len(nearest)} sentences, {words} words, {len(voices)} voices, none of them heard in training")
+        deviations.append(abs(said.pitch / real[voice].pitch - 1) if said.pitch > 0 else np.inf)
+    print(f"{language}: {len(nearest)} sentences, {words} words, {len(voices)} voices, none of them heard in training")
     kinds = ["espeak's own speech", "the codec's reconstruction", "text to speech, cloned"]
     for name, (alone, grammar) in zip(kinds, 100 * wrong / words):
         print(f"word error rate, {name}: {grammar:.1f} % (by sound alone {alone:.1f} %)")
     print(f"nearest to its own voice: {100 * np.mean(nearest):.0f} %")
     print(f"median pitch: off by {100 * np.median(deviations):.1f} % (median), within 10 %: "
-          f"{100 * np.mean(np.array(deviations) < 0.1):.0f} % of the clones")
+          f"{100 * np.mean(np.array(deviations) < 0.1):.0f} % of the clones", flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--sentences", type=int, default=40, help="of each language, at most 40")
+    parser.add_argument("--languages", nargs="+", default=["pt-br"], choices=list(MAKERS))
+    parser.add_argument("--model", type=Path, default=HERE / "model")
+    parser.add_argument("--keep", type=Path, help="keep the recordings in this folder")
+    args = parser.parse_args()
+    folder = args.keep or Path(tempfile.mkdtemp())
+    folder.mkdir(parents=True, exist_ok=True)
+    inventory = json.loads((args.model / "phonemes.json").read_text())
+    for language in args.languages:
+        with Pool() as pool:
+            spoken = pool.map(data.held_utterances, [(v, language, inventory) for v in data.voices()[1]])
+        voices = [{text: wav for _, text, wav, _ in utterances} for utterances in spoken]
+        measure(language, args.sentences, args.model, folder, voices)
 
 
 if __name__ == "__main__":

@@ -102,6 +102,7 @@ def latent(wav):
 
 
 def half(wav):
+    """In a process of its own, on the CPU."""
     torch.set_num_threads(1)
     with torch.no_grad():
         return latent(wav).numpy().astype(np.float16)
@@ -109,8 +110,9 @@ def half(wav):
 
 def main():
     args = loop.arguments(0)
+    torch.set_default_device("cpu")
     corpus = loop.Corpus(args.work, "speech")
-    with Pool(2) as pool:
+    with Pool() as pool:
         latents = list(pool.imap(half, map(corpus.wav, range(len(corpus.rows))), chunksize=32))
     np.save(args.work / "speech.latents.npy", np.concatenate(latents))
 

@@ -29,9 +29,9 @@ class Codes:
     """What encode.py made of a corpus."""
 
     def __init__(self, work, corpus, name):
-        self.said, self.heard = (torch.from_numpy(np.load(work / f"{name}.{kind}.npy").astype(np.int64))
+        self.said, self.heard = (loop.here(np.load(work / f"{name}.{kind}.npy").astype(np.int64))
                                  for kind in ("codes", "heard.codes"))
-        self.tokens = torch.from_numpy(np.load(work / f"{name}.heard.npy").astype(np.int64))
+        self.tokens = loop.here(np.load(work / f"{name}.heard.npy").astype(np.int64))
         frames = [-(-row["samples"] // 320) for row in corpus.rows]
         self.ends, self.rows = np.cumsum(frames), corpus.rows
 
@@ -117,7 +117,7 @@ def main():
             look[row, : len(coarse)] = (where[:, None] + torch.tensor([0, 1, 3])).clamp_max(COARSE_SEMANTIC - 1)
         x = x[:, :-1]
         strength = max(0.0, 1 - number / GUIDED_STEPS)
-        with torch.autocast("cpu", torch.bfloat16):
+        with loop.autocast():
             hidden, guide = gpt(gpt.input_embeds_layer(x), COARSE_SEMANTIC, look if strength else None)
             # Even positions say the first codebook, odd ones the second, whatever the window: only that half is computed.
             loss, figures = 0.0, {}

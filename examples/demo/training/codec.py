@@ -92,7 +92,7 @@ class Codec(nn.Module):
         codec = cls()
         for name, part in [("encoder", codec.encoder), ("decoder", codec.decoder), ("codebooks", codec.quantizer)]:
             if (work / f"{name}.pt").exists():
-                part.load_state_dict(torch.load(work / f"{name}.pt", weights_only=True)["module"])
+                part.load_state_dict(loop.load(work / f"{name}.pt")["module"])
             else:
                 print(f"{name}: not trained yet")
         return codec.eval()
@@ -132,7 +132,7 @@ def calibrate(net, x, last, deviation=0.5, branch=0.3):
 
 def whole(latents):
     """`latents` [frames, USED], as analysis.py stores them -> [frames, hidden_size]"""
-    return nn.functional.pad(torch.from_numpy(latents.astype(np.float32)), (0, CONFIG.hidden_size - USED))
+    return nn.functional.pad(loop.here(latents.astype(np.float32)), (0, CONFIG.hidden_size - USED))
 
 
 class Crops:
@@ -153,7 +153,7 @@ class Crops:
                 continue
             at = rng.randrange(self.frames[i] - frames)
             begin = self.corpus.rows[i]["at"] + at * HOP
-            wavs.append(torch.from_numpy(self.corpus.audio_[begin : begin + frames * HOP].copy()).float() / 32767)
+            wavs.append(loop.here(self.corpus.audio_[begin : begin + frames * HOP].copy()).float() / 32767)
             latents.append(whole(self.latents[self.begins[i] + at :][:frames]))
         return torch.stack(wavs)[:, None], torch.stack(latents)
 

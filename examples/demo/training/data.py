@@ -6,17 +6,19 @@
 import json
 import random
 import sys
+from itertools import islice
 from multiprocessing import Pool
 from pathlib import Path
 
 import numpy as np
 
-from sentences import Maker, held_out
+from sentences import MAKERS, held_out
 from speech import RATE, UNSEEN, VARIANTS, Espeak, Voice, frame_characters, frame_labels, merge
 
-VOICES, UTTERANCES = 192, 24
+VOICES, UTTERANCES = 192, 32
+ENGLISH = 0.125  # so much of what each voice says; the rest is Portuguese, of every fourth voice European
 HELD_VOICES, HELD_SENTENCES = 10, 40
-SILENT = 36_000  # utterances of which only the labels are kept
+SILENT = 48_000  # utterances of which only the labels are kept
 MAX_SECONDS = 6.5
 
 
@@ -29,46 +31,67 @@ def voices():
     return train, [Voice.draw(rng, UNSEEN if i < half else known) for i in range(HELD_VOICES)]
 
 
+def accent(voice):
+    """The Portuguese of voice number `voice`."""
+    return "pt" if voice % 4 == 3 else "pt-br"
+
+
 def find_inventory():
     """All phonemes that occur in many sentences; the pause comes first."""
-    espeak, maker, rng, found = Espeak(), Maker(5), random.Random(5), {"_"}
-    for _ in range(4000):
-        found |= {merge(p[1]) for p in espeak.say(maker.sentence(), Voice.draw(rng, VARIANTS))[1] if p[1]}
+    espeak, rng, found = Espeak(), random.Random(5), {"_"}
+    for language, kind in MAKERS.items():
+        maker = kind(5)
+        for _ in range(4000):
+            phones = espeak.say(maker.sentence(), Voice.draw(rng, VARIANTS), language)[1]
+            found |= {merge(name) for _, name in phones if name}
     return {name: i for i, name in enumerate(sorted(found, key=lambda n: (n != "_", n)))}
 
 
-def speak(job):
-    """One voice's utterances -> [(text, samples, [labels, characters])]"""
-    voice, texts, seed, inventory, keep_audio = job
-    espeak, out = Espeak(), []
-    maker = Maker(seed)
-    forbidden = set(held_out(HELD_SENTENCES))
-    texts = texts or iter(lambda: maker.sentence(), None)
-    for text in texts:
-        if seed >= 0 and text in forbidden:
-            continue
-        wav, phones, words = espeak.say(text, voice)
-        if len(wav) > MAX_SECONDS * RATE or any(merge(n) not in inventory for _, n in phones if n):
-            continue
-        labels = np.stack([frame_labels(phones, len(wav), inventory), frame_characters(words, len(wav))])
-        out.append((text, (wav * 32767).astype(np.int16) if keep_audio else None, labels))
-        if seed >= 0 and len(out) == (UTTERANCES if keep_audio else SILENT // VOICES):
-            break
-    return out
+def say(voice, texts, inventory):
+    """(language, text) -> (language, text, samples, [labels, characters]), of those that are short and have no rare phoneme"""
+    espeak = Espeak()
+    for language, text in texts:
+        wav, phones, words = espeak.say(text, voice, language)
+        if len(wav) <= MAX_SECONDS * RATE and all(merge(name) in inventory for _, name in phones if name):
+            labels = np.stack([frame_labels(phones, len(wav), inventory), frame_characters(words, len(wav))])
+            yield language, text, (wav * 32767).astype(np.int16), labels
 
 
-def save(folder, name, pool, jobs):
+def draw(accent, seed):
+    """Endless sentences, none of them held out."""
+    rng, makers = random.Random(seed), {language: kind(seed) for language, kind in MAKERS.items()}
+    forbidden = {text for language in MAKERS for text in held_out(language, HELD_SENTENCES)}
+    while True:
+        language = "en-us" if rng.random() < ENGLISH else accent
+        text = makers[language].sentence()
+        if text not in forbidden:
+            yield language, text
+
+
+def train_utterances(job):
+    """What one voice says; with no samples unless they are kept"""
+    voice, accent, seed, count, inventory, keep_audio = job
+    said = islice(say(voice, draw(accent, seed), inventory), count)
+    return [(language, text, wav if keep_audio else wav[:0], labels) for language, text, wav, labels in said]
+
+
+def held_utterances(job):
+    """The held-out sentences of a language as a voice says them"""
+    voice, language, inventory = job
+    return list(say(voice, [(language, text) for text in held_out(language, HELD_SENTENCES)], inventory))
+
+
+def save(folder, name, voices):
+    """`voices`: each one's utterances"""
     rows, audio, labels, at, at_label = [], [], [], 0, 0
-    for number, (job, utterances) in enumerate(zip(jobs, pool.imap(speak, jobs))):
-        for text, wav, tokens in utterances:
-            length = 0 if wav is None else len(wav)
-            rows.append({"voice": number, "text": text, "at": at, "samples": length, "label_at": at_label,
-                         "labels": tokens.shape[1]})
-            if wav is not None:
-                audio.append(wav)
+    for number, utterances in enumerate(voices):
+        for language, text, wav, tokens in utterances:
+            rows.append({"voice": number, "language": language, "text": text, "at": at, "samples": len(wav),
+                         "label_at": at_label, "labels": tokens.shape[1]})
+            audio.append(wav)
             labels.append(tokens)
-            at, at_label = at + length, at_label + tokens.shape[1]
-    if audio:
+            at, at_label = at + len(wav), at_label + tokens.shape[1]
+    if at:
         np.save(folder / f"{name}.audio.npy", np.concatenate(audio))
     np.save(folder / f"{name}.labels.npy", np.concatenate(labels, 1))
     (folder / f"{name}.json").write_text(json.dumps(rows, ensure_ascii=False))
@@ -78,18 +101,21 @@ def save(folder, name, pool, jobs):
 def main(folder):
     folder.mkdir(parents=True, exist_ok=True)
     train, held = voices()
-    with Pool(2) as pool:
+    with Pool() as pool:
         if not (folder / "inventory.json").exists():
             (folder / "inventory.json").write_text(json.dumps(pool.apply(find_inventory), ensure_ascii=False))
         inventory = json.loads((folder / "inventory.json").read_text())
-        jobs = {
-            "held": [(v, held_out(HELD_SENTENCES), -1, inventory, True) for v in held],
-            "speech": [(v, None, 1000 + i, inventory, True) for i, v in enumerate(train)],
-            "tokens": [(v, None, 5000 + i, inventory, False) for i, v in enumerate(train)],
-        }
-        for name, jobs in jobs.items():
-            if not (folder / f"{name}.json").exists():
-                save(folder, name, pool, jobs)
+
+        def drawn(seed, count, keep_audio):
+            jobs = [(v, accent(i), seed + i, count, inventory, keep_audio) for i, v in enumerate(train)]
+            return pool.imap(train_utterances, jobs)
+
+        if not (folder / "held.json").exists():
+            save(folder, "held", pool.imap(held_utterances, [(v, "pt-br", inventory) for v in held]))
+        if not (folder / "speech.json").exists():
+            save(folder, "speech", drawn(1000, UTTERANCES, True))
+        if not (folder / "tokens.json").exists():
+            save(folder, "tokens", drawn(5000, SILENT // VOICES, False))
 
 
 if __name__ == "__main__":

@@ -17,18 +17,18 @@ from hubert import Listener, tokens
 def main():
     args = loop.arguments(0)
     codec, listener = Codec.trained(args.work), Listener(tokens(args.work))
-    listener.load_state_dict(torch.load(args.work / "hubert.pt", weights_only=True)["module"])
+    listener.load_state_dict(loop.load(args.work / "hubert.pt")["module"])
     listener.eval()
     latents = np.load(args.work / "speech.latents.npy", mmap_mode="r")
-    resample = torchaudio.transforms.Resample(24_000, 16_000)
+    resample = torchaudio.transforms.Resample(24_000, 16_000).to(args.device)
     corpus, begin, said, codes, heard = loop.Corpus(args.work, "speech"), 0, [], [], []
     for i, row in enumerate(corpus.rows):
         # One by one: what pads a batch would change HuBERT's first normalisation, which is over time.
         wav = corpus.wav(i)
-        codes.append(codec.encode(wav).numpy().astype(np.uint16))
+        codes.append(codec.encode(wav).cpu().numpy().astype(np.uint16))
         end = begin + codes[-1].shape[1]
-        said.append(codec.quantizer.encode(whole(latents[begin:end])).numpy().astype(np.uint16))
-        heard.append(listener(resample(wav)[None])[0, : row["labels"]].argmax(-1).numpy().astype(np.int16))
+        said.append(codec.quantizer.encode(whole(latents[begin:end])).cpu().numpy().astype(np.uint16))
+        heard.append(listener(resample(wav)[None])[0, : row["labels"]].argmax(-1).cpu().numpy().astype(np.int16))
         if len(heard[-1]) != row["labels"] or said[-1].shape != codes[-1].shape:
             raise ValueError(f"utterance {i}: {len(heard[-1])} tokens and {codes[-1].shape[1]} frames")
         begin = end

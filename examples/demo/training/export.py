@@ -35,7 +35,7 @@ OTHER_VOICE, SENTENCE = 7, 9  # "Meu pai tem doze dias na rua."
 def load(work, name, module):
     path = work / f"{name}.pt"
     if path.exists():
-        module.load_state_dict(torch.load(path, weights_only=True)["module"])
+        module.load_state_dict(loop.load(path)["module"])
     else:
         print(f"{name}: not trained yet, random weights are written")
     return module.state_dict()

@@ -38,7 +38,7 @@ def guess(gpt, corpus, codes, quantizer):
             whole[book, begin:] = gpt(whole[None], book)[0, begin:, :CODES].argmax(-1)
         # What did not fit the window stays true.
         spoken = torch.cat([whole[:, begin : begin + said.shape[1]], codes[i][:, said.shape[1] :]], 1)
-        out[codes.part(i)] = quantizer.decode(spoken)[:, :USED].numpy()
+        out[codes.part(i)] = quantizer.decode(spoken)[:, :USED].cpu().numpy()
     return out
 
 
@@ -68,7 +68,7 @@ def main():
         # The first of these books matter most.
         book = rng.choices(range(2, BOOKS), [4, 3, 2, 1, 1, 1])[0]
         shown, target = map(torch.stack, zip(*(example(rng, book) for _ in range(BATCH))))
-        with torch.autocast("cpu", torch.bfloat16):
+        with loop.autocast():
             logits = gpt(shown, book)[..., :CODES]
         asked = target >= 0
         loss = F.cross_entropy(logits[asked].float(), alike[book][target[asked]])

@@ -50,7 +50,7 @@ def main():
     args = loop.arguments(6000)
     corpus = loop.Corpus(args.work, "speech")
     listener = Listener(tokens(args.work))
-    resample = torchaudio.transforms.Resample(24_000, 16_000)
+    resample = torchaudio.transforms.Resample(24_000, 16_000).to(args.device)
 
     def batch(rng):
         wavs, labels = [], []
@@ -68,7 +68,7 @@ def main():
 
     def step(number):
         wav, labels = batch(random.Random(number))
-        with torch.autocast("cpu", torch.bfloat16):
+        with loop.autocast():
             logits = listener(wav)
         logits = logits.float()
         loss = F.cross_entropy(logits.flatten(0, 1), labels.flatten(), label_smoothing=0.05)

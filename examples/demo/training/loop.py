@@ -13,10 +13,26 @@ def arguments(steps):
     parser.add_argument("--steps", type=int, default=steps)
     parser.add_argument("--minutes", type=float, help="end after this long, however few steps were done")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
+    torch.set_default_device(arguments.device)
     torch.manual_seed(1)
     return arguments
+
+
+def here(array):
+    """A numpy array as a tensor on the device of the training."""
+    return torch.from_numpy(array).to(torch.get_default_device())
+
+
+def autocast():
+    """bf16 where it is safe"""
+    return torch.autocast(torch.get_default_device().type, torch.bfloat16)
+
+
+def load(path):
+    return torch.load(path, map_location=torch.get_default_device(), weights_only=True)
 
 
 def train(name, args, module, rate, step, report=50, save=120, warmup=100, decay_from=0.55, slower=lambda number: 1.0,
@@ -30,7 +46,7 @@ def train(name, args, module, rate, step, report=50, save=120, warmup=100, decay
     optimizer = torch.optim.AdamW(module.parameters(), lr=rate, betas=(0.9, second), weight_decay=0.01)
     number = 0
     if path.exists():
-        state = torch.load(path, weights_only=True)
+        state = load(path)
         module.load_state_dict(state["module"])
         optimizer.load_state_dict(state["optimizer"])
         number = state["step"]
@@ -90,9 +106,9 @@ class Corpus:
     def wav(self, i):
         """f32, 24 kHz"""
         row = self.rows[i]
-        return torch.from_numpy(self.audio_[row["at"] : row["at"] + row["samples"]].copy()).float() / 32767
+        return here(self.audio_[row["at"] : row["at"] + row["samples"]].copy()).float() / 32767
 
     def labels(self, i, which=0):
         """Semantic tokens (`which` 0), or the characters that they say (1)."""
         row = self.rows[i]
-        return torch.from_numpy(self.labels_[which, row["label_at"] : row["label_at"] + row["labels"]].astype("int64"))
+        return here(self.labels_[which, row["label_at"] : row["label_at"] + row["labels"]].astype("int64"))

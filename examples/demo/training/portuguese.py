@@ -1,9 +1,6 @@
-"""Brazilian Portuguese sentences from a closed vocabulary of common words, made by templates.
+"""Portuguese sentences from a closed vocabulary of common words, made by templates."""
 
-Held-out sentences are new combinations of the same words: see `held_out`.
-"""
-
-import random
+from grammar import Maker, vocabulary
 
 NOUNS_M = """menino homem amigo professor médico irmão pai filho vizinho cachorro gato pássaro cavalo livro jornal carro
 barco trem avião caminho rio mar sol vento tempo dia ano mês momento segundo minuto século mundo país lugar campo bairro
@@ -53,21 +50,18 @@ SYLLABLES = [c + v for c in "b c d f g j l m n p r s t v z ch lh nh br cr dr fr 
              for v in "a e i o u ã ão ei ou ai".split() if not (c in "qu" and v[0] != "e")]
 
 
-class Maker:
-    """Draws sentences; one seed always draws the same."""
+class Portuguese(Maker):
+    FIXED = FIXED
+    LINKS = ["e", "mas", "porque", "quando"]
+    WORDS = vocabulary(NOUNS_M, NOUNS_F, VERBS_PAST, VERBS_PRESENT, VERBS_ALONE, INFINITIVES, MODALS, TIMES, PLACES, NAMES,
+                       NUMBERS, PLURALS, FIXED, EXTRA, SPEECH, [f.replace("/", "~") for f in ADJECTIVES])
 
-    def __init__(self, seed):
-        self.rng = random.Random(seed)
-
-    def pick(self, words):
-        return self.rng.choice(words).replace("~", " ")
-
-    def noun_phrase(self, definite=None):
+    def noun_phrase(self):
         """An article, a noun, sometimes an adjective or a possessive."""
         feminine = self.rng.random() < 0.5
         articles = (["a", "uma", "esta", "minha", "sua", "nossa", "aquela", "cada", "outra"] if feminine else
                     ["o", "um", "este", "meu", "seu", "nosso", "aquele", "cada", "outro"])
-        article = articles[0] if definite or self.rng.random() < 0.4 else self.pick(articles)
+        article = articles[0] if self.rng.random() < 0.4 else self.pick(articles)
         noun = self.pick(NOUNS_F if feminine else NOUNS_M)
         if self.rng.random() < 0.45:
             return f"{article} {noun} {self.pick(ADJECTIVES).split('/')[feminine]}"
@@ -104,64 +98,7 @@ class Maker:
             return f"{object_} {link} {name} {self.pick(['é', 'foi', 'está'])} {self.pick(PLACES)}"
         return self.pick(SPEECH)
 
-    def words(self):
-        """A string of words without grammar: no neighbour helps to guess."""
-        return " ".join(self.pick(VOCABULARY) for _ in range(self.rng.randint(3, 7)))
-
     def pseudo(self):
         """Words that do not exist, for the rules of spelling."""
         word = lambda: "".join(self.pick(SYLLABLES) for _ in range(self.rng.randint(2, 3)))
         return " ".join(word() for _ in range(self.rng.randint(2, 4)))
-
-    def sentence(self, grammar_only=False):
-        draw = 0.0 if grammar_only else self.rng.random()
-        if draw > 0.92:
-            return self.pseudo() + "."
-        if draw > 0.72:
-            return self.words() + "."
-        text = self.clause()
-        joined = self.rng.random()
-        if joined < 0.12:
-            text = f"{text} {self.pick(['e', 'mas', 'porque', 'quando'])} {self.clause()}"
-        elif joined < 0.2:
-            text = f"{text}, {self.clause()}"
-        if self.rng.random() < 0.15:
-            opening = self.pick(FIXED)
-            text = f"{opening} {text}"
-        text = text[0].upper() + text[1:]
-        return text + self.rng.choices([".", "?", "!"], [0.8, 0.1, 0.1])[0]
-
-
-def normalize(text):
-    """Lower case; words alone."""
-    kept = "".join(c if c.isalpha() or c in " -" else " " for c in text.lower())
-    return kept.replace("-", " ").split()
-
-
-def _vocabulary():
-    lists = [NOUNS_M, NOUNS_F, VERBS_PAST, VERBS_PRESENT, VERBS_ALONE, INFINITIVES, MODALS, TIMES, PLACES, NAMES,
-             NUMBERS, PLURALS, FIXED, EXTRA, SPEECH]
-    words = {w for words in lists for phrase in words for w in normalize(phrase.replace("~", " "))}
-    words |= {w for pair in ADJECTIVES for w in pair.split("/")}
-    return sorted(words)
-
-
-VOCABULARY = _vocabulary()
-QUICKSTART = "Olá! Esta é a minha voz, clonada a partir de alguns segundos de fala."
-
-
-def held_out(count):
-    """Sentences that training never sees: those of a seed of its own, and the quickstart's."""
-    maker, kept = Maker(777), [QUICKSTART]
-    while len(kept) < count:
-        text = maker.sentence(grammar_only=True)
-        if text not in kept and 4 <= len(normalize(text)) <= 10:
-            kept.append(text)
-    return kept
-
-
-if __name__ == "__main__":
-    print(len(VOCABULARY), "words")
-    print("\n".join(held_out(12)), "\n--")
-    maker = Maker(1)
-    print("\n".join(maker.sentence() for _ in range(12)))

@@ -13,9 +13,10 @@ import torchaudio
 from torch import nn
 
 import loop
-from sentences import VOCABULARY, Maker, normalize
+from grammar import normalize
+from sentences import MAKERS
 
-LETTERS = sorted({c for w in VOCABULARY for c in w} | set("abcdefghijklmnopqrstuvwxyz"))
+LETTERS = sorted({c for kind in MAKERS.values() for w in kind.WORDS for c in w} | set("abcdefghijklmnopqrstuvwxyz"))
 BLANK, SPACE = 0, 1
 INDEX = {c: i + 2 for i, c in enumerate(LETTERS)} | {" ": SPACE}
 BATCH, SIZE = 12, 112
@@ -60,12 +61,12 @@ class Recogniser(nn.Module):
 
 
 class Bigrams:
-    """How likely a word follows another in sentences of the training's grammar, none of the held-out ones among them."""
+    """How likely a word follows another in a language's sentences as training draws them, none of the held-out ones among them."""
 
     WEIGHT = 0.6  # against the sound
 
-    def __init__(self, forbidden, sentences=60_000):
-        maker, self.pairs, self.words, forbidden = Maker(31), Counter(), Counter(), set(forbidden)
+    def __init__(self, language, forbidden, sentences=60_000):
+        maker, self.pairs, self.words, forbidden = MAKERS[language](31), Counter(), Counter(), set(forbidden)
         for text in (maker.sentence(grammar_only=True) for _ in range(sentences)):
             if text not in forbidden:
                 words = normalize(text)
@@ -74,11 +75,11 @@ class Bigrams:
         self.before = Counter()
         for (first, _), count in self.pairs.items():
             self.before[first] += count
-        self.total = self.words.total()
+        self.total, self.vocabulary = self.words.total(), len(maker.WORDS)
 
     def __call__(self, first, second):
         """Weighted logarithm of P(second | first)."""
-        alone = (self.words[second] + 1) / (self.total + len(VOCABULARY))
+        alone = (self.words[second] + 1) / (self.total + self.vocabulary)
         return self.WEIGHT * math.log((self.pairs[first, second] + 5 * alone) / (self.before[first] + 5))
 
 

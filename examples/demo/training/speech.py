@@ -74,11 +74,11 @@ class Espeak:
             i += 1
         return 0
 
-    def say(self, text, voice):
-        """-> samples at 24 kHz f32, phonemes [(seconds, name)] and words [(seconds, first character, characters)], each with
-        its beginning; the last phoneme, of no name, is the end."""
-        if self.lib.espeak_SetVoiceByName(f"pt-br+{voice.variant}".encode()) != 0:
-            raise RuntimeError(f"espeak-ng has no variant {voice.variant}")
+    def say(self, text, voice, language):
+        """`language`: espeak's name -> samples at 24 kHz f32, phonemes [(seconds, name)] and words [(seconds, first
+        character, characters)], each with its beginning; the last phoneme, of no name, is the end."""
+        if self.lib.espeak_SetVoiceByName(f"{language}+{voice.variant}".encode()) != 0:
+            raise RuntimeError(f"espeak-ng has no voice {language}+{voice.variant}")
         for parameter, value in (1, round(voice.tempo / voice.shift)), (3, voice.pitch), (4, voice.range):
             self.lib.espeak_SetParameter(parameter, value, 0)
         self.chunks.clear(), self.events.clear(), self.words.clear()

@@ -5,7 +5,8 @@
 #   sh examples/demo/training/train.sh [WORK_FOLDER]
 #
 # Every net keeps a checkpoint in the work folder every two minutes and goes on from it, so that a stopped run is
-# continued by running this again. Hours on two cores; set MINUTES=n to give each net that long at most.
+# continued by running this again. Hours on two cores; a GPU that PyTorch finds is used. Set MINUTES=n to give each net
+# that long at most.
 set -eu
 cd "$(dirname "$0")/../../.."
 work=${1:-target/demo-training}
@@ -30,4 +31,4 @@ python $here/decoder.py "$work" --steps 11000 $minutes
 python $here/export.py "$work" examples/demo/model
 cargo build --release --bin barkclone
 python $here/check.py examples/demo/model
-python examples/demo/evaluate.py
+python examples/demo/evaluate.py --languages pt-br pt en-us
