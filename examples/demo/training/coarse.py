@@ -13,10 +13,11 @@ import loop
 from codec import Codec
 from gpt import Causal
 from hubert import tokens
-from protocol import CODES, COARSE_HISTORY, COARSE_SEMANTIC, COARSE_WINDOW, Protocol
+from protocol import CODES, COARSE_HISTORY, COARSE_SEMANTIC, COARSE_WINDOW, TEMPERATURES, Protocol
 
-WIDTH, HEADS, LAYERS, GUIDED, BATCH = 128, 4, 4, 0, 6
+WIDTH, HEADS, LAYERS, GUIDED, BATCH = 128, 4, 6, 0, 6
 GUIDED_STEPS = 1500
+GUESSED = 6  # one in so many utterances is guessed for the decoder
 RATIO = 3
 BACK = COARSE_HISTORY // RATIO
 
@@ -86,6 +87,32 @@ def window(protocol, stream, number):
     return prompt, coarse[shown], where[shown] - start
 
 
+@torch.no_grad()
+def guess(gpt, protocol, corpus, codes):
+    """`[2, frames]`: of every GUESSED-th utterance the codes that the GPT draws, each after what truly came before it; of the others
+    the true ones."""
+    rng, out = random.Random(2), codes.said[:2].clone()
+    for i in range(0, len(corpus.rows), GUESSED):
+        voice = codes.voice(rng.choice(corpus.by_voice[corpus.rows[i]["voice"]]))
+        whole, drawn = stream(protocol, voice, (corpus.labels(i), codes[i])), []
+        history, steps = whole[4], len(whole[1]) - whole[4]
+        for number in range(-(-steps // COARSE_WINDOW)):
+            prompt, coarse, _ = window(protocol, whole, number)
+            fresh = min(COARSE_WINDOW, steps - number * COARSE_WINDOW)
+            x = torch.cat([prompt, coarse[:-1]])[None]
+            with loop.autocast():
+                hidden = gpt(gpt.input_embeds_layer(x), len(x[0]) - fresh)[0][0]
+            for book in range(2):
+                begin = protocol.semantic + book * CODES
+                logits = hidden[book::2].float() @ gpt.lm_head.weight[begin : begin + CODES].T
+                drawn.append(torch.multinomial((logits / TEMPERATURES[1]).softmax(-1), 1)[:, 0])
+        part = codes.part(i)
+        for book in range(2):
+            column = torch.cat(drawn[book::2])
+            out[book, part.start : part.start + len(column)] = column
+    return out.cpu().numpy().astype(np.uint16)
+
+
 def main():
     args = loop.arguments(11000)
     protocol = Protocol(tokens(args.work))
@@ -95,7 +122,7 @@ def main():
     alike = [Codec.trained(args.work).quantizer.alike(book, 0.25) for book in range(2)]
 
     def example(rng):
-        i = rng.randrange(len(corpus.rows))
+        i = corpus.draw(rng)
         other = rng.choice(corpus.by_voice[corpus.rows[i]["voice"]])
         # With no voice, with what the encoder heard of one, or with what it should have heard, which alone is worth saying.
         kind = rng.random()
@@ -131,6 +158,7 @@ def main():
         return loss + 0.3 * strength * guide, {**figures, "guide": guide}
 
     loop.train("coarse", args, gpt, 1.5e-3, step)
+    np.save(args.work / "speech.coarse.npy", guess(gpt.eval(), protocol, corpus, codes))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
-"""Makes the data: `speech` (audio and labels, for all nets) and `tokens` (labels and text alone, for the semantic GPT).
+"""Makes the data: `speech` (audio and labels, for all nets but one), `tokens` (labels and text alone, for the semantic GPT) and `judge` (for the
+recogniser alone, which judges the others).
 
     python data.py WORK_FOLDER
 """
@@ -16,24 +17,27 @@ from sentences import MAKERS, held_out
 from speech import RATE, UNSEEN, VARIANTS, Espeak, Voice, frame_characters, frame_labels, merge
 
 VOICES, UTTERANCES = 192, 32
+JUDGE_VOICES, JUDGE_UTTERANCES = 96, 64
 ENGLISH = 0.125  # so much of what each voice says; the rest is Portuguese, of every fourth voice European
 HELD_VOICES, HELD_SENTENCES = 10, 40
 SILENT = 48_000  # utterances of which only the labels are kept
 MAX_SECONDS = 6.5
 
 
+KNOWN = [v for v in VARIANTS if v not in UNSEEN]
+
+
 def voices():
     """(training voices, held-out voices); the latter: half of unseen variants, half new draws of known ones."""
     rng = random.Random(42)
-    known = [v for v in VARIANTS if v not in UNSEEN]
-    train = [Voice.draw(rng, known) for _ in range(VOICES)]
+    train = [Voice.draw(rng, KNOWN) for _ in range(VOICES)]
     half = HELD_VOICES // 2
-    return train, [Voice.draw(rng, UNSEEN if i < half else known) for i in range(HELD_VOICES)]
+    return train, [Voice.draw(rng, UNSEEN if i < half else KNOWN) for i in range(HELD_VOICES)]
 
 
-def accent(voice):
-    """The Portuguese of voice number `voice`."""
-    return "pt" if voice % 4 == 3 else "pt-br"
+def shares(number):
+    """How often voice number `number` speaks which language."""
+    return {"en-us": ENGLISH, "pt" if number % 4 == 3 else "pt-br": 1 - ENGLISH}
 
 
 def find_inventory():
@@ -57,12 +61,12 @@ def say(voice, texts, inventory):
             yield language, text, (wav * 32767).astype(np.int16), labels
 
 
-def draw(accent, seed):
-    """Endless sentences, none of them held out."""
+def draw(shares, seed):
+    """Endless (language, sentence), none of them held out."""
     rng, makers = random.Random(seed), {language: kind(seed) for language, kind in MAKERS.items()}
     forbidden = {text for language in MAKERS for text in held_out(language, HELD_SENTENCES)}
     while True:
-        language = "en-us" if rng.random() < ENGLISH else accent
+        language = rng.choices(list(shares), shares.values())[0]
         text = makers[language].sentence()
         if text not in forbidden:
             yield language, text
@@ -70,8 +74,8 @@ def draw(accent, seed):
 
 def train_utterances(job):
     """What one voice says; with no samples unless they are kept"""
-    voice, accent, seed, count, inventory, keep_audio = job
-    said = islice(say(voice, draw(accent, seed), inventory), count)
+    voice, shares, seed, count, inventory, keep_audio = job
+    said = islice(say(voice, draw(shares, seed), inventory), count)
     return [(language, text, wav if keep_audio else wav[:0], labels) for language, text, wav, labels in said]
 
 
@@ -107,7 +111,12 @@ def main(folder):
         inventory = json.loads((folder / "inventory.json").read_text())
 
         def drawn(seed, count, keep_audio):
-            jobs = [(v, accent(i), seed + i, count, inventory, keep_audio) for i, v in enumerate(train)]
+            jobs = [(v, shares(i), seed + i, count, inventory, keep_audio) for i, v in enumerate(train)]
+            return pool.imap(train_utterances, jobs)
+
+        def judged():
+            rng, alike = random.Random(43), dict.fromkeys(MAKERS, 1)
+            jobs = [(Voice.draw(rng, KNOWN), alike, 9000 + i, JUDGE_UTTERANCES, inventory, True) for i in range(JUDGE_VOICES)]
             return pool.imap(train_utterances, jobs)
 
         if not (folder / "held.json").exists():
@@ -116,6 +125,8 @@ def main(folder):
             save(folder, "speech", drawn(1000, UTTERANCES, True))
         if not (folder / "tokens.json").exists():
             save(folder, "tokens", drawn(5000, SILENT // VOICES, False))
+        if not (folder / "judge.json").exists():
+            save(folder, "judge", judged())
 
 
 if __name__ == "__main__":

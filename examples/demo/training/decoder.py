@@ -1,6 +1,6 @@
 """The codec's decoder: from codes to the waveform and its spectra.
 
-    python decoder.py WORK_FOLDER        before fine.py, and again after it: then half of what it hears has the fine GPT's guesses
+    python decoder.py WORK_FOLDER        before the GPTs, and again after them: then most of what it hears is what they say
 """
 
 import random
@@ -11,10 +11,11 @@ from torch import nn
 
 import loop
 from codec import Codec, Crops, calibrate
-from fine import GUESSED
+from coarse import GUESSED
 
 FRAMES = 40
-BOOKS = [2, 3, 8, 8, 8, 8, 8, 8]  # codebooks that each example of a batch keeps
+BOOKS = [2, 8, 8, 3, 8, 8, 8, 8]  # codebooks that each example of a batch keeps
+GUESSES = 5  # so many of them are what the GPTs say, once they do
 EDGES = [60, 250, 500, 800, 1200, 1700, 2300, 3200, 4500]  # Hz, of the bands in which waveforms are compared
 SIZES = [(256, 24), (512, 48), (1024, 80), (2048, 128)]  # windows in which spectra are compared, and their mel bands
 FLOOR = 2e-5
@@ -60,9 +61,8 @@ def main():
         with torch.no_grad():
             heard = torch.stack([quantizer.decode(quantizer.encode(x)[:count]).T for x, count in zip(latents, BOOKS)])
         if guessed:
-            half = len(BOOKS) // 2
-            wav[-half:], latents = guessed(rng, half, FRAMES)
-            heard[-half:] = latents.transpose(1, 2)
+            wav[-GUESSES:], latents = guessed(rng, GUESSES, FRAMES)
+            heard[-GUESSES:] = latents.transpose(1, 2)
         return wav, heard
 
     if not (args.work / "decoder.pt").exists():

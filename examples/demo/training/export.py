@@ -25,8 +25,6 @@ import semantic
 from protocol import BOOKS, CODES, FINE_WINDOW, Protocol, tokenizer
 from recogniser import Recogniser
 
-# Text, coarse, fine.
-TEMPERATURES = (0.3, 0.4, 0.5)
 # Held-out voices and sentences of the recordings beside the model.
 REFERENCE_VOICE, LAST = 4, [39, 38, 37]
 OTHER_VOICE, SENTENCE = 7, 9  # "Meu pai tem doze dias na rua."
@@ -80,7 +78,7 @@ def bark(work, out, protocol):
         "codec_config": codec.CONFIG.to_diff_dict(),
     }
     write(out / "bark", "config.json", config)
-    write(out / "bark", "generation_config.json", protocol.generation(TEMPERATURES))
+    write(out / "bark", "generation_config.json", protocol.generation())
     write(out / "bark", "tokenizer.json", tokenizer() + "\n")
     save_file(weights, out / "bark" / "model.safetensors", {"format": "pt"})
 

@@ -12,12 +12,11 @@ import torch.nn.functional as F
 import loop
 from analysis import USED
 from codec import Codec
-from coarse import Codes
+from coarse import GUESSED, Codes
 from gpt import Fine
-from protocol import BOOKS, CODES, FINE_HISTORY, FINE_WINDOW
+from protocol import BOOKS, CODES, FINE_HISTORY, FINE_WINDOW, TEMPERATURES
 
 WIDTH, HEADS, LAYERS, BATCH = 96, 3, 3, 4
-GUESSED = 4  # one in so many utterances is guessed for the decoder
 
 
 def model():
@@ -25,17 +24,18 @@ def model():
 
 
 @torch.no_grad()
-def guess(gpt, corpus, codes, quantizer):
-    """What the decoder will be given: latents [frames, USED] of which the first codebooks are true and the rest is the likeliest, of
-    every GUESSED-th utterance; nothing of the others."""
+def guess(gpt, corpus, codes, coarse, quantizer):
+    """What the decoder will be given: latents [frames, USED] of which the first codebooks are what the coarse GPT said (`coarse`) and the
+    rest is drawn, of every GUESSED-th utterance; nothing of the others."""
     rng, out = random.Random(2), np.full((codes.said.shape[1], USED), np.nan, np.float16)
     for i in range(0, len(corpus.rows), GUESSED):
         voice = codes.voice(rng.choice(corpus.by_voice[corpus.rows[i]["voice"]]))[1][:, -FINE_HISTORY:]
-        begin, said = voice.shape[1], codes[i][:2, : FINE_WINDOW - voice.shape[1]]
+        begin, said = voice.shape[1], coarse[:, codes.part(i)][:, : FINE_WINDOW - voice.shape[1]]
         whole = torch.full((BOOKS, FINE_WINDOW), CODES)
         whole[:, :begin], whole[:2, begin : begin + said.shape[1]] = voice, said
         for book in range(2, BOOKS):
-            whole[book, begin:] = gpt(whole[None], book)[0, begin:, :CODES].argmax(-1)
+            logits = gpt(whole[None], book)[0, begin:, :CODES]
+            whole[book, begin:] = torch.multinomial((logits / TEMPERATURES[2]).softmax(-1), 1)[:, 0]
         # What did not fit the window stays true.
         spoken = torch.cat([whole[:, begin : begin + said.shape[1]], codes[i][:, said.shape[1] :]], 1)
         out[codes.part(i)] = quantizer.decode(spoken)[:, :USED].cpu().numpy()
@@ -51,7 +51,7 @@ def main():
 
     def example(rng, book):
         """-> codes `[8, FINE_WINDOW]` with the book's own hidden where it is asked for, and what is asked for"""
-        i = rng.randrange(len(corpus.rows))
+        i = corpus.draw(rng)
         voice = codes.voice(rng.choice(corpus.by_voice[corpus.rows[i]["voice"]]))[1][:, -FINE_HISTORY:]
         if rng.random() < 0.1:
             voice = voice[:, :0]
@@ -75,7 +75,8 @@ def main():
         return loss, {f"book{book}": loss}
 
     loop.train("fine", args, gpt, 2e-3, step)
-    np.save(args.work / "speech.guessed.npy", guess(gpt.eval(), corpus, codes, quantizer))
+    coarse = loop.here(np.load(args.work / "speech.coarse.npy").astype(np.int64))
+    np.save(args.work / "speech.guessed.npy", guess(gpt.eval(), corpus, codes, coarse, quantizer))
 
 
 if __name__ == "__main__":

@@ -9,6 +9,21 @@ import torch.nn.functional as F
 from torch import nn
 
 
+BLOCKS = 4
+
+
+def attention(q, k, v, causal):
+    """Of `[B, heads, T, size]`. On a CPU in blocks of queries, which see nothing of what comes after them: PyTorch's own takes twice as long there."""
+    if q.device.type != "cpu" or not causal:
+        return F.scaled_dot_product_attention(q, k, v, is_causal=causal)
+    length, out, q = q.shape[2], [], q * q.shape[3] ** -0.5
+    for i in range(BLOCKS):
+        begin, end = length * i // BLOCKS, length * (i + 1) // BLOCKS
+        future = torch.full((end - begin, end), -torch.inf, dtype=q.dtype).triu(begin + 1)
+        out.append(torch.softmax(q[:, :, begin:end] @ k[:, :, :end].transpose(2, 3) + future, -1) @ v[:, :, :end])
+    return torch.cat(out, 2)
+
+
 class Attention(nn.Module):
     def __init__(self, width, heads, causal):
         super().__init__()
@@ -20,7 +35,7 @@ class Attention(nn.Module):
         """-> output, queries and keys `[B, heads, T, width / heads]`"""
         batch, length, width = x.shape
         q, k, v = self.att_proj(x).view(batch, length, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
-        y = F.scaled_dot_product_attention(q, k, v, is_causal=self.causal)
+        y = attention(q, k, v, self.causal)
         return self.out_proj(y.transpose(1, 2).reshape(batch, length, width)), q, k
 
 

@@ -7,6 +7,10 @@ from pathlib import Path
 import torch
 
 
+# How often each language is drawn.
+SHARES = {"pt-br": 0.5, "pt": 0.25, "en-us": 0.25}
+
+
 def arguments(steps):
     parser = argparse.ArgumentParser()
     parser.add_argument("work", type=Path, help="folder of the data and checkpoints")
@@ -99,9 +103,17 @@ class Corpus:
         self.labels_ = np.load(work / f"{name}.labels.npy")
         audio = work / f"{name}.audio.npy"
         self.audio_ = np.load(audio, mmap_mode="r") if audio.exists() else None
-        self.by_voice = {}
+        self.by_voice, self.by_language = {}, {}
         for i, row in enumerate(self.rows):
             self.by_voice.setdefault(row["voice"], []).append(i)
+            self.by_language.setdefault(row["language"], []).append(i)
+
+    def draw(self, rng, usable=lambda row: True):
+        """The number of an utterance, of each language as often as SHARES says."""
+        while True:
+            i = rng.choice(self.by_language[rng.choices(list(SHARES), SHARES.values())[0]])
+            if usable(self.rows[i]):
+                return i
 
     def wav(self, i):
         """f32, 24 kHz"""

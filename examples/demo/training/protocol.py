@@ -8,6 +8,7 @@ TEXT_LENGTH, MAX_STEPS = 96, 400
 COARSE_SEMANTIC, COARSE_HISTORY, COARSE_WINDOW = 192, 390, 60
 FINE_HISTORY, FINE_WINDOW = 256, 512
 CODES, BOOKS = 1024, 8
+TEMPERATURES = 0.3, 0.3, 0.25  # of the text, coarse and fine stages
 
 
 class Protocol:
@@ -27,9 +28,9 @@ class Protocol:
         self.semantic_block = TEXT_LENGTH + 1 + MAX_STEPS
         self.coarse_block = COARSE_SEMANTIC + 1 + COARSE_HISTORY + COARSE_WINDOW
 
-    def generation(self, temperatures):
+    def generation(self):
         """generation_config.json"""
-        text, coarse, fine = temperatures
+        text, coarse, fine = TEMPERATURES
         return {
             "model_type": "bark", "sample_rate": 24_000, "codebook_size": CODES,
             "semantic_config": {

@@ -1,4 +1,4 @@
-"""A small recogniser of characters (CTC) that judges the others: trained on the same kind of speech, shown to no other net.
+"""A small recogniser of characters (CTC) that judges the others: trained on speech of the same kind that no other net meets.
 
     python recogniser.py WORK_FOLDER
 """
@@ -137,7 +137,7 @@ def word_errors(said, heard):
 
 def main():
     args = loop.arguments(4500)
-    corpus, net, rng = loop.Corpus(args.work, "speech"), Recogniser(), random.Random()
+    corpus, net, rng = loop.Corpus(args.work, "judge"), Recogniser(), random.Random()
     pools = []
 
     def step(number):

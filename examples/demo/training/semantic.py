@@ -33,17 +33,21 @@ def prompt(gpt, protocol, texts, histories):
     return torch.cat([table(text) + table(past), infer], 1)
 
 
+def usable(row):
+    return len(row["text"]) <= TEXT_LENGTH and row["labels"] < MAX_STEPS
+
+
 class Draw:
     """Batches of utterances of about the same length."""
 
     def __init__(self, corpus):
         self.corpus, self.rng, self.batches = corpus, random.Random(), []
-        self.usable = [i for i, r in enumerate(corpus.rows) if len(r["text"]) <= TEXT_LENGTH and r["labels"] < MAX_STEPS]
 
     def batch(self, number):
         if not self.batches:
             self.rng.seed(number)
-            pool = sorted(self.rng.sample(self.usable, 12 * BATCH), key=lambda i: self.corpus.rows[i]["labels"])
+            pool = [self.corpus.draw(self.rng, usable) for _ in range(12 * BATCH)]
+            pool.sort(key=lambda i: self.corpus.rows[i]["labels"])
             self.batches = [pool[at : at + BATCH] for at in range(0, len(pool), BATCH)]
             self.rng.shuffle(self.batches)
         return self.batches.pop()
