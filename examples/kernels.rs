@@ -146,14 +146,14 @@ fn attentions(bench: &Bench) {
     let qkv = noise(CAPACITY * 3 * WIDTH);
     let part = |i: usize| Rows { data: &qkv[i * WIDTH..], row_stride: 3 * WIDTH, head_stride: DIM };
     let mut out = vec![0.0; CAPACITY * WIDTH];
-    for len in [512, 887] {
+    for (t, len) in [(1, 512), (1, 887), (4, 887), (8, 887)] {
         let mut layers = (0..24).step_by(2).cycle();
-        bench.streams(&format!("attention t=1 len={len}"), 2 * 4 * len * WIDTH, || {
+        bench.streams(&format!("attention t={t} len={len}"), 2 * 4 * len * WIDTH, || {
             let at = layers.next().unwrap_or(0);
             let (k, v) = (cache(at), cache(at + 1));
             attention(
-                Attention { q: part(0), k, v, heads: HEADS, dim: DIM, t: 1, len, causal: true },
-                &mut out[..WIDTH],
+                Attention { q: part(0), k, v, heads: HEADS, dim: DIM, t, len, causal: true },
+                &mut out[..t * WIDTH],
             );
         });
     }

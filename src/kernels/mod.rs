@@ -26,7 +26,7 @@ mod tile;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
-pub use attention::{Attention, Rows, attention};
+pub use attention::{Attention, FEW_QUERIES, Rows, attention};
 pub use conv::{Conv, ConvTranspose, Pad, conv_transpose1d, conv1d};
 pub use int8::linear_q8_int;
 pub use isa::Isa;

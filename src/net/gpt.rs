@@ -15,6 +15,9 @@ use std::ops::Range;
 
 const EPS: f64 = 1e-5;
 
+/// Most tokens of [`Gpt::forward_each`]: up to as many queries have the bits in attention that each has alone.
+pub const MOST_EACH: usize = kernels::FEW_QUERIES;
+
 /// Continues the context of one slot by `tokens`.
 pub struct Input<'a> {
     pub slot: usize,
@@ -55,6 +58,19 @@ impl Block {
                 in_proj: Linear::new(&mlp.pp("in_proj"), width, 4 * width, bias)?,
                 out_proj: Linear::new(&mlp.pp("out_proj"), 4 * width, width, bias)?,
             },
+        })
+    }
+
+    fn linears(&self) -> [&Linear; 4] {
+        [&self.attn.att_proj, &self.attn.out_proj, &self.mlp.in_proj, &self.mlp.out_proj]
+    }
+
+    fn rounded(&self) -> Result<Self> {
+        Ok(Self {
+            layernorm_1: self.layernorm_1.clone(),
+            attn: Attention { att_proj: self.attn.att_proj.rounded()?, out_proj: self.attn.out_proj.rounded()? },
+            layernorm_2: self.layernorm_2.clone(),
+            mlp: Mlp { in_proj: self.mlp.in_proj.rounded()?, out_proj: self.mlp.out_proj.rounded()? },
         })
     }
 
@@ -108,6 +124,26 @@ impl Gpt {
         &self.config
     }
 
+    /// The same net with its linears rounded to `q8_0` ([`Linear::rounded`]): about as good a guess, from a quarter of the bytes.
+    pub fn rounded(&self) -> Result<Self> {
+        Ok(Self {
+            config: self.config.clone(),
+            input_embeds_layer: self.input_embeds_layer.clone(),
+            position_embeds_layer: self.position_embeds_layer.clone(),
+            layers: self.layers.iter().map(Block::rounded).collect::<Result<_>>()?,
+            layernorm_final: self.layernorm_final.clone(),
+            lm_head: self.lm_head.rounded()?,
+            dtype: self.dtype,
+            device: self.device.clone(),
+        })
+    }
+
+    /// Bytes of weights on the host that a step reads, but for what of the head is not wanted.
+    pub fn host_bytes(&self) -> usize {
+        let linears = self.layers.iter().flat_map(Block::linears).chain([&self.lm_head]);
+        linears.map(Linear::host_bytes).sum()
+    }
+
     /// A cache of `slots` rows, each as long as the model's context.
     pub fn cache(&self, slots: usize) -> Result<Cache> {
         let (layers, heads) = (self.config.layers, self.config.heads);
@@ -119,28 +155,45 @@ impl Gpt {
     /// Appends each input to its slot; the logits of the ids `wanted` after each one's last token,
     /// `[inputs, wanted]`, row-major.
     pub fn forward(&self, inputs: &[Input], cache: &mut Cache, wanted: Range<usize>) -> Result<Vec<f32>> {
+        self.run(inputs, cache, wanted, false)
+    }
+
+    /// Appends the input to its slot; the logits of the ids `wanted` after each of its tokens, at most [`MOST_EACH`],
+    /// `[tokens, wanted]`. On a CPU they have the bits of as many [`Gpt::forward`] of one token each.
+    pub fn forward_each(&self, input: &Input, cache: &mut Cache, wanted: Range<usize>) -> Result<Vec<f32>> {
+        ensure!(input.tokens.len() <= MOST_EACH, "{} tokens at a time, at most {MOST_EACH}", input.tokens.len());
+        self.run(std::slice::from_ref(input), cache, wanted, true)
+    }
+
+    /// `each`: the logits after each token, not only the last.
+    fn run(&self, inputs: &[Input], cache: &mut Cache, wanted: Range<usize>, each: bool) -> Result<Vec<f32>> {
         ensure!(
             wanted.end <= self.config.output_vocab,
             Kind::Model
                 .error(format!("the model's {} outputs do not cover id {}", self.config.output_vocab, wanted.end))
         );
         match cpu::runs_on(&self.device) {
-            true => kernels::awake(|| self.logits(inputs, cache, wanted)),
-            false => self.logits(inputs, cache, wanted),
+            true => kernels::awake(|| self.logits(inputs, cache, wanted, each)),
+            false => self.logits(inputs, cache, wanted, each),
         }
     }
 
-    fn logits(&self, inputs: &[Input], cache: &mut Cache, wanted: Range<usize>) -> Result<Vec<f32>> {
+    fn logits(&self, inputs: &[Input], cache: &mut Cache, wanted: Range<usize>, each: bool) -> Result<Vec<f32>> {
         let spans = spans(inputs);
         let mask = |i: &Input| causal_mask(i.tokens.len(), cache.len(i.slot), self.dtype, &self.device);
         let masks = inputs.iter().map(mask).collect::<Result<Vec<_>>>()?;
         let mut x = self.embed(inputs, cache)?;
         for (i, block) in self.layers.iter().enumerate() {
-            let last = i + 1 == self.layers.len();
-            let keep = |x: &Tensor| if last { last_rows(x, &spans) } else { Ok(x.clone()) };
+            let only_last = i + 1 == self.layers.len() && !each;
+            let keep = |x: &Tensor| if only_last { last_rows(x, &spans) } else { Ok(x.clone()) };
             let attend = |qkv: &Tensor| {
                 let rows = inputs.iter().zip(&spans).zip(&masks);
-                let rows = rows.map(|((input, span), mask)| self.attend(qkv, i, input.slot, span, mask, cache));
+                let rows = rows.map(|((input, span), mask)| {
+                    let (k, v) = self.extend(qkv, i, input.slot, span, cache)?;
+                    let (begin, mask) = if only_last { (span.end - 1, &Mask::Causal) } else { (span.start, mask) };
+                    let q = qkv.narrow(0, begin, span.end - begin)?.narrow(1, 0, self.config.width)?;
+                    attention([&q, &k, &v], self.config.heads, mask)
+                });
                 joined(rows.collect::<Result<_>>()?)
             };
             x = block.forward(&x, keep, attend)?;
@@ -178,25 +231,19 @@ impl Gpt {
         Ok(Tensor::cat(&parts, 0)?)
     }
 
-    /// Attention of one input, the rows `span` of `qkv`, over its slot in `layer`: `[span, width]`, in the last layer
-    /// only the last position.
-    fn attend(
+    /// Adds the keys and values of one input, the rows `span` of `qkv`, to its slot's in `layer`; all of them.
+    fn extend(
         &self,
         qkv: &Tensor,
         layer: usize,
         slot: usize,
         span: &Range<usize>,
-        mask: &Mask,
         cache: &Cache,
-    ) -> Result<Tensor> {
+    ) -> Result<(Tensor, Tensor)> {
         let (width, heads) = (self.config.width, self.config.heads);
         let rows = qkv.narrow(0, span.start, span.len())?;
-        let part = |i: usize| rows.narrow(1, i * width, width);
-        let (k, v) = cache.append(layer, slot, &split_heads(&part(1)?, heads)?, &split_heads(&part(2)?, heads)?)?;
-        match layer + 1 == self.layers.len() {
-            true => attention([&part(0)?.narrow(0, span.len() - 1, 1)?, &k, &v], heads, &Mask::Causal),
-            false => attention([&part(0)?, &k, &v], heads, mask),
-        }
+        let part = |i: usize| split_heads(&rows.narrow(1, i * width, width)?, heads);
+        cache.append(layer, slot, &part(1)?, &part(2)?)
     }
 }
 

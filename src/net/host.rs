@@ -1,13 +1,14 @@
 //! Weights on the host, in whatever type they are stored: matrices for the kernels, rows for embeddings, and packing.
 
-use crate::kernels::{self, Matrix};
-use crate::weights::{Array, Repr};
+use crate::kernels::{self, BlockQ8_0, Matrix};
+use crate::weights::{Array, Bytes, Repr};
 use anyhow::{Result, bail, ensure};
 use bytemuck::{AnyBitPattern, NoUninit};
 use candle_core::DType;
 use half::{bf16, f16};
 use rayon::prelude::*;
 use std::ops::Range;
+use std::sync::Arc;
 
 /// Rows that one thread packs at a time.
 const PACKED_ROWS: usize = 64;
@@ -38,6 +39,29 @@ impl HostMatrix {
         self.array.shape[1]
     }
 
+    /// What a product reads.
+    pub fn bytes(&self) -> usize {
+        self.array.bytes.len()
+    }
+
+    /// The nearest matrix in `q8_0`; this one where its numbers are in blocks already, or its rows are not whole blocks.
+    pub fn rounded(&self) -> Result<Self> {
+        let Array { repr, shape, bytes } = &self.array;
+        if !matches!(repr, Repr::Plain(_)) || Repr::Q8_0.row_bytes(self.inner()).is_err() {
+            return Ok(Self { array: self.array.clone() });
+        }
+        let quantized = |part: &[u8]| {
+            let mut values = Vec::new();
+            decode(*repr, part, &mut values)?;
+            Ok(kernels::quantize_q8_0(&values))
+        };
+        let parts = bytes.par_chunks(PACKED_ROWS * repr.row_bytes(self.inner())?).map(quantized);
+        let owner = Blocks(parts.collect::<Result<Vec<_>>>()?.concat());
+        let len = owner.as_ref().len();
+        let bytes = Bytes::new(Arc::new(owner), 0..len)?;
+        Ok(Self { array: Array { repr: Repr::Q8_0, shape: shape.clone(), bytes } })
+    }
+
     /// The rows `range`.
     pub fn matrix(&self, range: Range<usize>) -> Result<Matrix<'_>> {
         let row = self.array.repr.row_bytes(self.inner())?;
@@ -50,6 +74,15 @@ impl HostMatrix {
             Repr::Q4K => Matrix::Q4K(cast(bytes)?),
             other => bail!("a weight of type {other}"),
         })
+    }
+}
+
+/// Owned blocks as bytes.
+struct Blocks(Vec<BlockQ8_0>);
+
+impl AsRef<[u8]> for Blocks {
+    fn as_ref(&self) -> &[u8] {
+        bytemuck::cast_slice(&self.0)
     }
 }
 
@@ -155,6 +188,17 @@ mod tests {
             kernels::linear(&x, 1, host.matrix(0..70).unwrap(), 70, 256, None, &mut all);
             assert!((part[0] - all[5]).abs() < 1e-5 && (part[1] - all[6]).abs() < 1e-5, "{name}");
         }
+    }
+
+    #[test]
+    fn a_rounded_matrix_is_the_packed_one_and_stays_when_rounded_again() {
+        let (_, array) = original();
+        let rounded = HostMatrix::new(array.clone()).unwrap().rounded().unwrap();
+        assert_eq!(rounded.array.repr, Repr::Q8_0);
+        assert_eq!(rounded.array.bytes[..], packed(&array, Repr::Q8_0).unwrap());
+        assert_eq!(rounded.rounded().unwrap().array.bytes.as_ptr(), rounded.array.bytes.as_ptr());
+        let odd = Array::from_f32(vec![0.5; 96], vec![2, 48]).unwrap();
+        assert_eq!(HostMatrix::new(odd).unwrap().rounded().unwrap().bytes(), 4 * 96);
     }
 
     #[test]

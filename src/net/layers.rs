@@ -44,6 +44,23 @@ impl Linear {
         Ok(Self { weight, bias })
     }
 
+    /// The bytes that a product reads of a weight on the host; 0 on a device.
+    pub fn host_bytes(&self) -> usize {
+        match &self.weight {
+            Weight::Host(matrix) => matrix.bytes(),
+            Weight::Device(_) => 0,
+        }
+    }
+
+    /// The same layer with the weight rounded to `q8_0` (see [`HostMatrix::rounded`]); on a device the same.
+    pub fn rounded(&self) -> Result<Self> {
+        let weight = match &self.weight {
+            Weight::Host(matrix) => Weight::Host(matrix.rounded()?),
+            Weight::Device(weight) => Weight::Device(weight.clone()),
+        };
+        Ok(Self { weight, bias: self.bias.clone() })
+    }
+
     fn outputs(&self) -> usize {
         match &self.weight {
             Weight::Host(matrix) => matrix.rows(),
@@ -147,6 +164,7 @@ pub fn matmul_t(x: &Tensor, weight: &Tensor) -> Result<Tensor> {
 }
 
 /// Layer normalisation over the last dimension (torch.nn.LayerNorm).
+#[derive(Clone)]
 pub struct LayerNorm {
     weight: Tensor,
     bias: Tensor,
@@ -207,6 +225,7 @@ impl ChannelNorm {
 }
 
 /// Rows of a table, looked up on the host: only the rows asked for ever leave the file.
+#[derive(Clone)]
 pub struct Embedding {
     table: Array,
     dtype: DType,

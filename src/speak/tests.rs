@@ -44,6 +44,17 @@ impl FakeGpt {
 }
 
 impl Decoder for FakeGpt {
+    fn guess(&mut self, _: &Input, _: Range<usize>) -> Result<Option<Vec<f32>>> {
+        Ok(None)
+    }
+
+    fn forward_each(&mut self, input: &Input, wanted: Range<usize>) -> Result<Vec<f32>> {
+        let one = |token| Input { tokens: std::slice::from_ref(token), ..*input };
+        let logits: Result<Vec<_>> =
+            input.tokens.iter().map(|token| self.forward(&[one(token)], wanted.clone())).collect();
+        Ok(logits?.concat())
+    }
+
     fn truncate(&mut self, slot: usize, len: usize) {
         self.contexts[slot].truncate(len);
     }

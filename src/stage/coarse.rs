@@ -41,6 +41,7 @@ impl Windows {
 }
 
 /// One request in the coarse stage.
+#[derive(Clone)]
 pub struct CoarseRow {
     protocol: Protocol,
     windows: Windows,

@@ -2,9 +2,13 @@
 //! with the next waiting row at once (continuous batching), and a single request is a batch of one.
 //!
 //! A row's tokens do not depend on its neighbours: it owns its random numbers, and the decoder keeps its slots apart.
+//!
+//! A row alone may go several tokens a step (speculative decoding, Leviathan et al. 2023): a rougher and quicker net guesses
+//! the next ones, with the row's own random numbers, and one pass of the exact net over all of them says how many are what
+//! the row draws. Those stay, so that the tokens are the same as one by one.
 
 use crate::net::cache::Cache;
-use crate::net::gpt::{Gpt, Input};
+use crate::net::gpt::{Gpt, Input, MOST_EACH};
 use anyhow::{Context, Result};
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -28,8 +32,8 @@ pub enum Next {
     Done,
 }
 
-/// One request within a stage.
-pub trait Row {
+/// One request within a stage. A clone goes on as the row itself would: it draws the same random numbers.
+pub trait Row: Clone {
     /// The prompt to begin with.
     fn prompt(&self) -> Prompt;
     /// The output ids whose logits the row wants next.
@@ -44,19 +48,46 @@ pub trait Decoder {
     fn truncate(&mut self, slot: usize, len: usize);
     /// Appends each input to its slot's context; the logits of `wanted` after each one's last token, `[inputs, wanted]`.
     fn forward(&mut self, inputs: &[Input], wanted: Range<usize>) -> Result<Vec<f32>>;
+    /// [`Decoder::forward`] of one input, roughly and much sooner; `None` where there is no such way.
+    fn guess(&mut self, input: &Input, wanted: Range<usize>) -> Result<Option<Vec<f32>>>;
+    /// Appends the input to its slot's context; the logits of `wanted` after each of its tokens, at most [`MOST_EACH`],
+    /// `[tokens, wanted]`: those of as many [`Decoder::forward`] of one token each.
+    fn forward_each(&mut self, input: &Input, wanted: Range<usize>) -> Result<Vec<f32>>;
 }
 
 /// A GPT with its cache.
 pub struct CachedGpt {
     gpt: Gpt,
     cache: Cache,
+    draft: Draft,
+}
+
+/// The net that guesses. It shares the cache: what it appends there is cut off again.
+enum Draft {
+    NotYet,
+    /// Where reading its weights would not be much quicker.
+    Useless,
+    Rounded(Box<Gpt>),
+}
+
+/// Weights of fewer bytes, which caches may hold, are read so fast that guessing gains nothing.
+const DRAFTED_BYTES: usize = 64 << 20;
+
+impl Draft {
+    fn of(gpt: &Gpt) -> Result<Self> {
+        if gpt.host_bytes() < DRAFTED_BYTES {
+            return Ok(Draft::Useless);
+        }
+        let rounded = gpt.rounded()?;
+        Ok(if 2 * rounded.host_bytes() > gpt.host_bytes() { Draft::Useless } else { Draft::Rounded(Box::new(rounded)) })
+    }
 }
 
 impl CachedGpt {
     /// With room for `slots` rows.
     pub fn new(gpt: Gpt, slots: usize) -> Result<Self> {
         let cache = gpt.cache(slots)?;
-        Ok(Self { gpt, cache })
+        Ok(Self { gpt, cache, draft: Draft::NotYet })
     }
 
     /// Makes room for `slots` rows, if there is none. What the cache held is lost then.
@@ -75,6 +106,18 @@ impl Decoder for CachedGpt {
 
     fn forward(&mut self, inputs: &[Input], wanted: Range<usize>) -> Result<Vec<f32>> {
         self.gpt.forward(inputs, &mut self.cache, wanted)
+    }
+
+    fn guess(&mut self, input: &Input, wanted: Range<usize>) -> Result<Option<Vec<f32>>> {
+        if let Draft::NotYet = self.draft {
+            self.draft = Draft::of(&self.gpt)?;
+        }
+        let Draft::Rounded(draft) = &self.draft else { return Ok(None) };
+        draft.forward(std::slice::from_ref(input), &mut self.cache, wanted).map(Some)
+    }
+
+    fn forward_each(&mut self, input: &Input, wanted: Range<usize>) -> Result<Vec<f32>> {
+        self.gpt.forward_each(input, &mut self.cache, wanted)
     }
 }
 
@@ -103,6 +146,14 @@ struct Active<J, R> {
     context: Prompt,
     /// Chosen, but not yet part of the context.
     token: u32,
+    /// How many tokens are worth guessing.
+    ahead: usize,
+}
+
+/// What may come, guessed: `tokens`, of which the first is known, and the outputs wanted after each.
+struct Guess {
+    tokens: Vec<u32>,
+    wanted: Vec<Range<usize>>,
 }
 
 /// Where a row stands after its answer.
@@ -135,11 +186,18 @@ impl<J, R: Row> Slots<J, R> {
         self.waiting.iter().map(|(_, row)| row).chain(self.active.iter().map(|active| &active.row))
     }
 
-    /// Fills free slots with waiting rows, then makes one token for every row under way.
+    /// Fills free slots with waiting rows, then makes a token for every row under way, or several for one that is alone.
     pub fn step(&mut self, decoder: &mut impl Decoder) -> Stepped<J, R> {
         let mut stepped = Stepped { ended: Vec::new(), tokens: 0 };
         self.fill(decoder, &mut stepped);
-        let rows = std::mem::take(&mut self.active);
+        let mut rows = std::mem::take(&mut self.active);
+        if rows.len() == 1
+            && let Some(mut active) = rows.pop()
+        {
+            let stands = active.go_on(decoder, &mut stepped.tokens);
+            self.keep(active, stands, &mut stepped);
+            return stepped;
+        }
         let logits = logits(decoder, &rows);
         for (mut active, logits) in rows.into_iter().zip(logits) {
             let stands = logits.and_then(|logits| active.answer(logits, decoder));
@@ -154,7 +212,7 @@ impl<J, R: Row> Slots<J, R> {
             && let Some(slot) = self.free.pop()
             && let Some((job, row)) = self.waiting.pop_front()
         {
-            let mut active = Active { job, row, slot, context: Prompt::default(), token: 0 };
+            let mut active = Active { job, row, slot, context: Prompt::default(), token: 0, ahead: 1 };
             let stands = active.begin(decoder);
             self.keep(active, stands, stepped);
         }
@@ -189,12 +247,22 @@ fn pass<J, R: Row>(decoder: &mut impl Decoder, active: &[Active<J, R>]) -> Resul
         return Ok(Vec::new());
     }
     let wanted: Vec<Range<usize>> = active.iter().map(|a| a.row.wanted()).collect();
-    let union = wanted.iter().map(|w| w.start).min().unwrap_or(0)..wanted.iter().map(|w| w.end).max().unwrap_or(0);
+    let union = union(&wanted);
     let inputs: Vec<Input> =
         active.iter().map(|a| Input { slot: a.slot, tokens: std::slice::from_ref(&a.token), overlay: &[] }).collect();
     let logits = decoder.forward(&inputs, union.clone())?;
-    let rows = logits.chunks(union.len()).zip(&wanted);
-    Ok(rows.map(|(row, w)| row[w.start - union.start..w.end - union.start].to_vec()).collect())
+    Ok(apart(&logits, &wanted).map(<[f32]>::to_vec).collect())
+}
+
+/// The outputs that cover all of `wanted`.
+fn union(wanted: &[Range<usize>]) -> Range<usize> {
+    wanted.iter().map(|w| w.start).min().unwrap_or(0)..wanted.iter().map(|w| w.end).max().unwrap_or(0)
+}
+
+/// Of rows of the [`union`]'s logits the ones that each row wanted.
+fn apart<'a>(logits: &'a [f32], wanted: &'a [Range<usize>]) -> impl Iterator<Item = &'a [f32]> {
+    let all = union(wanted);
+    logits.chunks(all.len()).zip(wanted).map(move |(row, w)| &row[w.start - all.start..w.end - all.start])
 }
 
 impl<J, R: Row> Active<J, R> {
@@ -203,6 +271,50 @@ impl<J, R: Row> Active<J, R> {
         decoder.truncate(self.slot, 0);
         let logits = self.restart(self.row.prompt(), decoder)?;
         self.decide(logits, decoder)
+    }
+
+    /// Takes a step alone, of several tokens if they can be guessed; adds those beyond the first to `more`.
+    fn go_on(&mut self, decoder: &mut impl Decoder, more: &mut usize) -> Result<Stands> {
+        let start = self.context.tokens.len();
+        let Guess { tokens, wanted } = self.guess(decoder)?;
+        decoder.truncate(self.slot, start);
+        let input = Input { slot: self.slot, tokens: &tokens, overlay: &[] };
+        let logits = decoder.forward_each(&input, union(&wanted))?;
+        for (i, logits) in apart(&logits, &wanted).enumerate() {
+            *more += usize::from(i > 0);
+            self.context.tokens.push(tokens[i]);
+            match self.row.next(logits)? {
+                Next::Token(token) => self.token = token,
+                Next::Restart(prompt) => {
+                    let logits = self.restart(prompt, decoder)?;
+                    return self.decide(logits, decoder);
+                }
+                Next::Done => return Ok(Stands::Complete),
+            }
+            if tokens.get(i + 1).is_some_and(|&guessed| guessed != self.token) {
+                self.ahead = i.max(1);
+                decoder.truncate(self.slot, self.context.tokens.len());
+                return Ok(Stands::Going);
+            }
+        }
+        // All of them were right.
+        self.ahead = self.ahead.max(tokens.len()).min(MOST_EACH - 1);
+        Ok(Stands::Going)
+    }
+
+    /// The pending token, and what a clone of the row draws after it on rough logits, which the context is left with.
+    fn guess(&self, decoder: &mut impl Decoder) -> Result<Guess> {
+        let (mut tokens, mut wanted, mut row) = (vec![self.token], vec![self.row.wanted()], self.row.clone());
+        while tokens.len() <= self.ahead
+            && let Some(last) = tokens.last()
+            && let input = (Input { slot: self.slot, tokens: std::slice::from_ref(last), overlay: &[] })
+            && let Some(logits) = decoder.guess(&input, row.wanted())?
+            && let Ok(Next::Token(token)) = row.next(&logits)
+        {
+            tokens.push(token);
+            wanted.push(row.wanted());
+        }
+        Ok(Guess { tokens, wanted })
     }
 
     /// Takes the logits that follow the pending token.
@@ -256,7 +368,11 @@ fn shared_prefix(prompt: &Prompt, context: &Prompt) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::layout::Stage;
+    use crate::layout::demo::{self, Size};
+    use crate::stage::sample::{Sampler, Sampling};
     use anyhow::ensure;
+    use candle_core::{DType, Device};
 
     /// Logit of id `n` is 1 where `n` is the sum of the slot's context modulo 10.
     struct Adder {
@@ -266,11 +382,13 @@ mod tests {
         rows: Vec<usize>,
         /// A token that is an error.
         refused: Option<u32>,
+        /// The lengths of contexts of which the guess is wrong are multiples of this.
+        wrong: Option<usize>,
     }
 
     impl Adder {
         fn new(slots: usize) -> Self {
-            Self { contexts: vec![Vec::new(); slots], fed: Vec::new(), rows: Vec::new(), refused: None }
+            Self { contexts: vec![Vec::new(); slots], fed: Vec::new(), rows: Vec::new(), refused: None, wrong: None }
         }
     }
 
@@ -292,9 +410,28 @@ mod tests {
             }
             Ok(logits)
         }
+
+        fn guess(&mut self, input: &Input, wanted: Range<usize>) -> Result<Option<Vec<f32>>> {
+            let Some(wrong) = self.wrong else { return Ok(None) };
+            let context = &mut self.contexts[input.slot];
+            context.extend(input.tokens);
+            let sum = context.iter().sum::<u32>() + u32::from(context.len() % wrong == 0);
+            Ok(Some(wanted.map(|n| if n as u32 == sum % 10 { 1.0 } else { 0.0 }).collect()))
+        }
+
+        fn forward_each(&mut self, input: &Input, wanted: Range<usize>) -> Result<Vec<f32>> {
+            let before = self.fed.len();
+            let one = |token| Input { tokens: std::slice::from_ref(token), ..*input };
+            let logits: Result<Vec<_>> =
+                input.tokens.iter().map(|token| self.forward(&[one(token)], wanted.clone())).collect();
+            self.fed.truncate(before);
+            self.fed.push(input.tokens.len());
+            Ok(logits?.concat())
+        }
     }
 
     /// Follows the largest logit for `len` tokens, restarting from its last tokens every `window`.
+    #[derive(Clone)]
     struct Follower {
         prompt: Vec<u32>,
         out: Vec<u32>,
@@ -359,6 +496,93 @@ mod tests {
         let alone = outputs(&mut Adder::new(1), 1, rows());
         assert_eq!(outputs(&mut Adder::new(3), 3, rows()), alone);
         assert_eq!(outputs(&mut Adder::new(8), 8, rows()), alone);
+    }
+
+    #[test]
+    fn guessed_tokens_are_the_tokens_one_by_one_right_or_wrong() {
+        let rows = || {
+            let restarting = Follower { window: 7, history: 3, ..Follower::new(4, 40) };
+            vec![Follower::new(3, 50), restarting, Follower { window: 7, history: 100, ..Follower::new(7, 40) }]
+        };
+        let mut alone = Adder::new(1);
+        let expected = outputs(&mut alone, 1, rows());
+        for wrong in [1, 2, 3, 5, 1000] {
+            let mut decoder = Adder { wrong: Some(wrong), ..Adder::new(1) };
+            assert_eq!(outputs(&mut decoder, 1, rows()), expected, "every {wrong}th guess wrong");
+            let (passes, least) = (decoder.fed.len(), alone.fed.len() / if wrong == 1000 { 3 } else { 1 });
+            assert!(
+                passes <= least && decoder.fed.iter().all(|&fed| fed <= MOST_EACH),
+                "{passes} passes, {least} at most"
+            );
+        }
+    }
+
+    #[test]
+    fn guessed_steps_count_every_token() {
+        let mut decoder = Adder { wrong: Some(1000), ..Adder::new(1) };
+        let mut slots = slots_of(1, vec![Follower::new(3, 50)]);
+        let mut tokens = Vec::new();
+        while !slots.is_empty() {
+            tokens.push(slots.step(&mut decoder).tokens);
+        }
+        assert_eq!(tokens.iter().sum::<usize>(), 50);
+        assert_eq!(tokens[2..7], [4, 5, 6, 7, 8]);
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore = "too long to interpret")]
+    fn a_rounded_net_guesses_and_the_tokens_stay() {
+        let bark = demo::demo_bark(Size::Tiny, 1);
+        let load = || {
+            let (config, weights) = bark.stage(Stage::Coarse, DType::F32, &Device::Cpu).unwrap();
+            Gpt::new(&config, &weights).unwrap()
+        };
+        let tokens = |draft: Draft| {
+            let gpt = load();
+            let mut decoder = CachedGpt { cache: gpt.cache(1).unwrap(), gpt, draft };
+            let mut slots = Slots::new(1);
+            slots.push((), Drawn { sampler: Sampler::new(Sampling::at(0.7), 3, 1), out: Vec::new() });
+            let mut steps = 0;
+            loop {
+                steps += 1;
+                if let Some((_, row)) = slots.step(&mut decoder).ended.pop() {
+                    return (row.unwrap().out, steps);
+                }
+            }
+        };
+        let (one_by_one, steps) = tokens(Draft::Useless);
+        let (guessed, fewer) = tokens(Draft::Rounded(Box::new(load().rounded().unwrap())));
+        assert_eq!(guessed, one_by_one);
+        assert!(fewer * 2 < steps, "{fewer} of {steps} steps");
+    }
+
+    /// Draws 150 tokens, beginning anew every 60.
+    #[derive(Clone)]
+    struct Drawn {
+        sampler: Sampler,
+        out: Vec<u32>,
+    }
+
+    impl Row for Drawn {
+        fn prompt(&self) -> Prompt {
+            let recent = &self.out[self.out.len().saturating_sub(20)..];
+            Prompt { tokens: [&[5, 6, 7], recent].concat(), overlay: Vec::new() }
+        }
+
+        fn wanted(&self) -> Range<usize> {
+            let start = 10 * (self.out.len() % 2);
+            start..start + 300
+        }
+
+        fn next(&mut self, logits: &[f32]) -> Result<Next> {
+            let token = (self.wanted().start + self.sampler.draw(logits)?) as u32;
+            self.out.push(token);
+            Ok(match self.out.len() {
+                150 => Next::Done,
+                n if n % 60 == 0 => Next::Restart(self.prompt()),
+                _ => Next::Token(token),
+            })
+        }
     }
 
     #[test]

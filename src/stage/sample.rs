@@ -41,6 +41,7 @@ impl Sampling {
 }
 
 /// One request's source of tokens for one stage: settings, random numbers of its own, and scratch space.
+#[derive(Clone)]
 pub struct Sampler {
     sampling: Sampling,
     rng: ChaCha8Rng,
@@ -104,17 +105,20 @@ impl Sampler {
         self.probabilities.iter_mut().filter(|p| **p < threshold).for_each(|p| *p = f32::NEG_INFINITY);
     }
 
-    /// Inverse of the cumulative distribution; `fallback` where rounding leaves the last sliver uncovered.
+    /// A race, as torch.multinomial draws: each candidate takes an exponentially distributed time at the rate of its probability,
+    /// and the first one wins. Each has a random number of its own, so that probabilities that are off by little choose
+    /// the same. `fallback` where no candidate has any chance.
     fn pick(&mut self, fallback: usize) -> usize {
-        let total: f64 = self.probabilities.iter().map(|&p| f64::from(p)).sum();
-        let mut left = self.rng.random::<f64>() * total;
+        let (mut winner, mut fastest, mut inverse) = (fallback, 0.0, f64::INFINITY);
         for (index, &p) in self.probabilities.iter().enumerate() {
-            left -= f64::from(p);
-            if left < 0.0 {
-                return index;
+            let (u, p) = ((f64::from(self.rng.random::<u32>()) + 0.5) / 2f64.powi(32), f64::from(p));
+            // It wins if u > exp(-p / fastest), which is at least 1 - p / fastest: most logarithms are not needed.
+            if u > 1.0 - p * inverse && p / -u.ln() > fastest {
+                (winner, fastest) = (index, p / -u.ln());
+                inverse = 1.0 / fastest;
             }
         }
-        fallback
+        winner
     }
 }
 
@@ -205,6 +209,17 @@ mod tests {
             let k = (k - 1) as f64;
             assert!(statistic < k + 5.0 * (2.0 * k).sqrt(), "{sampling:?}: chi-square {statistic} with {k} degrees");
         }
+    }
+
+    #[test]
+    fn logits_that_are_off_by_little_mostly_draw_the_same() {
+        let logits = crate::weights::rule::uniform("logits", 1000, 4);
+        let off = crate::weights::rule::uniform("off", 1000, 5);
+        let near: Vec<f32> = logits.iter().zip(off).map(|(logit, off)| logit + 0.01 * off).collect();
+        let sampling = Sampling { top_k: Some(900), ..Sampling::at(0.7) };
+        let (mut a, mut b) = (Sampler::new(sampling, 1, 0), Sampler::new(sampling, 1, 0));
+        let same = (0..1000).filter(|_| a.draw(&logits).unwrap() == b.draw(&near).unwrap()).count();
+        assert!((970..1000).contains(&same), "{same} of 1000");
     }
 
     #[test]

@@ -30,6 +30,7 @@ impl Stop {
 }
 
 /// One request in the semantic stage.
+#[derive(Clone)]
 pub struct SemanticRow {
     prompt: Prompt,
     vocab: u32,

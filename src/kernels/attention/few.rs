@@ -4,7 +4,7 @@ use super::super::isa::Task;
 use super::super::math;
 use super::super::par::Shared;
 use super::super::simd::Simd;
-use super::{Attention, FEW, MOST_DIM};
+use super::{Attention, FEW_QUERIES, MOST_DIM};
 
 /// Keys at a time. Part of the results' definition.
 const KEYS: usize = 64;
@@ -32,7 +32,7 @@ impl Task for Head<'_> {
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
         let Attention { t, dim, heads, .. } = *self.a;
-        let mut rows = [Row { values: [0.0; MOST_DIM], top: f32::NEG_INFINITY, sum: 0.0 }; FEW];
+        let mut rows = [Row { values: [0.0; MOST_DIM], top: f32::NEG_INFINITY, sum: 0.0 }; FEW_QUERIES];
         for from in (0..self.a.seen(t - 1)).step_by(KEYS) {
             for (i, row) in rows.iter_mut().enumerate().take(t) {
                 let seen = self.a.seen(i);

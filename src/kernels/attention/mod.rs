@@ -35,7 +35,7 @@ pub struct Attention<'a> {
 /// Most elements of a head: rows in progress are kept on the stack.
 const MOST_DIM: usize = 256;
 /// Up to as many queries are done one by one, each with the bits that it has alone.
-const FEW: usize = 8;
+pub const FEW_QUERIES: usize = 8;
 
 /// Writes the attention of each query, `out` `[t, heads * dim]`.
 pub fn attention(a: Attention, out: &mut [f32]) {
@@ -53,7 +53,7 @@ pub fn attention(a: Attention, out: &mut [f32]) {
     a.k.check(&a, a.len, "k");
     a.v.check(&a, a.len, "v");
     let (isa, out) = (Isa::current(), Shared::new(out));
-    if a.t <= FEW {
+    if a.t <= FEW_QUERIES {
         parallel(a.heads, |head| isa.run(few::Head { a: &a, head, out }));
     } else {
         let queries = blocks::queries_of_a_task(&a);

@@ -36,6 +36,34 @@ fn a_row_of_a_batch_has_the_bits_of_the_row_alone_on_each_instruction_set() {
 
 #[test]
 #[cfg_attr(miri, ignore = "too long to interpret")]
+fn tokens_taken_together_have_the_bits_of_one_by_one_on_each_instruction_set() {
+    let bark = demo::demo_bark(Size::Tiny, 1);
+    let (config, weights) = bark.stage(Stage::Coarse, DType::F32, &Device::Cpu).unwrap();
+    let gpt = Gpt::new(&config, &weights).unwrap();
+    let tokens: Vec<u32> = (20..120).collect();
+    for isa in Isa::available() {
+        isa.with(|| {
+            for (past, count) in [(1, 2), (30, 5), (63, 3), (70, MOST_EACH)] {
+                let mut cache = gpt.cache(1).unwrap();
+                let input = |tokens| Input { slot: 0, tokens, overlay: &[] };
+                gpt.forward(&[input(&tokens[..past])], &mut cache, 0..1).unwrap();
+                let new = &tokens[past..past + count];
+                let one = new.chunks(1).flat_map(|one| gpt.forward(&[input(one)], &mut cache, 3..50).unwrap());
+                let one: Vec<_> = one.map(f32::to_bits).collect();
+                cache.truncate(0, past);
+                let each = gpt.forward_each(&input(new), &mut cache, 3..50).unwrap();
+                let each: Vec<_> = each.into_iter().map(f32::to_bits).collect();
+                assert_eq!((each.len(), cache.len(0)), (count * 47, past + count));
+                assert!(each == one, "{count} tokens after {past} on {isa:?}");
+            }
+        });
+    }
+    let (mut cache, most) = (gpt.cache(1).unwrap(), &tokens[..=MOST_EACH]);
+    assert!(gpt.forward_each(&Input { slot: 0, tokens: most, overlay: &[] }, &mut cache, 0..1).is_err());
+}
+
+#[test]
+#[cfg_attr(miri, ignore = "too long to interpret")]
 fn a_fine_window_beside_others_has_the_bits_of_the_window_alone() {
     let bark = demo::demo_bark(Size::Tiny, 1);
     let (config, weights) = bark.stage(Stage::Fine, DType::F32, &Device::Cpu).unwrap();
