@@ -17,7 +17,7 @@ from protocol import CODES, COARSE_HISTORY, COARSE_SEMANTIC, COARSE_WINDOW, TEMP
 
 WIDTH, HEADS, LAYERS, GUIDED, BATCH = 128, 4, 6, 0, 6
 GUIDED_STEPS = 1500
-GUESSED = 6  # one in so many utterances is guessed for the decoder
+GUESSED = 12  # one in so many utterances is guessed for the decoder
 RATIO = 3
 BACK = COARSE_HISTORY // RATIO
 

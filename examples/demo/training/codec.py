@@ -67,6 +67,11 @@ class Quantizer(nn.Module):
         return (-apart.fill_diagonal_(0) / (2 * spread * nearest)).softmax(1)
 
     @torch.no_grad()
+    def apart(self, book):
+        """`[size, size]`: squared distances of entries, in means of what the codebook is there to say: to be silent (the zero entry) costs about one."""
+        return torch.cdist(self.embed[book], self.embed[book]).pow(2) / self.embed[book].pow(2).sum(1).mean()
+
+    @torch.no_grad()
     def encode(self, x):
         """`x` [N, width] -> codes [books, N]"""
         out = []
@@ -161,7 +166,7 @@ class Crops:
 def main():
     args = loop.arguments(0)
     quantizer = Quantizer()
-    quantizer.begin(Crops(args.work)(random.Random(0), 1500, 40)[1].flatten(0, 1))
+    quantizer.begin(Crops(args.work)(random.Random(0), 5000, 40)[1].flatten(0, 1))
     torch.save({"module": quantizer.state_dict()}, args.work / "codebooks.pt")
 
 

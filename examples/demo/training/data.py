@@ -16,9 +16,9 @@ import numpy as np
 from sentences import MAKERS, held_out
 from speech import RATE, UNSEEN, VARIANTS, Espeak, Voice, frame_characters, frame_labels, merge
 
-VOICES, UTTERANCES = 192, 32
-JUDGE_VOICES, JUDGE_UTTERANCES = 96, 64
-ENGLISH = 0.125  # so much of what each voice says; the rest is Portuguese, of every fourth voice European
+VOICES, UTTERANCES = 512, 24
+JUDGE_VOICES, JUDGE_UTTERANCES = 192, 64
+ENGLISH = 0.25  # so much of what each voice says; the rest is Portuguese, of every third voice European
 HELD_VOICES, HELD_SENTENCES = 10, 40
 SILENT = 48_000  # utterances of which only the labels are kept
 MAX_SECONDS = 6.5
@@ -37,7 +37,7 @@ def voices():
 
 def shares(number):
     """How often voice number `number` speaks which language."""
-    return {"en-us": ENGLISH, "pt" if number % 4 == 3 else "pt-br": 1 - ENGLISH}
+    return {"en-us": ENGLISH, "pt" if number % 3 == 2 else "pt-br": 1 - ENGLISH}
 
 
 def find_inventory():

@@ -4,6 +4,8 @@ what encoder and HuBERT hear of it, codes and semantic tokens, which is all that
     python encode.py WORK_FOLDER
 """
 
+from multiprocessing import Pool
+
 import numpy as np
 import torch
 import torchaudio
@@ -13,30 +15,52 @@ from codec import Codec, whole
 from hubert import Listener, tokens
 
 
-@torch.no_grad()
+class Ears:
+    """Utterance number -> (said [8, frames] u16, codes [8, frames] u16, heard tokens [labels] i16)"""
+
+    def __init__(self, args):
+        self.corpus = loop.Corpus(args.work, "speech")
+        frames = [-(-row["samples"] // 320) for row in self.corpus.rows]
+        self.ends = np.cumsum(frames)
+        self.latents = np.load(args.work / "speech.latents.npy", mmap_mode="r")
+        self.codec, self.listener = Codec.trained(args.work), Listener(tokens(args.work))
+        self.listener.load_state_dict(loop.load(args.work / "hubert.pt")["module"])
+        self.listener.eval()
+        self.resample = torchaudio.transforms.Resample(24_000, 16_000).to(args.device)
+
+    @torch.no_grad()
+    def __call__(self, i):
+        # One by one: what pads a batch would change HuBERT's first normalisation, which is over time.
+        wav, row = self.corpus.wav(i), self.corpus.rows[i]
+        codes = self.codec.encode(wav)
+        said = self.codec.quantizer.encode(whole(self.latents[self.ends[i - 1] if i else 0 : self.ends[i]]))
+        heard = self.listener(self.resample(wav)[None])[0, : row["labels"]].argmax(-1)
+        if len(heard) != row["labels"] or said.shape != codes.shape:
+            raise ValueError(f"utterance {i}: {len(heard)} tokens and {codes.shape[1]} frames")
+        return [x.cpu().numpy().astype(kind) for x, kind in [(said, np.uint16), (codes, np.uint16), (heard, np.int16)]]
+
+
+def alone(args):
+    """In a process of its own."""
+    global ears
+    torch.set_num_threads(1)
+    ears = Ears(args)
+
+
+def hear(i):
+    return ears(i)
+
+
 def main():
     args = loop.arguments(0)
-    codec, listener = Codec.trained(args.work), Listener(tokens(args.work))
-    listener.load_state_dict(loop.load(args.work / "hubert.pt")["module"])
-    listener.eval()
-    latents = np.load(args.work / "speech.latents.npy", mmap_mode="r")
-    resample = torchaudio.transforms.Resample(24_000, 16_000).to(args.device)
-    corpus, begin, said, codes, heard = loop.Corpus(args.work, "speech"), 0, [], [], []
-    for i, row in enumerate(corpus.rows):
-        # One by one: what pads a batch would change HuBERT's first normalisation, which is over time.
-        wav = corpus.wav(i)
-        codes.append(codec.encode(wav).cpu().numpy().astype(np.uint16))
-        end = begin + codes[-1].shape[1]
-        said.append(codec.quantizer.encode(whole(latents[begin:end])).cpu().numpy().astype(np.uint16))
-        heard.append(listener(resample(wav)[None])[0, : row["labels"]].argmax(-1).cpu().numpy().astype(np.int16))
-        if len(heard[-1]) != row["labels"] or said[-1].shape != codes[-1].shape:
-            raise ValueError(f"utterance {i}: {len(heard[-1])} tokens and {codes[-1].shape[1]} frames")
-        begin = end
-        if i % 500 == 0:
-            print(f"{i} of {len(corpus.rows)} utterances", flush=True)
-    np.save(args.work / "speech.codes.npy", np.concatenate(said, 1))
-    np.save(args.work / "speech.heard.codes.npy", np.concatenate(codes, 1))
-    np.save(args.work / "speech.heard.npy", np.concatenate(heard))
+    count = len(loop.Corpus(args.work, "speech").rows)
+    if args.device == "cpu":
+        with Pool(args.threads, alone, [args]) as pool:
+            done = list(pool.imap(hear, range(count), chunksize=32))
+    else:
+        done = list(map(Ears(args), range(count)))
+    for name, parts in zip(["codes", "heard.codes", "heard"], zip(*done)):
+        np.save(args.work / f"speech.{name}.npy", np.concatenate(parts, -1))
 
 
 if __name__ == "__main__":

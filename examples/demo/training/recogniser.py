@@ -28,13 +28,15 @@ def letters(text):
 
 def spoiled(mel, most):
     """What other synthesisers than espeak do to speech, so that the judge minds words alone: harmonics blurred, a floor of
-    noise, fluctuation, a tilt, a band that is missing. `mel` [bands, frames], logarithmic; `most`: how much of it, 0 to 1."""
+    noise, fluctuation, envelopes that are a little off in each frame, a tilt, a band that is missing. `mel` [bands, frames], logarithmic; `most`: how much of it, 0 to 1."""
     bands = len(mel)
     spread = random.uniform(0.01, 0.01 + 2.5 * most)
     kernel = torch.exp(-0.5 * (torch.arange(-6, 7) / spread) ** 2)
     mel = F.conv1d(F.pad(mel.T[:, None], (6, 6), "replicate"), (kernel / kernel.sum())[None, None])[:, 0].T
     mel = torch.logaddexp(mel, mel.max() + torch.tensor(random.uniform(-9, -9 + 5 * most)) + 0.3 * torch.randn_like(mel))
     mel = mel + random.uniform(0, 0.5 * most) * torch.randn_like(mel)
+    off = F.interpolate(torch.randn(1, len(mel[0]), 12), size=bands, mode="linear")[0].T
+    mel = mel + random.uniform(0, 0.7 * most) * off
     mel = mel + random.uniform(-most, most) * torch.linspace(-1, 1, bands)[:, None]
     at, width = random.randrange(bands - 8), random.randrange(9)
     return mel.index_fill(0, torch.arange(at, at + width), 0.0)
