@@ -415,7 +415,7 @@ mod tests {
             let Some(wrong) = self.wrong else { return Ok(None) };
             let context = &mut self.contexts[input.slot];
             context.extend(input.tokens);
-            let sum = context.iter().sum::<u32>() + u32::from(context.len() % wrong == 0);
+            let sum = context.iter().sum::<u32>() + u32::from(context.len().is_multiple_of(wrong));
             Ok(Some(wanted.map(|n| if n as u32 == sum % 10 { 1.0 } else { 0.0 }).collect()))
         }
 
@@ -579,7 +579,7 @@ mod tests {
             self.out.push(token);
             Ok(match self.out.len() {
                 150 => Next::Done,
-                n if n % 60 == 0 => Next::Restart(self.prompt()),
+                n if n.is_multiple_of(60) => Next::Restart(self.prompt()),
                 _ => Next::Token(token),
             })
         }
