@@ -8,7 +8,7 @@ TEXT_LENGTH, MAX_STEPS = 96, 400
 COARSE_SEMANTIC, COARSE_HISTORY, COARSE_WINDOW = 192, 390, 60
 FINE_HISTORY, FINE_WINDOW = 256, 512
 CODES, BOOKS = 1024, 8
-TEMPERATURES = 0.3, 0.3, 0.25  # of the text, coarse and fine stages
+TEMPERATURES = 0.3, 0.15, 0.1  # of the text, coarse and fine stages
 
 
 class Protocol:
