@@ -114,7 +114,7 @@ def guess(gpt, protocol, corpus, codes):
 
 
 def main():
-    args = loop.arguments(11000)
+    args = loop.arguments(32000)
     protocol = Protocol(tokens(args.work))
     corpus = loop.Corpus(args.work, "speech")
     codes, gpt = Codes(args.work, corpus, "speech"), model(protocol)

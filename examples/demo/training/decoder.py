@@ -50,7 +50,7 @@ def bands(a, b):
 
 
 def main():
-    args = loop.arguments(7500)
+    args = loop.arguments(12000)
     crops, codec, spectra = Crops(args.work), Codec.trained(args.work), Spectra()
     decoder, quantizer = codec.decoder, codec.quantizer
     guessed = Crops(args.work, "guessed", GUESSED) if (args.work / "speech.guessed.npy").exists() else None

@@ -15,7 +15,7 @@ BATCH, FRAMES, LEAD = 10, 40, 6  # of the first frames of a crop too little is k
 
 
 def main():
-    args = loop.arguments(6500)
+    args = loop.arguments(7800)
     crops, encoder = Crops(args.work), Codec().encoder
     calibrate(encoder, crops(random.Random(0), 16, FRAMES)[0], last=0.2)
 

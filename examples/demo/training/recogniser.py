@@ -138,7 +138,7 @@ def word_errors(said, heard):
 
 
 def main():
-    args = loop.arguments(4500)
+    args = loop.arguments(19000)
     corpus, net, rng = loop.Corpus(args.work, "judge"), Recogniser(), random.Random()
     pools = []
 

@@ -65,7 +65,7 @@ class Draw:
 
 
 def main():
-    args = loop.arguments(8000)
+    args = loop.arguments(16000)
     protocol = Protocol(tokens(args.work))
     corpus, gpt = loop.Corpus(args.work, "tokens"), model(protocol)
     draw = Draw(corpus)

@@ -5,8 +5,8 @@
 #   sh examples/demo/training/train.sh [WORK_FOLDER]
 #
 # Every net keeps a checkpoint in the work folder every two minutes and goes on from it, so that a stopped run is
-# continued by running this again. Hours on two cores; a GPU that PyTorch finds is used. Set MINUTES=n to give each net
-# that long at most.
+# continued by running this again. A dozen hours of a core in all; a GPU that PyTorch finds is used. Set MINUTES=n to give
+# each net that long at most.
 set -eu
 cd "$(dirname "$0")/../../.."
 work=${1:-target/demo-training}
@@ -27,7 +27,7 @@ for net in semantic coarse fine recogniser; do
 done
 # Once more, now with what the fine GPT guesses.
 # shellcheck disable=SC2086
-python $here/decoder.py "$work" --steps 11000 $minutes
+python $here/decoder.py "$work" --steps 44000 $minutes
 python $here/export.py "$work" examples/demo/model
 cargo build --release --bin barkclone
 python $here/check.py examples/demo/model
