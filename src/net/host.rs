@@ -44,10 +44,11 @@ impl HostMatrix {
         self.array.bytes.len()
     }
 
-    /// The nearest matrix in `q8_0`; this one where its numbers are in blocks already, or its rows are not whole blocks.
+    /// Of an f32 matrix the nearest one in `q8_0`; this one where its numbers take less room already, or its rows are not
+    /// whole blocks.
     pub fn rounded(&self) -> Result<Self> {
         let Array { repr, shape, bytes } = &self.array;
-        if !matches!(repr, Repr::Plain(_)) || Repr::Q8_0.row_bytes(self.inner()).is_err() {
+        if *repr != Repr::Plain(DType::F32) || Repr::Q8_0.row_bytes(self.inner()).is_err() {
             return Ok(Self { array: self.array.clone() });
         }
         let quantized = |part: &[u8]| {
@@ -199,6 +200,8 @@ mod tests {
         assert_eq!(rounded.rounded().unwrap().array.bytes.as_ptr(), rounded.array.bytes.as_ptr());
         let odd = Array::from_f32(vec![0.5; 96], vec![2, 48]).unwrap();
         assert_eq!(HostMatrix::new(odd).unwrap().rounded().unwrap().bytes(), 4 * 96);
+        let half = HostMatrix::new(repacked(&array, Repr::Plain(DType::F16))).unwrap();
+        assert_eq!(half.rounded().unwrap().bytes(), 2 * 70 * 256);
     }
 
     #[test]

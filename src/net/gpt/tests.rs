@@ -3,6 +3,12 @@ use crate::kernels::Isa;
 use crate::layout::Stage;
 use crate::layout::demo::{self, Size};
 
+fn tiny() -> Gpt {
+    let bark = demo::demo_bark(Size::Tiny, 1);
+    let (config, weights) = bark.stage(Stage::Coarse, DType::F32, &Device::Cpu).unwrap();
+    Gpt::new(&config, &weights).unwrap()
+}
+
 /// The bits of the logits that follow one more token in each of `slots`, whose contexts differ in length.
 fn step(gpt: &Gpt, cache: &mut Cache, slots: &[usize]) -> Vec<Vec<u32>> {
     let tokens: Vec<u32> = (20..60).collect();
@@ -19,9 +25,7 @@ fn step(gpt: &Gpt, cache: &mut Cache, slots: &[usize]) -> Vec<Vec<u32>> {
 #[test]
 #[cfg_attr(miri, ignore = "too long to interpret")]
 fn a_row_of_a_batch_has_the_bits_of_the_row_alone_on_each_instruction_set() {
-    let bark = demo::demo_bark(Size::Tiny, 1);
-    let (config, weights) = bark.stage(Stage::Coarse, DType::F32, &Device::Cpu).unwrap();
-    let gpt = Gpt::new(&config, &weights).unwrap();
+    let gpt = tiny();
     for isa in Isa::available() {
         isa.with(|| {
             let mut cache = gpt.cache(16).unwrap();
@@ -37,9 +41,7 @@ fn a_row_of_a_batch_has_the_bits_of_the_row_alone_on_each_instruction_set() {
 #[test]
 #[cfg_attr(miri, ignore = "too long to interpret")]
 fn tokens_taken_together_have_the_bits_of_one_by_one_on_each_instruction_set() {
-    let bark = demo::demo_bark(Size::Tiny, 1);
-    let (config, weights) = bark.stage(Stage::Coarse, DType::F32, &Device::Cpu).unwrap();
-    let gpt = Gpt::new(&config, &weights).unwrap();
+    let gpt = tiny();
     let tokens: Vec<u32> = (20..120).collect();
     for isa in Isa::available() {
         isa.with(|| {
