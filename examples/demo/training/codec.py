@@ -68,7 +68,8 @@ class Quantizer(nn.Module):
 
     @torch.no_grad()
     def apart(self, book):
-        """`[size, size]`: squared distances of entries, in means of what the codebook is there to say: to be silent (the zero entry) costs about one."""
+        """`[size, size]`: squared distances of entries, in means of what the codebook is there to say: to be silent (the
+        zero entry) costs about one."""
         return torch.cdist(self.embed[book], self.embed[book]).pow(2) / self.embed[book].pow(2).sum(1).mean()
 
     @torch.no_grad()

@@ -74,7 +74,8 @@ def main():
             logits = gpt(shown, book)[..., :CODES]
         asked = target >= 0
         logits, target = logits[asked].float(), target[asked]
-        # How far off what it says will be. Most of what these books say cannot be foretold: then it is best to say what is in the middle.
+        # How far off what it says will be. Most of what these books say cannot be foretold: then it is best to say what is in
+        # the middle.
         risk = (logits.softmax(-1) * apart[book][target]).sum(-1).mean()
         likely = max(0.05, 1 - number / ALIKE_STEPS)
         return risk + likely * F.cross_entropy(logits, alike[book][target]), {f"book{book}": risk}

@@ -13,7 +13,8 @@ BLOCKS = 4
 
 
 def attention(q, k, v, causal):
-    """Of `[B, heads, T, size]`. On a CPU in blocks of queries, which see nothing of what comes after them: PyTorch's own takes twice as long there."""
+    """Of `[B, heads, T, size]`. On a CPU in blocks of queries, which see nothing of what comes after them: PyTorch's own takes twice
+    as long there."""
     if q.device.type != "cpu" or not causal:
         return F.scaled_dot_product_attention(q, k, v, is_causal=causal)
     length, out, q = q.shape[2], [], q * q.shape[3] ** -0.5

@@ -28,7 +28,8 @@ def letters(text):
 
 def spoiled(mel, most):
     """What other synthesisers than espeak do to speech, so that the judge minds words alone: harmonics blurred, a floor of
-    noise, fluctuation, envelopes that are a little off in each frame, a tilt, a band that is missing. `mel` [bands, frames], logarithmic; `most`: how much of it, 0 to 1."""
+    noise, fluctuation, envelopes that are a little off in each frame, a tilt, a band that is missing.
+    `mel` [bands, frames], logarithmic; `most`: how much of it, 0 to 1."""
     bands = len(mel)
     spread = random.uniform(0.01, 0.01 + 2.5 * most)
     kernel = torch.exp(-0.5 * (torch.arange(-6, 7) / spread) ** 2)
