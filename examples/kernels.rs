@@ -182,14 +182,26 @@ fn convolutions(bench: &Bench) {
         (32, 64, 4, 2, 1, 120_000),
     ] {
         let (x, w) = (noise(c_in * t), noise(c_out * c_in / groups * kernel));
-        let conv = Conv { w: &w, bias: None, c_in, c_out, kernel, stride, dilation: 1, groups, pad: Pad::default() };
+        let conv = Conv {
+            w: &w,
+            bias: None,
+            c_in,
+            c_out,
+            kernel,
+            stride,
+            dilation: 1,
+            groups,
+            pad: Pad::default(),
+            elu: false,
+            then: Epilogue::None,
+        };
         let mut out = vec![0.0; c_out * conv.out_len(t)];
         let name = format!("conv1d {c_in}->{c_out} kernel {kernel} stride {stride} groups {groups}");
         bench.computes(&name, 2 * out.len() * c_in / groups * kernel, || conv1d(&x, conv, &mut out));
     }
     for (c_in, c_out, kernel, t) in [(512, 256, 16, 750), (256, 128, 10, 6_000), (64, 32, 4, 60_000)] {
         let (x, w) = (noise(c_in * t), noise(c_in * c_out * kernel));
-        let conv = ConvTranspose { w: &w, bias: None, c_in, c_out, kernel, stride: kernel / 2 };
+        let conv = ConvTranspose { w: &w, bias: None, c_in, c_out, kernel, stride: kernel / 2, trim: 0, elu: false };
         let mut out = vec![0.0; c_out * conv.out_len(t)];
         let name = format!("conv_transpose1d {c_in}->{c_out} kernel {kernel}");
         bench.computes(&name, 2 * t * c_in * c_out * kernel, || conv_transpose1d(&x, conv, &mut out));
@@ -213,7 +225,6 @@ fn pointwise(bench: &Bench) {
     let (x, mut y) = (noise(rows * 4 * width), noise(rows * 4 * width));
     let bytes = 2 * 4 * rows * width;
     bench.streams("gelu 513x4096", 4 * bytes, || gelu(&mut y));
-    bench.streams("elu 513x4096", 4 * bytes, || elu(&mut y));
     bench.streams("add 513x4096", 6 * bytes, || add(&mut y, &x));
     bench.streams("softmax 513x1024", bytes, || softmax_rows(&mut y[..rows * width], width));
     let norm = Norm { weight: &x[..width], bias: None, eps: 1e-5 };

@@ -3,6 +3,7 @@
 use crate::error::Kind;
 use anyhow::{Context, Result, bail};
 use candle_core::Device;
+use sysinfo::System;
 
 /// Opens the device named `choice`; `auto` takes CUDA or Metal where this build and machine have one, else the CPU.
 pub fn open(choice: &str) -> Result<Device> {
@@ -35,6 +36,22 @@ fn unavailable(choice: &str, feature: &str) -> crate::error::Error {
     ))
 }
 
+/// Bytes that can be had on `device`, if that can be told: of the machine's memory no more than this process's group may have.
+pub fn free_memory(device: &Device) -> Option<u64> {
+    #[cfg(feature = "cuda")]
+    if let Device::Cuda(device) = device {
+        return device.cuda_stream().context().mem_get_info().ok().map(|(free, _)| free as u64);
+    }
+    if device.is_cuda() {
+        return None;
+    }
+    // Metal shares it.
+    let mut system = System::new().ok()?;
+    system.refresh_memory();
+    let group = system.cgroup_limits().map_or(u64::MAX, |limits| limits.free_memory);
+    Some(system.available_memory().min(group)).filter(|&free| free > 0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -46,5 +63,10 @@ mod tests {
         let error = open("tpu").unwrap_err().to_string();
         assert!(error.contains("--device tpu"), "{error}");
         assert!(open("cuda:x").is_err());
+    }
+
+    #[test]
+    fn this_machine_has_memory() {
+        assert!(free_memory(&Device::Cpu).unwrap() > 1 << 20);
     }
 }

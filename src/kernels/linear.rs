@@ -15,6 +15,15 @@ pub enum Epilogue<'a> {
     Add(&'a [f32]),
 }
 
+impl Epilogue<'_> {
+    /// Panics if it is not for an output of `len`.
+    pub(super) fn check(&self, len: usize) {
+        if let Epilogue::Add(residual) = self {
+            assert_eq!(residual.len(), len, "the residual is not as long as the output");
+        }
+    }
+}
+
 /// A linear layer: weight `[n, k]` and optional bias `[n]`.
 #[derive(Clone, Copy, Debug)]
 pub struct Linear<'a> {
@@ -50,9 +59,7 @@ pub fn linear_then(x: &[f32], m: usize, layer: Linear, then: Epilogue, out: &mut
     assert_eq!(m.checked_mul(k), Some(x.len()), "x is not [{m}, {k}]");
     assert_eq!(m.checked_mul(n), Some(out.len()), "out is not [{m}, {n}]");
     assert!(bias.is_none_or(|bias| bias.len() == n), "the bias is not [{n}]");
-    if let Epilogue::Add(residual) = then {
-        assert_eq!(residual.len(), out.len(), "the residual is not [{m}, {n}]");
-    }
+    then.check(out.len());
     let product = Product { x, m, w, n, k, bias, then };
     if m <= rows::MOST_ROWS || k == 0 {
         rows::product(Isa::current(), &product, Shared::new(out));

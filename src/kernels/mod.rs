@@ -33,7 +33,7 @@ pub use isa::Isa;
 pub use linear::{Epilogue, Linear, linear, linear_then};
 pub use lstm::lstm;
 pub use par::awake;
-pub use pointwise::{Norm, add, argmax, channel_norm, elu, gelu, layer_norm, softmax_rows};
+pub use pointwise::{Norm, add, argmax, channel_norm, gelu, layer_norm, softmax_rows};
 pub use quant::{BlockQ4K, BlockQ8_0, dequantize_q4k, dequantize_q8_0, quantize_q4k, quantize_q8_0};
 pub use source::Matrix;
 

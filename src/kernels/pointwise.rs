@@ -8,42 +8,24 @@ use super::simd::Simd;
 /// Elements that a thread takes at a time.
 const CHUNK: usize = 1 << 14;
 
-#[derive(Clone, Copy)]
-enum Function {
-    Gelu,
-    Elu,
-}
-
 /// The exact gelu, `x / 2 (1 + erf(x / √2))`, in place.
 pub fn gelu(x: &mut [f32]) {
-    map(x, Function::Gelu);
-}
-
-/// elu with alpha 1, in place.
-pub fn elu(x: &mut [f32]) {
-    map(x, Function::Elu);
-}
-
-fn map(x: &mut [f32], function: Function) {
     let (isa, len, x) = (Isa::current(), x.len(), Shared::new(x));
     parallel(len.div_ceil(CHUNK), |chunk| {
         let start = chunk * CHUNK;
         // SAFETY: chunks are disjoint and end with `x`.
-        isa.run(Map(function, unsafe { x.slice(start, CHUNK.min(len - start)) }));
+        isa.run(Gelu(unsafe { x.slice(start, CHUNK.min(len - start)) }));
     });
 }
 
-struct Map<'a>(Function, &'a mut [f32]);
+struct Gelu<'a>(&'a mut [f32]);
 
-impl Task for Map<'_> {
+impl Task for Gelu<'_> {
     type Output = ();
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        match self.0 {
-            Function::Gelu => math::map(s, self.1, math::Gelu()),
-            Function::Elu => math::map(s, self.1, math::Elu()),
-        }
+        math::map(s, self.0, math::Gelu());
     }
 }
 

@@ -4,6 +4,9 @@
 
 use half::{bf16, f16};
 
+/// Lanes of the widest set.
+pub(super) const MOST_LANES: usize = 16;
+
 /// An instruction set's vector of `LANES` f32 and what the kernels do with it.
 pub(super) trait Simd: Copy + Send + Sync {
     /// f32 lanes of one vector: 4, 8 or 16.
@@ -36,6 +39,8 @@ pub(super) trait Simd: Copy + Send + Sync {
     fn select_gt(self, a: Self::V, b: Self::V, yes: Self::V, no: Self::V) -> Self::V;
     /// The lanes' sum, in an order that depends on the set alone.
     fn sum(self, a: Self::V) -> f32;
+    /// The lanes' sum of each of the first LANES vectors, a lane each.
+    fn sums(self, a: &[Self::V; MOST_LANES]) -> Self::V;
     /// The lanes' maximum.
     fn largest(self, a: Self::V) -> f32;
 
@@ -203,6 +208,10 @@ impl Simd for Portable {
     #[inline(always)]
     fn sum(self, a: Lanes) -> f32 {
         (a[0] + a[2]) + (a[1] + a[3])
+    }
+    #[inline(always)]
+    fn sums(self, a: &[Lanes; MOST_LANES]) -> Lanes {
+        std::array::from_fn(|i| self.sum(a[i]))
     }
     #[inline(always)]
     fn largest(self, a: Lanes) -> f32 {

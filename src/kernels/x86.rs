@@ -1,6 +1,6 @@
 //! The vectors of AVX2 (8 lanes) and AVX-512 (16 lanes).
 
-use super::simd::Simd;
+use super::simd::{MOST_LANES, Simd};
 use half::{bf16, f16};
 use std::arch::x86_64::*;
 
@@ -36,6 +36,15 @@ macro_rules! memory {
             }
         )*
     };
+}
+
+/// Adds the halves of what is left of two vectors, and puts the two results side by side. A macro and no closure, which would
+/// be compiled without the set's instructions.
+macro_rules! folded {
+    ($add:ident, $shuffle:ident, $low:literal, $high:literal, $a:expr, $b:expr) => {{
+        let (a, b) = ($a, $b);
+        $add($shuffle::<$low>(a, b), $shuffle::<$high>(a, b))
+    }};
 }
 
 impl Avx2 {
@@ -142,6 +151,19 @@ impl Simd for Avx2 {
             let four = _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps::<1>(a));
             let two = _mm_add_ps(four, _mm_movehl_ps(four, four));
             _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)))
+        }
+    }
+    #[inline(always)]
+    fn sums(self, a: &[__m256; MOST_LANES]) -> __m256 {
+        // SAFETY: the token proves AVX.
+        unsafe {
+            let mut four = [a[0]; 4];
+            for (i, four) in four.iter_mut().enumerate() {
+                *four = folded!(_mm256_add_ps, _mm256_permute2f128_ps, 0x20, 0x31, a[i], a[i + 4]);
+            }
+            let low = folded!(_mm256_add_ps, _mm256_shuffle_ps, 0b01_00_01_00, 0b11_10_11_10, four[0], four[1]);
+            let high = folded!(_mm256_add_ps, _mm256_shuffle_ps, 0b01_00_01_00, 0b11_10_11_10, four[2], four[3]);
+            folded!(_mm256_add_ps, _mm256_shuffle_ps, 0b10_00_10_00, 0b11_01_11_01, low, high)
         }
     }
     #[inline(always)]
@@ -256,6 +278,22 @@ impl Simd for Avx512 {
     fn sum(self, a: __m512) -> f32 {
         // SAFETY: the token proves AVX-512.
         unsafe { _mm512_reduce_add_ps(a) }
+    }
+    #[inline(always)]
+    fn sums(self, a: &[__m512; MOST_LANES]) -> __m512 {
+        // SAFETY: the token proves AVX-512.
+        unsafe {
+            let mut four = [a[0]; 4];
+            for (i, four) in four.iter_mut().enumerate() {
+                let low = folded!(_mm512_add_ps, _mm512_shuffle_f32x4, 0b01_00_01_00, 0b11_10_11_10, a[i], a[i + 4]);
+                let high =
+                    folded!(_mm512_add_ps, _mm512_shuffle_f32x4, 0b01_00_01_00, 0b11_10_11_10, a[i + 8], a[i + 12]);
+                *four = folded!(_mm512_add_ps, _mm512_shuffle_f32x4, 0b10_00_10_00, 0b11_01_11_01, low, high);
+            }
+            let low = folded!(_mm512_add_ps, _mm512_shuffle_ps, 0b01_00_01_00, 0b11_10_11_10, four[0], four[1]);
+            let high = folded!(_mm512_add_ps, _mm512_shuffle_ps, 0b01_00_01_00, 0b11_10_11_10, four[2], four[3]);
+            folded!(_mm512_add_ps, _mm512_shuffle_ps, 0b10_00_10_00, 0b11_01_11_01, low, high)
+        }
     }
     #[inline(always)]
     fn largest(self, a: __m512) -> f32 {

@@ -1,8 +1,9 @@
 //! One-dimensional convolutions over `[B, C, T]`, weight norm, reflect padding, ELU: the codec's and HuBERT's hot ops.
 
-use super::cpu::{self, map2, map3};
+use super::cpu::{self, View, map2, map3};
+use super::layers::Then;
 use crate::error::Kind;
-use crate::kernels;
+use crate::kernels::{self, Epilogue};
 use crate::weights::Weights;
 use anyhow::{Result, ensure};
 use candle_core::{DType, Device, Tensor};
@@ -23,70 +24,108 @@ impl Default for Geometry {
     }
 }
 
-/// `x` `[B, in, T]`, `weight` `[out, in / groups, K]`, `bias` `[out]` -> `[B, out, T']`, where
-/// `T' = (T + 2 padding - dilation (K - 1) - 1) / stride + 1`.
-pub fn conv1d(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>, g: Geometry) -> Result<Tensor> {
-    let (len, kernel) = (x.dim(2)?, weight.dim(2)?);
-    let span = g.dilation * (kernel - 1) + 1;
-    ensure!(len + 2 * g.padding >= span, Kind::Input.error(format!("{len} steps are too few for a kernel of {span}")));
-    if !cpu::runs_on(x.device()) {
-        return add_bias(x.conv1d(weight, g.padding, g.stride, g.dilation, g.groups)?, bias);
-    }
-    convolve(x, weight, bias, g, kernels::Pad { left: g.padding, right: g.padding, mirrored: false })
+/// A convolution: `weight` `[out, in / groups, K]`, `bias` `[out]`.
+pub struct Conv1d {
+    pub weight: Tensor,
+    pub bias: Option<Tensor>,
+    pub geometry: Geometry,
+    /// Whether the input goes through ELU first: `x` where positive, `exp(x) - 1` elsewhere.
+    pub elu: bool,
 }
 
-/// [`conv1d`] of an `x` that is mirrored about its ends as [`pad_reflect`] does.
-pub fn conv1d_reflect(
-    x: &Tensor,
-    weight: &Tensor,
-    bias: Option<&Tensor>,
-    g: Geometry,
-    [left, right]: [usize; 2],
-) -> Result<Tensor> {
-    if !cpu::runs_on(x.device()) || x.dim(2)? <= left.max(right) {
-        return conv1d(&pad_reflect(x, left, right)?, weight, bias, g);
+impl Conv1d {
+    /// `x` `[B, in, T]` -> `[B, out, T']`, where `T' = (T + 2 padding - dilation (K - 1) - 1) / stride + 1`; `then` in the same
+    /// pass, over `[B, out, T']`.
+    pub fn forward(&self, x: &Tensor, then: Then) -> Result<Tensor> {
+        let Geometry { stride, padding, dilation, groups } = self.geometry;
+        let (len, kernel) = (x.dim(2)?, self.weight.dim(2)?);
+        let span = dilation * (kernel - 1) + 1;
+        ensure!(
+            len + 2 * padding >= span,
+            Kind::Input.error(format!("{len} steps are too few for a kernel of {span}"))
+        );
+        if cpu::runs_on(x.device()) {
+            return self.run(x, kernels::Pad { left: padding, right: padding, mirrored: false }, then);
+        }
+        let x = if self.elu { &x.elu(1.0)? } else { x };
+        then.apply(add_bias(x.conv1d(&self.weight, padding, stride, dilation, groups)?, self.bias.as_ref())?)
     }
-    convolve(x, weight, bias, g, kernels::Pad { left, right, mirrored: true })
+
+    /// [`Conv1d::forward`] of an `x` that is mirrored about its ends as [`pad_reflect`] does.
+    pub fn forward_reflect(&self, x: &Tensor, [left, right]: [usize; 2], then: Then) -> Result<Tensor> {
+        if !cpu::runs_on(x.device()) || x.dim(2)? <= left.max(right) {
+            return self.forward(&pad_reflect(x, left, right)?, then);
+        }
+        self.run(x, kernels::Pad { left, right, mirrored: true }, then)
+    }
+
+    /// By the CPU's kernel, with `pad` in place of the geometry's zeros. The padded input is no shorter than the kernel.
+    fn run(&self, x: &Tensor, pad: kernels::Pad, then: Then) -> Result<Tensor> {
+        let ((batch, c_in, len), (c_out, _, kernel)) = (x.dims3()?, self.weight.dims3()?);
+        let Geometry { stride, dilation, groups, .. } = self.geometry;
+        let t = (pad.left + len + pad.right - dilation * (kernel - 1) - 1) / stride + 1;
+        let (elu, bias) = (self.elu, host(self.bias.as_ref())?);
+        let row = |x: &[f32], w: &[f32], then: Epilogue, out: &mut [f32]| {
+            let bias = bias.as_deref();
+            let conv = kernels::Conv { w, bias, c_in, c_out, kernel, stride, dilation, groups, pad, elu, then };
+            kernels::conv1d(x, conv, out);
+        };
+        let (x, w, shape) = (&x.contiguous()?, &self.weight.contiguous()?, (batch, c_out, t));
+        let all = |v: &[View], then: Epilogue, out: &mut [f32]| {
+            let rows = rows(v[0].flat(), batch).zip(out.chunks_exact_mut(c_out * t));
+            rows.for_each(|(x, out)| row(x, v[1].flat(), then, out));
+        };
+        match then {
+            Then::Nothing => map2(x, w, shape, |v, out| all(v, Epilogue::None, out)),
+            Then::Gelu => map2(x, w, shape, |v, out| all(v, Epilogue::Gelu, out)),
+            Then::Add(residual) => map3([x, w, &residual.contiguous()?], shape, |v, out| {
+                let residuals = rows(v[2].flat(), batch);
+                for ((x, out), residual) in rows(v[0].flat(), batch).zip(out.chunks_exact_mut(c_out * t)).zip(residuals)
+                {
+                    row(x, v[1].flat(), Epilogue::Add(residual), out);
+                }
+            }),
+        }
+    }
 }
 
-/// By the CPU's kernel, with `pad` in place of the geometry's zeros. The padded input is no shorter than the kernel.
-fn convolve(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>, g: Geometry, pad: kernels::Pad) -> Result<Tensor> {
-    let ((batch, c_in, len), (c_out, _, kernel)) = (x.dims3()?, weight.dims3()?);
-    let Geometry { stride, dilation, groups, .. } = g;
-    let t = (pad.left + len + pad.right - dilation * (kernel - 1) - 1) / stride + 1;
-    each_row(x, weight, bias, (batch, c_out, t), |x, w, bias, out| {
-        kernels::conv1d(x, kernels::Conv { w, bias, c_in, c_out, kernel, stride, dilation, groups, pad }, out)
-    })
+/// A transposed convolution: `weight` `[in, out, K]`, `bias` `[out]`.
+pub struct ConvTranspose1d {
+    pub weight: Tensor,
+    pub bias: Option<Tensor>,
+    pub stride: usize,
+    /// Whether the input goes through ELU first.
+    pub elu: bool,
 }
 
-/// `x` `[B, in, T]`, `weight` `[in, out, K]`, `bias` `[out]` -> `[B, out, (T - 1) stride + K]`.
-pub fn conv_transpose1d(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>, stride: usize) -> Result<Tensor> {
-    if !cpu::runs_on(x.device()) {
-        return add_bias(x.conv_transpose1d(weight, 0, 0, stride, 1, 1)?, bias);
+impl ConvTranspose1d {
+    /// `x` `[B, in, T]` -> the first `T stride` outputs of `(T - 1) stride + K`, `[B, out, T stride]`; `K` is `stride` at least.
+    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        let ((batch, c_in, len), (_, c_out, kernel)) = (x.dims3()?, self.weight.dims3()?);
+        let (stride, elu, t) = (self.stride, self.elu, len * self.stride);
+        if !cpu::runs_on(x.device()) {
+            let x = if elu { &x.elu(1.0)? } else { x };
+            let y = add_bias(x.conv_transpose1d(&self.weight, 0, 0, stride, 1, 1)?, self.bias.as_ref())?;
+            return Ok(y.narrow(2, 0, t)?.contiguous()?);
+        }
+        let (bias, trim) = (host(self.bias.as_ref())?, kernel - stride);
+        map2(&x.contiguous()?, &self.weight.contiguous()?, (batch, c_out, t), |v, out| {
+            let (w, bias) = (v[1].flat(), bias.as_deref());
+            let conv = kernels::ConvTranspose { w, bias, c_in, c_out, kernel, stride, trim, elu };
+            let rows = rows(v[0].flat(), batch).zip(out.chunks_exact_mut(c_out * t));
+            rows.for_each(|(x, out)| kernels::conv_transpose1d(x, conv, out));
+        })
     }
-    let ((batch, c_in, len), (_, c_out, kernel)) = (x.dims3()?, weight.dims3()?);
-    each_row(x, weight, bias, (batch, c_out, (len - 1) * stride + kernel), |x, w, bias, out| {
-        kernels::conv_transpose1d(x, kernels::ConvTranspose { w, bias, c_in, c_out, kernel, stride }, out)
-    })
 }
 
-/// A kernel of input, weight and bias over each row of a batch.
-fn each_row(
-    x: &Tensor,
-    weight: &Tensor,
-    bias: Option<&Tensor>,
-    shape: (usize, usize, usize),
-    kernel: impl Fn(&[f32], &[f32], Option<&[f32]>, &mut [f32]),
-) -> Result<Tensor> {
-    let (x, weight, batch) = (x.contiguous()?, weight.contiguous()?, shape.0);
-    let rows = |x: &[f32], w: &[f32], bias: Option<&[f32]>, out: &mut [f32]| {
-        let (x_row, out_row) = (x.len() / batch, out.len() / batch);
-        x.chunks_exact(x_row).zip(out.chunks_exact_mut(out_row)).for_each(|(x, out)| kernel(x, w, bias, out));
-    };
-    match bias {
-        Some(bias) => map3([&x, &weight, bias], shape, |v, out| rows(v[0].flat(), v[1].flat(), Some(v[2].flat()), out)),
-        None => map2(&x, &weight, shape, |v, out| rows(v[0].flat(), v[1].flat(), None, out)),
-    }
+/// The rows of a batch.
+fn rows(x: &[f32], batch: usize) -> std::slice::ChunksExact<'_, f32> {
+    x.chunks_exact(x.len() / batch)
+}
+
+/// A bias as the kernels take it.
+fn host(bias: Option<&Tensor>) -> Result<Option<Vec<f32>>> {
+    Ok(bias.map(|bias| bias.to_vec1()).transpose()?)
 }
 
 fn add_bias(y: Tensor, bias: Option<&Tensor>) -> Result<Tensor> {
@@ -94,11 +133,6 @@ fn add_bias(y: Tensor, bias: Option<&Tensor>) -> Result<Tensor> {
         Some(bias) => Ok(y.broadcast_add(&bias.reshape((1, (), 1))?)?),
         None => Ok(y),
     }
-}
-
-/// `x` where positive, `exp(x) - 1` elsewhere; in the memory of `x`, which must be nobody else's.
-pub fn elu(x: Tensor) -> Result<Tensor> {
-    if cpu::runs_on(x.device()) { cpu::change(x, kernels::elu) } else { Ok(x.elu(1.0)?) }
 }
 
 /// Mirrors `x` `[B, C, T]` about its ends, the end samples not repeated: `[B, C, left + T + right]`.
@@ -179,27 +213,37 @@ mod tests {
         assert_eq!(values(&pad_reflect(&row(&[5., 6.]), 3, 1).unwrap()), [0., 0., 6., 5., 6., 0.]);
     }
 
+    fn conv(weight: Tensor, geometry: Geometry) -> Conv1d {
+        Conv1d { weight, bias: None, geometry, elu: false }
+    }
+
     #[test]
     fn an_input_shorter_than_the_kernel_is_an_error() {
-        let weight = Tensor::ones((1, 1, 3), DType::F32, &Device::Cpu).unwrap();
-        assert!(conv1d(&row(&[1., 2.]), &weight, None, Geometry::default()).is_err());
-        let sum = conv1d(&row(&[1., 2., 3.]), &weight, None, Geometry::default()).unwrap();
-        assert_eq!(values(&sum), [6.]);
+        let conv = conv(Tensor::ones((1, 1, 3), DType::F32, &Device::Cpu).unwrap(), Geometry::default());
+        assert!(conv.forward(&row(&[1., 2.]), Then::Nothing).is_err());
+        assert_eq!(values(&conv.forward(&row(&[1., 2., 3.]), Then::Nothing).unwrap()), [6.]);
+    }
+
+    #[test]
+    fn a_convolution_adds_to_every_row_of_a_batch_its_own() {
+        let x = Tensor::from_slice(&[1f32, 2., 3., 4.], (2, 1, 2), &Device::Cpu).unwrap();
+        let residual = (&x * 10.).unwrap();
+        let y = conv(row(&[2.]), Geometry::default()).forward(&x, Then::Add(&residual)).unwrap();
+        assert_eq!(values(&y), [12., 24., 36., 48.]);
     }
 
     #[test]
     fn a_transposed_convolution_overlaps_and_adds() {
-        let weight = row(&[1., 10., 100., 1000.]);
-        let bias = Tensor::new(&[0.5f32], &Device::Cpu).unwrap();
-        let y = conv_transpose1d(&row(&[1., 2.]), &weight, Some(&bias), 2).unwrap();
-        assert_eq!(values(&y), [1.5, 10.5, 102.5, 1020.5, 200.5, 2000.5]);
+        let bias = Some(Tensor::new(&[0.5f32], &Device::Cpu).unwrap());
+        let conv = ConvTranspose1d { weight: row(&[1., 10., 100., 1000.]), bias, stride: 2, elu: false };
+        assert_eq!(values(&conv.forward(&row(&[1., 2.])).unwrap()), [1.5, 10.5, 102.5, 1020.5]);
     }
 
     #[test]
     fn every_row_of_a_batch_is_transposed_alike() {
         let x = Tensor::from_slice(&[1f32, 2., 3., 4., 1., 2., 3., 4.], (2, 2, 2), &Device::Cpu).unwrap();
         let weight = Tensor::from_slice(&[1f32, 10., 100., 1000.], (2, 1, 2), &Device::Cpu).unwrap();
-        let y = conv_transpose1d(&x, &weight, None, 2).unwrap();
+        let y = ConvTranspose1d { weight, bias: None, stride: 2, elu: false }.forward(&x).unwrap();
         assert_eq!(values(&y), [301., 3010., 402., 4020., 301., 3010., 402., 4020.]);
     }
 }

@@ -5,6 +5,7 @@ use super::cache::{Cache, CacheShape};
 use super::cpu;
 use super::layers::{Embedding, LayerNorm, Linear, Mask, attention, causal_mask, split_heads};
 use crate::config::GptConfig;
+use crate::device;
 use crate::error::Kind;
 use crate::kernels;
 use crate::tokens::FINE_CODEBOOKS;
@@ -17,6 +18,9 @@ const EPS: f64 = 1e-5;
 
 /// Most tokens of [`Gpt::forward_each`]: up to as many queries have the bits in attention that each has alone.
 pub const MOST_EACH: usize = kernels::FEW_QUERIES;
+
+/// Weights of fewer bytes, which caches may hold, are read so fast that guessing gains nothing.
+const LEAST_DRAFTED: usize = 64 << 20;
 
 /// Continues the context of one slot by `tokens`.
 pub struct Input<'a> {
@@ -124,7 +128,17 @@ impl Gpt {
         &self.config
     }
 
-    /// The same net with its linears rounded to `q8_0` ([`Linear::rounded`]): about as good a guess, from a quarter of the bytes.
+    /// A net to guess with: the same one with its linears rounded to `q8_0` ([`Linear::rounded`]), which reads a quarter of the
+    /// bytes. `None` where that would not be much quicker, or where there is hardly the memory for it.
+    pub fn draft(&self) -> Result<Option<Self>> {
+        let bytes = self.host_bytes();
+        if bytes < LEAST_DRAFTED || device::free_memory(&self.device).is_some_and(|free| free < bytes as u64) {
+            return Ok(None);
+        }
+        Ok(Some(self.rounded()?).filter(|draft| 2 * draft.host_bytes() <= bytes))
+    }
+
+    /// The same net with its linears rounded to `q8_0`.
     pub fn rounded(&self) -> Result<Self> {
         Ok(Self {
             config: self.config.clone(),
@@ -139,7 +153,7 @@ impl Gpt {
     }
 
     /// Bytes of weights on the host that a step reads, but for what of the head is not wanted.
-    pub fn host_bytes(&self) -> usize {
+    fn host_bytes(&self) -> usize {
         let linears = self.layers.iter().flat_map(Block::linears).chain([&self.lm_head]);
         linears.map(Linear::host_bytes).sum()
     }

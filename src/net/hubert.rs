@@ -3,8 +3,8 @@
 
 use crate::config::HubertConfig;
 use crate::error::Kind;
-use crate::net::conv::{Geometry, conv1d, weight_norm};
-use crate::net::layers::{ChannelNorm, LayerNorm, Linear, Mask, attention, gelu};
+use crate::net::conv::{Conv1d, Geometry, weight_norm};
+use crate::net::layers::{ChannelNorm, LayerNorm, Linear, Mask, Then, attention, gelu};
 use crate::weights::Weights;
 use anyhow::{Result, ensure};
 use candle_core::{DType, Device, Tensor};
@@ -77,10 +77,8 @@ impl Hubert {
 
 /// One convolution of the feature extractor; the first is followed by a norm over time.
 struct ConvLayer {
-    weight: Tensor,
-    bias: Option<Tensor>,
+    conv: Conv1d,
     layer_norm: Option<ChannelNorm>,
-    stride: usize,
 }
 
 impl ConvLayer {
@@ -89,20 +87,19 @@ impl ConvLayer {
         let output = config.conv_dim[index];
         let conv = weights.pp("conv");
         let norm = || ChannelNorm::new(&weights.pp("layer_norm"), output, GROUP_NORM_EPS);
-        Ok(Self {
+        let conv = Conv1d {
             weight: conv.get((output, input, config.conv_kernel[index]), "weight")?,
             bias: config.conv_bias.then(|| conv.get(output, "bias")).transpose()?,
-            layer_norm: (index == 0).then(norm).transpose()?,
-            stride: config.conv_stride[index],
-        })
+            geometry: Geometry { stride: config.conv_stride[index], ..Default::default() },
+            elu: false,
+        };
+        Ok(Self { conv, layer_norm: (index == 0).then(norm).transpose()? })
     }
 
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let geometry = Geometry { stride: self.stride, ..Default::default() };
-        let x = conv1d(x, &self.weight, self.bias.as_ref(), geometry)?;
         match &self.layer_norm {
-            Some(norm) => gelu(norm.forward(x)?),
-            None => gelu(x),
+            Some(norm) => gelu(norm.forward(self.conv.forward(x, Then::Nothing)?)?),
+            None => self.conv.forward(x, Then::Gelu),
         }
     }
 }
@@ -128,28 +125,25 @@ impl Projection {
 }
 
 /// Positions, from a wide grouped convolution over the frames; weight norm over the kernel's dimension.
-struct PositionalConv {
-    weight: Tensor,
-    bias: Tensor,
-    geometry: Geometry,
-}
+struct PositionalConv(Conv1d);
 
 impl PositionalConv {
     fn new(config: &HubertConfig, weights: &Weights) -> Result<Self> {
         let (width, kernel) = (config.hidden_size, config.num_conv_pos_embeddings);
         let groups = config.num_conv_pos_embedding_groups;
-        Ok(Self {
+        Ok(Self(Conv1d {
             weight: weight_norm(weights, (width, width / groups, kernel), 2)?,
-            bias: weights.get(width, "bias")?,
+            bias: Some(weights.get(width, "bias")?),
             geometry: Geometry { padding: kernel / 2, groups, ..Default::default() },
-        })
+            elu: false,
+        }))
     }
 
     /// `[B, N, H]` -> `[B, N, H]`; an even kernel makes one frame too many, the last is dropped.
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let frames = x.dim(1)?;
-        let y = conv1d(&x.transpose(1, 2)?.contiguous()?, &self.weight, Some(&self.bias), self.geometry)?;
-        gelu(y.narrow(2, 0, frames)?.transpose(1, 2)?.contiguous()?)
+        let y = self.0.forward(&x.transpose(1, 2)?.contiguous()?, Then::Gelu)?;
+        Ok(y.narrow(2, 0, frames)?.transpose(1, 2)?.contiguous()?)
     }
 }
 

@@ -21,11 +21,25 @@ enum Weight {
     Device(Tensor),
 }
 
-/// What follows a linear in the same pass.
-enum Then<'a> {
+/// What follows a linear or a convolution in the same pass.
+#[derive(Clone, Copy)]
+pub enum Then<'a> {
     Nothing,
+    /// GELU with the error function (torch.nn.GELU).
     Gelu,
+    /// Adds a tensor of the output's shape.
     Add(&'a Tensor),
+}
+
+impl Then<'_> {
+    /// In candle's operations, for other devices.
+    pub fn apply(self, y: Tensor) -> Result<Tensor> {
+        match self {
+            Then::Nothing => Ok(y),
+            Then::Gelu => Ok(y.gelu_erf()?),
+            Then::Add(residual) => Ok((y + residual)?),
+        }
+    }
 }
 
 impl Linear {
@@ -100,12 +114,7 @@ impl Linear {
                     Some(bias) => y.broadcast_add(&bias.narrow(0, wanted.start, wanted.len())?)?,
                     None => y,
                 };
-                let y = y.reshape(shape)?;
-                match then {
-                    Then::Nothing => Ok(y),
-                    Then::Gelu => Ok(y.gelu_erf()?),
-                    Then::Add(residual) => Ok((y + residual)?),
-                }
+                then.apply(y.reshape(shape)?)
             }
         }
     }

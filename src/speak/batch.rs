@@ -1,11 +1,11 @@
 //! How many utterances are best spoken at a time: as many as the device gains from, and as its memory holds.
 
 use crate::config::GptConfig;
+use crate::device::free_memory;
 use crate::layout::{Bark, Stage};
 use crate::weights::Weights;
 use anyhow::Result;
 use candle_core::{DType, Device};
-use sysinfo::System;
 
 /// Beyond this many rows, a step's time grows nearly as fast as its tokens (`examples/bench --batch`).
 const MOST_ON_CPU: usize = 8;
@@ -54,22 +54,6 @@ fn fitting(free: u64, weights: u64, row: u64, most: usize) -> usize {
     (room / row.max(1)).clamp(1, most as u64) as usize
 }
 
-/// Bytes that can be had on `device`: of the machine's memory no more than this process's group may have.
-fn free_memory(device: &Device) -> Option<u64> {
-    #[cfg(feature = "cuda")]
-    if let Device::Cuda(device) = device {
-        return device.cuda_stream().context().mem_get_info().ok().map(|(free, _)| free as u64);
-    }
-    if device.is_cuda() {
-        return None;
-    }
-    // Metal shares it.
-    let mut system = System::new().ok()?;
-    system.refresh_memory();
-    let group = system.cgroup_limits().map_or(u64::MAX, |limits| limits.free_memory);
-    Some(system.available_memory().min(group)).filter(|&free| free > 0)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -103,10 +87,5 @@ mod tests {
         assert_eq!(automatic(&bark, DType::F32, &Device::Cpu).unwrap(), MOST_ON_CPU);
         let (config, stored) = bark.stage(Stage::Semantic, DType::F32, &Device::Cpu).unwrap();
         assert_eq!(weight_bytes(&config, &stored).unwrap(), 4 * (12 * 2 * 32 * 32 + 10_048 * 32));
-    }
-
-    #[test]
-    fn this_machine_has_memory() {
-        assert!(free_memory(&Device::Cpu).unwrap() > 1 << 20);
     }
 }

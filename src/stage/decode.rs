@@ -59,35 +59,15 @@ pub trait Decoder {
 pub struct CachedGpt {
     gpt: Gpt,
     cache: Cache,
-    draft: Draft,
-}
-
-/// The net that guesses. It shares the cache: what it appends there is cut off again.
-enum Draft {
-    NotYet,
-    /// Where reading its weights would not be much quicker.
-    Useless,
-    Rounded(Box<Gpt>),
-}
-
-/// Weights of fewer bytes, which caches may hold, are read so fast that guessing gains nothing.
-const DRAFTED_BYTES: usize = 64 << 20;
-
-impl Draft {
-    fn of(gpt: &Gpt) -> Result<Self> {
-        if gpt.host_bytes() < DRAFTED_BYTES {
-            return Ok(Draft::Useless);
-        }
-        let rounded = gpt.rounded()?;
-        Ok(if 2 * rounded.host_bytes() > gpt.host_bytes() { Draft::Useless } else { Draft::Rounded(Box::new(rounded)) })
-    }
+    /// The net that guesses, if there is one, once it was asked for. It shares the cache: what it appends there is cut off again.
+    draft: Option<Option<Box<Gpt>>>,
 }
 
 impl CachedGpt {
     /// With room for `slots` rows.
     pub fn new(gpt: Gpt, slots: usize) -> Result<Self> {
         let cache = gpt.cache(slots)?;
-        Ok(Self { gpt, cache, draft: Draft::NotYet })
+        Ok(Self { gpt, cache, draft: None })
     }
 
     /// Makes room for `slots` rows, if there is none. What the cache held is lost then.
@@ -109,10 +89,10 @@ impl Decoder for CachedGpt {
     }
 
     fn guess(&mut self, input: &Input, wanted: Range<usize>) -> Result<Option<Vec<f32>>> {
-        if let Draft::NotYet = self.draft {
-            self.draft = Draft::of(&self.gpt)?;
+        if self.draft.is_none() {
+            self.draft = Some(self.gpt.draft()?.map(Box::new));
         }
-        let Draft::Rounded(draft) = &self.draft else { return Ok(None) };
+        let Some(Some(draft)) = &self.draft else { return Ok(None) };
         draft.forward(std::slice::from_ref(input), &mut self.cache, wanted).map(Some)
     }
 

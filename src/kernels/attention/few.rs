@@ -3,7 +3,7 @@
 use super::super::isa::Task;
 use super::super::math;
 use super::super::par::Shared;
-use super::super::simd::Simd;
+use super::super::simd::{MOST_LANES, Simd};
 use super::{Attention, FEW_QUERIES, MOST_DIM};
 
 /// Keys at a time. Part of the results' definition.
@@ -61,59 +61,105 @@ impl Head<'_> {
         let shrink = math::exp_of(s, row.top - top);
         row.sum = row.sum * shrink + math::exp_and_sum(s, scores, top);
         row.top = top;
-        let mut at = 0;
-        while at < self.a.dim {
-            self.values(s, keys.0, scores, (at, shrink), &mut row.values);
-            at += TOGETHER * S::LANES;
+        let (dim, lanes) = (self.a.dim, S::LANES);
+        let whole = dim / lanes * lanes;
+        let fours = whole / (TOGETHER * lanes) * TOGETHER * lanes;
+        for at in (0..fours).step_by(TOGETHER * lanes) {
+            self.values::<S, TOGETHER>(s, keys.0, scores, (at, lanes), shrink, &mut row.values);
+        }
+        for at in (fours..dim).step_by(lanes) {
+            self.values::<S, 1>(s, keys.0, scores, (at, lanes.min(dim - at)), shrink, &mut row.values);
         }
     }
 
+    /// The scores of keys from `first` on: as many at a time as a vector has lanes, whose sums are then taken together.
     #[inline(always)]
     fn scores<S: Simd>(&self, s: S, i: usize, first: usize, scores: &mut [f32]) {
-        let (dim, scale) = (self.a.dim, self.a.scale());
-        let q = self.a.q.slice(self.head, i, dim).as_ptr();
-        for (j, score) in scores.iter_mut().enumerate() {
-            let k = self.a.k.slice(self.head, first + j, dim).as_ptr();
-            let mut acc = s.splat(0.0);
-            for at in (0..dim).step_by(S::LANES) {
-                let count = S::LANES.min(dim - at);
-                // SAFETY: a row has `dim` elements, as checked.
-                acc = unsafe { s.fma(s.load_up_to(q.add(at), count), s.load_up_to(k.add(at), count), acc) };
-            }
-            *score = s.sum(acc) * scale;
+        let scale = s.splat(self.a.scale());
+        for (group, scores) in scores.chunks_mut(S::LANES).enumerate() {
+            let (first, count) = (first + group * S::LANES, scores.len());
+            // Two copies of the loop, of which one has no count to look at.
+            let sums = match count == S::LANES {
+                true => self.products::<S>(s, i, first, S::LANES),
+                false => self.products::<S>(s, i, first, count),
+            };
+            // SAFETY: `count` scores, at most LANES.
+            unsafe { s.store_up_to(scores.as_mut_ptr(), s.mul(sums, scale), count) };
         }
     }
 
-    /// `values[at..] = values[at..] * shrink + Σ weights[j] v[j][at..]`, a few vectors of it.
+    /// The products of query `i` and of `count` keys, at most LANES, a lane each.
     #[inline(always)]
-    fn values<S: Simd>(
+    fn products<S: Simd>(&self, s: S, i: usize, first: usize, count: usize) -> S::V {
+        let (dim, keys) = (self.a.dim, self.a.k);
+        let q = self.a.q.slice(self.head, i, dim).as_ptr();
+        let k = keys.data[first * keys.row_stride + self.head * keys.head_stride..].as_ptr();
+        let mut products = [s.splat(0.0); MOST_LANES];
+        // SAFETY: a row has `dim` elements, and there are `count` rows of keys, as checked.
+        unsafe {
+            for (j, product) in products.iter_mut().enumerate().take(count) {
+                *product = self::product(s, q, k.add(j * keys.row_stride), dim);
+            }
+        }
+        s.sums(&products)
+    }
+
+    /// `values[at..] = values[at..] * shrink + Σ weights[j] v[j][at..]`: `N` vectors of it, or `count` elements of one.
+    #[inline(always)]
+    fn values<S: Simd, const N: usize>(
         &self,
         s: S,
         first: usize,
         weights: &[f32],
-        (at, shrink): (usize, f32),
+        (at, count): (usize, usize),
+        shrink: f32,
         values: &mut [f32; MOST_DIM],
     ) {
-        let left = self.a.dim - at;
-        let count = |vector: usize| left.saturating_sub(vector * S::LANES).min(S::LANES);
-        let mut acc = [s.splat(0.0); TOGETHER];
-        // SAFETY: a row has `dim` elements, as checked, and `count` ends each vector there; `values` is longer.
+        let rows = self.a.v;
+        let v = rows.data[first * rows.row_stride + self.head * rows.head_stride + at..].as_ptr();
+        let values = values[at..].as_mut_ptr();
+        let mut acc = [s.splat(0.0); N];
+        // SAFETY: a row has `dim` elements, as checked, of which `N` vectors or `count` elements are left; `values` is longer.
         unsafe {
-            for (vector, acc) in acc.iter_mut().enumerate() {
-                let old = values.as_ptr().wrapping_add(at + vector * S::LANES);
-                *acc = s.mul(s.load_up_to(old, count(vector)), s.splat(shrink));
+            for (i, acc) in acc.iter_mut().enumerate() {
+                *acc = s.mul(s.load_up_to(values.add(i * S::LANES), count), s.splat(shrink));
             }
-            for (j, &weight) in weights.iter().enumerate() {
-                let v = self.a.v.slice(self.head, first + j, self.a.dim).as_ptr().add(at);
-                let weight = s.splat(weight);
-                for (vector, acc) in acc.iter_mut().enumerate() {
-                    let v = s.load_up_to(v.wrapping_add(vector * S::LANES), count(vector));
-                    *acc = s.fma(weight, v, *acc);
+            if count == S::LANES {
+                for (j, &weight) in weights.iter().enumerate() {
+                    let (v, weight) = (v.add(j * rows.row_stride), s.splat(weight));
+                    for (i, acc) in acc.iter_mut().enumerate() {
+                        *acc = s.fma(weight, s.load(v.add(i * S::LANES)), *acc);
+                    }
+                }
+            } else {
+                for (j, &weight) in weights.iter().enumerate() {
+                    acc[0] = s.fma(s.splat(weight), s.load_first(v.add(j * rows.row_stride), count), acc[0]);
                 }
             }
-            for (vector, acc) in acc.into_iter().enumerate() {
-                s.store_up_to(values.as_mut_ptr().wrapping_add(at + vector * S::LANES), acc, count(vector));
+            for (i, acc) in acc.into_iter().enumerate() {
+                s.store_up_to(values.add(i * S::LANES), acc, count);
             }
         }
     }
+}
+
+/// The product, lane by lane, of `dim` elements at `q` and at `k`.
+///
+/// # Safety
+/// There are as many.
+#[inline(always)]
+unsafe fn product<S: Simd>(s: S, q: *const f32, k: *const f32, dim: usize) -> S::V {
+    let mut acc = s.splat(0.0);
+    let whole = dim / S::LANES * S::LANES;
+    // SAFETY: the caller's promise.
+    unsafe {
+        for at in (0..whole).step_by(S::LANES) {
+            acc = s.fma(s.load(q.add(at)), s.load(k.add(at)), acc);
+        }
+        if whole < dim {
+            let left = dim - whole;
+            acc = s.fma(s.load_first(q.add(whole), left), s.load_first(k.add(whole), left), acc);
+        }
+    }
+    acc
 }

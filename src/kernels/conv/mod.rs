@@ -4,6 +4,7 @@
 mod window;
 
 use super::isa::Isa;
+use super::linear::Epilogue;
 use super::par::{Shared, parallel, scratch};
 use window::{Cut, Pack, Window};
 
@@ -27,9 +28,13 @@ pub struct Conv<'a> {
     pub dilation: usize,
     pub groups: usize,
     pub pad: Pad,
+    /// Whether the input goes through ELU first.
+    pub elu: bool,
+    /// What follows, over `[c_out, out_len]`.
+    pub then: Epilogue<'a>,
 }
 
-/// A transposed convolution that is not trimmed: `w` `[c_in, c_out, kernel]`, `bias` `[c_out]`.
+/// A transposed convolution: `w` `[c_in, c_out, kernel]`, `bias` `[c_out]`.
 #[derive(Clone, Copy, Debug)]
 pub struct ConvTranspose<'a> {
     pub w: &'a [f32],
@@ -38,6 +43,10 @@ pub struct ConvTranspose<'a> {
     pub c_out: usize,
     pub kernel: usize,
     pub stride: usize,
+    /// Outputs that are left out at the end.
+    pub trim: usize,
+    /// Whether the input goes through ELU first.
+    pub elu: bool,
 }
 
 impl Conv<'_> {
@@ -67,7 +76,7 @@ impl Conv<'_> {
 impl ConvTranspose<'_> {
     /// Outputs of an input of `t`.
     pub fn out_len(&self, t: usize) -> usize {
-        if t == 0 { 0 } else { (t - 1) * self.stride + self.kernel }
+        if t == 0 { 0 } else { ((t - 1) * self.stride + self.kernel).saturating_sub(self.trim) }
     }
 
     /// The weight of the convolution whose outputs, `stride` for each channel, are this one's phases.
@@ -107,6 +116,8 @@ struct Job<'a> {
     /// Rows that are interleaved into one output channel of `out_len`.
     interleaved: usize,
     out_len: usize,
+    elu: bool,
+    then: Epilogue<'a>,
 }
 
 impl Job<'_> {
@@ -119,12 +130,13 @@ impl Job<'_> {
 /// Convolves `x` `[c_in, t]` into `out` `[c_out, conv.out_len(t)]`.
 pub fn conv1d(x: &[f32], conv: Conv, out: &mut [f32]) {
     conv.check();
-    let Conv { w, bias, c_in, c_out, kernel, stride, dilation, groups, pad } = conv;
+    let Conv { w, bias, c_in, c_out, kernel, stride, dilation, groups, pad, elu, then } = conv;
     let t = x.len().checked_div(c_in).unwrap_or(0);
     assert_eq!(x.len(), t * c_in, "x is not rows of {c_in} channels");
     assert!(!pad.mirrored || pad.left.max(pad.right) < t, "{t} elements are too few to be mirrored");
     let positions = conv.out_len(t);
     assert_eq!(out.len(), c_out * positions, "out is not [{c_out}, {positions}]");
+    then.check(out.len());
     let (channels, rows) = (c_in / groups, c_out / groups);
     let shape = Job {
         x,
@@ -141,13 +153,15 @@ pub fn conv1d(x: &[f32], conv: Conv, out: &mut [f32]) {
         positions,
         interleaved: 1,
         out_len: positions,
+        elu,
+        then,
     };
     run(&shape, out);
 }
 
 /// Convolves `x` `[c_in, t]`, transposed, into `out` `[c_out, conv.out_len(t)]`.
 pub fn conv_transpose1d(x: &[f32], conv: ConvTranspose, out: &mut [f32]) {
-    let ConvTranspose { w, bias, c_in, c_out, kernel, stride } = conv;
+    let ConvTranspose { w, bias, c_in, c_out, kernel, stride, elu, .. } = conv;
     assert!(kernel > 0 && stride > 0, "a convolution of nothing");
     assert_eq!(w.len(), c_in * c_out * kernel, "the weight is not [{c_in}, {c_out}, {kernel}]");
     assert!(bias.is_none_or(|bias| bias.len() == c_out), "the bias is not [{c_out}]");
@@ -173,6 +187,8 @@ pub fn conv_transpose1d(x: &[f32], conv: ConvTranspose, out: &mut [f32]) {
         positions,
         interleaved: stride,
         out_len,
+        elu,
+        then: Epilogue::None,
     };
     run(&shape, out);
 }

@@ -1,6 +1,7 @@
 //! One window of a convolution: its copy of the input, and the tiles over it.
 
 use super::super::isa::Task;
+use super::super::math;
 use super::super::pack::{Rows, STEPS};
 use super::super::par::Shared;
 use super::super::simd::Simd;
@@ -109,7 +110,7 @@ impl Task for Window<'_> {
         let (window, totals) = std::mem::take(&mut self.room).split_at_mut(self.cut.window);
         for from in (0..steps).step_by(STEPS) {
             let block = from..steps.min(from + STEPS);
-            self.fill(&block, window);
+            self.fill(s, &block, window);
             let mut row = 0;
             while row < self.job.rows {
                 let block_end = ((row / PACKED_ROWS + 1) * PACKED_ROWS).min(self.job.rows);
@@ -125,9 +126,9 @@ impl Task for Window<'_> {
 
 impl Window<'_> {
     /// Copies the input of a block of steps, from the block's first channel on: `window[channel][phase][i]` is the padded
-    /// `x[channel][(first + i) * stride + phase]`, or 0 beyond its end.
+    /// `x[channel][(first + i) * stride + phase]`, or 0 beyond its end; through ELU, if the job says so.
     #[inline(always)]
-    fn fill(&self, block: &Range<usize>, window: &mut [f32]) {
+    fn fill<S: Simd>(&self, s: S, block: &Range<usize>, window: &mut [f32]) {
         let Job { x, t, stride, channels, taps, .. } = *self.job;
         let Pad { left, right, mirrored } = self.job.pad;
         let (begin, end) = (block.start / taps, block.end.div_ceil(taps));
@@ -145,18 +146,21 @@ impl Window<'_> {
                 4 => every::<4>(inner, body),
                 _ => body.iter_mut().zip(inner.iter().step_by(stride)).for_each(|(o, x)| *o = *x),
             }
-            if !mirrored {
+            if mirrored {
+                let after = before + body.len();
+                for (i, o) in head.iter_mut().enumerate() {
+                    *o = x[left - (start + i * stride)];
+                }
+                for (i, o) in tail.iter_mut().enumerate() {
+                    let beyond = start + (after + i) * stride - left - t;
+                    *o = if beyond < right { x[t - 2 - beyond] } else { 0.0 };
+                }
+            } else {
                 head.fill(0.0);
                 tail.fill(0.0);
-                continue;
             }
-            let after = before + body.len();
-            for (i, o) in head.iter_mut().enumerate() {
-                *o = x[left - (start + i * stride)];
-            }
-            for (i, o) in tail.iter_mut().enumerate() {
-                let beyond = start + (after + i) * stride - left - t;
-                *o = if beyond < right { x[t - 2 - beyond] } else { 0.0 };
+            if self.job.elu {
+                math::map(s, row, math::Elu());
             }
         }
     }
@@ -202,7 +206,7 @@ impl Window<'_> {
         }
     }
 
-    /// Adds the bias and writes a tile: one row after the other, or rows interleaved.
+    /// Adds the bias, writes a tile and does what follows: one row after the other, or rows interleaved.
     #[inline(always)]
     fn write<S: Simd, const MR: usize>(&self, s: S, row: usize, at: usize, acc: Tile<S::V, MR>) {
         let Job { interleaved, out_len, .. } = *self.job;
@@ -215,7 +219,9 @@ impl Window<'_> {
             // SAFETY: this task alone writes these positions of its rows; all of them are below `out_len`.
             unsafe {
                 if interleaved == 1 {
-                    store_pair(s, self.out.at(channel * out_len + first, count), sums, count);
+                    let at = channel * out_len + first;
+                    store_pair(s, self.out.at(at, count), sums, count);
+                    self.job.then.apply(s, self.out.slice(at, count), at);
                 } else {
                     let mut row = [0f32; MOST_WIDTH];
                     store_pair(s, row.as_mut_ptr(), sums, 2 * S::LANES);

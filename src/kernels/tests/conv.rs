@@ -1,6 +1,23 @@
 use super::*;
 use crate::kernels::*;
 
+/// Of two channels, one output and three taps.
+fn conv() -> Conv<'static> {
+    Conv {
+        w: &[1.0; 6],
+        bias: None,
+        c_in: 2,
+        c_out: 1,
+        kernel: 3,
+        stride: 1,
+        dilation: 1,
+        groups: 1,
+        pad: Pad::default(),
+        elu: false,
+        then: Epilogue::None,
+    }
+}
+
 fn plain(x: &[f32], c: &Conv) -> Vec<f64> {
     let t = x.len() / c.c_in;
     let (ins, outs, positions) = (c.c_in / c.groups, c.c_out / c.groups, c.out_len(t));
@@ -14,7 +31,7 @@ fn plain(x: &[f32], c: &Conv) -> Vec<f64> {
         } else {
             at
         };
-        if at == mirrored || c.pad.mirrored { x[row * t + mirrored as usize] } else { 0.0 }
+        activated(if at == mirrored || c.pad.mirrored { x[row * t + mirrored as usize] } else { 0.0 }, c.elu)
     };
     let mut out = Vec::new();
     for o in 0..c.c_out {
@@ -23,13 +40,22 @@ fn plain(x: &[f32], c: &Conv) -> Vec<f64> {
             for i in 0..ins {
                 for k in 0..c.kernel {
                     let x = element(o / outs * ins + i, q * c.stride + k * c.dilation);
-                    sum += f64::from(x) * f64::from(c.w[(o * ins + i) * c.kernel + k]);
+                    sum += x * f64::from(c.w[(o * ins + i) * c.kernel + k]);
                 }
             }
-            out.push(sum);
+            out.push(match c.then {
+                Epilogue::None => sum,
+                Epilogue::Gelu => sum / 2.0 * (1.0 + erf_in_f64(sum * std::f64::consts::FRAC_1_SQRT_2)),
+                Epilogue::Add(residual) => sum + f64::from(residual[out.len()]),
+            });
         }
     }
     out
+}
+
+fn activated(x: f32, elu: bool) -> f64 {
+    let x = f64::from(x);
+    if elu && x < 0.0 { x.exp_m1() } else { x }
 }
 
 fn plain_transposed(x: &[f32], c: &ConvTranspose) -> Vec<f64> {
@@ -42,7 +68,9 @@ fn plain_transposed(x: &[f32], c: &ConvTranspose) -> Vec<f64> {
             for q in 0..t {
                 for k in 0..c.kernel {
                     let w = c.w[(i * c.c_out + o) * c.kernel + k];
-                    out[q * c.stride + k] += f64::from(x[i * t + q]) * f64::from(w);
+                    if let Some(out) = out.get_mut(q * c.stride + k) {
+                        *out += activated(x[i * t + q], c.elu) * f64::from(w);
+                    }
                 }
             }
         }
@@ -77,11 +105,18 @@ fn conv1d_equals_f64() {
             let pads = [(0, 0, false), (3, 2, false), (5, 1, true), (0, 6, true)];
             for (bias, (left, right, mirrored)) in [None, Some(&bias[..])].into_iter().cycle().zip(pads) {
                 let pad = Pad { left, right, mirrored: mirrored && t > 6 };
-                let conv = Conv { w: &w, bias, c_in, c_out, kernel, stride, dilation, groups, pad };
-                let mut out = vec![f32::NAN; c_out * conv.out_len(t)];
-                conv1d(&x, conv, &mut out);
-                let terms = (c_in / groups * kernel) as f64;
-                assert_close(&out, &plain(&x, &conv), 2e-6 * terms.sqrt() + 1e-6);
+                let conv = Conv { w: &w, bias, c_in, c_out, kernel, stride, dilation, groups, pad, ..conv() };
+                let len = c_out * conv.out_len(t);
+                let residual = noise(4, len);
+                for (elu, then) in
+                    [(false, Epilogue::None), (true, Epilogue::Add(&residual)), (bias.is_some(), Epilogue::Gelu)]
+                {
+                    let conv = Conv { elu, then, ..conv };
+                    let mut out = vec![f32::NAN; len];
+                    conv1d(&x, conv, &mut out);
+                    let terms = (c_in / groups * kernel) as f64;
+                    assert_close(&out, &plain(&x, &conv), 2e-6 * terms.sqrt() + 1e-6);
+                }
             }
         }
     });
@@ -89,17 +124,7 @@ fn conv1d_equals_f64() {
 
 #[test]
 fn an_input_shorter_than_the_kernel_has_no_output() {
-    let conv = Conv {
-        w: &[1.0; 6],
-        bias: None,
-        c_in: 2,
-        c_out: 1,
-        kernel: 3,
-        stride: 1,
-        dilation: 2,
-        groups: 1,
-        pad: Pad::default(),
-    };
+    let conv = Conv { dilation: 2, ..conv() };
     on_each_isa(|| {
         conv1d(&[1.0; 8], conv, &mut []);
         conv1d(&[], conv, &mut []);
@@ -122,12 +147,15 @@ fn conv_transpose1d_equals_f64() {
     on_each_isa(|| {
         for &[c_in, c_out, kernel, stride, t] in if cfg!(miri) { &shapes[..4] } else { shapes } {
             let (x, w, bias) = (noise(1, c_in * t), noise(2, c_out * c_in * kernel), noise(3, c_out));
-            let conv = ConvTranspose { w: &w, bias: Some(&bias), c_in, c_out, kernel, stride };
-            let mut out = vec![f32::NAN; c_out * conv.out_len(t)];
-            conv_transpose1d(&x, conv, &mut out);
-            assert_close(&out, &plain_transposed(&x, &conv), 2e-6 * ((c_in * kernel) as f64).sqrt() + 1e-6);
+            for (trim, elu) in [(0, false), (kernel.saturating_sub(stride), true), (kernel - 1, false)] {
+                let conv = ConvTranspose { w: &w, bias: Some(&bias), c_in, c_out, kernel, stride, trim, elu };
+                let mut out = vec![f32::NAN; c_out * conv.out_len(t)];
+                conv_transpose1d(&x, conv, &mut out);
+                assert_close(&out, &plain_transposed(&x, &conv), 2e-6 * ((c_in * kernel) as f64).sqrt() + 1e-6);
+            }
         }
-        let conv = ConvTranspose { w: &[1.0; 6], bias: None, c_in: 2, c_out: 1, kernel: 3, stride: 2 };
+        let conv =
+            ConvTranspose { w: &[1.0; 6], bias: None, c_in: 2, c_out: 1, kernel: 3, stride: 2, trim: 0, elu: false };
         conv_transpose1d(&[], conv, &mut []);
     });
 }
@@ -136,18 +164,9 @@ fn conv_transpose1d_equals_f64() {
 #[cfg_attr(miri, ignore = "too long to interpret")]
 fn convolutions_do_not_depend_on_the_threads() {
     let (x, w) = (noise(1, 20 * 900), noise(2, 20 * 30 * 6));
-    let conv = Conv {
-        w: &w,
-        bias: None,
-        c_in: 20,
-        c_out: 30,
-        kernel: 6,
-        stride: 2,
-        dilation: 1,
-        groups: 1,
-        pad: Pad::default(),
-    };
-    let transposed = ConvTranspose { w: &w, bias: None, c_in: 20, c_out: 30, kernel: 6, stride: 3 };
+    let conv = Conv { w: &w, c_in: 20, c_out: 30, kernel: 6, stride: 2, ..conv() };
+    let transposed =
+        ConvTranspose { w: &w, bias: None, c_in: 20, c_out: 30, kernel: 6, stride: 3, trim: 3, elu: false };
     on_each_isa(|| {
         assert_same_on_any_threads(30 * conv.out_len(900), |out| conv1d(&x, conv, out));
         assert_same_on_any_threads(30 * transposed.out_len(900), |out| conv_transpose1d(&x, transposed, out));
@@ -156,17 +175,7 @@ fn convolutions_do_not_depend_on_the_threads() {
 
 #[test]
 fn convolutions_of_wrong_shapes_are_refused() {
-    let conv = Conv {
-        w: &[1.0; 6],
-        bias: None,
-        c_in: 2,
-        c_out: 1,
-        kernel: 3,
-        stride: 1,
-        dilation: 1,
-        groups: 1,
-        pad: Pad::default(),
-    };
+    let conv = conv();
     let refused = |conv: Conv, x: usize, out: usize| {
         let (x, mut out) = (vec![0.0; x], vec![0.0; out]);
         let call = std::panic::AssertUnwindSafe(|| conv1d(&x, conv, &mut out));
@@ -178,5 +187,6 @@ fn convolutions_of_wrong_shapes_are_refused() {
     refused(Conv { groups: 2, ..conv }, 10, 3);
     refused(Conv { stride: 0, ..conv }, 10, 3);
     refused(Conv { bias: Some(&[]), ..conv }, 10, 3);
+    refused(Conv { then: Epilogue::Add(&[0.0; 2]), ..conv }, 10, 3);
     refused(Conv { pad: Pad { left: 5, mirrored: true, ..Pad::default() }, ..conv }, 10, 8);
 }

@@ -59,7 +59,7 @@ impl Codec {
     pub fn encode(&self, wav: &Tensor) -> Result<Tensor> {
         let (_, _, len) = wav.dims3()?;
         ensure!(len > 0, Kind::Input.error("there is no audio to encode"));
-        let latent = seanet::run(&self.encoder, wav.to_dtype(self.dtype)?.copy()?)?; // [B, hidden_size, T]
+        let latent = seanet::run(&self.encoder, wav.to_dtype(self.dtype)?)?; // [B, hidden_size, T]
         self.quantizer.encode(&latent.transpose(1, 2)?)
     }
 

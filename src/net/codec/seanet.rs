@@ -2,7 +2,8 @@
 //! facebook `encodec.modules.{seanet,conv,lstm}`, key names of transformers' `modeling_encodec.py`).
 
 use crate::config::CodecConfig;
-use crate::net::conv::{Geometry, conv_transpose1d, conv1d_reflect, elu, weight_norm};
+use crate::net::conv::{Conv1d, ConvTranspose1d, Geometry, weight_norm};
+use crate::net::layers::Then;
 use crate::net::lstm::{Lstm, State};
 use crate::weights::Weights;
 use anyhow::Result;
@@ -14,18 +15,19 @@ pub enum Layer {
     Upsample(Upsample),
     Residual(Residual),
     Lstm(SkipLstm),
+    /// Done by the convolution that comes next, as it reads its input.
     Elu,
 }
 
 impl Layer {
-    /// `[B, C, T]` -> `[B, C', T']`; the memory of `x` may be changed.
+    /// `[B, C, T]` -> `[B, C', T']`
     fn forward(&self, x: Tensor) -> Result<Tensor> {
         match self {
             Layer::Conv(conv) => conv.forward(&x),
-            Layer::Upsample(upsample) => upsample.forward(&x),
+            Layer::Upsample(upsample) => upsample.0.forward(&x),
             Layer::Residual(residual) => residual.forward(&x),
             Layer::Lstm(lstm) => lstm.forward(&x),
-            Layer::Elu => elu(x),
+            Layer::Elu => Ok(x),
         }
     }
 
@@ -41,7 +43,7 @@ impl Layer {
     }
 }
 
-/// The layers in turn. The memory of `x` may be changed.
+/// The layers in turn.
 pub fn run(layers: &[Layer], x: Tensor) -> Result<Tensor> {
     layers.iter().try_fold(x, |x, layer| layer.forward(x))
 }
@@ -49,7 +51,7 @@ pub fn run(layers: &[Layer], x: Tensor) -> Result<Tensor> {
 /// How many input frames before its own an output of the whole upsampling stack `layers` may depend on.
 pub fn context(layers: &[Layer]) -> usize {
     layers.iter().rev().fold(0, |steps: usize, layer| match layer {
-        Layer::Upsample(upsample) => steps.div_ceil(upsample.stride).saturating_add(layer.reach()),
+        Layer::Upsample(upsample) => steps.div_ceil(upsample.0.stride).saturating_add(layer.reach()),
         _ => steps.saturating_add(layer.reach()),
     })
 }
@@ -109,14 +111,18 @@ impl<'a> Builder<'a> {
         self.layers.push(Layer::Elu);
     }
 
+    fn after_elu(&self) -> bool {
+        matches!(self.layers.last(), Some(Layer::Elu))
+    }
+
     fn conv(&mut self, shape: (usize, usize, usize), stride: usize) -> Result<()> {
-        let conv = CausalConv::new(&self.next(), shape, stride, 1)?;
+        let conv = CausalConv::new(&self.next(), shape, (stride, 1), self.after_elu())?;
         self.layers.push(Layer::Conv(conv));
         Ok(())
     }
 
     fn upsample(&mut self, input: usize, output: usize, ratio: usize) -> Result<()> {
-        let upsample = Upsample::new(&self.next(), input, output, ratio)?;
+        let upsample = Upsample::new(&self.next(), (input, output), ratio, self.after_elu())?;
         self.layers.push(Layer::Upsample(upsample));
         Ok(())
     }
@@ -139,59 +145,53 @@ impl<'a> Builder<'a> {
 /// A convolution that sees no future: all padding that keeps `T / stride` outputs lies on the left, and the last
 /// window is completed on the right; both sides mirrored.
 pub struct CausalConv {
-    weight: Tensor,
-    bias: Tensor,
-    geometry: Geometry,
+    conv: Conv1d,
     /// Steps of padding on the left: `(K - 1) dilation + 1 - stride`.
     left: usize,
 }
 
 impl CausalConv {
     /// `shape`: channels in, channels out, kernel.
-    fn new(weights: &Weights, shape: (usize, usize, usize), stride: usize, dilation: usize) -> Result<Self> {
+    fn new(
+        weights: &Weights,
+        shape: (usize, usize, usize),
+        (stride, dilation): (usize, usize),
+        elu: bool,
+    ) -> Result<Self> {
         let (input, output, kernel) = shape;
-        let conv = weights.pp("conv");
-        Ok(Self {
-            weight: weight_norm(&conv, (output, input, kernel), 0)?,
-            bias: conv.get(output, "bias")?,
+        let weights = weights.pp("conv");
+        let conv = Conv1d {
+            weight: weight_norm(&weights, (output, input, kernel), 0)?,
+            bias: Some(weights.get(output, "bias")?),
             geometry: Geometry { stride, dilation, ..Default::default() },
-            left: (kernel - 1) * dilation + 1 - stride,
-        })
+            elu,
+        };
+        Ok(Self { conv, left: (kernel - 1) * dilation + 1 - stride })
     }
 
     /// `[B, in, T]` -> `[B, out, ceil(T / stride)]`
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let len = x.dim(2)?;
-        let right = len.next_multiple_of(self.geometry.stride) - len;
-        conv1d_reflect(x, &self.weight, Some(&self.bias), self.geometry, [self.left, right])
+        self.forward_then(x, Then::Nothing)
+    }
+
+    fn forward_then(&self, x: &Tensor, then: Then) -> Result<Tensor> {
+        let (len, stride) = (x.dim(2)?, self.conv.geometry.stride);
+        self.conv.forward_reflect(x, [self.left, len.next_multiple_of(stride) - len], then)
     }
 }
 
 /// A transposed convolution, kernel twice its stride, whose surplus at the end is cut off.
-pub struct Upsample {
-    weight: Tensor,
-    bias: Tensor,
-    stride: usize,
-}
+pub struct Upsample(ConvTranspose1d);
 
 impl Upsample {
-    fn new(weights: &Weights, input: usize, output: usize, stride: usize) -> Result<Self> {
-        let conv = weights.pp("conv");
-        Ok(Self {
-            weight: weight_norm(&conv, (input, output, 2 * stride), 0)?,
-            bias: conv.get(output, "bias")?,
-            stride,
-        })
+    fn new(weights: &Weights, (input, output): (usize, usize), stride: usize, elu: bool) -> Result<Self> {
+        let weights = weights.pp("conv");
+        let weight = weight_norm(&weights, (input, output, 2 * stride), 0)?;
+        Ok(Self(ConvTranspose1d { weight, bias: Some(weights.get(output, "bias")?), stride, elu }))
     }
 
     fn reach(&self) -> usize {
         1
-    }
-
-    /// `[B, in, T]` -> `[B, out, T stride]`
-    fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let y = conv_transpose1d(x, &self.weight, Some(&self.bias), self.stride)?;
-        Ok(y.narrow(2, 0, x.dim(2)? * self.stride)?.contiguous()?)
     }
 }
 
@@ -206,17 +206,18 @@ impl Residual {
     fn new(config: &CodecConfig, weights: &Weights, width: usize, dilation: usize) -> Result<Self> {
         let inner = width / config.compress;
         let block = weights.pp("block");
-        let first = CausalConv::new(&block.pp(1), (width, inner, config.residual_kernel_size), 1, dilation)?;
-        let second = CausalConv::new(&block.pp(3), (inner, width, 1), 1, 1)?;
-        let shortcut = || CausalConv::new(&weights.pp("shortcut"), (width, width, 1), 1, 1);
+        let first = CausalConv::new(&block.pp(1), (width, inner, config.residual_kernel_size), (1, dilation), true)?;
+        let second = CausalConv::new(&block.pp(3), (inner, width, 1), (1, 1), true)?;
+        let shortcut = || CausalConv::new(&weights.pp("shortcut"), (width, width, 1), (1, 1), false);
         Ok(Self { block: [first, second], shortcut: config.use_conv_shortcut.then(shortcut).transpose()? })
     }
 
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let y = self.block.iter().try_fold(x.copy()?, |y, conv| conv.forward(&elu(y)?))?;
+        let [first, second] = &self.block;
+        let y = first.forward(x)?;
         match &self.shortcut {
-            Some(shortcut) => Ok((shortcut.forward(x)? + y)?),
-            None => Ok((x + y)?),
+            Some(shortcut) => second.forward_then(&y, Then::Add(&shortcut.forward(x)?)),
+            None => second.forward_then(&y, Then::Add(x)),
         }
     }
 }
@@ -248,7 +249,12 @@ mod tests {
 
     fn upsample(stride: usize) -> Layer {
         let zeros = |shape: &[usize]| Tensor::zeros(shape, DType::F32, &Device::Cpu).unwrap();
-        Layer::Upsample(Upsample { weight: zeros(&[1, 1, 2 * stride]), bias: zeros(&[1]), stride })
+        Layer::Upsample(Upsample(ConvTranspose1d {
+            weight: zeros(&[1, 1, 2 * stride]),
+            bias: None,
+            stride,
+            elu: false,
+        }))
     }
 
     #[test]
