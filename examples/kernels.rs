@@ -125,8 +125,12 @@ fn products(bench: &Bench) {
         bench.computes(&format!("linear q8_0 m={m} {n}x{k}"), 2 * m * n * k, || {
             linear(&x, m, Matrix::Q8_0(&q8_0), n, k, None, &mut out)
         });
+        let q4_k = quantize_q4k(&w);
+        bench.computes(&format!("linear q4_k in integers m={m} {n}x{k}"), 2 * m * n * k, || {
+            linear_int8(&x, m, Matrix::Q4K(&q4_k), n, k, None, &mut out)
+        });
         bench.computes(&format!("linear q8_0 in integers m={m} {n}x{k}"), 2 * m * n * k, || {
-            linear_q8_int(&x, m, &q8_0, n, k, None, &mut out)
+            linear_int8(&x, m, Matrix::Q8_0(&q8_0), n, k, None, &mut out)
         });
     }
 }

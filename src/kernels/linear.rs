@@ -47,7 +47,7 @@ pub(super) struct Product<'a> {
 /// `out[m, n] = x[m, k] w[n, k]ᵀ + bias[n]`.
 ///
 /// Rows do not depend on the threads. Up to 16 rows of `x`, each row of `out` has the bits that it has alone; from 17 on
-/// too, but other ones (sums are taken in another order).
+/// too, but other ones (sums are taken in another order). With `q4_K` weights up to 16 rows are rounded to eight bits.
 pub fn linear(x: &[f32], m: usize, w: Matrix, n: usize, k: usize, bias: Option<&[f32]>, out: &mut [f32]) {
     linear_then(x, m, Linear { w, n, k, bias }, Epilogue::None, out);
 }

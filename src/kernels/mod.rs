@@ -9,6 +9,7 @@
 mod attention;
 mod conv;
 mod gemm;
+mod int4;
 mod int8;
 mod isa;
 mod linear;
@@ -28,7 +29,7 @@ mod x86;
 
 pub use attention::{Attention, FEW_QUERIES, Rows, attention};
 pub use conv::{Conv, ConvTranspose, Pad, conv_transpose1d, conv1d};
-pub use int8::linear_q8_int;
+pub use int8::linear_int8;
 pub use isa::Isa;
 pub use linear::{Epilogue, Linear, linear, linear_then};
 pub use lstm::lstm;

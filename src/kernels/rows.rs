@@ -3,21 +3,19 @@
 //! Each output is one vector accumulator over `k`, then the sum of its lanes: the same operations in the same order
 //! whatever the thread, the number of rows of `x` or the row's place among them.
 
+use super::int4;
 use super::isa::{Isa, Task};
 use super::linear::{Epilogue, Product};
 use super::math;
-use super::pack;
-use super::par::{Shared, parallel, scratch};
+use super::par::{Shared, parallel};
 use super::simd::Simd;
-use super::source::{Brain, Full, Half, Matrix, Q4, Q8, Source};
+use super::source::{Brain, Full, Half, Matrix, Q8, Source};
 
 /// Most rows of `x` that come here: with more of them, packing the weight pays.
 pub(super) const MOST_ROWS: usize = 16;
 
 /// Rows of `x` that are multiplied at a time.
 const TILE_ROWS: usize = 4;
-/// Most weight rows that are multiplied at a time where there are more rows of `x` than that.
-const DECODED_ROWS: usize = 4;
 
 /// Bytes of weight that a thread takes at a time: small enough to share evenly, large enough to stream.
 const CHUNK_BYTES: usize = 1 << 17;
@@ -28,16 +26,15 @@ pub(super) fn product(isa: Isa, p: &Product, out: Shared) {
         Matrix::F16(w) => stream::<Half>(isa, p, w, out),
         Matrix::Bf16(w) => stream::<Brain>(isa, p, w, out),
         Matrix::Q8_0(w) => stream::<Q8>(isa, p, w, out),
-        Matrix::Q4K(w) => stream::<Q4>(isa, p, w, out),
+        Matrix::Q4K(w) => int4::product(isa, p, w, out),
     }
 }
 
 fn stream<W: Source<Stored: Sync>>(isa: Isa, p: &Product, w: &[W::Stored], out: Shared) {
     let rows = (CHUNK_BYTES / p.w.row_bytes(p.k).max(1)).next_multiple_of(8).max(8);
-    let decoded = if W::TOGETHER && p.m > TILE_ROWS { DECODED_ROWS * p.k } else { 0 };
     parallel(p.n.div_ceil(rows), |chunk| {
         let first = chunk * rows;
-        scratch(1, decoded, |decoded| isa.run(Rows::<W> { p, w, first, last: p.n.min(first + rows), decoded, out }));
+        isa.run(Rows::<W> { p, w, first, last: p.n.min(first + rows), out });
     });
 }
 
@@ -47,8 +44,6 @@ struct Rows<'a, W: Source> {
     w: &'a [W::Stored],
     first: usize,
     last: usize,
-    /// Room for a few weight rows as f32, if that is how they are to be multiplied: the same numbers in the same order.
-    decoded: &'a mut [f32],
     out: Shared<'a>,
 }
 
@@ -56,24 +51,23 @@ impl<W: Source> Task for Rows<'_, W> {
     type Output = ();
 
     #[inline(always)]
-    fn run<S: Simd>(mut self, s: S) {
-        let decoded = std::mem::take(&mut self.decoded);
+    fn run<S: Simd>(self, s: S) {
         let mut j = self.first;
         while j < self.last {
-            let left = self.last - j;
+            let (left, w) = (self.last - j, &self.w[j * row_items::<W>(self.p.k)..]);
             // SAFETY: `j + NT <= last <= n` weight rows, and this task alone writes outputs `first..last`.
             j += unsafe {
-                if self.p.m == 1 && left >= 8 && !W::TOGETHER {
-                    self.tile::<S, W, 1, 8>(s, 0, j, self.w.as_ptr().add(j * row_items::<W>(self.p.k)));
+                if self.p.m == 1 && left >= 8 {
+                    self.tile::<S, 1, 8>(s, 0, j, w.as_ptr());
                     8
                 } else if S::WEIGHT_ROWS == 4 && left >= 4 {
-                    self.group::<S, 4>(s, j, decoded);
+                    self.tiles::<S, 4>(s, j, w.as_ptr());
                     4
                 } else if left >= 2 {
-                    self.group::<S, 2>(s, j, decoded);
+                    self.tiles::<S, 2>(s, j, w.as_ptr());
                     2
                 } else {
-                    self.group::<S, 1>(s, j, decoded);
+                    self.tiles::<S, 1>(s, j, w.as_ptr());
                     1
                 }
             };
@@ -87,41 +81,24 @@ fn row_items<W: Source>(k: usize) -> usize {
 }
 
 impl<W: Source> Rows<'_, W> {
-    /// All rows of `x` by `NT` weight rows, which stay in the first cache meanwhile, or are decoded into it.
+    /// All rows of `x` by the `NT` rows at `w`, which are the weight's from `j` on, and stay in the first cache meanwhile.
     #[inline(always)]
-    unsafe fn group<S: Simd, const NT: usize>(&self, s: S, j: usize, decoded: &mut [f32]) {
-        let k = self.p.k;
-        if decoded.is_empty() {
-            // SAFETY: the caller's promise about the weight's rows.
-            return unsafe { self.tiles::<S, W, NT>(s, j, self.w.as_ptr().add(j * row_items::<W>(k))) };
-        }
-        let rows = pack::Rows::<W> { w: self.w, k, from: 0, steps: k };
-        for (c, row) in decoded.chunks_exact_mut(k).enumerate().take(NT) {
-            // SAFETY: as above; there is room for `k` elements.
-            unsafe { rows.decode(s, j + c, row) };
-        }
-        // SAFETY: NT rows of `k` were written.
-        unsafe { self.tiles::<S, Full, NT>(s, j, decoded.as_ptr()) }
-    }
-
-    /// All rows of `x` by the `NT` rows at `w`, which are the weight's from `j` on.
-    #[inline(always)]
-    unsafe fn tiles<S: Simd, V: Source, const NT: usize>(&self, s: S, j: usize, w: *const V::Stored) {
+    unsafe fn tiles<S: Simd, const NT: usize>(&self, s: S, j: usize, w: *const W::Stored) {
         let mut i = 0;
         while i < self.p.m {
             // SAFETY: `i + MT <= m` rows; the weight rows are the caller's promise.
             i += unsafe {
                 match self.p.m - i {
                     1 => {
-                        self.tile::<S, V, 1, NT>(s, i, j, w);
+                        self.tile::<S, 1, NT>(s, i, j, w);
                         1
                     }
                     2 | 3 => {
-                        self.tile::<S, V, 2, NT>(s, i, j, w);
+                        self.tile::<S, 2, NT>(s, i, j, w);
                         2
                     }
                     _ => {
-                        self.tile::<S, V, TILE_ROWS, NT>(s, i, j, w);
+                        self.tile::<S, TILE_ROWS, NT>(s, i, j, w);
                         TILE_ROWS
                     }
                 }
@@ -130,15 +107,9 @@ impl<W: Source> Rows<'_, W> {
     }
 
     #[inline(always)]
-    unsafe fn tile<S: Simd, V: Source, const MT: usize, const NT: usize>(
-        &self,
-        s: S,
-        i: usize,
-        j: usize,
-        w: *const V::Stored,
-    ) {
+    unsafe fn tile<S: Simd, const MT: usize, const NT: usize>(&self, s: S, i: usize, j: usize, w: *const W::Stored) {
         // SAFETY: the caller's promise: rows `i..i + MT` of `x` and `NT` rows at `w` exist.
-        let sums = unsafe { dots::<S, V, MT, NT>(s, self.p.x.as_ptr().add(i * self.p.k), w, self.p.k) };
+        let sums = unsafe { dots::<S, W, MT, NT>(s, self.p.x.as_ptr().add(i * self.p.k), w, self.p.k) };
         for (r, sums) in sums.iter().enumerate() {
             let at = (i + r) * self.p.n + j;
             // SAFETY: inside row `i + r` of the output, and within this task's part of it.
@@ -177,26 +148,15 @@ unsafe fn dots<S: Simd, W: Source, const MT: usize, const NT: usize>(
             }
             for group in 0..W::BLOCK / W::GROUP {
                 let x = x.add(block * W::BLOCK + group * W::GROUP);
-                if W::TOGETHER {
-                    for (c, open) in open.iter().enumerate() {
-                        for at in (0..W::GROUP).step_by(S::LANES) {
-                            let v = W::vector(s, open, group, at);
-                            for (r, acc) in acc.iter_mut().enumerate() {
-                                acc[c] = s.fma(v, s.load(x.add(r * k + at)), acc[c]);
-                            }
-                        }
+                for at in (0..W::GROUP).step_by(S::LANES) {
+                    let mut xs = [s.splat(0.0); MT];
+                    for (r, xs) in xs.iter_mut().enumerate() {
+                        *xs = s.load(x.add(r * k + at));
                     }
-                } else {
-                    for at in (0..W::GROUP).step_by(S::LANES) {
-                        let mut xs = [s.splat(0.0); MT];
-                        for (r, xs) in xs.iter_mut().enumerate() {
-                            *xs = s.load(x.add(r * k + at));
-                        }
-                        for (c, open) in open.iter().enumerate() {
-                            let v = W::vector(s, open, group, at);
-                            for r in 0..MT {
-                                acc[r][c] = s.fma(v, xs[r], acc[r][c]);
-                            }
+                    for (c, open) in open.iter().enumerate() {
+                        let v = W::vector(s, open, group, at);
+                        for r in 0..MT {
+                            acc[r][c] = s.fma(v, xs[r], acc[r][c]);
                         }
                     }
                 }

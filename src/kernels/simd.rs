@@ -2,6 +2,9 @@
 //!
 //! A token is proof that the machine has the instructions, so arithmetic on it is safe; only memory access is not.
 
+#[cfg(doc)]
+use super::quant::BlockQ4K;
+use super::quant::Q4K_BLOCK;
 use half::{bf16, f16};
 
 /// Lanes of the widest set.
@@ -46,6 +49,10 @@ pub(super) trait Simd: Copy + Send + Sync {
 
     /// `acc[lane] + Σ x[i] w[4 * lane + i]` over four unsigned bytes of `x` and signed ones of `w`.
     fn dot4(self, acc: Self::I, x: i32, w: Self::I) -> Self::I;
+    /// `Σ scales[g] q x` over a block of `q4_K`, whose bytes hold the integers `q` (see [`BlockQ4K`]); the lanes' sum is the whole.
+    fn dot_q4(self, scales: [u8; 8], qs: &[u8; Q4K_BLOCK / 2], x: &[i8; Q4K_BLOCK]) -> Self::I;
+    /// `Σ minima[g] sums[g]`; the lanes' sum is the whole.
+    fn dot_minima(self, minima: [u8; 8], sums: &[i16; 8]) -> Self::I;
     fn to_f32(self, a: Self::I) -> Self::V;
     fn zero_i32(self) -> Self::I;
     fn sub_i32(self, a: Self::I, b: Self::I) -> Self::I;
@@ -232,6 +239,23 @@ impl Simd for Portable {
         let x = x.to_le_bytes();
         let dot = |w: [u8; 4]| (0..4).map(|i| i32::from(x[i]) * i32::from(w[i] as i8)).sum::<i32>();
         std::array::from_fn(|lane| acc[lane] + dot(w[lane].to_le_bytes()))
+    }
+    #[inline(always)]
+    fn dot_q4(self, scales: [u8; 8], qs: &[u8; Q4K_BLOCK / 2], x: &[i8; Q4K_BLOCK]) -> [i32; 4] {
+        let mut lanes = [0; 4];
+        for (g, x) in x.as_chunks::<32>().0.iter().enumerate() {
+            let mut sums = [0; 4];
+            for (i, (x, byte)) in x.iter().zip(&qs[g / 2 * 32..]).enumerate() {
+                sums[i % 4] += i32::from((byte >> (g % 2 * 4)) & 15) * i32::from(*x);
+            }
+            lanes = std::array::from_fn(|i| lanes[i] + i32::from(scales[g]) * sums[i]);
+        }
+        lanes
+    }
+    #[inline(always)]
+    fn dot_minima(self, minima: [u8; 8], sums: &[i16; 8]) -> [i32; 4] {
+        let one = |i: usize| i32::from(minima[i]) * i32::from(sums[i]);
+        std::array::from_fn(|i| one(i) + one(i + 4))
     }
     #[inline(always)]
     fn to_f32(self, a: [i32; 4]) -> Lanes {

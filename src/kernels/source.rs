@@ -53,9 +53,6 @@ pub(super) trait Source: Copy + Send + Sync {
     const STORED: usize;
     /// Weights that are decoded together, which divide a block.
     const GROUP: usize;
-    /// Whether a group's vectors share work, so that they are best decoded together, and once for many rows of `x`.
-    const TOGETHER: bool = false;
-
     /// What an array of blocks is filled with before they are opened.
     const CLOSED: Self::Open;
 
@@ -153,7 +150,6 @@ impl Source for Q4 {
     const STORED: usize = 1;
     /// Two scales: their weights are the low and the high halves of the same bytes.
     const GROUP: usize = 64;
-    const TOGETHER: bool = true;
     const CLOSED: Self::Open = ([0.0; 8], [0.0; 8], std::ptr::null());
 
     #[inline(always)]
@@ -179,7 +175,7 @@ impl Source for Q4 {
 
 /// [`BlockQ4K::group`] of all eight groups at once: four bytes at a time in a word, as ggml does it.
 #[inline(always)]
-fn unpack_groups(packed: [u8; 12]) -> ([u8; 8], [u8; 8]) {
+pub(super) fn unpack_groups(packed: [u8; 12]) -> ([u8; 8], [u8; 8]) {
     let word = |i: usize| u32::from_le_bytes([packed[i], packed[i + 1], packed[i + 2], packed[i + 3]]);
     let (a, b, c) = (word(0), word(4), word(8));
     let join = |low: u32, high: u32| u64::from(low) | (u64::from(high) << 32);

@@ -1,5 +1,6 @@
 //! The vectors of AVX2 (8 lanes) and AVX-512 (16 lanes).
 
+use super::quant::Q4K_BLOCK;
 use super::simd::{MOST_LANES, Simd};
 use half::{bf16, f16};
 use std::arch::x86_64::*;
@@ -45,6 +46,19 @@ macro_rules! folded {
         let (a, b) = ($a, $b);
         $add($shuffle::<$low>(a, b), $shuffle::<$high>(a, b))
     }};
+}
+
+/// Eight products of a byte and 16 bits, added in pairs.
+///
+/// # Safety
+/// The machine has SSE4.1.
+#[inline(always)]
+unsafe fn dot_minima(minima: [u8; 8], sums: &[i16; 8]) -> __m128i {
+    // SAFETY: the caller's promise; the array is read.
+    unsafe {
+        let minima = _mm_cvtepu8_epi16(_mm_cvtsi64_si128(i64::from_le_bytes(minima)));
+        _mm_madd_epi16(minima, _mm_loadu_si128(sums.as_ptr().cast()))
+    }
 }
 
 impl Avx2 {
@@ -133,6 +147,30 @@ impl Simd for Avx2 {
             let odd = _mm256_madd_epi16(odd, _mm256_srai_epi16::<8>(w));
             _mm256_add_epi32(acc, _mm256_add_epi32(even, odd))
         }
+    }
+    #[inline(always)]
+    fn dot_q4(self, scales: [u8; 8], qs: &[u8; Q4K_BLOCK / 2], x: &[i8; Q4K_BLOCK]) -> __m256i {
+        // SAFETY: the token proves the instructions; every 32 bytes of the arrays are read.
+        unsafe {
+            let (fours, mut acc) = (_mm256_set1_epi8(15), _mm256_setzero_si256());
+            for (pair, qs) in qs.as_chunks::<32>().0.iter().enumerate() {
+                let bytes = _mm256_loadu_si256(qs.as_ptr().cast());
+                let halves = [_mm256_and_si256(bytes, fours), _mm256_and_si256(_mm256_srli_epi16::<4>(bytes), fours)];
+                for (half, q) in halves.into_iter().enumerate() {
+                    let group = 2 * pair + half;
+                    // Sums of two products, 15 * 127 at most each, fit 16 bits.
+                    let products = _mm256_maddubs_epi16(q, _mm256_loadu_si256(x.as_ptr().add(32 * group).cast()));
+                    let scaled = _mm256_madd_epi16(products, _mm256_set1_epi16(i16::from(scales[group])));
+                    acc = _mm256_add_epi32(acc, scaled);
+                }
+            }
+            acc
+        }
+    }
+    #[inline(always)]
+    fn dot_minima(self, minima: [u8; 8], sums: &[i16; 8]) -> __m256i {
+        // SAFETY: the token proves the instructions; the array is read.
+        unsafe { _mm256_zextsi128_si256(dot_minima(minima, sums)) }
     }
     #[inline(always)]
     fn splat(self, x: f32) -> __m256 {
@@ -263,6 +301,37 @@ impl Simd for Avx512 {
     fn dot4(self, acc: __m512i, x: i32, w: __m512i) -> __m512i {
         // SAFETY: the token proves the instructions.
         unsafe { _mm512_dpbusd_epi32(acc, _mm512_set1_epi32(x), w) }
+    }
+    #[inline(always)]
+    fn dot_q4(self, scales: [u8; 8], qs: &[u8; Q4K_BLOCK / 2], x: &[i8; Q4K_BLOCK]) -> __m512i {
+        // SAFETY: the token proves the instructions; every 64 bytes of `qs` and 32 of `x` are read.
+        unsafe {
+            let scales = _mm512_set1_epi64(i64::from_le_bytes(scales));
+            let (fours, mut acc) = (_mm512_set1_epi8(15), _mm512_setzero_si512());
+            for (four, qs) in qs.as_chunks::<64>().0.iter().enumerate() {
+                let bytes = _mm512_loadu_si512(qs.as_ptr().cast());
+                let halves = [_mm512_and_si512(bytes, fours), _mm512_and_si512(_mm512_srli_epi16::<4>(bytes), fours)];
+                for (half, q) in halves.into_iter().enumerate() {
+                    // The lower 32 bytes are of the one group, the upper ones of the other.
+                    let (low, high) = (4 * four + half, 4 * four + half + 2);
+                    let x_low = _mm256_loadu_si256(x.as_ptr().add(32 * low).cast());
+                    let x_high = _mm256_loadu_si256(x.as_ptr().add(32 * high).cast());
+                    let x = _mm512_inserti64x4::<1>(_mm512_castsi256_si512(x_low), x_high);
+                    // The groups' scales as 16 bits each: a byte, and a zero where the index has its top bit.
+                    let (at_low, at_high) =
+                        (_mm256_set1_epi16(low as i16 | i16::MIN), _mm256_set1_epi16(high as i16 | i16::MIN));
+                    let at = _mm512_inserti64x4::<1>(_mm512_castsi256_si512(at_low), at_high);
+                    // Sums of two products, 15 * 127 at most each, fit 16 bits.
+                    acc = _mm512_dpwssd_epi32(acc, _mm512_maddubs_epi16(q, x), _mm512_shuffle_epi8(scales, at));
+                }
+            }
+            acc
+        }
+    }
+    #[inline(always)]
+    fn dot_minima(self, minima: [u8; 8], sums: &[i16; 8]) -> __m512i {
+        // SAFETY: the token proves the instructions; the array is read.
+        unsafe { _mm512_zextsi128_si512(dot_minima(minima, sums)) }
     }
     #[inline(always)]
     fn splat(self, x: f32) -> __m512 {

@@ -143,17 +143,17 @@ impl Linear {
     }
 }
 
-/// Passes over more rows than this, which compute rather than read, take 8-bit weights in integers.
+/// Passes over more rows than this, which compute rather than read, take weights of eight and four bits in integers.
 const FEW_ROWS: usize = 16;
 
-/// `out[m, n] = x[m, k] wᵀ + bias`, then `then`. With 8-bit weights, a pass over many rows rounds `x` to 8 bits too, as ggml does.
+/// `out[m, n] = x[m, k] wᵀ + bias`, then `then`. With 8-bit weights a pass over many rows, and with 4-bit ones any pass, rounds
+/// `x` to 8 bits too, as ggml does.
 fn product(x: &[f32], m: usize, layer: kernels::Linear, then: Epilogue, out: &mut [f32]) {
     let kernels::Linear { w, n, k, bias } = layer;
-    let kernels::Matrix::Q8_0(w) = w else { return kernels::linear_then(x, m, layer, then, out) };
-    if m <= FEW_ROWS {
+    if m <= FEW_ROWS || !matches!(w, kernels::Matrix::Q8_0(_) | kernels::Matrix::Q4K(_)) {
         return kernels::linear_then(x, m, layer, then, out);
     }
-    kernels::linear_q8_int(x, m, w, n, k, bias, out);
+    kernels::linear_int8(x, m, w, n, k, bias, out);
     match then {
         Epilogue::None => (),
         Epilogue::Gelu => kernels::gelu(out),

@@ -53,8 +53,36 @@ fn check(m: usize, n: usize, k: usize) {
     for (w, full) in weights.each() {
         let mut out = vec![f32::NAN; m * n];
         linear(&x, m, w, n, k, Some(&bias), &mut out);
-        assert_close(&out, &plain(&x, m, &full, n, k, Some(&bias)), 2e-6 * (k as f64).sqrt() + 1e-6);
+        let x = if matches!(w, Matrix::Q4K(_)) && m <= 16 { &eight_bits(&x) } else { &x };
+        assert_close(&out, &plain(x, m, &full, n, k, Some(&bias)), 2e-6 * (k as f64).sqrt() + 1e-6);
     }
+}
+
+/// Each 256 of `x` as eight-bit integers of one scale stand for them.
+fn eight_bits(x: &[f32]) -> Vec<f32> {
+    let block = |x: &[f32]| {
+        let top = x.iter().fold(0f32, |top, x| top.max(x.abs()));
+        x.iter().map(|x| (x * (127.0 / top)).round_ties_even() * (top / 127.0)).collect::<Vec<_>>()
+    };
+    x.chunks(256).flat_map(block).collect()
+}
+
+#[test]
+fn four_bit_products_of_zeros_and_of_extremes() {
+    let (n, k) = (9, 512);
+    let w: Vec<f32> = (0..n * k).map(|i| if i % 3 == 0 { 1.0 } else { -1.0 }).collect();
+    let w = quantize_q4k(&w);
+    on_each_isa(|| {
+        let run = |x: f32| {
+            let mut out = vec![f32::NAN; 2 * n];
+            linear(&vec![x; 2 * k], 2, Matrix::Q4K(&w), n, k, None, &mut out);
+            out
+        };
+        assert_eq!(run(0.0), vec![0.0; 2 * n]);
+        let want = plain(&vec![1e3; 2 * k], 2, &dequantize_q4k(&w), n, k, None);
+        assert_close(&run(1e3), &want, 0.5);
+        assert_close(&run(-1e3), &want.iter().map(|x| -x).collect::<Vec<_>>(), 0.5);
+    });
 }
 
 #[test]
@@ -163,33 +191,40 @@ fn wrong_shapes_are_refused() {
 
 #[test]
 fn integer_products_equal_f64_on_the_quantised_operands() {
-    let shapes: &[(usize, usize, usize)] = if cfg!(miri) {
-        &[(3, 5, 32)]
-    } else {
-        &[(1, 1, 32), (7, 33, 64), (50, 70, 256), (61, 130, 1024), (0, 3, 32), (3, 2, 0)]
-    };
+    let shapes: &[(usize, usize, usize)] =
+        if cfg!(miri) { &[(3, 5, 32)] } else { &[(1, 1, 32), (7, 33, 64), (50, 70, 256), (61, 130, 1024), (0, 3, 32)] };
     on_each_isa(|| {
         for &(m, n, k) in shapes {
-            let (x, bias, w) = (noise(1, m * k), noise(2, n), quantize_q8_0(&noise(7, n * k)));
+            let (x, bias, weights) = (noise(1, m * k), noise(2, n), Weights::new(n, k));
             // Activations that eight bits hold exactly, up to rounding of the scale: the sums are exact then.
             let whole: Vec<f32> =
                 x.iter().enumerate().map(|(i, x)| if i % 32 == 0 { 127.0 } else { (x * 126.0).round() }).collect();
-            let mut out = vec![f32::NAN; m * n];
-            linear_q8_int(&whole, m, &w, n, k, Some(&bias), &mut out);
-            assert_close(
-                &out,
-                &plain(&whole, m, &dequantize_q8_0(&w), n, k, Some(&bias)),
-                2e-4 * (k as f64).sqrt() + 1e-6,
-            );
-            // Any activations: within the rounding of each to a 127th of its block's largest.
-            linear_q8_int(&x, m, &w, n, k, Some(&bias), &mut out);
-            assert_close(&out, &plain(&x, m, &dequantize_q8_0(&w), n, k, Some(&bias)), 1e-2 * (k as f64).sqrt());
+            for (w, full) in weights.each() {
+                // Four bits are rounded to eight: each by half a 127th of a group's largest, about 1, at most.
+                let rounding = match w {
+                    Matrix::Q8_0(_) => 0.0,
+                    Matrix::Q4K(_) => 1.0 / 254.0,
+                    _ => continue,
+                };
+                let mut out = vec![f32::NAN; m * n];
+                linear_int8(&whole, m, w, n, k, Some(&bias), &mut out);
+                let tolerance = (2e-4 + 2.0 * 127.0 * rounding) * (k as f64).sqrt() + 1e-6;
+                assert_close(&out, &plain(&whole, m, &full, n, k, Some(&bias)), tolerance);
+                // Any activations: within the rounding of each to a 127th of its block's largest.
+                linear_int8(&x, m, w, n, k, Some(&bias), &mut out);
+                assert_close(&out, &plain(&x, m, &full, n, k, Some(&bias)), (1e-2 + rounding) * (k as f64).sqrt());
+            }
         }
         if cfg!(miri) {
             return;
         }
+        let mut out = [f32::NAN; 4];
+        linear_int8(&[], 2, Matrix::Q8_0(&[]), 2, 0, Some(&[1.0, 2.0]), &mut out);
+        assert_eq!(out, [1.0, 2.0, 1.0, 2.0]);
         let (x, w) = (noise(1, 130 * 64), quantize_q8_0(&noise(7, 200 * 64)));
-        assert_same_on_any_threads(130 * 200, |out| linear_q8_int(&x, 130, &w, 200, 64, None, out));
+        assert_same_on_any_threads(130 * 200, |out| linear_int8(&x, 130, Matrix::Q8_0(&w), 200, 64, None, out));
+        let call = || linear_int8(&x[..32], 1, Matrix::F32(&x[..32]), 1, 32, None, &mut [0.0]);
+        assert!(std::panic::catch_unwind(call).is_err(), "floats are no integers");
     });
 }
 
