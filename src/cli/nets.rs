@@ -42,7 +42,7 @@ pub enum WeightType {
     /// 8 bits and a scale for each 32 weights; passes over many positions round what they multiply too (CPU)
     #[value(name = "q8_0")]
     Q8_0,
-    /// 4 bits, with scales and minima in groups of 32 (CPU)
+    /// 4 bits, with scales and minima in groups of 32; all passes round what they multiply (CPU)
     #[value(name = "q4_k")]
     Q4K,
 }
