@@ -7,7 +7,7 @@
 use super::isa::{Isa, Task};
 use super::linear::Product;
 use super::par::{Shared, parallel, scratch};
-use super::quant::{BlockQ4K, Q4K_BLOCK, nearest_byte};
+use super::quant::{BlockQ4K, Q4K_BLOCK, quantise};
 use super::simd::Simd;
 use super::source::{Matrix, unpack_groups};
 use bytemuck::{Pod, Zeroable};
@@ -55,21 +55,10 @@ impl Task for Quantise<'_> {
     #[inline(always)]
     fn run<S: Simd>(self, _: S) {
         for (x, to) in self.from.as_chunks::<Q4K_BLOCK>().0.iter().zip(self.to) {
-            // Lane by lane, which compiles to vectors.
-            let mut tops = [0f32; 16];
-            for (i, x) in x.iter().enumerate() {
-                let top = &mut tops[i % 16];
-                *top = if x.abs() > *top { x.abs() } else { *top };
-            }
-            let top = tops.into_iter().fold(0f32, |a, b| if b > a { b } else { a });
-            let inverse = if top > 0.0 { 127.0 / top } else { 0.0 };
-            for (q, x) in to.qs.iter_mut().zip(x) {
-                *q = nearest_byte(x * inverse) as i8;
-            }
+            (to.scale, to.qs) = quantise(x);
             for (sum, qs) in to.sums.iter_mut().zip(to.qs.as_chunks::<32>().0) {
                 *sum = qs.iter().map(|&q| i16::from(q)).sum();
             }
-            to.scale = top / 127.0;
         }
     }
 }

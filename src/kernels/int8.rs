@@ -7,7 +7,7 @@
 use super::isa::{Isa, Task};
 use super::pack::transpose4;
 use super::par::{Shared, parallel, scratch};
-use super::quant::{BlockQ4K, Q8_0_BLOCK, nearest_byte};
+use super::quant::{BlockQ4K, Q8_0_BLOCK, nearest_byte, quantise};
 use super::simd::Simd;
 use super::source::Matrix;
 use super::tile::{load_pair, store_pair, with_tile_rows};
@@ -78,7 +78,8 @@ impl Task for Quantise<'_> {
                 let x = &self.x[(row + r) * self.blocks * Q8_0_BLOCK..][..self.blocks * Q8_0_BLOCK];
                 let x = x.as_chunks::<Q8_0_BLOCK>().0;
                 for (x, panel) in x.iter().zip(panel.chunks_exact_mut(height * (WORDS + 1))) {
-                    let (scale, bytes) = quantise(x);
+                    let (scale, integers) = quantise(x);
+                    let bytes = integers.map(|q| q as u8 ^ 128);
                     for (word, bytes) in bytes.as_chunks::<4>().0.iter().enumerate() {
                         panel[word * height + r] = i32::from_le_bytes(*bytes);
                     }
@@ -94,24 +95,6 @@ impl Task for Quantise<'_> {
 #[inline(always)]
 fn words_of(qs: [i8; Q8_0_BLOCK]) -> [f32; WORDS] {
     bytemuck::cast::<_, [u32; WORDS]>(qs).map(|word| f32::from_bits(u32::from_le(word)))
-}
-
-/// A block's scale, and its integers plus 128.
-#[inline(always)]
-fn quantise(x: &[f32; Q8_0_BLOCK]) -> (f32, [u8; Q8_0_BLOCK]) {
-    // Lane by lane, which compiles to vectors.
-    let mut tops = [0f32; Q8_0_BLOCK / 2];
-    for (i, x) in x.iter().enumerate() {
-        let top = &mut tops[i % (Q8_0_BLOCK / 2)];
-        *top = if x.abs() > *top { x.abs() } else { *top };
-    }
-    let top = tops.into_iter().fold(0f32, |a, b| if b > a { b } else { a });
-    let inverse = if top > 0.0 { 127.0 / top } else { 0.0 };
-    let mut bytes = [0; Q8_0_BLOCK];
-    for (byte, x) in bytes.iter_mut().zip(x) {
-        *byte = nearest_byte(x * inverse) ^ 128;
-    }
-    (top / 127.0, bytes)
 }
 
 /// A group of four-bit weights as a scale and eight-bit integers.

@@ -83,6 +83,24 @@ pub(super) fn nearest_byte(x: f32) -> u8 {
     (x + SHIFT).to_bits() as u8
 }
 
+/// `x` as `scale * q`: the scale, and integers of at most 127.
+#[inline(always)]
+pub(super) fn quantise<const N: usize>(x: &[f32; N]) -> (f32, [i8; N]) {
+    // Lane by lane, which compiles to vectors.
+    let mut tops = [0f32; 16];
+    for (i, x) in x.iter().enumerate() {
+        let top = &mut tops[i % 16];
+        *top = if x.abs() > *top { x.abs() } else { *top };
+    }
+    let top = tops.into_iter().fold(0f32, |a, b| if b > a { b } else { a });
+    let inverse = if top > 0.0 { 127.0 / top } else { 0.0 };
+    let mut integers = [0; N];
+    for (integer, x) in integers.iter_mut().zip(x) {
+        *integer = nearest_byte(x * inverse) as i8;
+    }
+    (top / 127.0, integers)
+}
+
 /// Quantises rows of a multiple of 32 weights to the nearest of `q8_0`.
 pub fn quantize_q8_0(weights: &[f32]) -> Vec<BlockQ8_0> {
     assert!(weights.len().is_multiple_of(Q8_0_BLOCK), "q8_0 needs a multiple of {Q8_0_BLOCK} weights");
