@@ -2,7 +2,7 @@
 //!
 //! Which module may import which (rows import columns):
 //!
-//! | | tokens, error, progress, output | audio, prepare | weights, device | net | stage | voice | layout | clone, speak, book | convert, jobs | models | cli |
+//! | | tokens, error, progress, output | audio, prepare | weights, device | net | stage | voice | layout | clone, speak, book | batch, convert | models | cli |
 //! |---|---|---|---|---|---|---|---|---|---|---|---|
 //! | audio, weights, device, models | yes | | | | | | | | | | |
 //! | prepare | yes | yes | | | | | | | | | |
@@ -15,10 +15,10 @@
 //! | check | yes | yes | | | | yes | | yes | | | |
 //! | listen | yes | yes | | | yes | | | | | | |
 //! | convert | yes | yes | yes | yes | | yes | yes | yes | | | |
-//! | jobs | yes | yes | | | yes | yes | | yes | within | | |
+//! | batch | yes | yes | | | yes | yes | | yes | within | | |
 //! | cli | yes | yes | yes | | yes | yes | yes | yes | yes | yes | within |
 //!
-//! `cli` also imports `check` and `listen`, `jobs` imports `listen`; `listen` measures with `check` and hears what `speak` made; of
+//! `cli` also imports `check` and `listen`, `batch` imports `listen`; `listen` measures with `check` and hears what `speak` made; of
 //! `clone`, `check` takes no more than how much of a recording is used.
 //! `config` holds plain numbers: anything may import it. `kernels` imports nothing of ours; only `net` imports it.
 //!
@@ -26,6 +26,7 @@
 //! `N` HuBERT frames at 50 Hz (320 samples at 16 kHz), `B` is a batch, `H` a hidden width.
 
 pub mod audio;
+pub mod batch;
 pub mod book;
 pub mod check;
 pub mod clone;
@@ -33,7 +34,7 @@ pub mod config;
 pub mod convert;
 pub mod device;
 pub mod error;
-pub mod jobs;
+
 pub mod kernels;
 pub mod layout;
 pub mod listen;

@@ -2,12 +2,12 @@
 
 mod audio;
 mod batch;
+mod batch_run;
 mod check;
 mod cli;
 mod containers;
 mod convert;
 mod hub;
-mod jobs;
 mod layouts;
 mod listen;
 mod packed;

@@ -3,7 +3,7 @@
 use super::out;
 use super::progress::Terminal;
 use anyhow::Result;
-use barkclone::jobs::{self, Summary};
+use barkclone::batch::{self, Summary};
 use barkclone::progress::Progress;
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
@@ -43,16 +43,16 @@ enum Command {
 pub fn run(args: ReportArgs, terminal: &Terminal) -> Result<()> {
     match args.command {
         Command::Merge { reports, output, force } => {
-            let count = jobs::merge(&reports, &output, force)?;
+            let count = batch::merge(&reports, &output, force)?;
             terminal.note(&format!("{count} utterances of {} reports", reports.len()));
             out(format!("{}\n", output.display()))
         }
         Command::Summary { reports, json: true } => {
-            let sum = jobs::summary(&reports, |_| Ok(()))?;
+            let sum = batch::summary(&reports, |_| Ok(()))?;
             out(format!("{}\n", serde_json::to_string(&sum)?))
         }
         Command::Summary { reports, json: false } => {
-            let sum = jobs::summary(&reports, |record| {
+            let sum = batch::summary(&reports, |record| {
                 let error = record.error.as_deref().unwrap_or_default();
                 out(format!("line {}: {error}\n", record.line))
             })?;

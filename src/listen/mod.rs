@@ -9,10 +9,6 @@
 //! - ran out: the semantic stage was stopped by a limit and did not end by itself;
 //! - garbled tail: more than [`TAIL`] seconds of sound after the last speech, or noise-like sound or a burst at the end of it.
 
-mod takes;
-
-pub use takes::{Care, Take, Takes};
-
 use crate::audio::Pcm;
 use crate::check::{clipping, loudness, spectra};
 use crate::config::Protocol;

@@ -1,8 +1,8 @@
 //! The flags of `convert` that choose how is drawn and from which models.
 
 use crate::cli::nets::{DeviceArgs, WeightType};
+use barkclone::batch::Sampling;
 use barkclone::config::Protocol;
-use barkclone::jobs::Sampling;
 use barkclone::speak::Settings;
 use clap::Args;
 

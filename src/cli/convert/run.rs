@@ -7,10 +7,11 @@ use crate::cli::progress::Terminal;
 use crate::cli::provenance;
 use anyhow::{Error, Result};
 use barkclone::audio;
+use barkclone::batch::{Attempt, Attempts, RetryPolicy};
 use barkclone::check;
 use barkclone::convert::Decoder;
 use barkclone::error::is_fatal;
-use barkclone::listen::{Care, Facts, Finding, Take, Takes, listen};
+use barkclone::listen::{Facts, Finding, listen};
 use barkclone::output::Pending;
 use barkclone::progress::{Progress, Silent};
 use barkclone::speak::{Ask, Content, Desk, Request, Settings, Utterance};
@@ -33,7 +34,7 @@ pub struct Run<'a, 'b> {
     /// Those that are not begun.
     heard: VecDeque<(Job, Semantic)>,
     /// Those that are spoken once more.
-    again: VecDeque<Box<Ticket>>,
+    again: VecDeque<Box<InFlight>>,
     under_way: usize,
     manner: Manner,
     decoder: Decoder,
@@ -53,10 +54,10 @@ pub struct Tally {
 }
 
 /// A recording under way.
-pub struct Ticket {
+pub struct InFlight {
     job: Job,
     semantic: Semantic,
-    takes: Takes<Draft>,
+    takes: Attempts<Draft>,
 }
 
 /// A result that may be kept.
@@ -79,38 +80,38 @@ impl<'a, 'b> Run<'a, 'b> {
         Self { heard, again, under_way, manner, decoder, failures, progress, terminal, tally }
     }
 
-    fn request(&self, ticket: &Ticket) -> Request {
+    fn request(&self, job: &InFlight) -> Request {
         Request {
-            content: Content::Semantic(ticket.semantic.clone()),
+            content: Content::Semantic(job.semantic.clone()),
             voice: Some(self.manner.voice.clone()),
-            settings: self.settings(ticket),
+            settings: self.settings(job),
             sound: false,
         }
     }
 
-    fn settings(&self, ticket: &Ticket) -> Settings {
-        Settings { seed: ticket.takes.seed(), ..self.manner.settings }
+    fn settings(&self, job: &InFlight) -> Settings {
+        Settings { seed: job.takes.seed(), ..self.manner.settings }
     }
 
-    fn begin(&self, (job, semantic): (Job, Semantic)) -> Box<Ticket> {
-        let care = Care { retries: self.manner.retries, trim_tail: false };
-        Box::new(Ticket { job, semantic, takes: Takes::new(care, self.manner.settings.seed) })
+    fn begin(&self, (job, semantic): (Job, Semantic)) -> Box<InFlight> {
+        let care = RetryPolicy { retries: self.manner.retries, trim_tail: false };
+        Box::new(InFlight { job, semantic, takes: Attempts::new(care, self.manner.settings.seed) })
     }
 
     /// Makes sound of the codes and listens to it; `None`: it is to be spoken once more.
-    fn hear(&self, ticket: &mut Ticket, spoken: Result<Utterance>) -> Result<Option<Take<Draft>>> {
-        let draft = spoken.and_then(|utterance| self.draft(ticket, &utterance.fine));
+    fn hear(&self, job: &mut InFlight, spoken: Result<Utterance>) -> Result<Option<Attempt<Draft>>> {
+        let draft = spoken.and_then(|utterance| self.draft(job, &utterance.fine));
         match draft.and_then(|draft| Ok((findings(&draft)?, draft))) {
-            Ok((findings, draft)) => Ok(ticket.takes.judge(draft, findings)),
+            Ok((findings, draft)) => Ok(job.takes.judge(draft, findings)),
             // A take that failed does not take the earlier ones away.
-            Err(error) if !is_fatal(&error) => ticket.takes.settle().map(Some).ok_or(error),
+            Err(error) if !is_fatal(&error) => job.takes.settle().map(Some).ok_or(error),
             Err(error) => Err(error),
         }
     }
 
-    fn draft(&self, ticket: &Ticket, fine: &Fine) -> Result<Draft> {
-        let Job { source, sha256, target } = &ticket.job;
-        let how = provenance::made(&self.manner.voice.hash(), &self.settings(ticket), self.manner.weights);
+    fn draft(&self, job: &InFlight, fine: &Fine) -> Result<Draft> {
+        let Job { source, sha256, target } = &job.job;
+        let how = provenance::made(&self.manner.voice.hash(), &self.settings(job), self.manner.weights);
         let made = format!("{how}; converted from another recording, sha256={sha256}");
         let title = source.file_stem().unwrap_or_default().to_string_lossy();
         let file = target.draft(fine.frames() * FRAME_SAMPLES, &provenance::remarks(&title, &made), |sink| {
@@ -120,13 +121,13 @@ impl<'a, 'b> Run<'a, 'b> {
     }
 
     /// Gives the best take its name, and says what does not sound right.
-    fn keep(&self, ticket: &Ticket, take: Take<Draft>) -> Result<f64> {
-        let shown = ticket.job.target.path.display();
-        if ticket.takes.made() > 1 {
-            self.terminal.note(&format!("{shown}: {} takes, the best one has seed {}", ticket.takes.made(), take.seed));
+    fn keep(&self, job: &InFlight, take: Attempt<Draft>) -> Result<f64> {
+        let shown = job.job.target.path.display();
+        if job.takes.made() > 1 {
+            self.terminal.note(&format!("{shown}: {} takes, the best one has seed {}", job.takes.made(), take.seed));
         }
         if let Some(file) = take.utterance.file {
-            file.settle(ticket.job.target.force)?;
+            file.settle(job.job.target.force)?;
         }
         for finding in take.findings {
             self.terminal.note(&format!("warning: {shown}: it may not sound right: {}", finding.message));
@@ -134,36 +135,36 @@ impl<'a, 'b> Run<'a, 'b> {
         Ok(take.utterance.seconds)
     }
 
-    fn end(&mut self, ticket: &Ticket, take: Result<Take<Draft>, Error>) -> Result<()> {
-        let kept = take.and_then(|take| self.keep(ticket, take));
-        let Some(seconds) = self.failures.sift(&ticket.job.source, kept)? else { return Ok(()) };
+    fn end(&mut self, job: &InFlight, take: Result<Attempt<Draft>, Error>) -> Result<()> {
+        let kept = take.and_then(|take| self.keep(job, take));
+        let Some(seconds) = self.failures.sift(&job.job.source, kept)? else { return Ok(()) };
         self.tally.done += 1;
         self.tally.seconds += seconds;
-        ticket.job.target.print()
+        job.job.target.print()
     }
 }
 
 impl Desk for Run<'_, '_> {
-    type Key = Box<Ticket>;
+    type Key = Box<InFlight>;
 
-    fn next(&mut self) -> Result<Ask<Box<Ticket>>> {
+    fn next(&mut self) -> Result<Ask<Box<InFlight>>> {
         let again = self.again.pop_front();
-        let Some(ticket) = again.or_else(|| self.heard.pop_front().map(|heard| self.begin(heard))) else {
+        let Some(job) = again.or_else(|| self.heard.pop_front().map(|heard| self.begin(heard))) else {
             // What is under way may have to be spoken once more.
             let wait = self.manner.retries > 0 && self.under_way > 0;
             return Ok(if wait { Ask::Wait } else { Ask::End });
         };
         self.under_way += 1;
-        let request = Box::new(self.request(&ticket));
-        Ok(Ask::Speak(ticket, request))
+        let request = Box::new(self.request(&job));
+        Ok(Ask::Speak(job, request))
     }
 
-    fn done(&mut self, mut ticket: Box<Ticket>, spoken: Result<Utterance>) -> Result<()> {
+    fn done(&mut self, mut job: Box<InFlight>, spoken: Result<Utterance>) -> Result<()> {
         self.under_way -= 1;
-        match self.hear(&mut ticket, spoken).transpose() {
-            Some(take) => self.end(&ticket, take),
+        match self.hear(&mut job, spoken).transpose() {
+            Some(take) => self.end(&job, take),
             None => {
-                self.again.push_back(ticket);
+                self.again.push_back(job);
                 Ok(())
             }
         }

@@ -2,10 +2,10 @@
 
 use super::source::{Jobs, is_stdin, open};
 use anyhow::{Context, Result, bail, ensure};
+use barkclone::batch::{Job, Ledger, Plan, Planned, Record, Rules, SourceJob, Task, now};
 use barkclone::book::{self, Budget, Cue, Ends, Part, Passage, Piece, Pieces, Silence, Span, Subtitles};
 use barkclone::config::Protocol;
 use barkclone::error::Kind;
-use barkclone::jobs::{Asked, Job, Ledger, Plan, Planned, Record, Rules, Task, now};
 use barkclone::output::{self, Pending};
 use barkclone::stage::text::Text;
 use clap::Args;
@@ -119,7 +119,7 @@ impl<'a> Book<'a> {
         &'t self,
         measure: Measure<'t>,
         lay: impl Fn(Slot) + 't,
-    ) -> Result<impl Iterator<Item = Result<Asked>> + 't> {
+    ) -> Result<impl Iterator<Item = Result<SourceJob>> + 't> {
         let mut chain = Chain { length: self.args.history, number: 0, used: 0, voice: None };
         Ok(self.pieces(measure)?.filter_map(move |piece| match piece {
             Ok(Piece::Pause(seconds)) => {
@@ -219,14 +219,14 @@ struct Chain {
 }
 
 impl Chain {
-    fn asked(&mut self, passage: Passage) -> Asked {
+    fn asked(&mut self, passage: Passage) -> SourceJob {
         let Passage { text, voice, line, .. } = passage;
         if self.used == self.length || self.voice.as_ref() != Some(&voice) {
             (self.number, self.used, self.voice) = (self.number + 1, 0, Some(voice.clone()));
         }
         self.used += 1;
         let chain = (self.length > 1).then_some(self.number);
-        Asked { line, job: Ok(Job { text, voice, chain, ..Job::default() }) }
+        SourceJob { line, job: Ok(Job { text, voice, chain, ..Job::default() }) }
     }
 }
 

@@ -2,15 +2,15 @@
 
 use super::SpeakArgs;
 use super::book::Measure;
-use super::many::{Bench, Named, scheme};
+use super::many::{ModelBackend, Named, options};
+use super::reporter::clock;
 use super::source::Source;
-use super::watch::clock;
 use crate::cli::out;
 use crate::cli::progress::Terminal;
 use anyhow::{Result, ensure};
+use barkclone::batch::{self, Action, Ledger, Rules, Run, RunOptions, Silent};
 use barkclone::config::Protocol;
 use barkclone::error::Kind;
-use barkclone::jobs::{self, Ledger, Outlook, Rules, Run, Scheme, Silent};
 use barkclone::models::Models;
 use barkclone::output;
 use barkclone::progress::Progress;
@@ -49,13 +49,13 @@ pub fn run(
     if tokenizer.is_none() {
         terminal.note("the tokenizer is not at hand: whether each text fits one utterance is not checked");
     }
-    let (protocol, scheme) = known(args, (&folder, &voices), &offline, terminal);
+    let (protocol, options) = known(args, (&folder, &voices), &offline, terminal);
     let measure = Measure::new(tokenizer.as_ref(), &protocol);
-    let bench = Bench { args, models, terminal, tokenizer: tokenizer.as_ref(), protocol, voices };
+    let backend = ModelBackend { args, models, terminal, tokenizer: tokenizer.as_ref(), protocol, voices };
     let (plan, stop) = (source.plan(rules, measure)?, AtomicBool::new(false));
-    let mut run = Run::new(plan, ledger, scheme, (&bench, &Silent), &stop);
+    let mut run = Run::new(plan, ledger, options, (&backend, &Silent), &stop);
     let mut outline = Outline::default();
-    run.preview(|outlook| outline.add(&outlook, (args, &folder), terminal))?;
+    run.preview(|action| outline.add(&action, (args, &folder), terminal))?;
     outline.tell(args, &report, terminal)
 }
 
@@ -65,15 +65,15 @@ fn known(
     (folder, voices): (&Path, &Named),
     offline: &Models,
     terminal: &Terminal,
-) -> (Protocol, Scheme) {
+) -> (Protocol, RunOptions) {
     let protocol = args.nets.choice().protocol(offline, terminal);
-    match (protocol, scheme(args, (folder, voices), offline, terminal)) {
-        (Ok(protocol), Ok(scheme)) => (protocol, scheme),
+    match (protocol, options(args, (folder, voices), offline, terminal)) {
+        (Ok(protocol), Ok(options)) => (protocol, options),
         _ => {
             terminal.note("the models are not at hand: what was spoken before counts as to be spoken");
             let (folder, voice, sampling) = (folder.to_owned(), voices.default.clone(), args.sampling.given());
             let force = args.force;
-            (Protocol::default(), Scheme { folder, voice, sampling, force, restart: true, ..Scheme::default() })
+            (Protocol::default(), RunOptions { folder, voice, sampling, force, restart: true, ..RunOptions::default() })
         }
     }
 }
@@ -87,25 +87,25 @@ fn check_folder(folder: &Path) -> Result<()> {
 }
 
 impl Outline {
-    fn add(&mut self, outlook: &Outlook, (args, folder): (&SpeakArgs, &Path), terminal: &Terminal) -> Result<()> {
-        match outlook {
-            Outlook::Bad(line, error) => {
+    fn add(&mut self, action: &Action, (args, folder): (&SpeakArgs, &Path), terminal: &Terminal) -> Result<()> {
+        match action {
+            Action::Bad(line, error) => {
                 self.bad += 1;
                 terminal.error(&format!("line {line}: {error:#}"), None);
                 Ok(())
             }
-            Outlook::There(_) => {
+            Action::There(_) => {
                 self.there += 1;
                 Ok(())
             }
-            Outlook::Speak(ticket) => {
-                let task = &ticket.task;
-                let seconds = jobs::estimate(&task.text, &ticket.settings);
+            Action::Speak(job) => {
+                let task = &job.task;
+                let seconds = batch::estimate(&task.text, &job.settings);
                 (self.speak, self.seconds) = (self.speak + 1, self.seconds + seconds);
                 let path = folder.join(&task.out).display().to_string();
                 let line = match args.many.json {
                     true => json!({"event": "planned", "id": task.id, "index": task.index, "line": task.line,
-                        "text": task.text, "voice": ticket.voice, "seed": task.seed, "out": path, "seconds": seconds})
+                        "text": task.text, "voice": job.voice, "seed": task.seed, "out": path, "seconds": seconds})
                     .to_string(),
                     false => format!("{path}\t{seconds:.1} s\t{}", task.text),
                 };
@@ -135,7 +135,7 @@ impl Outline {
 /// Seconds of speech in a second, and how that is known.
 fn speed(args: &SpeakArgs, report: &Path) -> Result<Option<(f64, &'static str)>> {
     if report.exists()
-        && let Some(speed) = jobs::summary(&[report.to_owned()], |_| Ok(()))?.speed()
+        && let Some(speed) = batch::summary(&[report.to_owned()], |_| Ok(()))?.speed()
     {
         return Ok(Some((speed, "at the report's speed")));
     }

@@ -2,9 +2,9 @@
 
 use crate::cli::nets::{BarkChoice, DeviceArgs, WeightType};
 use anyhow::Result;
+use barkclone::batch::RetryPolicy;
+use barkclone::batch::{self, Sampling};
 use barkclone::config::Protocol;
-use barkclone::jobs::{self, Sampling};
-use barkclone::listen::Care;
 use barkclone::models::{ModelKind, Models, Source};
 use barkclone::progress::Progress;
 use barkclone::speak::Settings;
@@ -67,14 +67,14 @@ pub struct CareArgs {
 }
 
 impl CareArgs {
-    pub fn care(&self) -> Care {
-        Care { retries: self.retry, trim_tail: self.trim_tail }
+    pub fn care(&self) -> RetryPolicy {
+        RetryPolicy { retries: self.retry, trim_tail: self.trim_tail }
     }
 
     /// Tells runs with other care apart; empty without any.
     pub fn mark(&self) -> Vec<u8> {
         match self.care() {
-            care if care == Care::default() => Vec::new(),
+            care if care == RetryPolicy::default() => Vec::new(),
             care => [&care.retries.to_le_bytes()[..], &[care.trim_tail.into()]].concat(),
         }
     }
@@ -166,7 +166,7 @@ impl NetArgs {
                 Source::Path(path) => paths.push(path),
             }
         }
-        let files = jobs::fingerprint(&paths)?;
-        Ok(jobs::hash(&[words.as_bytes(), &files.to_le_bytes()]))
+        let files = batch::fingerprint(&paths)?;
+        Ok(batch::hash(&[words.as_bytes(), &files.to_le_bytes()]))
     }
 }

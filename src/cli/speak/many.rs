@@ -2,17 +2,17 @@
 
 use super::book::{Book, BookArgs, Measure};
 use super::dry;
+use super::reporter::Reporter;
 use super::source::Source;
-use super::watch::Board;
 use super::{Made, SpeakArgs};
 use crate::cli::batch::Batch;
 use crate::cli::choice::read_voice;
 use crate::cli::interrupt;
 use crate::cli::progress::Terminal;
 use anyhow::{Context, Result, ensure};
+use barkclone::batch::{self, Backend, Form, InFlight, Ledger, Rules, Run, RunOptions, Sampling, Shard, Template};
 use barkclone::config::Protocol;
 use barkclone::error::{Error, Kind};
-use barkclone::jobs::{self, Form, Ledger, Rules, Run, Sampling, Scheme, Shard, Studio, Template, Ticket};
 use barkclone::models::Models;
 use barkclone::output::{self, Sink};
 use barkclone::speak::{Settings, Speaker, Utterance};
@@ -120,7 +120,7 @@ impl ManyArgs {
 }
 
 /// The models' part in a run.
-pub struct Bench<'a> {
+pub struct ModelBackend<'a> {
     pub args: &'a SpeakArgs,
     pub models: &'a Models,
     pub terminal: &'a Terminal,
@@ -130,7 +130,7 @@ pub struct Bench<'a> {
     pub voices: Named,
 }
 
-impl Studio for Bench<'_> {
+impl Backend for ModelBackend<'_> {
     fn ids(&self, text: &str) -> Result<Vec<u32>> {
         let ids = self.tokenizer.map(|tokenizer| tokenizer.ids(text, self.protocol.text_length)).transpose()?;
         Ok(ids.unwrap_or_default())
@@ -149,8 +149,8 @@ impl Studio for Bench<'_> {
         &self.protocol
     }
 
-    fn write(&self, ticket: &Ticket, utterance: &Utterance, sink: &mut Sink) -> Result<()> {
-        let made = Made { text: &ticket.task.text, voice: ticket.voice_hash.as_deref(), settings: &ticket.settings };
+    fn write(&self, job: &InFlight, utterance: &Utterance, sink: &mut Sink) -> Result<()> {
+        let made = Made { text: &job.task.text, voice: job.voice_hash.as_deref(), settings: &job.settings };
         self.args.sound(&made, utterance, sink)
     }
 }
@@ -221,20 +221,20 @@ fn speak(
     let plan = source.plan(rules.clone(), measure)?;
 
     let (bark, codec) = args.nets.choice().open(device.is_cpu(), models, terminal)?;
-    let scheme = scheme(args, (&folder, &voices), models, terminal)?;
+    let options = options(args, (&folder, &voices), models, terminal)?;
     let protocol = bark.protocol.clone();
-    let bench = Bench { args, models, terminal, tokenizer: Some(&tokenizer), protocol, voices };
+    let backend = ModelBackend { args, models, terminal, tokenizer: Some(&tokenizer), protocol, voices };
     let stop = interrupt::watch()?;
-    let board = Board::new(terminal, (args.many.json, source.book().is_none()), &folder, total);
-    let mut run = Run::new(plan, ledger, scheme, (&bench, &board), stop);
+    let reporter = Reporter::new(terminal, (args.many.json, source.book().is_none()), &folder, total);
+    let mut run = Run::new(plan, ledger, options, (&backend, &reporter), stop);
     let mut speaker = Speaker::new(bark, codec, dtype, &device, args.nets.keep_loaded);
     let batch = args.many.batch.rows(&speaker)?;
-    let ended = speaker.speak_all(&mut run, batch, &board);
-    board.close(run.tally())?;
+    let ended = speaker.speak_all(&mut run, batch, &reporter);
+    reporter.close(run.tally())?;
     ended?;
     conclude(run.tally(), stop.load(Ordering::Relaxed), &report)?;
     match (source.book(), rules.shard) {
-        (Some(book), None) => board.joined(book.output, book.join(rules, measure, run.into_ledger(), args.force)?),
+        (Some(book), None) => reporter.joined(book.output, book.join(rules, measure, run.into_ledger(), args.force)?),
         _ => Ok(()),
     }
 }
@@ -250,18 +250,18 @@ fn opened(folder: &Path, report: &Path) -> Result<Ledger> {
 }
 
 /// What the run is about, in the library's terms.
-pub fn scheme(
+pub fn options(
     args: &SpeakArgs,
     (folder, voices): (&Path, &Named),
     models: &Models,
     terminal: &Terminal,
-) -> Result<Scheme> {
+) -> Result<RunOptions> {
     let model = args.nets.fingerprint(models, terminal)?;
-    Ok(Scheme {
+    Ok(RunOptions {
         folder: folder.to_owned(),
         voice: voices.default.clone(),
         sampling: args.sampling.given(),
-        model: format!("{:016x}", jobs::hash(&[&model.to_le_bytes(), &[args.float.into()], &args.care.mark()])),
+        model: format!("{:016x}", batch::hash(&[&model.to_le_bytes(), &[args.float.into()], &args.care.mark()])),
         force: args.force,
         restart: args.many.restart,
         fail_fast: args.many.fail_fast,
@@ -270,7 +270,7 @@ pub fn scheme(
 }
 
 /// The exit code follows from what was left undone.
-fn conclude(tally: jobs::Tally, stopped: bool, report: &Path) -> Result<()> {
+fn conclude(tally: batch::Tally, stopped: bool, report: &Path) -> Result<()> {
     ensure!(!stopped, Kind::Interrupted.error("stopped; the same command goes on from here"));
     let all = tally.done + tally.skipped + tally.failed;
     let failed = || {

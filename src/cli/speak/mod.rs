@@ -4,8 +4,8 @@ mod book;
 mod dry;
 mod flags;
 mod many;
+mod reporter;
 mod source;
-mod watch;
 
 use super::choice::read_voice;
 use super::progress::Terminal;
@@ -13,9 +13,9 @@ use super::provenance::{self, new_seed};
 use super::{check_voice_target, out};
 use anyhow::{Context, Result, ensure};
 use barkclone::audio::{Encoding, write_wav};
+use barkclone::batch::{Attempt, Attempts, RetryPolicy};
 use barkclone::config::Protocol;
 use barkclone::error::Kind;
-use barkclone::listen::{Care, Take, Takes};
 use barkclone::models::Models;
 use barkclone::output;
 use barkclone::progress::Progress;
@@ -117,11 +117,11 @@ fn one(args: SpeakArgs, models: &Models, terminal: &Terminal) -> Result<()> {
 fn best_take(
     speaker: &mut Speaker,
     request: &mut Request,
-    (text, care): (&str, Care),
+    (text, care): (&str, RetryPolicy),
     terminal: &Terminal,
-) -> Result<Take> {
+) -> Result<Attempt> {
     let protocol = speaker.protocol().clone();
-    let mut takes = Takes::new(care, request.settings.seed);
+    let mut takes = Attempts::new(care, request.settings.seed);
     loop {
         request.settings.seed = takes.seed();
         let utterance = speaker.speak(request, terminal)?;

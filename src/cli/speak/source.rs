@@ -2,8 +2,8 @@
 
 use super::book::{Book, Measure};
 use anyhow::{Context, Result, ensure};
+use barkclone::batch::{self, Form, Plan, Planned, Rules, SourceJob};
 use barkclone::error::Kind;
-use barkclone::jobs::{self, Asked, Form, Plan, Planned, Rules};
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -23,7 +23,7 @@ impl Source<'_> {
         Ok(match self {
             Source::Lines { path, form } => {
                 let named = |error: anyhow::Error| error.context(Kind::Input.error(path.display().to_string()));
-                let asked = jobs::read(open(path)?, *form).map(move |asked| asked.map_err(named));
+                let asked = batch::read(open(path)?, *form).map(move |asked| asked.map_err(named));
                 Box::new(Plan::new(asked, rules))
             }
             Source::Book(book) => Box::new(Plan::new(book.asked(measure)?, rules)),
@@ -75,4 +75,4 @@ pub fn open(path: &Path) -> Result<Box<dyn BufRead>> {
 }
 
 /// The jobs of an iterator that may fail.
-pub type Jobs<'a> = Box<dyn Iterator<Item = Result<Asked>> + 'a>;
+pub type Jobs<'a> = Box<dyn Iterator<Item = Result<SourceJob>> + 'a>;

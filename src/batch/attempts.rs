@@ -1,14 +1,14 @@
-//! Several takes of one utterance, of which the best is kept.
+//! Several attempts at one utterance, of which the best is kept.
 
-use super::{Facts, Finding, listen, trim_tail};
 use crate::config::Protocol;
+use crate::listen::{Facts, Finding, listen, trim_tail};
 use crate::speak::Utterance;
 use crate::stage::semantic::Stop;
 use anyhow::{Result, ensure};
 
 /// What is done about an utterance that does not sound right.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Care {
+pub struct RetryPolicy {
     /// How many more seeds are tried.
     pub retries: u32,
     /// Whether what follows the end of the speech is cut off.
@@ -16,7 +16,7 @@ pub struct Care {
 }
 
 /// An utterance, or what is kept of it, and what was heard of it.
-pub struct Take<T = Utterance> {
+pub struct Attempt<T = Utterance> {
     pub utterance: T,
     /// What it was drawn with.
     pub seed: u64,
@@ -24,22 +24,22 @@ pub struct Take<T = Utterance> {
     pub findings: Vec<Finding>,
 }
 
-impl<T> Take<T> {
+impl<T> Attempt<T> {
     fn faults(&self) -> u32 {
         self.findings.iter().map(|finding| finding.fault.weight()).sum()
     }
 }
 
 /// The takes of one utterance: with a seed, then with those after it, until one passes or no more are wanted.
-pub struct Takes<T = Utterance> {
-    care: Care,
+pub struct Attempts<T = Utterance> {
+    care: RetryPolicy,
     seed: u64,
     made: u32,
-    best: Option<Take<T>>,
+    best: Option<Attempt<T>>,
 }
 
-impl<T> Takes<T> {
-    pub fn new(care: Care, seed: u64) -> Self {
+impl<T> Attempts<T> {
+    pub fn new(care: RetryPolicy, seed: u64) -> Self {
         Self { care, seed, made: 0, best: None }
     }
 
@@ -53,10 +53,10 @@ impl<T> Takes<T> {
         self.made
     }
 
-    /// Takes what was made with [`Takes::seed`], and what was found of it. Gives the one to keep, the first with the fewest faults;
+    /// Takes what was made with [`Attempts::seed`], and what was found of it. Gives the one to keep, the first with the fewest faults;
     /// `None` if another is to be made.
-    pub fn judge(&mut self, utterance: T, findings: Vec<Finding>) -> Option<Take<T>> {
-        let take = Take { utterance, seed: self.seed(), findings };
+    pub fn judge(&mut self, utterance: T, findings: Vec<Finding>) -> Option<Attempt<T>> {
+        let take = Attempt { utterance, seed: self.seed(), findings };
         self.made += 1;
         let enough = take.findings.is_empty() || self.made > self.care.retries;
         if self.best.as_ref().is_none_or(|best| take.faults() < best.faults()) {
@@ -66,17 +66,22 @@ impl<T> Takes<T> {
     }
 
     /// The best one so far, where no more can be made.
-    pub fn settle(&mut self) -> Option<Take<T>> {
+    pub fn settle(&mut self) -> Option<Attempt<T>> {
         self.best.take()
     }
 }
 
-impl Takes {
+impl Attempts {
     /// Listens to a take of `text`, and judges it.
     ///
     /// # Errors
     /// Samples that are not numbers.
-    pub fn hear(&mut self, mut utterance: Utterance, text: &str, limits: (&Protocol, &Stop)) -> Result<Option<Take>> {
+    pub fn hear(
+        &mut self,
+        mut utterance: Utterance,
+        text: &str,
+        limits: (&Protocol, &Stop),
+    ) -> Result<Option<Attempt>> {
         let broken = utterance.pcm.samples.iter().position(|sample| !sample.is_finite());
         ensure!(broken.is_none(), "what was spoken is no sound: sample {} is not a number", broken.unwrap_or_default());
         if self.care.trim_tail {
@@ -107,36 +112,40 @@ mod tests {
         }
     }
 
-    fn hear(takes: &mut Takes, level: f32) -> Option<(u64, usize)> {
+    fn hear(takes: &mut Attempts, level: f32) -> Option<(u64, usize)> {
         let take = takes.hear(sounding(level), "oi", (&Protocol::default(), &STOP)).unwrap();
         take.map(|take| (take.seed, take.findings.len()))
     }
 
     #[test]
     fn a_take_that_passes_is_kept_at_once() {
-        let mut takes = Takes::new(Care { retries: 3, trim_tail: false }, 7);
+        let mut takes = Attempts::new(RetryPolicy { retries: 3, trim_tail: false }, 7);
         assert_eq!((hear(&mut takes, 0.1), takes.made()), (Some((7, 0)), 1));
     }
 
     #[test]
     fn the_next_seeds_are_tried_until_one_passes() {
-        let mut takes = Takes::new(Care { retries: 3, trim_tail: false }, u64::MAX);
+        let mut takes = Attempts::new(RetryPolicy { retries: 3, trim_tail: false }, u64::MAX);
         assert_eq!((hear(&mut takes, 0.0), takes.seed()), (None, 0));
         assert_eq!((hear(&mut takes, 0.1), takes.made()), (Some((0, 0)), 2));
     }
 
     #[test]
     fn where_none_passes_the_first_of_the_best_is_kept() {
-        let mut takes = Takes::new(Care { retries: 2, trim_tail: false }, 0);
+        let mut takes = Attempts::new(RetryPolicy { retries: 2, trim_tail: false }, 0);
         assert_eq!((hear(&mut takes, 0.0), hear(&mut takes, 3.0)), (None, None));
         let (seed, findings) = hear(&mut takes, 0.0).unwrap();
         assert_eq!((seed, findings > 0), (1, true), "clipped is better than silent");
-        assert!(hear(&mut Takes::new(Care::default(), 5), 0.0).is_some(), "without retries there is one take");
+        assert!(
+            hear(&mut Attempts::new(RetryPolicy::default(), 5), 0.0).is_some(),
+            "without retries there is one take"
+        );
     }
 
     #[test]
     fn a_broken_sound_is_refused() {
-        let takes = Takes::new(Care::default(), 0).hear(sounding(f32::NAN), "oi", (&Protocol::default(), &STOP));
+        let takes =
+            Attempts::new(RetryPolicy::default(), 0).hear(sounding(f32::NAN), "oi", (&Protocol::default(), &STOP));
         assert!(takes.err().unwrap().to_string().contains("no sound"));
     }
 }

@@ -1,13 +1,13 @@
 //! The desk where tasks become files and lines of the report.
 
 use super::Sampling;
+use super::attempts::{Attempt, Attempts, RetryPolicy};
 use super::ledger::Ledger;
 use super::plan::{Bad, Planned, Task};
-use super::record::{Record, Told, key, now, rounded};
-use super::voices::{Known, Voices};
+use super::record::{Record, RecordedSettings, key, now, rounded};
+use super::voices::{LoadedVoice, VoiceCache};
 use crate::config::Protocol;
 use crate::error::{Kind, is_fatal};
-use crate::listen::{Care, Take, Takes};
 use crate::output::{Pending, Sink};
 use crate::speak::{Ask, Desk, Request, Settings, Utterance};
 use crate::voice::Voice;
@@ -25,7 +25,7 @@ const LOOKAHEAD: usize = 256;
 const LONGEST: f64 = 14.0;
 
 /// What a run needs of the models and files around it.
-pub trait Studio {
+pub trait Backend {
     /// A text's ids, refused where they do not fit one utterance.
     fn ids(&self, text: &str) -> Result<Vec<u32>>;
     /// The voice that a task names.
@@ -35,7 +35,7 @@ pub trait Studio {
     /// What the models' own files say.
     fn protocol(&self) -> &Protocol;
     /// Writes the sound.
-    fn write(&self, ticket: &Ticket, utterance: &Utterance, sink: &mut Sink) -> Result<()>;
+    fn write(&self, job: &InFlight, utterance: &Utterance, sink: &mut Sink) -> Result<()>;
 }
 
 /// What happens in a run, as it happens.
@@ -50,23 +50,23 @@ pub enum Event<'a> {
 }
 
 /// Who is told.
-pub trait Watch {
+pub trait Observer {
     fn tell(&self, event: Event) -> Result<()>;
 }
 
 /// Tells nobody.
 pub struct Silent;
 
-impl Watch for Silent {
+impl Observer for Silent {
     fn tell(&self, _: Event) -> Result<()> {
         Ok(())
     }
 }
 
 /// What a run would do with a task.
-pub enum Outlook {
-    Speak(Ticket),
-    There(Ticket),
+pub enum Action {
+    Speak(InFlight),
+    There(InFlight),
     /// The line, and what is wrong with it.
     Bad(u64, Error),
 }
@@ -79,7 +79,7 @@ pub fn estimate(text: &str, settings: &Settings) -> f64 {
 
 /// How a run goes about it.
 #[derive(Clone, Debug, Default)]
-pub struct Scheme {
+pub struct RunOptions {
     /// Where the files go; it exists.
     pub folder: PathBuf,
     /// The voice where a task names none.
@@ -95,7 +95,7 @@ pub struct Scheme {
     /// End with the first failure.
     pub fail_fast: bool,
     /// What is done about an utterance that does not sound right.
-    pub care: Care,
+    pub care: RetryPolicy,
 }
 
 /// What became of the tasks so far.
@@ -109,21 +109,21 @@ pub struct Tally {
 }
 
 /// A task under way.
-pub struct Ticket {
+pub struct InFlight {
     pub task: Task,
     pub voice: Option<String>,
     pub voice_hash: Option<String>,
     pub settings: Settings,
     key: u64,
     begun: Instant,
-    takes: Takes,
+    takes: Attempts,
 }
 
 /// Where a chain of utterances has come to.
 #[derive(Default)]
 struct Chain {
     /// Of its last utterance.
-    voice: Option<Known>,
+    voice: Option<LoadedVoice>,
     busy: bool,
 }
 
@@ -131,18 +131,18 @@ struct Chain {
 pub struct Run<'a, P> {
     plan: P,
     /// Tasks that are spoken once more.
-    again: VecDeque<Box<Ticket>>,
+    again: VecDeque<Box<InFlight>>,
     under_way: usize,
     /// Tasks whose chain is busy.
     held: VecDeque<Task>,
     chains: HashMap<u64, Chain>,
     ledger: Ledger,
-    scheme: Scheme,
-    studio: &'a dyn Studio,
-    watch: &'a dyn Watch,
+    options: RunOptions,
+    backend: &'a dyn Backend,
+    watch: &'a dyn Observer,
     /// Set from outside: nothing more is begun.
     stop: &'a AtomicBool,
-    voices: Voices,
+    voices: VoiceCache,
     tally: Tally,
     /// When the last utterance was finished.
     last: Instant,
@@ -152,14 +152,14 @@ impl<'a, P: Iterator<Item = Result<Planned>>> Run<'a, P> {
     pub fn new(
         plan: P,
         ledger: Ledger,
-        scheme: Scheme,
-        (studio, watch): (&'a dyn Studio, &'a dyn Watch),
+        options: RunOptions,
+        (backend, watch): (&'a dyn Backend, &'a dyn Observer),
         stop: &'a AtomicBool,
     ) -> Self {
         let (again, under_way) = (VecDeque::new(), 0);
-        let (held, chains, voices) = (VecDeque::new(), HashMap::new(), Voices::default());
+        let (held, chains, voices) = (VecDeque::new(), HashMap::new(), VoiceCache::default());
         let (tally, last) = (Tally::default(), Instant::now());
-        Self { plan, again, under_way, held, chains, ledger, scheme, studio, watch, stop, voices, tally, last }
+        Self { plan, again, under_way, held, chains, ledger, options, backend, watch, stop, voices, tally, last }
     }
 
     pub fn tally(&self) -> Tally {
@@ -191,15 +191,15 @@ impl<'a, P: Iterator<Item = Result<Planned>>> Run<'a, P> {
     }
 
     /// Checks the task, and makes a request of it unless it is there already.
-    fn prepare(&mut self, task: Task) -> Result<Option<(Ticket, Request)>> {
-        let ticket = match self.ticket(&task) {
-            Ok(ticket) => ticket,
+    fn prepare(&mut self, task: Task) -> Result<Option<(InFlight, Request)>> {
+        let job = match self.job(&task) {
+            Ok(job) => job,
             Err(error) => return self.fail(&task, error).map(|()| None),
         };
-        if !self.scheme.restart && self.is_there(&ticket)? {
+        if !self.options.restart && self.is_there(&job)? {
             return Ok(None);
         }
-        let request = match self.request(&ticket) {
+        let request = match self.request(&job) {
             Ok(request) => request,
             Err(error) => return self.fail(&task, error).map(|()| None),
         };
@@ -207,49 +207,49 @@ impl<'a, P: Iterator<Item = Result<Planned>>> Run<'a, P> {
             self.chains.entry(chain).or_default().busy = true;
         }
         self.watch.tell(Event::Started(&task))?;
-        Ok(Some((ticket, request)))
+        Ok(Some((job, request)))
     }
 
-    fn ticket(&mut self, task: &Task) -> Result<Ticket> {
-        let settings = self.studio.settings(task.sampling.or(self.scheme.sampling), task.seed);
+    fn job(&mut self, task: &Task) -> Result<InFlight> {
+        let settings = self.backend.settings(task.sampling.or(self.options.sampling), task.seed);
         settings.check()?;
-        let voice = task.voice.clone().or_else(|| self.scheme.voice.clone());
+        let voice = task.voice.clone().or_else(|| self.options.voice.clone());
         let voice_hash = self.voice(task, voice.as_deref())?.map(|known| known.hash);
-        let key = key(&task.text, voice_hash.as_deref(), &settings, &self.scheme.model);
-        let takes = Takes::new(self.scheme.care, settings.seed);
-        Ok(Ticket { task: task.clone(), voice, voice_hash, settings, key, begun: Instant::now(), takes })
+        let key = key(&task.text, voice_hash.as_deref(), &settings, &self.options.model);
+        let takes = Attempts::new(self.options.care, settings.seed);
+        Ok(InFlight { task: task.clone(), voice, voice_hash, settings, key, begun: Instant::now(), takes })
     }
 
     /// That of the utterance before in the chain, else the one that is asked for.
-    fn voice(&mut self, task: &Task, name: Option<&str>) -> Result<Option<Known>> {
+    fn voice(&mut self, task: &Task, name: Option<&str>) -> Result<Option<LoadedVoice>> {
         if let Some(chain) = task.chain {
             self.chains.retain(|number, c| c.busy || *number >= chain);
             if let Some(known) = self.chains.get(&chain).and_then(|chain| chain.voice.clone()) {
                 return Ok(Some(known));
             }
         }
-        let studio = self.studio;
-        name.map(|name| self.voices.get(name, |name| studio.voice(name))).transpose()
+        let backend = self.backend;
+        name.map(|name| self.voices.get(name, |name| backend.voice(name))).transpose()
     }
 
-    fn request(&mut self, ticket: &Ticket) -> Result<Request> {
-        let target = self.scheme.folder.join(&ticket.task.out);
-        let replaceable = self.scheme.force || self.ledger.owns(&ticket.task.out);
+    fn request(&mut self, job: &InFlight) -> Result<Request> {
+        let target = self.options.folder.join(&job.task.out);
+        let replaceable = self.options.force || self.ledger.owns(&job.task.out);
         if let Ok(metadata) = fs::symlink_metadata(&target) {
             let shown = target.display();
             ensure!(replaceable, Kind::Output.error(format!("{shown}: exists already; --force replaces it")));
             ensure!(!metadata.is_dir(), Kind::Output.error(format!("{shown}: a folder is in its place")));
         }
-        let ids = self.studio.ids(&ticket.task.text)?;
-        let voice = self.voice(&ticket.task, ticket.voice.as_deref())?;
-        Ok(Request { voice: voice.map(|known| known.voice), ..Request::text(ids, None, ticket.settings) })
+        let ids = self.backend.ids(&job.task.text)?;
+        let voice = self.voice(&job.task, job.voice.as_deref())?;
+        Ok(Request { voice: voice.map(|known| known.voice), ..Request::text(ids, None, job.settings) })
     }
 
     /// Whether the utterance is finished as it is wanted now; if under another name, that is changed.
-    fn is_there(&mut self, ticket: &Ticket) -> Result<bool> {
-        let Some(record) = self.found(ticket)? else { return Ok(false) };
-        let task = &ticket.task;
-        let (there, wanted) = (self.path(&record), self.scheme.folder.join(&task.out));
+    fn is_there(&mut self, job: &InFlight) -> Result<bool> {
+        let Some(record) = self.found(job)? else { return Ok(false) };
+        let task = &job.task;
+        let (there, wanted) = (self.path(&record), self.options.folder.join(&task.out));
         if there == wanted {
             self.watch.tell(Event::Skipped(task))?;
         } else {
@@ -261,25 +261,25 @@ impl<'a, P: Iterator<Item = Result<Planned>>> Run<'a, P> {
     }
 
     /// The line of the utterance, if it is finished as it is wanted now and has, or can have, the name that is wanted.
-    fn found(&mut self, ticket: &Ticket) -> Result<Option<Record>> {
-        let Some(entry) = self.ledger.finished(&ticket.task.id).filter(|e| e.key == ticket.key) else {
+    fn found(&mut self, job: &InFlight) -> Result<Option<Record>> {
+        let Some(entry) = self.ledger.finished(&job.task.id).filter(|e| e.key == job.key) else {
             return Ok(None);
         };
         let record = self.ledger.line(entry)?;
-        let (there, wanted) = (self.path(&record), self.scheme.folder.join(&ticket.task.out));
+        let (there, wanted) = (self.path(&record), self.options.folder.join(&job.task.out));
         let placed = there == wanted || fs::symlink_metadata(&wanted).is_err();
         let found = placed && is_file(&there, entry.bytes) && self.went_on(&record, &there);
         Ok(found.then_some(record))
     }
 
     fn path(&self, record: &Record) -> PathBuf {
-        self.scheme.folder.join(record.out.as_deref().unwrap_or_default())
+        self.options.folder.join(record.out.as_deref().unwrap_or_default())
     }
 
     /// Takes up the chain where a finished utterance left it; false if what it needs for that is gone.
     fn went_on(&mut self, record: &Record, wav: &Path) -> bool {
         let (Some(chain), Some(hash)) = (record.chain, &record.continues) else { return true };
-        match Voice::read(&voice_beside(wav)).map(Known::new) {
+        match Voice::read(&voice_beside(wav)).map(LoadedVoice::new) {
             Ok(known) if known.hash == *hash => {
                 self.chains.entry(chain).or_default().voice = Some(known);
                 true
@@ -302,64 +302,64 @@ impl<'a, P: Iterator<Item = Result<Planned>>> Run<'a, P> {
     }
 
     /// Listens to what was spoken; `None`: it is to be spoken once more.
-    fn hear(&self, ticket: &mut Ticket, spoken: Result<Utterance>) -> Result<Option<Take>> {
-        let limits = (self.studio.protocol(), &ticket.settings.stop);
-        let heard = spoken.and_then(|utterance| ticket.takes.hear(utterance, &ticket.task.text, limits));
+    fn hear(&self, job: &mut InFlight, spoken: Result<Utterance>) -> Result<Option<Attempt>> {
+        let limits = (self.backend.protocol(), &job.settings.stop);
+        let heard = spoken.and_then(|utterance| job.takes.hear(utterance, &job.task.text, limits));
         match heard {
             // A take that failed does not take the earlier ones away.
-            Err(error) if !is_fatal(&error) => ticket.takes.settle().map(Some).ok_or(error),
+            Err(error) if !is_fatal(&error) => job.takes.settle().map(Some).ok_or(error),
             heard => heard,
         }
     }
 
     /// Asks for another take; where nothing more is begun, the best one so far is kept.
-    fn repeat(&mut self, mut ticket: Box<Ticket>) -> Result<Option<(Box<Ticket>, Box<Request>)>> {
+    fn repeat(&mut self, mut job: Box<InFlight>) -> Result<Option<(Box<InFlight>, Box<Request>)>> {
         if self.stop.load(Ordering::Relaxed) {
-            return match ticket.takes.settle() {
-                Some(take) => self.end(ticket, Ok(take)).map(|()| None),
+            return match job.takes.settle() {
+                Some(take) => self.end(job, Ok(take)).map(|()| None),
                 None => Ok(None),
             };
         }
-        ticket.settings.seed = ticket.takes.seed();
-        match self.request(&ticket) {
-            Ok(request) => Ok(Some((ticket, Box::new(request)))),
-            Err(error) => self.end(ticket, Err(error)).map(|()| None),
+        job.settings.seed = job.takes.seed();
+        match self.request(&job) {
+            Ok(request) => Ok(Some((job, Box::new(request)))),
+            Err(error) => self.end(job, Err(error)).map(|()| None),
         }
     }
 
-    fn end(&mut self, mut ticket: Box<Ticket>, take: Result<Take>) -> Result<()> {
-        if let Some(chain) = ticket.task.chain {
+    fn end(&mut self, mut job: Box<InFlight>, take: Result<Attempt>) -> Result<()> {
+        if let Some(chain) = job.task.chain {
             self.chains.entry(chain).or_default().busy = false;
         }
         match take {
             Ok(take) => {
-                ticket.settings.seed = take.seed;
-                self.keep(&ticket, &take)
+                job.settings.seed = take.seed;
+                self.keep(&job, &take)
             }
             Err(error) if is_fatal(&error) => Err(error),
-            Err(error) => self.fail(&ticket.task, error),
+            Err(error) => self.fail(&job.task, error),
         }
     }
 
     /// Writes the sound and the line; gives the sound its name only then.
-    fn keep(&mut self, ticket: &Ticket, take: &Take) -> Result<()> {
+    fn keep(&mut self, job: &InFlight, take: &Attempt) -> Result<()> {
         let utterance = &take.utterance;
-        let target = self.scheme.folder.join(&ticket.task.out);
+        let target = self.options.folder.join(&job.task.out);
         make_folder(&target)?;
-        let sound = Pending::write(&self.scheme.folder, &self.ledger.tag(), target.clone(), |sink| {
-            self.studio.write(ticket, utterance, sink)
+        let sound = Pending::write(&self.options.folder, &self.ledger.tag(), target.clone(), |sink| {
+            self.backend.write(job, utterance, sink)
         })?;
-        let next = ticket.task.chain.and_then(|_| utterance.voice().ok()).map(Known::new);
+        let next = job.task.chain.and_then(|_| utterance.voice().ok()).map(LoadedVoice::new);
         if let Some(next) = &next {
             next.voice.write(&voice_beside(&target), true)?;
         }
-        let mut record = self.record(ticket, take, sound.bytes);
+        let mut record = self.record(job, take, sound.bytes);
         record.continues = next.as_ref().map(|known| known.hash.clone());
         // Without this, a line of the new sound could stand beside the old one.
         remove(&target)?;
         self.ledger.append(std::slice::from_ref(&record))?;
         sound.settle(false)?;
-        if let (Some(chain), Some(next)) = (ticket.task.chain, next) {
+        if let (Some(chain), Some(next)) = (job.task.chain, next) {
             self.chains.entry(chain).or_default().voice = Some(next);
         }
         self.tally.done += 1;
@@ -367,57 +367,57 @@ impl<'a, P: Iterator<Item = Result<Planned>>> Run<'a, P> {
         self.watch.tell(Event::Done(&record))
     }
 
-    fn record(&mut self, ticket: &Ticket, take: &Take, bytes: u64) -> Record {
+    fn record(&mut self, job: &InFlight, take: &Attempt, bytes: u64) -> Record {
         let utterance = &take.utterance;
-        let (seconds, took) = (utterance.pcm.seconds(), ticket.begun.elapsed().as_secs_f64());
+        let (seconds, took) = (utterance.pcm.seconds(), job.begun.elapsed().as_secs_f64());
         let share = self.last.elapsed().as_secs_f64();
         self.last = Instant::now();
         let record = Record {
             bytes: Some(bytes),
-            voice: ticket.voice.clone(),
-            voice_hash: ticket.voice_hash.clone(),
-            seed: Some(ticket.settings.seed),
-            settings: Some(Told::of(&ticket.settings)),
-            model: Some(self.scheme.model.clone()),
-            key: Some(format!("{:016x}", ticket.key)),
+            voice: job.voice.clone(),
+            voice_hash: job.voice_hash.clone(),
+            seed: Some(job.settings.seed),
+            settings: Some(RecordedSettings::of(&job.settings)),
+            model: Some(self.options.model.clone()),
+            key: Some(format!("{:016x}", job.key)),
             tokens: Some(utterance.semantic.len()),
             seconds: Some(rounded(seconds)),
             took: Some(rounded(took)),
             share: Some(rounded(share)),
             real_time_factor: Some(rounded(took / seconds)),
-            takes: Some(ticket.takes.made()).filter(|&made| made > 1),
+            takes: Some(job.takes.made()).filter(|&made| made > 1),
             findings: take.findings.clone(),
             at: now(),
             ..Record::default()
         };
-        record.placed(&ticket.task)
+        record.placed(&job.task)
     }
 
     /// Goes through all tasks without speaking any.
-    pub fn preview(&mut self, mut tell: impl FnMut(Outlook) -> Result<()>) -> Result<()> {
+    pub fn preview(&mut self, mut tell: impl FnMut(Action) -> Result<()>) -> Result<()> {
         while let Some(planned) = self.plan.next().transpose()? {
             let task = match planned {
                 Planned::Task(task) => task,
                 Planned::Bad(bad) => {
-                    tell(Outlook::Bad(bad.line, bad.error))?;
+                    tell(Action::Bad(bad.line, bad.error))?;
                     continue;
                 }
             };
-            match self.outlook(&task) {
-                Ok(outlook) => tell(outlook)?,
-                Err(error) => tell(Outlook::Bad(task.line, error))?,
+            match self.action(&task) {
+                Ok(action) => tell(action)?,
+                Err(error) => tell(Action::Bad(task.line, error))?,
             }
         }
         Ok(())
     }
 
-    fn outlook(&mut self, task: &Task) -> Result<Outlook> {
-        let ticket = self.ticket(task)?;
-        if !self.scheme.restart && self.found(&ticket)?.is_some() {
-            return Ok(Outlook::There(ticket));
+    fn action(&mut self, task: &Task) -> Result<Action> {
+        let job = self.job(task)?;
+        if !self.options.restart && self.found(&job)?.is_some() {
+            return Ok(Action::There(job));
         }
-        self.request(&ticket)?;
-        Ok(Outlook::Speak(ticket))
+        self.request(&job)?;
+        Ok(Action::Speak(job))
     }
 
     /// A line that is no task.
@@ -436,7 +436,7 @@ impl<'a, P: Iterator<Item = Result<Planned>>> Run<'a, P> {
         let record = Record { at: now(), error: Some(format!("{error:#}")), ..record };
         self.ledger.append(std::slice::from_ref(&record))?;
         self.watch.tell(Event::Failed(&record, &error))?;
-        match self.scheme.fail_fast {
+        match self.options.fail_fast {
             true => Err(error.context(Kind::Partial.error(format!("stopped at line {}", record.line)))),
             false => Ok(()),
         }
@@ -444,21 +444,21 @@ impl<'a, P: Iterator<Item = Result<Planned>>> Run<'a, P> {
 }
 
 impl<P: Iterator<Item = Result<Planned>>> Desk for Run<'_, P> {
-    type Key = Box<Ticket>;
+    type Key = Box<InFlight>;
 
-    fn next(&mut self) -> Result<Ask<Box<Ticket>>> {
-        while let Some(ticket) = self.again.pop_front() {
-            if let Some((ticket, request)) = self.repeat(ticket)? {
+    fn next(&mut self) -> Result<Ask<Box<InFlight>>> {
+        while let Some(job) = self.again.pop_front() {
+            if let Some((job, request)) = self.repeat(job)? {
                 self.under_way += 1;
-                return Ok(Ask::Speak(ticket, request));
+                return Ok(Ask::Speak(job, request));
             }
         }
         while !self.stop.load(Ordering::Relaxed) {
             match self.choose()? {
                 Some(task) => {
-                    if let Some((ticket, request)) = self.prepare(task)? {
+                    if let Some((job, request)) = self.prepare(task)? {
                         self.under_way += 1;
-                        return Ok(Ask::Speak(Box::new(ticket), Box::new(request)));
+                        return Ok(Ask::Speak(Box::new(job), Box::new(request)));
                     }
                 }
                 None if self.held.is_empty() => break,
@@ -466,15 +466,15 @@ impl<P: Iterator<Item = Result<Planned>>> Desk for Run<'_, P> {
             }
         }
         // What is under way may have to be spoken once more.
-        Ok(if self.scheme.care.retries > 0 && self.under_way > 0 { Ask::Wait } else { Ask::End })
+        Ok(if self.options.care.retries > 0 && self.under_way > 0 { Ask::Wait } else { Ask::End })
     }
 
-    fn done(&mut self, mut ticket: Box<Ticket>, spoken: Result<Utterance>) -> Result<()> {
+    fn done(&mut self, mut job: Box<InFlight>, spoken: Result<Utterance>) -> Result<()> {
         self.under_way -= 1;
-        match self.hear(&mut ticket, spoken).transpose() {
-            Some(take) => self.end(ticket, take),
+        match self.hear(&mut job, spoken).transpose() {
+            Some(take) => self.end(job, take),
             None => {
-                self.again.push_back(ticket);
+                self.again.push_back(job);
                 Ok(())
             }
         }

@@ -3,7 +3,7 @@
 use crate::cli::out;
 use crate::cli::progress::Terminal;
 use anyhow::{Error, Result};
-use barkclone::jobs::{Event, Record, Tally, Task, Watch};
+use barkclone::batch::{Event, Observer, Record, Tally, Task};
 use barkclone::progress::Progress;
 use indicatif::ProgressBar;
 use serde_json::{Value, json};
@@ -12,7 +12,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 /// Keeps the user informed of a run.
-pub struct Board<'a> {
+pub struct Reporter<'a> {
     terminal: &'a Terminal,
     json: bool,
     /// Whether each utterance's path is a result.
@@ -37,7 +37,7 @@ struct State {
     steps: u64,
 }
 
-impl<'a> Board<'a> {
+impl<'a> Reporter<'a> {
     pub fn new(terminal: &'a Terminal, (json, paths): (bool, bool), folder: &Path, total: Option<u64>) -> Self {
         let folder = folder.strip_prefix(".").unwrap_or(folder).to_owned();
         let (bar, state) = (terminal.overall(total), Mutex::default());
@@ -156,7 +156,7 @@ pub fn clock(seconds: f64) -> String {
     }
 }
 
-impl Watch for Board<'_> {
+impl Observer for Reporter<'_> {
     fn tell(&self, event: Event) -> Result<()> {
         match event {
             Event::Started(task) => self.task("started", task),
@@ -175,7 +175,7 @@ impl Watch for Board<'_> {
 }
 
 /// The stages show beside the bar of the whole.
-impl Progress for Board<'_> {
+impl Progress for Reporter<'_> {
     fn start(&self, task: &str, _: u64, _: &str) {
         self.update(|state| (state.stage, state.steps) = (task.to_owned(), 0));
     }

@@ -30,7 +30,7 @@ pub struct Record {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seed: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub settings: Option<Told>,
+    pub settings: Option<RecordedSettings>,
     /// Fingerprint of the models.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
@@ -52,7 +52,7 @@ pub struct Record {
     /// `took / seconds`: below 1 is faster than speech.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub real_time_factor: Option<f64>,
-    /// Takes that were made, of which this is the best; none: one.
+    /// Attempts that were made, of which this is the best; none: one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub takes: Option<u32>,
     /// What does not sound right.
@@ -78,7 +78,7 @@ pub struct Record {
 
 /// Settings by the names of their flags.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Told {
+pub struct RecordedSettings {
     pub text_temp: f64,
     pub waveform_temp: f64,
     pub fine_temp: f64,
@@ -96,7 +96,7 @@ pub struct Told {
     pub fewest_fine: bool,
 }
 
-impl Told {
+impl RecordedSettings {
     pub fn of(settings: &Settings) -> Self {
         Self {
             text_temp: settings.text.temperature,
@@ -115,7 +115,7 @@ impl Told {
 
 /// The key of an utterance: of its text, voice, settings with the seed, and `model`, which stands for all else.
 pub fn key(text: &str, voice_hash: Option<&str>, settings: &Settings, model: &str) -> u64 {
-    let told = format!("{:?} {}", Told::of(settings), settings.seed);
+    let told = format!("{:?} {}", RecordedSettings::of(settings), settings.seed);
     let voice = voice_hash.unwrap_or("random");
     hash(&[text.as_bytes(), voice.as_bytes(), told.as_bytes(), model.as_bytes()])
 }

@@ -14,7 +14,7 @@ use std::io::BufRead;
 use std::path::{Path, PathBuf};
 
 /// A job as its source has it: the line where it stands, and what is wrong with it if it is none.
-pub struct Asked {
+pub struct SourceJob {
     pub line: u64,
     pub job: Result<Job>,
 }
@@ -85,9 +85,10 @@ pub struct Rules {
 }
 
 /// The jobs of a source, one at a time.
-pub fn read<R: BufRead>(reader: R, form: Form) -> impl Iterator<Item = Result<Asked>> {
+pub fn read<R: BufRead>(reader: R, form: Form) -> impl Iterator<Item = Result<SourceJob>> {
     let holds = move |line: &Result<String>| line.as_ref().map_or(true, |line| form.is_job(line));
-    let asked = move |(line, text): (u64, Result<String>)| Asked { line, job: text.and_then(|text| form.parse(&text)) };
+    let asked =
+        move |(line, text): (u64, Result<String>)| SourceJob { line, job: text.and_then(|text| form.parse(&text)) };
     Lines::new(reader).filter(move |l| l.as_ref().map_or(true, |(_, text)| holds(text))).map(move |l| l.map(asked))
 }
 
@@ -104,14 +105,14 @@ pub struct Plan<I> {
     names: HashMap<u64, u64>,
 }
 
-impl<I: Iterator<Item = Result<Asked>>> Plan<I> {
+impl<I: Iterator<Item = Result<SourceJob>>> Plan<I> {
     pub fn new(jobs: I, rules: Rules) -> Self {
         Self { jobs, rules, index: 0, ids: HashMap::new(), texts: HashMap::new(), names: HashMap::new() }
     }
 
-    fn planned(&mut self, asked: Asked) -> Planned {
+    fn planned(&mut self, asked: SourceJob) -> Planned {
         self.index += 1;
-        let Asked { line, job } = asked;
+        let SourceJob { line, job } = asked;
         let mut id = None;
         let task = job.and_then(|job| {
             id = Some(self.id(&job));
@@ -183,7 +184,7 @@ fn name(path: &Path) -> u64 {
     hash(&[path.to_string_lossy().to_lowercase().as_bytes()])
 }
 
-impl<I: Iterator<Item = Result<Asked>>> Iterator for Plan<I> {
+impl<I: Iterator<Item = Result<SourceJob>>> Iterator for Plan<I> {
     type Item = Result<Planned>;
 
     fn next(&mut self) -> Option<Self::Item> {

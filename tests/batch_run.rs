@@ -2,11 +2,11 @@
 
 use anyhow::{Result, bail};
 use barkclone::audio::{Encoding, Pcm, write_wav};
+use barkclone::batch::{
+    Backend, InFlight, Job, Ledger, Plan, Record, Rules, Run, RunOptions, Sampling, Silent, SourceJob, Tally, Template,
+};
 use barkclone::config::Protocol;
 use barkclone::error::{Kind, exit_code};
-use barkclone::jobs::{
-    Asked, Job, Ledger, Plan, Record, Rules, Run, Sampling, Scheme, Silent, Studio, Tally, Template, Ticket,
-};
 use barkclone::output::Sink;
 use barkclone::speak::{Ask, Content, Desk, Request, Settings, Utterance};
 use barkclone::tokens::{Coarse, Fine, Semantic};
@@ -15,9 +15,9 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Takes a text's bytes for its ids; knows one voice.
-struct Bench(Protocol);
+struct ModelBackend(Protocol);
 
-impl Studio for Bench {
+impl Backend for ModelBackend {
     fn ids(&self, text: &str) -> Result<Vec<u32>> {
         Ok(text.bytes().map(u32::from).collect())
     }
@@ -37,7 +37,7 @@ impl Studio for Bench {
         &self.0
     }
 
-    fn write(&self, _: &Ticket, utterance: &Utterance, mut sink: &mut Sink) -> Result<()> {
+    fn write(&self, _: &InFlight, utterance: &Utterance, mut sink: &mut Sink) -> Result<()> {
         write_wav(&mut sink, &utterance.pcm, Encoding::Pcm16, &[])
     }
 }
@@ -65,9 +65,9 @@ fn mark(request: &Request) -> u32 {
 }
 
 /// Jobs of these texts and chains.
-fn asked(texts: &[(&str, Option<u64>)]) -> Vec<Result<Asked>> {
+fn asked(texts: &[(&str, Option<u64>)]) -> Vec<Result<SourceJob>> {
     let job = |text: &str, chain| Job { text: text.into(), voice: Some("ana".into()), chain, ..Job::default() };
-    (1..).zip(texts).map(|(line, &(text, chain))| Ok(Asked { line, job: Ok(job(text, chain)) })).collect()
+    (1..).zip(texts).map(|(line, &(text, chain))| Ok(SourceJob { line, job: Ok(job(text, chain)) })).collect()
 }
 
 /// What was asked for in a run, as text and voice, in order; and what came of it.
@@ -80,23 +80,23 @@ struct Course {
 
 /// Speaks as the real speaker does, `batch` at a time; the last one that was begun is done first. `fail` names texts that cannot be
 /// spoken.
-fn speak(folder: &Path, jobs: Vec<Result<Asked>>, batch: usize, fail: impl Fn(&str) -> Option<Kind>) -> Course {
+fn speak(folder: &Path, jobs: Vec<Result<SourceJob>>, batch: usize, fail: impl Fn(&str) -> Option<Kind>) -> Course {
     let rules = Rules { name: Template::parse("{index}").unwrap(), seed: 0, shard: None };
     let plan = Plan::new(jobs.into_iter(), rules);
     let ledger = Ledger::open(&folder.join("report.jsonl")).unwrap();
-    let scheme = Scheme { folder: folder.to_owned(), ..Scheme::default() };
+    let options = RunOptions { folder: folder.to_owned(), ..RunOptions::default() };
     let stop = AtomicBool::new(false);
-    let bench = Bench(Protocol::default());
-    let mut run = Run::new(plan, ledger, scheme, (&bench, &Silent), &stop);
+    let backend = ModelBackend(Protocol::default());
+    let mut run = Run::new(plan, ledger, options, (&backend, &Silent), &stop);
     let (mut under_way, mut asked, mut waited) = (Vec::new(), Vec::new(), 0);
     let mut work = || -> Result<()> {
         loop {
             while under_way.len() < batch {
                 match run.next()? {
-                    Ask::Speak(ticket, request) => {
+                    Ask::Speak(job, request) => {
                         let voice = request.voice.as_ref().unwrap().semantic().as_slice()[0];
-                        asked.push((ticket.task.text.clone(), voice));
-                        under_way.push((ticket, mark(&request)));
+                        asked.push((job.task.text.clone(), voice));
+                        under_way.push((job, mark(&request)));
                     }
                     Ask::Wait => {
                         assert!(!under_way.is_empty(), "waits for nothing");
@@ -106,16 +106,16 @@ fn speak(folder: &Path, jobs: Vec<Result<Asked>>, batch: usize, fail: impl Fn(&s
                     Ask::End => break,
                 }
             }
-            let Some((ticket, mark)) = under_way.pop() else { return Ok(()) };
-            let spoken = match fail(&ticket.task.text) {
+            let Some((job, mark)) = under_way.pop() else { return Ok(()) };
+            let spoken = match fail(&job.task.text) {
                 Some(kind) => Err(kind.error("cannot").into()),
-                None if ticket.task.text == "broken" => Ok(broken(utterance(mark))),
+                None if job.task.text == "broken" => Ok(broken(utterance(mark))),
                 None => Ok(utterance(mark)),
             };
-            if ticket.task.text == "stop" {
+            if job.task.text == "stop" {
                 stop.store(true, Ordering::Relaxed);
             }
-            run.done(ticket, spoken)?;
+            run.done(job, spoken)?;
         }
     };
     let ended = work();
@@ -225,19 +225,19 @@ fn a_long_source_is_never_held_whole() {
     let folder = tempfile::tempdir().unwrap();
     let endless = (1..).map(|line| {
         let text = if line == 50 { "stop".to_owned() } else { format!("text {line}") };
-        Ok(Asked { line, job: Ok(Job { text, voice: Some("ana".into()), ..Job::default() }) })
+        Ok(SourceJob { line, job: Ok(Job { text, voice: Some("ana".into()), ..Job::default() }) })
     });
     // Were the source read ahead, this would not end.
     let rules = Rules { name: Template::parse("{index}").unwrap(), seed: 0, shard: None };
     let ledger = Ledger::open(&folder.path().join("report.jsonl")).unwrap();
-    let scheme = Scheme { folder: folder.path().to_owned(), ..Scheme::default() };
+    let options = RunOptions { folder: folder.path().to_owned(), ..RunOptions::default() };
     let stop = AtomicBool::new(false);
-    let bench = Bench(Protocol::default());
-    let mut run = Run::new(Plan::new(endless, rules), ledger, scheme, (&bench, &Silent), &stop);
-    while let Ask::Speak(ticket, request) = run.next().unwrap() {
-        stop.store(ticket.task.text == "stop", Ordering::Relaxed);
+    let backend = ModelBackend(Protocol::default());
+    let mut run = Run::new(Plan::new(endless, rules), ledger, options, (&backend, &Silent), &stop);
+    while let Ask::Speak(job, request) = run.next().unwrap() {
+        stop.store(job.task.text == "stop", Ordering::Relaxed);
         let spoken = utterance(mark(&request));
-        run.done(ticket, Ok(spoken)).unwrap();
+        run.done(job, Ok(spoken)).unwrap();
     }
     assert_eq!(run.tally().done, 50);
 }

@@ -9,12 +9,12 @@ const KEPT: usize = 32;
 
 /// A voice and its hash.
 #[derive(Clone, Debug)]
-pub struct Known {
+pub struct LoadedVoice {
     pub voice: Arc<Voice>,
     pub hash: String,
 }
 
-impl Known {
+impl LoadedVoice {
     pub fn new(voice: Voice) -> Self {
         Self { hash: voice.hash(), voice: Arc::new(voice) }
     }
@@ -22,17 +22,17 @@ impl Known {
 
 /// The last few voices that were asked for; the last one at the end.
 #[derive(Default)]
-pub struct Voices {
-    kept: Vec<(String, Known)>,
+pub struct VoiceCache {
+    kept: Vec<(String, LoadedVoice)>,
 }
 
-impl Voices {
+impl VoiceCache {
     /// The voice `name`, by `read` if it is not kept.
-    pub fn get(&mut self, name: &str, read: impl FnOnce(&str) -> Result<Voice>) -> Result<Known> {
+    pub fn get(&mut self, name: &str, read: impl FnOnce(&str) -> Result<Voice>) -> Result<LoadedVoice> {
         let place = self.kept.iter().position(|(kept, _)| kept == name);
         let kept = match place {
             Some(place) => self.kept.remove(place),
-            None => (name.to_owned(), Known::new(read(name)?)),
+            None => (name.to_owned(), LoadedVoice::new(read(name)?)),
         };
         if self.kept.len() == KEPT {
             self.kept.remove(0);
@@ -54,7 +54,7 @@ mod tests {
             let semantic = Semantic::new(vec![name.len() as u32; 50], 10_000)?;
             Voice::from_parts(semantic, Fine::new(std::array::from_fn(|_| vec![1; 75]), 1024)?)
         };
-        let mut voices = Voices::default();
+        let mut voices = VoiceCache::default();
         let mut read = 0;
         let mut ask = |name: &str| {
             let known = voices.get(name, |name| {

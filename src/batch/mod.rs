@@ -4,6 +4,7 @@
 //! A file gets its name only after its line is in the report and both are on the disk, so that a killed run leaves nothing that looks
 //! finished and is not: an utterance is finished where its line says what is wanted now and its file is there.
 
+mod attempts;
 mod hash;
 mod job;
 mod ledger;
@@ -15,11 +16,12 @@ mod record;
 mod run;
 mod voices;
 
+pub use attempts::{Attempt, Attempts, RetryPolicy};
 pub use hash::{fingerprint, hash, mixed};
 pub use job::{Form, Job, Sampling};
 pub use ledger::Ledger;
 pub use merge::{Summary, merge, summary};
 pub use name::Template;
-pub use plan::{Asked, Bad, Plan, Planned, Rules, Shard, Task, read};
+pub use plan::{Bad, Plan, Planned, Rules, Shard, SourceJob, Task, read};
 pub use record::{Record, now};
-pub use run::{Event, Outlook, Run, Scheme, Silent, Studio, Tally, Ticket, Watch, estimate};
+pub use run::{Action, Backend, Event, InFlight, Observer, Run, RunOptions, Silent, Tally, estimate};
