@@ -1,26 +1,34 @@
 //! audio -> hubert -> quantizer -> voice file -> (text ->) semantic -> coarse -> fine -> codec -> audio
 //!
-//! Which module may import which (rows import columns):
+//! Which module imports which. A row lists all that its module imports; each of those stands above it, so that data
+//! flows one way. A long row goes on in a second one. `tests/imports.rs` holds the code to this table (tests apart).
 //!
-//! | | tokens, error, progress, output | audio, prepare | weights, device | net | stage | voice | layout | clone, speak, book | batch, convert | models | cli |
-//! |---|---|---|---|---|---|---|---|---|---|---|---|
-//! | audio, weights, device, models | yes | | | | | | | | | | |
-//! | prepare | yes | yes | | | | | | | | | |
-//! | net | yes | | yes | within | | | | | | | |
-//! | stage | yes | | | yes | within | | | | | | |
-//! | voice | yes | | | | | | | | | | |
-//! | layout | yes | | yes | yes | | | | | | | |
-//! | clone, speak | yes | yes | yes | yes | yes | yes | yes | | | | |
-//! | book | yes | yes | | | | | | | | | |
-//! | check | yes | yes | | | | yes | | yes | | | |
-//! | listen | yes | yes | | | yes | | | | | | |
-//! | convert | yes | yes | yes | yes | | yes | yes | yes | | | |
-//! | batch | yes | yes | | | yes | yes | | yes | within | | |
-//! | cli | yes | yes | yes | | yes | yes | yes | yes | yes | yes | within |
-//!
-//! `cli` also imports `check` and `listen`, `batch` imports `listen`; `listen` measures with `check` and hears what `speak` made; of
-//! `clone`, `check` takes no more than how much of a recording is used.
-//! `config` holds plain numbers: anything may import it. `kernels` imports nothing of ours; only `net` imports it.
+//! | module | imports |
+//! |---|---|
+//! | `error` | |
+//! | `kernels` | |
+//! | `progress` | |
+//! | `audio` | `error` |
+//! | `device` | `error` |
+//! | `models` | `error`, `progress` |
+//! | `output` | `error` |
+//! | `tokens` | `error` |
+//! | `weights` | `error` |
+//! | `book` | `audio`, `error` |
+//! | `config` | `error`, `tokens` |
+//! | `prepare` | `audio`, `error`, `progress` |
+//! | `voice` | `error`, `output`, `tokens` |
+//! | `net` | `config`, `device`, `error`, `kernels`, `tokens`, `weights` |
+//! | `layout` | `config`, `error`, `net`, `progress`, `weights` |
+//! | `stage` | `config`, `error`, `net`, `progress`, `tokens` |
+//! | `clone` | `audio`, `config`, `error`, `layout`, `net`, `progress`, `tokens`, `voice` |
+//! | `speak` | `audio`, `config`, `device`, `layout`, `net`, `progress`, `stage`, `tokens`, `voice`, `weights` |
+//! | `check` | `audio`, `clone`, `prepare`, `tokens`, `voice` |
+//! | `convert` | `audio`, `clone`, `config`, `error`, `layout`, `net`, `progress`, `speak`, `tokens`, `voice` |
+//! | `listen` | `audio`, `check`, `config`, `prepare`, `stage`, `tokens` |
+//! | `batch` | `config`, `error`, `listen`, `output`, `speak`, `stage`, `voice` |
+//! | `cli` | `audio`, `batch`, `book`, `check`, `clone`, `config`, `convert`, `device`, `error`, `layout`, `listen` |
+//! | `cli` | `models`, `output`, `prepare`, `progress`, `speak`, `stage`, `tokens`, `voice`, `weights` |
 //!
 //! Units: `T` frames are 75 Hz EnCodec columns (320 samples at 24 kHz), `S` semantic tokens run at 49.9 Hz,
 //! `N` HuBERT frames at 50 Hz (320 samples at 16 kHz), `B` is a batch, `H` a hidden width.

@@ -4,7 +4,7 @@ use anyhow::Result;
 use barkclone::layout::demo::{self, Size};
 use barkclone::layout::{self, Bark};
 use barkclone::progress::Silent;
-use barkclone::speak::{Ask, Content, Desk, Request, Settings, Speaker, Utterance};
+use barkclone::speak::{Content, NextRequest, Request, RequestQueue, Settings, Speaker, Utterance};
 use barkclone::stage::sample::Sampling;
 use barkclone::tokens::{Fine, Semantic};
 use barkclone::voice::Voice;
@@ -24,18 +24,21 @@ struct List<'a> {
     spoken: Vec<Option<Utterance>>,
 }
 
-impl Desk for List<'_> {
+impl RequestQueue for List<'_> {
     type Key = usize;
 
-    fn next(&mut self) -> Result<Ask<usize>> {
+    fn next(&mut self) -> Result<NextRequest<usize>> {
         let handed_out = self.requests.len() - self.order.len();
         if self.one_by_one && !self.order.is_empty() && handed_out > self.spoken.iter().flatten().count() {
-            return Ok(Ask::Wait);
+            return Ok(NextRequest::Wait);
         }
-        Ok(self.order.pop_front().map_or(Ask::End, |key| Ask::Speak(key, Box::new(self.requests[key].clone()))))
+        Ok(self
+            .order
+            .pop_front()
+            .map_or(NextRequest::End, |key| NextRequest::Ready(key, Box::new(self.requests[key].clone()))))
     }
 
-    fn done(&mut self, key: usize, spoken: Result<Utterance>) -> Result<()> {
+    fn finished(&mut self, key: usize, spoken: Result<Utterance>) -> Result<()> {
         assert!(self.spoken[key].is_none(), "{key} is done twice");
         self.spoken[key] = Some(spoken?);
         Ok(())
@@ -129,7 +132,7 @@ fn an_utterance_has_the_tokens_that_it_has_alone_in_any_batch_and_order() {
 }
 
 #[test]
-fn a_desk_that_waits_for_each_utterance_gets_the_same_ones() {
+fn a_queue_that_waits_for_each_utterance_gets_the_same_ones() {
     let requests = &requests()[..4];
     let spoken = requests.iter().map(|_| None).collect();
     let mut list = List { order: (0..4).collect(), requests, one_by_one: true, spoken };

@@ -8,7 +8,7 @@ use barkclone::batch::{
 use barkclone::config::Protocol;
 use barkclone::error::{Kind, exit_code};
 use barkclone::output::Sink;
-use barkclone::speak::{Ask, Content, Desk, Request, Settings, Utterance};
+use barkclone::speak::{Content, NextRequest, Request, RequestQueue, Settings, Utterance};
 use barkclone::tokens::{Coarse, Fine, Semantic};
 use barkclone::voice::Voice;
 use std::path::Path;
@@ -93,17 +93,17 @@ fn speak(folder: &Path, jobs: Vec<Result<SourceJob>>, batch: usize, fail: impl F
         loop {
             while under_way.len() < batch {
                 match run.next()? {
-                    Ask::Speak(job, request) => {
+                    NextRequest::Ready(job, request) => {
                         let voice = request.voice.as_ref().unwrap().semantic().as_slice()[0];
                         asked.push((job.task.text.clone(), voice));
                         under_way.push((job, mark(&request)));
                     }
-                    Ask::Wait => {
+                    NextRequest::Wait => {
                         assert!(!under_way.is_empty(), "waits for nothing");
                         waited += 1;
                         break;
                     }
-                    Ask::End => break,
+                    NextRequest::End => break,
                 }
             }
             let Some((job, mark)) = under_way.pop() else { return Ok(()) };
@@ -115,7 +115,7 @@ fn speak(folder: &Path, jobs: Vec<Result<SourceJob>>, batch: usize, fail: impl F
             if job.task.text == "stop" {
                 stop.store(true, Ordering::Relaxed);
             }
-            run.done(job, spoken)?;
+            run.finished(job, spoken)?;
         }
     };
     let ended = work();
@@ -234,10 +234,10 @@ fn a_long_source_is_never_held_whole() {
     let stop = AtomicBool::new(false);
     let backend = ModelBackend(Protocol::default());
     let mut run = Run::new(Plan::new(endless, rules), ledger, options, (&backend, &Silent), &stop);
-    while let Ask::Speak(job, request) = run.next().unwrap() {
+    while let NextRequest::Ready(job, request) = run.next().unwrap() {
         stop.store(job.task.text == "stop", Ordering::Relaxed);
         let spoken = utterance(mark(&request));
-        run.done(job, Ok(spoken)).unwrap();
+        run.finished(job, Ok(spoken)).unwrap();
     }
     assert_eq!(run.tally().done, 50);
 }

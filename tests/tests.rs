@@ -8,6 +8,7 @@ mod cli;
 mod containers;
 mod convert;
 mod hub;
+mod imports;
 mod layouts;
 mod listen;
 mod packed;

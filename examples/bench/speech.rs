@@ -5,7 +5,7 @@ use anyhow::{Context, Result};
 use barkclone::config::Protocol;
 use barkclone::layout::Bark;
 use barkclone::progress::{Progress, Silent};
-use barkclone::speak::{Ask, Desk, Request, Settings, Speaker, Utterance};
+use barkclone::speak::{NextRequest, Request, RequestQueue, Settings, Speaker, Utterance};
 use barkclone::tokens::{Fine, Semantic};
 use barkclone::voice::Voice;
 use candle_core::{DType, Device};
@@ -43,15 +43,15 @@ pub fn batch(bark: Bark, args: &Args) -> Result<()> {
     let mut speaker = Speaker::new(bark, open_codec(args)?, DType::F32, &Device::Cpu, false);
     reset_peak();
     let begin = Instant::now();
-    let mut desk = Crowd { requests: requests.into_iter(), begin, first: None, speech: 0.0 };
-    speaker.speak_all(&mut desk, args.batch, &Silent)?;
+    let mut queue = Crowd { requests: requests.into_iter(), begin, first: None, speech: 0.0 };
+    speaker.speak_all(&mut queue, args.batch, &Silent)?;
     let seconds = begin.elapsed().as_secs_f64();
     println!(
         "batch of {}: {count} utterances, {:.1} s of speech in {seconds:.1} s: {:.4} s/s; the first after {:.1} s{}",
         args.batch,
-        desk.speech,
-        desk.speech / seconds,
-        desk.first.unwrap_or_default(),
+        queue.speech,
+        queue.speech / seconds,
+        queue.first.unwrap_or_default(),
         peak(),
     );
     Ok(())
@@ -79,14 +79,14 @@ struct Crowd {
     speech: f64,
 }
 
-impl Desk for Crowd {
+impl RequestQueue for Crowd {
     type Key = ();
 
-    fn next(&mut self) -> Result<Ask<()>> {
-        Ok(self.requests.next().map_or(Ask::End, |request| Ask::Speak((), Box::new(request))))
+    fn next(&mut self) -> Result<NextRequest<()>> {
+        Ok(self.requests.next().map_or(NextRequest::End, |request| NextRequest::Ready((), Box::new(request))))
     }
 
-    fn done(&mut self, (): (), spoken: Result<Utterance>) -> Result<()> {
+    fn finished(&mut self, (): (), spoken: Result<Utterance>) -> Result<()> {
         self.speech += spoken?.pcm.seconds();
         self.first.get_or_insert(self.begin.elapsed().as_secs_f64());
         Ok(())

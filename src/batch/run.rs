@@ -1,4 +1,4 @@
-//! The desk where tasks become files and lines of the report.
+//! The queue where tasks become files and lines of the report.
 
 use super::Sampling;
 use super::attempts::{Attempt, Attempts, RetryPolicy};
@@ -9,7 +9,7 @@ use super::voices::{LoadedVoice, VoiceCache};
 use crate::config::Protocol;
 use crate::error::{Kind, is_fatal};
 use crate::output::{Pending, Sink};
-use crate::speak::{Ask, Desk, Request, Settings, Utterance};
+use crate::speak::{NextRequest, Request, RequestQueue, Settings, Utterance};
 use crate::voice::Voice;
 use anyhow::{Context, Error, Result, ensure};
 use std::collections::{HashMap, VecDeque};
@@ -443,14 +443,14 @@ impl<'a, P: Iterator<Item = Result<Planned>>> Run<'a, P> {
     }
 }
 
-impl<P: Iterator<Item = Result<Planned>>> Desk for Run<'_, P> {
+impl<P: Iterator<Item = Result<Planned>>> RequestQueue for Run<'_, P> {
     type Key = Box<InFlight>;
 
-    fn next(&mut self) -> Result<Ask<Box<InFlight>>> {
+    fn next(&mut self) -> Result<NextRequest<Box<InFlight>>> {
         while let Some(job) = self.again.pop_front() {
             if let Some((job, request)) = self.repeat(job)? {
                 self.under_way += 1;
-                return Ok(Ask::Speak(job, request));
+                return Ok(NextRequest::Ready(job, request));
             }
         }
         while !self.stop.load(Ordering::Relaxed) {
@@ -458,18 +458,18 @@ impl<P: Iterator<Item = Result<Planned>>> Desk for Run<'_, P> {
                 Some(task) => {
                     if let Some((job, request)) = self.prepare(task)? {
                         self.under_way += 1;
-                        return Ok(Ask::Speak(Box::new(job), Box::new(request)));
+                        return Ok(NextRequest::Ready(Box::new(job), Box::new(request)));
                     }
                 }
                 None if self.held.is_empty() => break,
-                None => return Ok(Ask::Wait),
+                None => return Ok(NextRequest::Wait),
             }
         }
         // What is under way may have to be spoken once more.
-        Ok(if self.options.care.retries > 0 && self.under_way > 0 { Ask::Wait } else { Ask::End })
+        Ok(if self.options.care.retries > 0 && self.under_way > 0 { NextRequest::Wait } else { NextRequest::End })
     }
 
-    fn done(&mut self, mut job: Box<InFlight>, spoken: Result<Utterance>) -> Result<()> {
+    fn finished(&mut self, mut job: Box<InFlight>, spoken: Result<Utterance>) -> Result<()> {
         self.under_way -= 1;
         match self.hear(&mut job, spoken).transpose() {
             Some(take) => self.end(job, take),

@@ -1,10 +1,10 @@
-//! The run of [`Speaker::speak_all`](super::Speaker::speak_all): requests go from the desk through the stages, and back as
+//! The run of [`Speaker::speak_all`](super::Speaker::speak_all): requests go from the queue through the stages, and back as
 //! utterances. All of it happens on the caller's thread, but for the codec.
 
 use super::nets::{Nets, Part};
 use super::told::Told;
 use super::turn::{Load, Turn, turn};
-use super::{Ask, Content, Desk, Request, Utterance};
+use super::{Content, NextRequest, Request, RequestQueue, Utterance};
 use crate::audio::Pcm;
 use crate::config::Protocol;
 use crate::progress::Progress;
@@ -16,19 +16,19 @@ use crate::tokens::{Coarse, Fine, SAMPLE_RATE, Semantic};
 use anyhow::{Result, ensure};
 use std::collections::VecDeque;
 
-pub struct Engine<'a, D: Desk, N> {
-    desk: &'a mut D,
+pub struct Engine<'a, Q: RequestQueue, N> {
+    queue: &'a mut Q,
     nets: &'a mut N,
     protocol: Protocol,
     batch: usize,
     keep_loaded: bool,
     told: Told<'a>,
     bringing: Bringing,
-    semantic: Slots<Job<D::Key>, SemanticRow>,
-    coarse: Slots<(Job<D::Key>, Semantic), CoarseRow>,
-    fine: VecDeque<(Job<D::Key>, Semantic, Coarse)>,
+    semantic: Slots<Job<Q::Key>, SemanticRow>,
+    coarse: Slots<(Job<Q::Key>, Semantic), CoarseRow>,
+    fine: VecDeque<(Job<Q::Key>, Semantic, Coarse)>,
     /// What the codec has, in the order that it was handed over.
-    sounding: VecDeque<(D::Key, Semantic, Coarse, Fine)>,
+    sounding: VecDeque<(Q::Key, Semantic, Coarse, Fine)>,
 }
 
 /// A request under way.
@@ -37,7 +37,7 @@ struct Job<K> {
     request: Box<Request>,
 }
 
-/// What the desk said last.
+/// What the queue said last.
 #[derive(PartialEq)]
 enum Bringing {
     More,
@@ -46,9 +46,9 @@ enum Bringing {
     Nothing,
 }
 
-impl<'a, D: Desk, N: Nets> Engine<'a, D, N> {
+impl<'a, Q: RequestQueue, N: Nets> Engine<'a, Q, N> {
     pub fn new(
-        desk: &'a mut D,
+        queue: &'a mut Q,
         nets: &'a mut N,
         protocol: Protocol,
         batch: usize,
@@ -56,7 +56,7 @@ impl<'a, D: Desk, N: Nets> Engine<'a, D, N> {
         progress: &'a dyn Progress,
     ) -> Self {
         Self {
-            desk,
+            queue,
             nets,
             protocol,
             batch,
@@ -70,7 +70,7 @@ impl<'a, D: Desk, N: Nets> Engine<'a, D, N> {
         }
     }
 
-    /// Until the desk has nothing more, and has all that it asked for.
+    /// Until the queue has nothing more, and has all that it asked for.
     pub fn run(mut self) -> Result<()> {
         loop {
             self.deliver(false)?;
@@ -84,7 +84,7 @@ impl<'a, D: Desk, N: Nets> Engine<'a, D, N> {
             }
             self.drop_unneeded();
         }
-        ensure!(self.bringing == Bringing::Nothing, "the desk waits for an utterance, and none is under way");
+        ensure!(self.bringing == Bringing::Nothing, "the queue waits for an utterance, and none is under way");
         Ok(())
     }
 
@@ -100,17 +100,17 @@ impl<'a, D: Desk, N: Nets> Engine<'a, D, N> {
         }
     }
 
-    /// Takes one request from the desk.
+    /// Takes one request from the queue.
     fn ask(&mut self) -> Result<()> {
-        match self.desk.next()? {
-            Ask::Speak(key, request) => self.begin(Job { key, request })?,
-            Ask::Wait => self.bringing = Bringing::Later,
-            Ask::End => self.bringing = Bringing::Nothing,
+        match self.queue.next()? {
+            NextRequest::Ready(key, request) => self.begin(Job { key, request })?,
+            NextRequest::Wait => self.bringing = Bringing::Later,
+            NextRequest::End => self.bringing = Bringing::Nothing,
         }
         Ok(())
     }
 
-    fn begin(&mut self, job: Job<D::Key>) -> Result<()> {
+    fn begin(&mut self, job: Job<Q::Key>) -> Result<()> {
         if let Err(error) = job.request.settings.check() {
             return self.done(job.key, Err(error));
         }
@@ -128,7 +128,7 @@ impl<'a, D: Desk, N: Nets> Engine<'a, D, N> {
         Ok(())
     }
 
-    fn begin_coarse(&mut self, job: Job<D::Key>, semantic: Semantic) -> Result<()> {
+    fn begin_coarse(&mut self, job: Job<Q::Key>, semantic: Semantic) -> Result<()> {
         match job.request.coarse_row(&self.protocol, &semantic) {
             Ok(row) => self.coarse.push((job, semantic), row),
             Err(error) => self.done(job.key, Err(error))?,
@@ -188,7 +188,7 @@ impl<'a, D: Desk, N: Nets> Engine<'a, D, N> {
         Ok(())
     }
 
-    fn sound(&mut self, key: D::Key, semantic: Semantic, coarse: Coarse, fine: Fine) -> Result<()> {
+    fn sound(&mut self, key: Q::Key, semantic: Semantic, coarse: Coarse, fine: Fine) -> Result<()> {
         self.told.loading(self.nets.holds(Part::Codec));
         self.nets.sound(fine.clone())?;
         self.told.stage("audio", 1, "pass");
@@ -208,11 +208,11 @@ impl<'a, D: Desk, N: Nets> Engine<'a, D, N> {
         Ok(())
     }
 
-    fn done(&mut self, key: D::Key, spoken: Result<Utterance>) -> Result<()> {
+    fn done(&mut self, key: Q::Key, spoken: Result<Utterance>) -> Result<()> {
         if self.bringing == Bringing::Later {
             self.bringing = Bringing::More;
         }
-        self.desk.done(key, spoken)
+        self.queue.finished(key, spoken)
     }
 
     /// Lets go of the stages that nothing more can reach.

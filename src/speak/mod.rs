@@ -28,19 +28,19 @@ use nets::{Loaded, Nets, Part};
 
 /// Who brings requests and takes utterances while [`Speaker::speak_all`] runs. Each request has a key to know it by: they
 /// are done in any order.
-pub trait Desk {
+pub trait RequestQueue {
     type Key;
     /// What to speak next. Nothing is computed until it answers: where there is nothing yet and something is under way,
-    /// better [`Ask::Wait`]. An error ends the run.
-    fn next(&mut self) -> Result<Ask<Self::Key>>;
+    /// better [`NextRequest::Wait`]. An error ends the run.
+    fn next(&mut self) -> Result<NextRequest<Self::Key>>;
     /// Takes a finished utterance, as soon as it is there, or what went wrong with this one alone. Called on the thread of
     /// [`Speaker::speak_all`]. An error ends the run.
-    fn done(&mut self, key: Self::Key, spoken: Result<Utterance>) -> Result<()>;
+    fn finished(&mut self, key: Self::Key, spoken: Result<Utterance>) -> Result<()>;
 }
 
-/// A desk's answer to a free slot.
-pub enum Ask<K> {
-    Speak(K, Box<Request>),
+/// A queue's answer to a free slot.
+pub enum NextRequest<K> {
+    Ready(K, Box<Request>),
     /// Nothing before one of those under way is done, as where an utterance goes on from the one before. An error if none is.
     Wait,
     /// Nothing more.
@@ -89,12 +89,12 @@ impl Speaker {
 
     /// Speaks one utterance. `progress` is told of each stage.
     pub fn speak(&mut self, request: &Request, progress: &dyn Progress) -> Result<Utterance> {
-        let mut desk = Single { request: Some(Box::new(request.clone())), spoken: None };
-        self.speak_all(&mut desk, 1, progress)?;
-        desk.spoken.context("the run ended before its utterance")?
+        let mut queue = Single { request: Some(Box::new(request.clone())), spoken: None };
+        self.speak_all(&mut queue, 1, progress)?;
+        queue.spoken.context("the run ended before its utterance")?
     }
 
-    /// Speaks whatever `desk` brings, up to `batch` utterances at a time; `progress` is told of each stage if that is 1, else
+    /// Speaks whatever `queue` brings, up to `batch` utterances at a time; `progress` is told of each stage if that is 1, else
     /// of tokens in all.
     ///
     /// On the CPU an utterance's tokens do not depend on `batch` nor on what is spoken beside it (with 8-bit weights, in batches of
@@ -102,10 +102,10 @@ impl Speaker {
     /// in an order that depends on the number of rows, a token can differ where two logits are nearly equal.
     ///
     /// # Errors
-    /// Of the desk, or if weights cannot be loaded. What is wrong with one request alone goes to [`Desk::done`].
-    pub fn speak_all<D: Desk>(&mut self, desk: &mut D, batch: usize, progress: &dyn Progress) -> Result<()> {
+    /// Of the queue, or if weights cannot be loaded. What is wrong with one request alone goes to [`RequestQueue::finished`].
+    pub fn speak_all<Q: RequestQueue>(&mut self, queue: &mut Q, batch: usize, progress: &dyn Progress) -> Result<()> {
         let protocol = self.nets.protocol().clone();
-        let run = Engine::new(desk, &mut self.nets, protocol, batch.max(1), self.keep_loaded, progress).run();
+        let run = Engine::new(queue, &mut self.nets, protocol, batch.max(1), self.keep_loaded, progress).run();
         if run.is_err() || !self.keep_loaded {
             Part::ALL.into_iter().for_each(|part| self.nets.drop(part));
         }
@@ -113,20 +113,20 @@ impl Speaker {
     }
 }
 
-/// The desk of a single request.
+/// The queue of a single request.
 struct Single {
     request: Option<Box<Request>>,
     spoken: Option<Result<Utterance>>,
 }
 
-impl Desk for Single {
+impl RequestQueue for Single {
     type Key = ();
 
-    fn next(&mut self) -> Result<Ask<()>> {
-        Ok(self.request.take().map_or(Ask::End, |request| Ask::Speak((), request)))
+    fn next(&mut self) -> Result<NextRequest<()>> {
+        Ok(self.request.take().map_or(NextRequest::End, |request| NextRequest::Ready((), request)))
     }
 
-    fn done(&mut self, (): (), spoken: Result<Utterance>) -> Result<()> {
+    fn finished(&mut self, (): (), spoken: Result<Utterance>) -> Result<()> {
         self.spoken = Some(spoken);
         Ok(())
     }

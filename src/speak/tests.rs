@@ -172,22 +172,22 @@ impl Nets for Fakes {
 
 /// Gives the answers that it was given. Logs `?` when it is asked, and what is done as `0=3`: the first, in 3 frames.
 struct Script {
-    answers: VecDeque<Result<Ask<usize>>>,
+    answers: VecDeque<Result<NextRequest<usize>>>,
     log: Log,
     errors: Vec<(usize, String)>,
     /// A key whose utterance it fails to take.
     refuses: Option<usize>,
 }
 
-impl Desk for Script {
+impl RequestQueue for Script {
     type Key = usize;
 
-    fn next(&mut self) -> Result<Ask<usize>> {
+    fn next(&mut self) -> Result<NextRequest<usize>> {
         self.log.borrow_mut().push("?".into());
-        self.answers.pop_front().unwrap_or(Ok(Ask::End))
+        self.answers.pop_front().unwrap_or(Ok(NextRequest::End))
     }
 
-    fn done(&mut self, key: usize, spoken: Result<Utterance>) -> Result<()> {
+    fn finished(&mut self, key: usize, spoken: Result<Utterance>) -> Result<()> {
         ensure!(self.refuses != Some(key), "the disk is full");
         match spoken {
             Ok(utterance) => self.log.borrow_mut().push(format!("{key}={}", utterance.fine.frames())),
@@ -203,83 +203,84 @@ fn greedy() -> Settings {
     settings
 }
 
-fn say(key: usize, text: u32) -> Result<Ask<usize>> {
-    Ok(Ask::Speak(key, Box::new(Request::text(vec![text], None, greedy()))))
+fn say(key: usize, text: u32) -> Result<NextRequest<usize>> {
+    Ok(NextRequest::Ready(key, Box::new(Request::text(vec![text], None, greedy()))))
 }
 
-fn voice_tokens(key: usize, tokens: usize) -> Result<Ask<usize>> {
+fn voice_tokens(key: usize, tokens: usize) -> Result<NextRequest<usize>> {
     let content = Content::Semantic(Semantic::new(vec![5; tokens], 10_000)?);
-    Ok(Ask::Speak(key, Box::new(Request { content, voice: None, settings: greedy(), sound: true })))
+    Ok(NextRequest::Ready(key, Box::new(Request { content, voice: None, settings: greedy(), sound: true })))
 }
 
-fn script(answers: Vec<Result<Ask<usize>>>) -> Script {
+fn script(answers: Vec<Result<NextRequest<usize>>>) -> Script {
     Script { answers: answers.into(), log: Log::default(), errors: Vec::new(), refuses: None }
 }
 
-fn run(desk: &mut Script, batch: usize) -> Result<()> {
-    run_told(desk, batch, &Silent)
+fn run(queue: &mut Script, batch: usize) -> Result<()> {
+    run_told(queue, batch, &Silent)
 }
 
-fn run_told(desk: &mut Script, batch: usize, progress: &dyn Progress) -> Result<()> {
-    let log = desk.log.clone();
+fn run_told(queue: &mut Script, batch: usize, progress: &dyn Progress) -> Result<()> {
+    let log = queue.log.clone();
     let mut nets = Fakes { semantic: None, coarse: None, fine: None, codec: None, log };
-    Engine::new(desk, &mut nets, Protocol::default(), batch, false, progress).run()
+    Engine::new(queue, &mut nets, Protocol::default(), batch, false, progress).run()
 }
 
 /// What happened, without loading and dropping.
-fn happened(desk: &Script) -> String {
-    let log = desk.log.borrow();
+fn happened(queue: &Script) -> String {
+    let log = queue.log.borrow();
     log.iter().filter(|entry| !entry.starts_with(['+', '-'])).cloned().collect::<Vec<_>>().join(" ")
 }
 
 #[test]
 fn a_single_utterance_has_one_stage_in_memory_at_a_time() {
-    let mut desk = script(vec![say(0, 1)]);
-    run(&mut desk, 1).unwrap();
-    let log = desk.log.borrow().join(" ");
+    let mut queue = script(vec![say(0, 1)]);
+    run(&mut queue, 1).unwrap();
+    let log = queue.log.borrow().join(" ");
     // One semantic token, then the end of speech; one frame of two coarse tokens.
     assert_eq!(log, "? +Semantic S s1 ? -Semantic +Coarse C c1 -Coarse +Fine f +Codec -Fine a 0=1 -Codec");
 }
 
 #[test]
 fn slots_are_refilled_at_once_and_stages_take_turns_with_full_batches() {
-    let mut desk = script(vec![say(0, 2), say(1, 4), say(2, 2)]);
-    run(&mut desk, 2).unwrap();
+    let mut queue = script(vec![say(0, 2), say(1, 4), say(2, 2)]);
+    run(&mut queue, 2).unwrap();
     // 0 ends after two steps and 2 takes its slot; both of the others end with the second step of 2. The coarse stage makes
     // the 6 tokens of 0 and 12 of 1, and 2 takes the slot of 0.
     let expected = "? ? S S s2 s2 ? S s2 s2 ? C C c2 c2 c2 c2 c2 f C c2 c2 c2 c2 c2 f c1 f a 0=3 a 2=3 a 1=6";
-    assert_eq!(happened(&desk), expected);
+    assert_eq!(happened(&queue), expected);
 }
 
 #[test]
 fn a_paused_stage_goes_on_where_it_was() {
-    let mut desk = script(vec![say(0, 1), say(1, 1), say(2, 4), say(3, 4)]);
-    run(&mut desk, 2).unwrap();
-    let log = happened(&desk);
+    let mut queue = script(vec![say(0, 1), say(1, 1), say(2, 4), say(3, 4)]);
+    run(&mut queue, 2).unwrap();
+    let log = happened(&queue);
     // 2 and 3 enter the semantic stage before or while the coarse stage is full, and are said in 4 tokens all the same.
     assert!(log.contains("0=1") && log.contains("1=1") && log.contains("2=6") && log.contains("3=6"), "{log}");
     assert_eq!(log.matches('S').count(), 4, "{log}");
 }
 
 #[test]
-fn a_desk_that_waits_is_asked_again_only_when_something_is_done() {
-    let mut desk = script(vec![say(0, 1), Ok(Ask::Wait), say(1, 1), Ok(Ask::Wait), Ok(Ask::End)]);
-    run(&mut desk, 4).unwrap();
-    assert_eq!(happened(&desk), "? ? S s1 C c1 f a 0=1 ? ? S s1 C c1 f a 1=1 ?");
+fn a_queue_that_waits_is_asked_again_only_when_something_is_done() {
+    let mut queue =
+        script(vec![say(0, 1), Ok(NextRequest::Wait), say(1, 1), Ok(NextRequest::Wait), Ok(NextRequest::End)]);
+    run(&mut queue, 4).unwrap();
+    assert_eq!(happened(&queue), "? ? S s1 C c1 f a 0=1 ? ? S s1 C c1 f a 1=1 ?");
 }
 
 #[test]
-fn a_desk_that_waits_for_nothing_is_an_error() {
-    let error = run(&mut script(vec![Ok(Ask::Wait)]), 2).unwrap_err();
+fn a_queue_that_waits_for_nothing_is_an_error() {
+    let error = run(&mut script(vec![Ok(NextRequest::Wait)]), 2).unwrap_err();
     assert!(error.to_string().contains("none is under way"), "{error}");
 }
 
 #[test]
 fn requests_of_semantic_tokens_pass_over_the_semantic_stage() {
-    let mut desk = script((0..5).map(|key| voice_tokens(key, 1)).collect());
-    run(&mut desk, 2).unwrap();
-    assert!(!happened(&desk).contains(['S', 's']));
-    assert_eq!(happened(&desk).matches("=1").count(), 5);
+    let mut queue = script((0..5).map(|key| voice_tokens(key, 1)).collect());
+    run(&mut queue, 2).unwrap();
+    assert!(!happened(&queue).contains(['S', 's']));
+    assert_eq!(happened(&queue).matches("=1").count(), 5);
 }
 
 #[test]
@@ -289,17 +290,17 @@ fn what_is_wrong_with_one_request_is_told_of_it_alone() {
     let requests = vec![
         say(0, 2),
         say(1, NAN),
-        Ok(Ask::Speak(2, Box::new(wild))),
+        Ok(NextRequest::Ready(2, Box::new(wild))),
         say(3, 0),
         voice_tokens(4, 0),
         say(5, 3),
-        Ok(Ask::Speak(6, Box::new(Request::text(vec![1; 257], None, greedy())))),
+        Ok(NextRequest::Ready(6, Box::new(Request::text(vec![1; 257], None, greedy())))),
     ];
-    let mut desk = script(requests);
-    run(&mut desk, 3).unwrap();
-    let log = happened(&desk);
+    let mut queue = script(requests);
+    run(&mut queue, 3).unwrap();
+    let log = happened(&queue);
     assert!(log.contains("0=3") && log.contains("5=4"), "{log}");
-    let mut errors = std::mem::take(&mut desk.errors);
+    let mut errors = std::mem::take(&mut queue.errors);
     errors.sort();
     let expected =
         [(1, "NaN"), (2, "--coarse-history"), (3, "ended before"), (4, "no semantic"), (6, "257 text tokens")];
@@ -310,14 +311,14 @@ fn what_is_wrong_with_one_request_is_told_of_it_alone() {
 }
 
 #[test]
-fn an_error_of_the_desk_ends_the_run() {
+fn an_error_of_the_queue_ends_the_run() {
     let error = run(&mut script(vec![say(0, 1), Err(anyhow!("no such file"))]), 4).unwrap_err();
     assert_eq!(error.to_string(), "no such file");
-    let mut desk = script(vec![say(0, 1), say(1, 1), say(2, 1)]);
-    desk.refuses = Some(0);
-    let error = run(&mut desk, 1).unwrap_err();
+    let mut queue = script(vec![say(0, 1), say(1, 1), say(2, 1)]);
+    queue.refuses = Some(0);
+    let error = run(&mut queue, 1).unwrap_err();
     assert_eq!(error.to_string(), "the disk is full");
-    assert!(!happened(&desk).contains('='), "nothing is handed over after that");
+    assert!(!happened(&queue).contains('='), "nothing is handed over after that");
 }
 
 /// Writes down each task with its total, the steps that it took, and `.` where it is over.
@@ -344,7 +345,7 @@ impl Progress for Notes {
     }
 }
 
-fn told(batch: usize, answers: Vec<Result<Ask<usize>>>) -> Vec<String> {
+fn told(batch: usize, answers: Vec<Result<NextRequest<usize>>>) -> Vec<String> {
     let notes = Notes::default();
     run_told(&mut script(answers), batch, &notes).unwrap();
     notes.0.into_inner().unwrap()

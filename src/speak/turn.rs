@@ -7,7 +7,7 @@ pub struct Load {
     pub batch: usize,
     /// Utterances that the fine stage best takes together.
     pub fine_windows: usize,
-    /// Whether the desk may have more.
+    /// Whether the queue may have more.
     pub open: bool,
     /// Rows in the semantic stage, waiting or under way.
     pub semantic: usize,
@@ -22,7 +22,7 @@ pub struct Load {
 /// What to do next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Turn {
-    /// Ask the desk for a request.
+    /// Ask the queue for a request.
     Ask,
     Semantic,
     Coarse,
@@ -34,7 +34,7 @@ pub enum Turn {
 
 /// The deepest stage that has work enough: a window of the fine stage fills a CPU by itself, so that an utterance goes
 /// through at once, and is heard sooner; a step of the coarse stage pays with all its slots full, and with fewer only if the
-/// semantic stage has none to add. The desk is asked ahead of the coarse stage, since a desk that has ended lets the semantic
+/// semantic stage has none to add. The queue is asked ahead of the coarse stage, since a queue that has ended lets the semantic
 /// stage's weights go before the coarse stage's are loaded.
 pub fn turn(load: &Load) -> Turn {
     let Load { batch, fine_windows, open, semantic, coarse, fine, sounding } = *load;

@@ -1,4 +1,4 @@
-//! The desk where what was heard becomes files: each recording goes to the speaker, and its codes to sound.
+//! The queue where what was heard becomes files: each recording goes to the speaker, and its codes to sound.
 
 use super::failures::Failures;
 use super::jobs::Job;
@@ -14,7 +14,7 @@ use barkclone::error::is_fatal;
 use barkclone::listen::{Facts, Finding, listen};
 use barkclone::output::Pending;
 use barkclone::progress::{Progress, Silent};
-use barkclone::speak::{Ask, Content, Desk, Request, Settings, Utterance};
+use barkclone::speak::{Content, NextRequest, Request, RequestQueue, Settings, Utterance};
 use barkclone::tokens::{FRAME_SAMPLES, Fine, Semantic};
 use barkclone::voice::Voice;
 use std::collections::VecDeque;
@@ -144,22 +144,22 @@ impl<'a, 'b> Run<'a, 'b> {
     }
 }
 
-impl Desk for Run<'_, '_> {
+impl RequestQueue for Run<'_, '_> {
     type Key = Box<InFlight>;
 
-    fn next(&mut self) -> Result<Ask<Box<InFlight>>> {
+    fn next(&mut self) -> Result<NextRequest<Box<InFlight>>> {
         let again = self.again.pop_front();
         let Some(job) = again.or_else(|| self.heard.pop_front().map(|heard| self.begin(heard))) else {
             // What is under way may have to be spoken once more.
             let wait = self.manner.retries > 0 && self.under_way > 0;
-            return Ok(if wait { Ask::Wait } else { Ask::End });
+            return Ok(if wait { NextRequest::Wait } else { NextRequest::End });
         };
         self.under_way += 1;
         let request = Box::new(self.request(&job));
-        Ok(Ask::Speak(job, request))
+        Ok(NextRequest::Ready(job, request))
     }
 
-    fn done(&mut self, mut job: Box<InFlight>, spoken: Result<Utterance>) -> Result<()> {
+    fn finished(&mut self, mut job: Box<InFlight>, spoken: Result<Utterance>) -> Result<()> {
         self.under_way -= 1;
         match self.hear(&mut job, spoken).transpose() {
             Some(take) => self.end(&job, take),
