@@ -5,7 +5,7 @@
 use anyhow::{Context, Result};
 use barkclone::audio::{Encoding, LONGEST, read, write_wav};
 use barkclone::output::{make_folder, write_atomically};
-use barkclone::prepare::denoise;
+use barkclone::sound::denoise;
 use std::path::PathBuf;
 
 fn main() -> Result<()> {

@@ -16,19 +16,17 @@
 //! | `weights` | `error` |
 //! | `book` | `audio`, `error` |
 //! | `config` | `error`, `tokens` |
-//! | `prepare` | `audio`, `error`, `progress` |
 //! | `voice` | `error`, `output`, `tokens` |
 //! | `net` | `config`, `device`, `error`, `kernels`, `tokens`, `weights` |
 //! | `layout` | `config`, `error`, `net`, `progress`, `weights` |
 //! | `stage` | `config`, `error`, `net`, `progress`, `tokens` |
 //! | `clone` | `audio`, `config`, `error`, `layout`, `net`, `progress`, `tokens`, `voice` |
 //! | `speak` | `audio`, `config`, `device`, `layout`, `net`, `progress`, `stage`, `tokens`, `voice`, `weights` |
-//! | `check` | `audio`, `clone`, `prepare`, `tokens`, `voice` |
 //! | `convert` | `audio`, `clone`, `config`, `error`, `layout`, `net`, `progress`, `speak`, `tokens`, `voice` |
-//! | `listen` | `audio`, `check`, `config`, `prepare`, `stage`, `tokens` |
-//! | `batch` | `config`, `error`, `listen`, `output`, `speak`, `stage`, `voice` |
-//! | `cli` | `audio`, `batch`, `book`, `check`, `clone`, `config`, `convert`, `device`, `error`, `layout`, `listen` |
-//! | `cli` | `models`, `output`, `prepare`, `progress`, `speak`, `stage`, `tokens`, `voice`, `weights` |
+//! | `sound` | `audio`, `clone`, `config`, `error`, `progress`, `stage`, `tokens`, `voice` |
+//! | `batch` | `config`, `error`, `output`, `sound`, `speak`, `stage`, `voice` |
+//! | `cli` | `audio`, `batch`, `book`, `clone`, `config`, `convert`, `device`, `error`, `layout` |
+//! | `cli` | `models`, `output`, `progress`, `sound`, `speak`, `stage`, `tokens`, `voice`, `weights` |
 //!
 //! Units: `T` frames are 75 Hz EnCodec columns (320 samples at 24 kHz), `S` semantic tokens run at 49.9 Hz,
 //! `N` HuBERT frames at 50 Hz (320 samples at 16 kHz), `B` is a batch, `H` a hidden width.
@@ -36,7 +34,6 @@
 pub mod audio;
 pub mod batch;
 pub mod book;
-pub mod check;
 pub mod clone;
 pub mod config;
 pub mod convert;
@@ -45,12 +42,11 @@ pub mod error;
 
 pub mod kernels;
 pub mod layout;
-pub mod listen;
 pub mod models;
 pub mod net;
 pub mod output;
-pub mod prepare;
 pub mod progress;
+pub mod sound;
 pub mod speak;
 pub mod stage;
 pub mod tokens;

@@ -3,15 +3,14 @@
 mod audio;
 mod batch;
 mod batch_run;
-mod check;
 mod cli;
 mod containers;
 mod convert;
 mod hub;
 mod imports;
 mod layouts;
-mod listen;
 mod packed;
 mod parity_clone;
 mod parity_speak;
+mod sound;
 mod standins;

@@ -1,7 +1,7 @@
 //! Several attempts at one utterance, of which the best is kept.
 
 use crate::config::Protocol;
-use crate::listen::{Facts, Finding, listen, trim_tail};
+use crate::sound::utterance::{Facts, Finding, listen, trim_tail};
 use crate::speak::Utterance;
 use crate::stage::semantic::Stop;
 use anyhow::{Result, ensure};

@@ -1,7 +1,7 @@
 //! A report's lines: what became of each utterance.
 
 use super::hash::hash;
-use crate::listen::Finding;
+use crate::sound::utterance::Finding;
 use crate::speak::Settings;
 use crate::stage::fine::Context as FineContext;
 use serde::{Deserialize, Serialize};

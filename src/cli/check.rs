@@ -5,11 +5,12 @@ use super::references::recordings;
 use super::{out, tell};
 use anyhow::{Result, ensure};
 use barkclone::audio;
-use barkclone::check::page::{self, Picture};
-use barkclone::check::{self, Finding, Level, Report};
+
 use barkclone::error::Kind;
 use barkclone::output;
 use barkclone::progress::Progress;
+use barkclone::sound::page::{self, Picture};
+use barkclone::sound::{self, Finding, Level, Report};
 use clap::Args;
 use serde::Serialize;
 use std::fmt::Write;
@@ -82,8 +83,8 @@ impl CheckArgs {
 
     /// Checks one recording and prints what was found.
     fn one(&self, path: &Path, pictures: &mut Vec<Picture>) -> Result<Report> {
-        let clip = audio::read(path, check::LONGEST)?;
-        let report = check::check(&clip)?;
+        let clip = audio::read(path, sound::LONGEST)?;
+        let report = sound::check(&clip)?;
         out(if self.json { json(path, &report)? } else { block(path, &report)? })?;
         if self.report.is_some() || self.png.is_some() {
             let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();

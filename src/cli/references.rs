@@ -4,7 +4,7 @@ use super::progress::Terminal;
 use anyhow::{Context, Result, ensure};
 use barkclone::clone::LONGEST;
 use barkclone::error::Kind;
-use barkclone::prepare::{Preparation, Reference, raw};
+use barkclone::sound::{Preparation, Reference, raw};
 use clap::Args;
 use std::ffi::OsStr;
 use std::fs;

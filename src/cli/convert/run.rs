@@ -8,12 +8,12 @@ use crate::cli::provenance;
 use anyhow::{Error, Result};
 use barkclone::audio;
 use barkclone::batch::{Attempt, Attempts, RetryPolicy};
-use barkclone::check;
 use barkclone::convert::Decoder;
 use barkclone::error::is_fatal;
-use barkclone::listen::{Facts, Finding, listen};
 use barkclone::output::Pending;
 use barkclone::progress::{Progress, Silent};
+use barkclone::sound;
+use barkclone::sound::utterance::{Facts, Finding, listen};
 use barkclone::speak::{Content, NextRequest, Request, RequestQueue, Settings, Utterance};
 use barkclone::tokens::{FRAME_SAMPLES, Fine, Semantic};
 use barkclone::voice::Voice;
@@ -174,5 +174,5 @@ impl RequestQueue for Run<'_, '_> {
 /// What does not sound right in the file.
 fn findings(draft: &Draft) -> Result<Vec<Finding>> {
     let Some(file) = &draft.file else { return Ok(Vec::new()) };
-    listen(&audio::read(file.path(), check::LONGEST)?.pcm, None, Facts { ended: true })
+    listen(&audio::read(file.path(), sound::LONGEST)?.pcm, None, Facts { ended: true })
 }

@@ -3,7 +3,7 @@
 use super::lanes::{Kind, Lane};
 use super::spectrogram::{HEIGHT, Spectrogram};
 use super::{COLUMNS, Picture, html::escape, seconds, ticks};
-use crate::check::Level;
+use crate::sound::Level;
 use anyhow::Result;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;

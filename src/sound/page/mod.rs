@@ -10,8 +10,8 @@ mod spectrogram;
 mod svg;
 mod wave;
 
-use super::Report;
 use crate::audio::Pcm;
+use crate::sound::Report;
 use anyhow::Result;
 use lanes::Lane;
 use spectrogram::Spectrogram;

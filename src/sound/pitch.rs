@@ -1,9 +1,9 @@
 //! Pitch of the voice, frame by frame: YIN (de Cheveigné and Kawahara, "YIN, a fundamental frequency estimator for speech and
 //! music", 2002, steps 1 to 5).
 
-use super::sound::Sound;
+use super::analysis::Analysis;
+use super::vad::FRAME_SECONDS;
 use crate::audio::{Recipe, resample};
-use crate::prepare::speech::FRAME_SECONDS;
 use anyhow::Result;
 
 /// Rate that is listened at, Hz: pitch needs no more.
@@ -17,7 +17,7 @@ const WINDOW: usize = 240;
 const DIP: f32 = 0.12;
 
 /// Seconds and pitch, Hz, of each voiced frame of the speech.
-pub fn track(sound: &Sound) -> Result<Vec<(f64, f64)>> {
+pub fn track(sound: &Analysis) -> Result<Vec<(f64, f64)>> {
     let slow = resample(&sound.pcm, RATE, Recipe::Functional)?;
     let frames = sound.speech.iter().flat_map(|span| {
         let count = ((span.end - span.start) / FRAME_SECONDS) as usize;

@@ -4,7 +4,7 @@
 //! the envelope are measured, past the first few dB that are the direct sound's end, and the fast ones among them say what the
 //! room allows (after Ratnam et al., "Blind estimation of reverberation time", 2003).
 
-use super::sound::Sound;
+use super::analysis::Analysis;
 use super::spectra::{Spectra, decibels, percentile};
 use anyhow::Result;
 
@@ -27,7 +27,7 @@ const ENOUGH: usize = 20;
 const FAST: f64 = 0.8;
 
 /// Seconds in which the sound would decay by 60 dB; none where there are too few falls to tell.
-pub fn decay(sound: &Sound) -> Result<Option<f64>> {
+pub fn decay(sound: &Analysis) -> Result<Option<f64>> {
     let envelope = envelope(sound)?;
     let mut sorted = envelope.clone();
     let floor = percentile(&mut sorted, 0.05).unwrap_or_default() + FLOOR;
@@ -40,7 +40,7 @@ pub fn decay(sound: &Sound) -> Result<Option<f64>> {
 }
 
 /// Level of the band every 4 ms, dB.
-fn envelope(sound: &Sound) -> Result<Vec<f64>> {
+fn envelope(sound: &Analysis) -> Result<Vec<f64>> {
     let rate = f64::from(sound.pcm.rate);
     let length = ((FRAME * rate) as usize).next_power_of_two();
     let bin = |hz: f64| ((hz * length as f64 / rate).round() as usize).min(length / 2);

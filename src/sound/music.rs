@@ -4,8 +4,8 @@
 //! productions", DAFx 2007): where the spectrum's local peaks stay in the same bin for seconds, something is held that no
 //! voice holds.
 
+use super::analysis::Analysis;
 use super::hum::Hum;
-use super::sound::Sound;
 use super::spectra::{Spectra, decibels};
 use crate::audio::{Recipe, resample};
 use anyhow::Result;
@@ -28,7 +28,7 @@ const ENOUGH: usize = 2;
 const PEAK: f64 = 5.0;
 
 /// The activation of each block of 2.3 s, 1.2 s apart: `[blocks]`, 0 to 5; nothing of less than 3.5 s.
-pub fn activations(sound: &Sound, hum: Option<&Hum>) -> Result<Vec<f64>> {
+pub fn activations(sound: &Analysis, hum: Option<&Hum>) -> Result<Vec<f64>> {
     let slow = resample(&sound.pcm, RATE, Recipe::Functional)?;
     // Above half of a low sample rate nothing moves, and so everything is held.
     let highest = (0.45 * f64::from(sound.pcm.rate) / BIN) as usize;

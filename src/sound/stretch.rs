@@ -17,7 +17,7 @@
 //! sentences mostly last longer than 0.6 s, those within sentences less (Campione and Veronis, "A large-scale multilingual
 //! study of silent pause duration", 2002); the other limits are this project's choice.
 
-use super::speech::{FRAME_SECONDS, Frames};
+use super::vad::{FRAME_SECONDS, Frames};
 use std::ops::Range;
 
 /// Lengths that are looked for, seconds.
@@ -197,7 +197,7 @@ fn share(runs: &[Range<usize>], which: impl Fn(usize) -> bool) -> f64 {
 }
 
 fn mean_power(decibels: impl Iterator<Item = f32>) -> f64 {
-    super::speech::mean_power(decibels).unwrap_or(f64::from(super::speech::SILENCE))
+    super::vad::mean_power(decibels).unwrap_or(f64::from(super::vad::SILENCE))
 }
 
 /// 0 at `none`, 1 at `all`, linear between them.

@@ -1,8 +1,8 @@
 //! From measures to findings: the thresholds are in `limits`.
 
-use super::limits::*;
-use super::{Finding, Level, Measures, What};
 use crate::clone;
+use crate::sound::thresholds::*;
+use crate::sound::{Finding, Level, Measures, What};
 use std::ops::Range;
 
 /// All findings on a recording of `total` seconds, in no order; times as in the measures.

@@ -9,15 +9,15 @@
 //! - ran out: the semantic stage was stopped by a limit and did not end by itself;
 //! - garbled tail: more than [`TAIL`] seconds of sound after the last speech, or noise-like sound or a burst at the end of it.
 
+use super::spectra::{self, Spectra, decibels, percentile};
+use super::vad::{FRAME_SECONDS, Frames};
+use super::{clipping, loudness};
 use crate::audio::Pcm;
-use crate::check::{clipping, loudness, spectra};
 use crate::config::Protocol;
-use crate::prepare::speech::{FRAME_SECONDS, Frames};
 use crate::stage::semantic::Stop;
 use crate::tokens::Semantic;
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
-use spectra::{Spectra, decibels, percentile};
 use std::ops::Range;
 
 /// Loudness under which nothing was said, LUFS: Bark speaks at -30 to -15.

@@ -1,6 +1,6 @@
 //! What is drawn below the spectrogram: lanes of marked seconds.
 
-use super::super::{Level, Report};
+use crate::sound::{Level, Report};
 use std::ops::Range;
 
 /// A labelled row of marks on the time axis.

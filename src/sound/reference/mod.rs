@@ -1,40 +1,21 @@
 //! Whether a recording will make a good voice: what is wrong with it, how badly, and what to do.
 //!
-//! [`check`] measures ([`Measures`]), judges the measures by the thresholds of `limits` ([`Finding`]), and tells which seconds
+//! [`check`] measures ([`Measures`]), judges the measures by the [`super::thresholds`] ([`Finding`]), and tells which seconds
 //! the models will hear ([`Stages`]). What cannot be measured well (music, a second speaker, a room) is told as a hint, with a
-//! confidence. [`page`] draws it.
+//! confidence. [`super::page`] draws it.
 
-mod band;
-mod edges;
-mod finding;
-mod hum;
 mod judge;
-mod level;
-mod limits;
-mod measure;
-mod music;
-pub mod page;
-mod pitch;
-mod reverb;
-mod sound;
-mod speakers;
-pub(crate) mod spectra;
-mod stages;
+pub mod stages;
 mod table;
 
-pub use edges::Edges;
-pub use finding::{Finding, Level, What};
-pub use hum::Hum;
-pub use level::{Clipping, clipping, loudness};
-pub use measure::Measures;
-pub use speakers::Registers;
 pub use stages::Stages;
 pub use table::Row;
 
+use super::analysis::Analysis;
+use super::{Finding, Level, Measures};
 use crate::audio::Clip;
 use anyhow::Result;
 use serde::Serialize;
-use sound::Sound;
 use std::ops::Range;
 
 /// Longest end of a recording that is looked at, seconds; memory and time are bounded by it.
@@ -66,7 +47,7 @@ pub struct Report {
 /// # Errors
 /// None that a readable recording causes, however bad it is.
 pub fn check(clip: &Clip) -> Result<Report> {
-    let sound = Sound::new(&clip.pcm)?;
+    let sound = Analysis::new(&clip.pcm)?;
     let measures = Measures::of(&clip.pcm, &sound)?;
     let start = (clip.total_seconds - clip.pcm.seconds()).max(0.0);
     let stages = stages::stages(clip.total_seconds)?;

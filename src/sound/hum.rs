@@ -4,9 +4,9 @@
 //! power over time (as in the minimum statistics of Martin, "Noise power spectral density estimation based on optimal smoothing
 //! and minimum statistics", 2001), and a tone is what stands out of its neighbours there.
 
-use super::limits::{HUM_PROMINENCE, HUM_SOLO_PROMINENCE};
-use super::sound::Sound;
+use super::analysis::Analysis;
 use super::spectra::{Spectra, decibels, percentile};
+use super::thresholds::{HUM_PROMINENCE, HUM_SOLO_PROMINENCE};
 use crate::audio::{Recipe, resample};
 use anyhow::Result;
 use serde::Serialize;
@@ -40,7 +40,7 @@ pub struct Hum {
 }
 
 /// Finds the mains' hum; `None` also where the recording is under 2.5 s.
-pub fn hum(sound: &Sound) -> Result<Option<Hum>> {
+pub fn hum(sound: &Analysis) -> Result<Option<Hum>> {
     let slow = resample(&sound.pcm, RATE, Recipe::Functional)?;
     let spectra = Spectra::new(LENGTH, HOP);
     if spectra.frames(slow.samples.len()) < ENOUGH {

@@ -1,8 +1,9 @@
 //! All measures of one recording.
 
-use super::sound::{Sound, mean};
+use super::analysis::{Analysis, mean};
+use super::reference::stages;
 use super::spectra::{decibels, percentile, power};
-use super::{Clipping, Edges, Hum, Registers, band, edges, hum, level, music, pitch, reverb, speakers, stages};
+use super::{Clipping, Edges, Hum, Registers, band, edges, hum, level, music, pitch, reverb, speakers};
 use crate::audio::Pcm;
 use anyhow::Result;
 use serde::Serialize;
@@ -47,7 +48,7 @@ pub struct Measures {
 
 impl Measures {
     /// Of `raw` as it was read, and of what was made of it to be looked at.
-    pub(super) fn of(raw: &Pcm, sound: &Sound) -> Result<Self> {
+    pub(super) fn of(raw: &Pcm, sound: &Analysis) -> Result<Self> {
         let hum = hum::hum(sound)?;
         let track = pitch::track(sound)?;
         let heard = stages::stages(sound.seconds())?.map_or(0.0..sound.seconds(), |stages| stages.any());
@@ -76,7 +77,7 @@ impl Measures {
 }
 
 /// dB; what is measured as speech is speech and noise, and the noise is what the hum leaves of the floor.
-fn snr(sound: &Sound, hum: Option<&Hum>) -> Option<f64> {
+fn snr(sound: &Analysis, hum: Option<&Hum>) -> Option<f64> {
     let (speech, floor) = (power(sound.speech_level()?), power(sound.floor()?));
     let noise = floor - hum.map_or(0.0, |hum| power(hum.level)).min(HUM_SHARE * floor);
     Some(decibels((speech - floor).max(0.0)) - decibels(noise))

@@ -1,7 +1,7 @@
 //! A spectrogram of fixed size, however long the sound is.
 
-use super::super::spectra::{Spectra, decibels};
 use crate::audio::Pcm;
+use crate::sound::spectra::{Spectra, decibels};
 use anyhow::Result;
 
 /// Rows.

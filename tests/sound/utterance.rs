@@ -1,7 +1,7 @@
 //! Listening to utterances that went wrong in ways that are known, because they were made so.
 
 use barkclone::audio::{Pcm, read_wav};
-use barkclone::listen::{Facts, Fault, listen, trim_tail};
+use barkclone::sound::{Facts, Fault, listen, trim_tail};
 use std::path::Path;
 
 /// About what the example recording says: as many letters.

@@ -3,7 +3,7 @@
 use super::lanes::{Kind, Lane};
 use super::spectrogram::{HEIGHT, Spectrogram};
 use super::{COLUMNS, Picture, seconds, ticks};
-use crate::check::Level;
+use crate::sound::Level;
 use anyhow::Result;
 use font8x8::legacy::BASIC_LEGACY;
 

@@ -42,7 +42,7 @@ pub fn registers(track: &[(f64, f64)]) -> Option<Registers> {
         hz: [below.mean.exp2(), above.mean.exp2()],
         separation: (above.mean - below.mean) / spread.sqrt().max(1e-3),
         share: below.count.min(above.count) as f64 / pitches.len() as f64,
-        changes: changes as f64 / (pitches.len() as f64 * crate::prepare::speech::FRAME_SECONDS),
+        changes: changes as f64 / (pitches.len() as f64 * super::vad::FRAME_SECONDS),
     })
 }
 
@@ -84,8 +84,8 @@ impl Moments {
 
 #[cfg(test)]
 mod tests {
+    use super::super::thresholds::SPEAKERS_SEPARATION;
     use super::*;
-    use crate::check::limits::SPEAKERS_SEPARATION;
 
     fn track(pitch: impl Fn(usize) -> f64) -> Vec<(f64, f64)> {
         (0..240).map(|i| (i as f64 * 0.016, pitch(i) * (1.0 + 0.05 * (i as f64 / 7.0).sin()))).collect()

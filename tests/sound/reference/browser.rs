@@ -1,7 +1,7 @@
 //! The page in a browser: it fits, nothing is loaded from elsewhere, and both colour schemes are drawn.
 
 use super::{checked, clean, with_noise};
-use barkclone::check::page::{self, Picture};
+use barkclone::sound::page::{self, Picture};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 

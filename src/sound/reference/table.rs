@@ -1,6 +1,7 @@
 //! The measures in words: for the page, and for a line on the terminal.
 
-use super::{Level, Report};
+use super::Report;
+use crate::sound::Level;
 
 /// One measure.
 pub struct Row {

@@ -1,8 +1,8 @@
 //! `check` and its page: what is done to a clean recording is found, and nothing else.
 
 use barkclone::audio::{Clip, Pcm, Recipe, read_wav, resample};
-use barkclone::check::page::{self, Picture};
-use barkclone::check::{self, Level, Report, What};
+use barkclone::sound::page::{self, Picture};
+use barkclone::sound::{self, Level, Report, What};
 use std::f32::consts::TAU;
 use std::path::Path;
 
@@ -19,7 +19,7 @@ fn clip(pcm: Pcm) -> Clip {
 }
 
 fn checked(pcm: Pcm) -> Report {
-    check::check(&clip(pcm)).unwrap()
+    sound::check(&clip(pcm)).unwrap()
 }
 
 /// The clean recording, changed sample by sample.
@@ -183,7 +183,7 @@ fn noise_silence_and_moments_are_no_speech() {
 fn of_a_long_recording_times_are_those_of_the_file() {
     let pcm = clean();
     let seconds = pcm.seconds();
-    let report = check::check(&Clip { start: 1000.0, pcm, total_seconds: 1000.0 + seconds, channels: 2 }).unwrap();
+    let report = sound::check(&Clip { start: 1000.0, pcm, total_seconds: 1000.0 + seconds, channels: 2 }).unwrap();
     finds(&report, What::Long, Level::Note);
     assert_eq!(report.start.round(), 1000.0);
     assert!(report.speech[0].start >= 1000.0);

@@ -1,8 +1,8 @@
 //! Bandwidth: where the spectrum ends in an edge, as a telephone, a low sample rate or a lossy codec leaves it.
 
-use super::limits::{EDGE_DROP, EDGE_LOWEST};
-use super::sound::Sound;
+use super::analysis::Analysis;
 use super::spectra::{Spectra, decibels, power};
+use super::thresholds::{EDGE_DROP, EDGE_LOWEST};
 use anyhow::Result;
 
 /// Length of a frame, seconds, and width of a band of the smoothed spectrum, Hz.
@@ -10,7 +10,7 @@ const FRAME_SECONDS: f64 = 0.032;
 const BAND: f64 = 100.0;
 
 /// The frequency at which the spectrum falls off as a voice does not, Hz; without such an edge, half the sample rate.
-pub fn cutoff(sound: &Sound) -> Result<f64> {
+pub fn cutoff(sound: &Analysis) -> Result<f64> {
     let bands = bands(sound)?;
     let hz = |band: usize| band as f64 * BAND;
     let first = (EDGE_LOWEST / BAND) as usize;
@@ -30,7 +30,7 @@ fn drop(bands: &[f64], edge: usize) -> f64 {
 }
 
 /// Mean power of each 100 Hz over the whole recording, dB.
-fn bands(sound: &Sound) -> Result<Vec<f64>> {
+fn bands(sound: &Analysis) -> Result<Vec<f64>> {
     let rate = f64::from(sound.pcm.rate);
     let length = ((FRAME_SECONDS * rate) as usize).next_power_of_two();
     let mut sums = vec![0.0; length / 2 + 1];

@@ -1,7 +1,7 @@
 //! Where the speech begins and ends in a recording: cut off, close, or long after silence.
 
-use super::limits::{CUT_NOISE_MARGIN, CUT_UNDER_SPEECH};
-use super::sound::Sound;
+use super::analysis::Analysis;
+use super::thresholds::{CUT_NOISE_MARGIN, CUT_UNDER_SPEECH};
 use serde::Serialize;
 use std::ops::Range;
 
@@ -26,7 +26,7 @@ pub struct Edges {
 }
 
 /// All zero where there is no speech.
-pub fn edges(sound: &Sound) -> Edges {
+pub fn edges(sound: &Analysis) -> Edges {
     let (Some(first), Some(last), Some(level)) = (sound.speech.first(), sound.speech.last(), sound.speech_level())
     else {
         return Edges::default();

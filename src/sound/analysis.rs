@@ -1,8 +1,8 @@
 //! A recording as the measures take it: without offset, at no more than 48 kHz, and with its speech found.
 
 use super::spectra::{decibels, percentile, power};
+use super::vad::{FRAME_SECONDS, Frames};
 use crate::audio::{Pcm, Recipe, resample};
-use crate::prepare::speech::{FRAME_SECONDS, Frames};
 use anyhow::Result;
 use std::ops::Range;
 
@@ -14,7 +14,7 @@ const GUARD: usize = 4;
 const ENOUGH: usize = 12;
 
 /// A recording, and what is speech in it.
-pub struct Sound {
+pub struct Analysis {
     pub pcm: Pcm,
     /// Level and likelihood of speech of each 16 ms.
     pub frames: Frames,
@@ -24,7 +24,7 @@ pub struct Sound {
     pause: Vec<bool>,
 }
 
-impl Sound {
+impl Analysis {
     pub fn new(raw: &Pcm) -> Result<Self> {
         let mean = mean(&raw.samples);
         let centred = Pcm { samples: raw.samples.iter().map(|&x| x - mean as f32).collect(), rate: raw.rate };

@@ -1,7 +1,7 @@
 //! The page: a section for each recording, with its picture, its findings and its measures.
 
 use super::{Picture, seconds, svg};
-use crate::check::{Finding, Level, Report};
+use crate::sound::{Finding, Level, Report};
 use anyhow::Result;
 use std::fmt::Write;
 

@@ -4,9 +4,9 @@
 //! an hour takes no more memory than a minute.
 
 use super::denoise;
-use super::loudness::{self, Levelled, TARGET};
-use super::speech::{Frames, Listener};
+use super::normalize::{self, Levelled, TARGET};
 use super::stretch::{LENGTHS, Stretch, choose};
+use super::vad::{Frames, Listener};
 use crate::audio::{Clip, Pcm, Recording};
 use crate::error::Kind;
 use crate::progress::Progress;
@@ -123,7 +123,7 @@ impl Preparation {
             pcm = denoise(&pcm)?;
             progress.note("denoised");
         }
-        let levelled = loudness::level(&mut pcm)?;
+        let levelled = normalize::level(&mut pcm)?;
         levelled.tell(progress);
         Reference::new(path, seconds.start, pcm)
     }
