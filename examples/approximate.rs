@@ -8,18 +8,20 @@
 //! same, greedily. Rule-made weights are as good as random: trained ones have sharper distributions.
 
 use anyhow::{Context, Result};
-use barkclone::config::Protocol;
-use barkclone::layout::demo::{self, Size};
-use barkclone::layout::{self, Bark, Stage};
+use barkclone::checkpoint;
+use barkclone::checkpoint::Bark;
+use barkclone::checkpoint::demo::{self, Size};
 use barkclone::net::gpt::{Gpt, Input};
+use barkclone::net::repr::Repr;
 use barkclone::progress::Silent;
 use barkclone::speak::{Content, Request, Settings, Speaker};
+use barkclone::stage::Stage;
 use barkclone::stage::decode::Row;
+use barkclone::stage::protocol::Protocol;
 use barkclone::stage::sample::{Sampler, Sampling, argmax};
 use barkclone::stage::semantic::{SemanticRow, Stop};
 use barkclone::tokens::{Fine, Semantic};
 use barkclone::voice::Voice;
-use barkclone::weights::Repr;
 use candle_core::{DType, Device};
 use clap::Parser;
 use std::ops::Range;
@@ -116,9 +118,9 @@ fn packed(exact: &Bark, name: &str, repr: Repr) -> Result<Bark> {
     std::fs::create_dir_all(folder)?;
     let path = folder.join(format!("{name}-{repr}.safetensors"));
     if !path.exists() {
-        layout::pack(exact, &demo::demo_codec(SEED)?, repr, &path, &Silent)?;
+        checkpoint::pack(exact, &demo::demo_codec(SEED)?, repr, &path, &Silent)?;
     }
-    layout::bark(&path)
+    checkpoint::bark(&path)
 }
 
 /// Mean divergence of `got` from `expected`, and the share of steps with the same largest logit.

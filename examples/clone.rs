@@ -5,8 +5,9 @@
 
 use anyhow::Result;
 use barkclone::audio::read_wav;
+use barkclone::checkpoint;
+use barkclone::checkpoint::demo;
 use barkclone::clone::{Cloner, LONGEST};
-use barkclone::layout::{self, demo};
 use barkclone::progress::Silent;
 use candle_core::Device;
 use std::path::PathBuf;
@@ -15,7 +16,7 @@ fn main() -> Result<()> {
     let paths: Vec<PathBuf> = std::env::args_os().skip(1).map(PathBuf::from).collect();
     let (hubert, quantizer, codec) = match &paths[..] {
         [_, hubert, quantizer, codec] => {
-            (layout::hubert(hubert)?, layout::quantizer(quantizer)?, layout::codec(codec)?)
+            (checkpoint::hubert(hubert)?, checkpoint::quantizer(quantizer)?, checkpoint::codec(codec)?)
         }
         _ => (
             demo::demo_hubert(demo::Size::Tiny, 1)?,

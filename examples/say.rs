@@ -5,7 +5,7 @@
 
 use anyhow::{Context, Result};
 use barkclone::audio::{Encoding, write_wav};
-use barkclone::layout::{bark, demo};
+use barkclone::checkpoint::{bark, demo};
 use barkclone::progress::Silent;
 use barkclone::speak::{Request, Settings, Speaker};
 use barkclone::stage::text::Text;

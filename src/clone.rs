@@ -3,12 +3,14 @@
 //! The semantic tokens come of the 16 kHz clip by HuBERT and the quantizer, the codes of the 24 kHz clip by EnCodec.
 
 use crate::audio::{Pcm, Recipe, resample};
-use crate::config::{CodecConfig, HubertConfig, QuantizerConfig};
+use crate::checkpoint::Checkpoint;
 use crate::error::Kind;
-use crate::layout::Model;
 use crate::net::codec::Codec;
+use crate::net::codec::CodecConfig;
 use crate::net::hubert::Hubert;
+use crate::net::hubert::HubertConfig;
 use crate::net::quantizer::Quantizer;
+use crate::net::quantizer::QuantizerConfig;
 use crate::progress::Progress;
 use crate::tokens::{CODES_HZ, FINE_CODEBOOKS, Fine, HUBERT_RATE, SAMPLE_RATE, Semantic};
 use crate::voice::Voice;
@@ -24,9 +26,9 @@ pub const LONGEST: f64 = 60.0;
 
 /// The models that turn audio into a voice; each is loaded for its turn only.
 pub struct Cloner<'a> {
-    pub hubert: &'a Model<HubertConfig>,
-    pub quantizer: &'a Model<QuantizerConfig>,
-    pub codec: &'a Model<CodecConfig>,
+    pub hubert: &'a Checkpoint<HubertConfig>,
+    pub quantizer: &'a Checkpoint<QuantizerConfig>,
+    pub codec: &'a Checkpoint<CodecConfig>,
     pub device: &'a Device,
 }
 

@@ -1,14 +1,16 @@
 //! Many utterances at a time: each has the tokens that it has alone, whatever is spoken beside it.
 
 use anyhow::Result;
-use barkclone::layout::demo::{self, Size};
-use barkclone::layout::{self, Bark};
+use barkclone::checkpoint;
+use barkclone::checkpoint::Bark;
+use barkclone::checkpoint::demo::{self, Size};
+use barkclone::net::repr::Repr;
 use barkclone::progress::Silent;
 use barkclone::speak::{Content, NextRequest, Request, RequestQueue, Settings, Speaker, Utterance};
+use barkclone::stage::Stage;
 use barkclone::stage::sample::Sampling;
 use barkclone::tokens::{Fine, Semantic};
 use barkclone::voice::Voice;
-use barkclone::weights::Repr;
 use candle_core::{DType, Device};
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
@@ -143,7 +145,7 @@ fn a_queue_that_waits_for_each_utterance_gets_the_same_ones() {
 
 /// A packed model, wide enough for the blocks of every type.
 fn pack(repr: Repr) -> PathBuf {
-    let configs = layout::Stage::ALL.map(|stage| barkclone::config::GptConfig {
+    let configs = Stage::ALL.map(|stage| barkclone::net::gpt::GptConfig {
         heads: 4,
         width: 256,
         ..demo::gpt_config(stage, Size::Tiny)
@@ -152,7 +154,8 @@ fn pack(repr: Repr) -> PathBuf {
     if path.exists() {
         std::fs::remove_file(&path).unwrap();
     }
-    layout::pack(&demo::demo_bark_of(configs, SEED), &demo::demo_codec(SEED).unwrap(), repr, &path, &Silent).unwrap();
+    checkpoint::pack(&demo::demo_bark_of(configs, SEED), &demo::demo_codec(SEED).unwrap(), repr, &path, &Silent)
+        .unwrap();
     path
 }
 
@@ -161,7 +164,7 @@ fn packed_weights_hold_to_it_too() {
     let requests = &requests()[..5];
     for (name, repr) in &Repr::PACKED[1..] {
         let path = pack(*repr);
-        let bark = || layout::bark(&path).unwrap();
+        let bark = || checkpoint::bark(&path).unwrap();
         let alone = alone(bark(), requests);
         let got = together(&mut speaker(bark(), false), requests, &[4, 1, 2, 0, 3], 4);
         assert_same(name, &got, &alone);

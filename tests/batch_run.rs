@@ -5,10 +5,10 @@ use barkclone::audio::{Encoding, Pcm, write_wav};
 use barkclone::batch::{
     Backend, InFlight, Job, Ledger, Plan, Record, Rules, Run, RunOptions, Sampling, Silent, SourceJob, Tally, Template,
 };
-use barkclone::config::Protocol;
 use barkclone::error::{Kind, exit_code};
 use barkclone::output::Sink;
 use barkclone::speak::{Content, NextRequest, Request, RequestQueue, Settings, Utterance};
+use barkclone::stage::protocol::Protocol;
 use barkclone::tokens::{Coarse, Fine, Semantic};
 use barkclone::voice::Voice;
 use std::path::Path;

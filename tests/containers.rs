@@ -2,7 +2,8 @@
 
 use crate::layouts::fault;
 use crate::standins::{Data, shared, write_json, write_safetensors, write_sharded};
-use barkclone::weights::{self, Opened};
+use barkclone::checkpoint::file;
+use barkclone::checkpoint::file::Opened;
 use candle_core::{DType, Device};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -32,7 +33,7 @@ fn every_view_and_type_of_torch_is_read_exactly() {
         serde_json::from_slice(&fs::read(fixture("weights_views.json")).unwrap()).unwrap();
     assert_eq!(expected.len(), 19);
     for name in VIEWS {
-        let tensors = weights::open(&fixture(name)).unwrap().tensors().unwrap();
+        let tensors = file::open(&fixture(name)).unwrap().tensors().unwrap();
         assert_eq!(tensors.names(), expected.keys().cloned().collect::<Vec<_>>(), "{name}");
         for (tensor, view) in &expected {
             let array = tensors.array(tensor).unwrap().unwrap();
@@ -58,7 +59,7 @@ fn every_view_and_type_of_torch_is_read_exactly() {
 #[test]
 fn foreign_objects_beside_the_tensors_are_inert() {
     for name in ["weights_objects.pt", "weights_objects_legacy4.pt"] {
-        let Opened::Torch(torch) = weights::open(&fixture(name)).unwrap() else { panic!("{name}") };
+        let Opened::Torch(torch) = file::open(&fixture(name)).unwrap() else { panic!("{name}") };
         let root = torch.root();
         let args = root.get("args").unwrap();
         assert_eq!(args.get("encoder_attention_heads").unwrap().int(), Some(2));
@@ -72,7 +73,7 @@ fn foreign_objects_beside_the_tensors_are_inert() {
 
 /// Opens the file and reads all that it holds.
 fn read_all(path: &Path) -> anyhow::Result<usize> {
-    let opened = weights::open(path)?;
+    let opened = file::open(path)?;
     if let Opened::Torch(torch) = &opened {
         torch.info()?;
     }
@@ -152,15 +153,15 @@ fn what_is_no_model_is_told_by_its_look() {
     ] {
         let path = dir.join("model.pt");
         fs::write(&path, content).unwrap();
-        let text = fault(weights::open(&path), &path);
+        let text = fault(file::open(&path), &path);
         assert!(text.contains(expected), "{expected:?} is not in: {text}");
     }
-    assert!(fault(weights::open(&dir), &dir).contains("a file was expected"));
+    assert!(fault(file::open(&dir), &dir).contains("a file was expected"));
     let zip = dir.join("other.zip");
     let mut writer = zip::ZipWriter::new(fs::File::create(&zip).unwrap());
     writer.start_file("readme.txt", zip::write::SimpleFileOptions::default()).unwrap();
     writer.finish().unwrap();
-    assert!(fault(weights::open(&zip), &zip).contains("without `data.pkl`"));
+    assert!(fault(file::open(&zip), &zip).contains("without `data.pkl`"));
 }
 
 #[test]
@@ -168,10 +169,10 @@ fn names_do_not_matter_only_content_does() {
     let dir = shared("misnamed", |_| {});
     let path = dir.join("model.safetensors");
     fs::copy(fixture("weights_views.pt"), &path).unwrap();
-    assert!(matches!(weights::open(&path).unwrap(), Opened::Torch(_)));
+    assert!(matches!(file::open(&path).unwrap(), Opened::Torch(_)));
     let path = dir.join("model.pt");
     fs::copy(small_safetensors(), &path).unwrap();
-    assert_eq!(weights::open(&path).unwrap().tensors().unwrap().names(), ["a", "b"]);
+    assert_eq!(file::open(&path).unwrap().tensors().unwrap().names(), ["a", "b"]);
 }
 
 #[test]
@@ -179,7 +180,7 @@ fn an_index_is_held_to_its_shards() {
     let state: Vec<_> = ["a", "b", "c"].map(|name| (name.to_owned(), Data::Values(vec![1.0], vec![1]))).into();
     let dir = shared("sharded", |dir| write_sharded(dir, &state, 2));
     let index = dir.join("model.safetensors.index.json");
-    let tensors = weights::open(&index).unwrap().tensors().unwrap();
+    let tensors = file::open(&index).unwrap().tensors().unwrap();
     assert_eq!(tensors.names(), ["a", "b", "c"]);
     let shard = "model-00001-of-00002.safetensors";
     for (map, expected) in [
@@ -193,7 +194,7 @@ fn an_index_is_held_to_its_shards() {
     ] {
         let path = dir.join("index.json");
         write_json(&path, &json!({ "weight_map": map }));
-        let text = fault(weights::open(&path), &path);
+        let text = fault(file::open(&path), &path);
         assert!(text.contains(expected), "{expected:?} is not in: {text}");
     }
 }

@@ -3,16 +3,16 @@
 
 use super::parity_speak::{difference, integers, scalar, voice};
 use barkclone::audio::{Pcm, Recipe, resample};
+use barkclone::checkpoint::demo::rule;
+use barkclone::checkpoint::demo::{self, Size};
 use barkclone::clone::Cloner;
-use barkclone::config::Protocol;
 use barkclone::convert::{self, Decoder, Listener, WINDOW};
-use barkclone::layout::demo::{self, Size};
 use barkclone::net::quantizer::Quantizer;
 use barkclone::progress::Silent;
 use barkclone::speak::{Settings, Speaker};
+use barkclone::stage::protocol::Protocol;
 use barkclone::stage::sample::Sampling;
 use barkclone::tokens::{Fine, Semantic};
-use barkclone::weights::rule;
 use candle_core::{DType, Device, Tensor};
 use ndarray::{Array1, Array2};
 use ndarray_npy::NpzReader;

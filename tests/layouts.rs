@@ -1,16 +1,20 @@
 //! Every published layout loads and gives the rule's arrays; every other file is an error that says what to do.
 
 use crate::standins::{FairseqOptions, Format, Spec, shared, write_json};
-use barkclone::config::{GptConfig, Protocol};
+use barkclone::checkpoint;
+use barkclone::checkpoint::Bark;
+use barkclone::checkpoint::demo::rule;
+use barkclone::checkpoint::demo::{self, Size};
+use barkclone::checkpoint::names::{self, Name};
 use barkclone::error::exit_code;
-use barkclone::layout::demo::{self, Size};
-use barkclone::layout::{self, Bark, Stage};
 use barkclone::net::codec::Codec;
+use barkclone::net::gpt::GptConfig;
 use barkclone::net::gpt::{FineGpt, Gpt};
 use barkclone::net::hubert::Hubert;
 use barkclone::net::quantizer::Quantizer;
-use barkclone::weights::names::{self, Name};
-use barkclone::weights::{Weights, rule};
+use barkclone::net::weights::Weights;
+use barkclone::stage::Stage;
+use barkclone::stage::protocol::Protocol;
 use candle_core::{DType, Device};
 use serde_json::{Value, json};
 use std::fs;
@@ -48,7 +52,7 @@ fn open_stage(bark: &Bark, stage: Stage) -> (GptConfig, Weights) {
 }
 
 fn check_bark(path: &Path) {
-    let bark = layout::bark(path).unwrap();
+    let bark = checkpoint::bark(path).unwrap();
     assert_eq!(bark.protocol, Protocol::default());
     for (stage, prefix) in Stage::ALL.into_iter().zip(["text", "coarse", "fine"]) {
         let (config, weights) = open_stage(&bark, stage);
@@ -90,7 +94,9 @@ fn hugging_face_bark_loads_in_every_format() {
 
 #[test]
 fn the_nets_take_every_layouts_weights_and_leave_none() {
-    for bark in [layout::bark(&suno()).unwrap(), layout::bark(&hf_bark()).unwrap(), demo::demo_bark(Size::Tiny, SEED)] {
+    for bark in
+        [checkpoint::bark(&suno()).unwrap(), checkpoint::bark(&hf_bark()).unwrap(), demo::demo_bark(Size::Tiny, SEED)]
+    {
         for stage in [Stage::Semantic, Stage::Coarse] {
             let (config, weights) = open_stage(&bark, stage);
             Gpt::new(&config, &weights).unwrap();
@@ -103,18 +109,18 @@ fn the_nets_take_every_layouts_weights_and_leave_none() {
 #[test]
 fn the_cloning_nets_take_every_layouts_weights_and_leave_what_lies_past_them() {
     let hubert_dir = shared("hf-hubert", |dir| spec().write_hf_hubert(dir, Format::Bin));
-    let hubert = layout::hubert(&hubert_dir).unwrap();
+    let hubert = checkpoint::hubert(&hubert_dir).unwrap();
     let weights = hubert.weights(DType::F32, &Device::Cpu);
     Hubert::new(&hubert.config, &weights, 9).unwrap();
     weights.finish().unwrap();
 
-    let codec = layout::codec(&hf_bark()).unwrap();
+    let codec = checkpoint::codec(&hf_bark()).unwrap();
     let weights = codec.weights(DType::F32, &Device::Cpu);
     Codec::new(&codec.config, &weights, 8).unwrap();
     weights.finish().unwrap();
 
     let dir = shared("quantizer-0-none", |dir| spec().write_quantizer(&dir.join("quantizer.pth"), 0, None));
-    let quantizer = layout::quantizer(&dir).unwrap();
+    let quantizer = checkpoint::quantizer(&dir).unwrap();
     let weights = quantizer.weights(DType::F32, &Device::Cpu);
     Quantizer::new(&quantizer.config, &weights).unwrap();
     weights.finish().unwrap();
@@ -122,7 +128,7 @@ fn the_cloning_nets_take_every_layouts_weights_and_leave_what_lies_past_them() {
 
 #[test]
 fn a_fine_head_is_the_next_codebooks_embedding() {
-    let (_, weights) = open_stage(&layout::bark(&hf_bark()).unwrap(), Stage::Fine);
+    let (_, weights) = open_stage(&checkpoint::bark(&hf_bark()).unwrap(), Stage::Fine);
     let (_, by_rule) = open_stage(&demo::demo_bark(Size::Tiny, SEED), Stage::Fine);
     let head = weights.array((1056, 32), "lm_heads.4.weight").unwrap();
     assert!(head.bytes[..] == weights.array((1056, 32), "input_embeds_layers.5.weight").unwrap().bytes[..]);
@@ -138,16 +144,16 @@ fn the_generation_settings_of_the_file_are_used() {
             json!({"semantic_infer_token": 129_598, "max_new_tokens": 99, "do_sample": true, "temperature": 0.9});
         write_json(&dir.join("generation_config.json"), &json!({ "semantic_config": semantic }));
     });
-    let protocol = layout::bark(&dir).unwrap().protocol;
+    let protocol = checkpoint::bark(&dir).unwrap().protocol;
     let expected =
         Protocol { semantic_infer: 129_598, max_semantic_steps: 99, text_temperature: 0.9, ..Protocol::default() };
     assert_eq!(protocol, expected);
     let json = dir.join("generation_config.json");
     write_json(&json, &json!({"semantic_config": {"semantic_infer_token": 129_600}}));
-    let text = fault(layout::bark(&dir), &dir);
+    let text = fault(checkpoint::bark(&dir), &dir);
     assert!(text.contains("does not hold token 129600"), "{text}");
     write_json(&json, &json!({"semantic_config": 3}));
-    fault(layout::bark(&dir), &json);
+    fault(checkpoint::bark(&dir), &json);
 }
 
 #[test]
@@ -157,14 +163,14 @@ fn a_file_missing_from_a_set_is_named() {
             fs::hard_link(suno().join(name), dir.join(name)).unwrap();
         }
     });
-    let text = fault(layout::bark(&dir), &dir.join("coarse.pt"));
+    let text = fault(checkpoint::bark(&dir), &dir.join("coarse.pt"));
     assert!(text.contains("three files"), "{text}");
     let empty = shared("empty", |_| {});
-    assert!(fault(layout::bark(&empty), &empty).contains("text_2.pt"));
-    assert!(fault(layout::codec(&empty), &empty).contains("model.safetensors"));
+    assert!(fault(checkpoint::bark(&empty), &empty).contains("text_2.pt"));
+    assert!(fault(checkpoint::codec(&empty), &empty).contains("model.safetensors"));
     let nowhere = empty.join("nowhere");
-    assert!(fault(layout::bark(&nowhere), &nowhere).contains("no such file"));
-    assert!(fault(layout::hubert(&nowhere), &nowhere).contains("no such file"));
+    assert!(fault(checkpoint::bark(&nowhere), &nowhere).contains("no such file"));
+    assert!(fault(checkpoint::hubert(&nowhere), &nowhere).contains("no such file"));
 }
 
 #[test]
@@ -177,7 +183,7 @@ fn model_args_without_heads_are_refused() {
         bytes[at..at + 6].copy_from_slice(b"n_hxxd");
         fs::write(&path, bytes).unwrap();
     });
-    assert!(fault(layout::bark(&dir), &dir.join("fine.pt")).contains("`n_head`"));
+    assert!(fault(checkpoint::bark(&dir), &dir.join("fine.pt")).contains("`n_head`"));
 }
 
 #[test]
@@ -186,7 +192,7 @@ fn a_config_of_another_model_is_refused() {
         fs::hard_link(hf_bark().join("pytorch_model.bin"), dir.join("pytorch_model.bin")).unwrap();
         write_json(&dir.join("config.json"), &json!({"model_type": "hubert"}));
     });
-    let text = fault(layout::bark(&dir), &dir.join("config.json"));
+    let text = fault(checkpoint::bark(&dir), &dir.join("config.json"));
     assert!(text.contains("`hubert`") && text.contains("`bark`"), "{text}");
 }
 
@@ -200,7 +206,7 @@ fn sizes_that_contradict_the_tensors_are_refused_by_name() {
         config["fine_acoustics_config"]["num_layers"] = 1.into();
         write_json(&dir.join("config.json"), &config);
     });
-    let bark = layout::bark(&dir).unwrap();
+    let bark = checkpoint::bark(&dir).unwrap();
     let (config, weights) = open_stage(&bark, Stage::Semantic);
     let text = fault(Gpt::new(&config, &weights), &dir);
     assert!(text.contains("input_embeds_layer.weight") && text.contains("[129600, 32]"), "{text}");
@@ -212,7 +218,7 @@ fn sizes_that_contradict_the_tensors_are_refused_by_name() {
 
 fn check_codec(path: &Path) {
     let spec = spec();
-    let codec = layout::codec(path).unwrap();
+    let codec = checkpoint::codec(path).unwrap();
     assert_eq!(codec.config.upsampling_ratios, [3, 2], "{}", path.display());
     assert_eq!((codec.config.hidden_size, codec.config.num_filters, codec.config.codebook_size), (6, 2, 1024));
     codec.config.check().unwrap();
@@ -233,15 +239,15 @@ fn the_codec_loads_from_every_layout() {
     });
     check_codec(&alone.join("codec.safetensors"));
     check_codec(&hf_bark());
-    let inner = layout::bark(&hf_bark()).unwrap().codec().unwrap().unwrap();
+    let inner = checkpoint::bark(&hf_bark()).unwrap().codec().unwrap().unwrap();
     assert_eq!(inner.config.upsampling_ratios, [3, 2]);
-    assert!(layout::bark(&suno()).unwrap().codec().unwrap().is_none());
+    assert!(checkpoint::bark(&suno()).unwrap().codec().unwrap().is_none());
 }
 
 #[test]
 fn codebooks_past_the_eighth_can_be_left_out_on_purpose() {
     let th = shared("codec-th", |dir| spec().write_codec_th(&dir.join("encodec_24khz.th")));
-    let weights = layout::codec(&th).unwrap().weights(DType::F32, &Device::Cpu);
+    let weights = checkpoint::codec(&th).unwrap().weights(DType::F32, &Device::Cpu);
     for part in ["encoder.", "decoder.", "quantizer.layers.8."] {
         weights.ignore(part);
     }
@@ -255,7 +261,7 @@ fn codebooks_past_the_eighth_can_be_left_out_on_purpose() {
 }
 
 fn check_hubert(path: &Path) {
-    let hubert = layout::hubert(path).unwrap();
+    let hubert = checkpoint::hubert(path).unwrap();
     assert_eq!(hubert.config, demo::hubert_config(Size::Tiny), "{}", path.display());
     let weights = hubert.weights(DType::F32, &Device::Cpu);
     check(&weights, demo::hubert_shapes(&hubert.config), names::hubert, "hubert");
@@ -277,7 +283,7 @@ fn hubert_loads_from_every_layout() {
     for name in ["namespace.pt", "dict.pt", "omegaconf.pt"] {
         check_hubert(&fairseq.join(name));
     }
-    let text = fault(layout::hubert(&fairseq), &fairseq);
+    let text = fault(checkpoint::hubert(&fairseq), &fairseq);
     assert!(text.contains("dict.pt") && text.contains("Give the file itself"), "{text}");
 }
 
@@ -287,12 +293,12 @@ fn a_hubert_whose_heads_nobody_states_is_refused() {
     let alone = shared("hf-hubert-alone", |dir| {
         fs::hard_link(hf.join("pytorch_model.bin"), dir.join("pytorch_model.bin")).unwrap();
     });
-    let text = fault(layout::hubert(&alone), &alone);
+    let text = fault(checkpoint::hubert(&alone), &alone);
     assert!(text.contains("put `config.json` beside it"), "{text}");
 }
 
 fn check_quantizer(path: &Path, version: u32) {
-    let quantizer = layout::quantizer(path).unwrap();
+    let quantizer = checkpoint::quantizer(path).unwrap();
     assert_eq!(quantizer.config, spec().quantizer_config(version), "{}", path.display());
     let weights = quantizer.weights(DType::F32, &Device::Cpu);
     check(&weights, demo::quantizer_shapes(&quantizer.config), names::quantizer, "quantizer");
@@ -323,7 +329,7 @@ fn an_info_that_contradicts_the_tensors_is_refused() {
             zip.write_all(info.as_bytes()).unwrap();
             zip.finish().unwrap();
         });
-        let text = fault(layout::quantizer(&dir), &dir);
+        let text = fault(checkpoint::quantizer(&dir), &dir);
         assert!(text.contains(expected), "{text}");
     }
 }
@@ -332,8 +338,8 @@ fn an_info_that_contradicts_the_tensors_is_refused() {
 fn one_net_given_as_another_is_refused_by_its_tensors() {
     let th = shared("codec-th", |dir| spec().write_codec_th(&dir.join("encodec_24khz.th")));
     let hubert = shared("hf-hubert", |dir| spec().write_hf_hubert(dir, Format::Bin));
-    assert!(fault(layout::quantizer(&th), &th).contains("`lstm.weight_ih_l0` is missing"));
-    assert!(fault(layout::hubert(&th), &th).contains("no HuBERT"));
-    assert!(fault(layout::codec(&hubert), &hubert).contains("`hubert`"));
-    assert!(fault(layout::bark(&th.join("encodec_24khz.th")), &th).contains("no Bark model"));
+    assert!(fault(checkpoint::quantizer(&th), &th).contains("`lstm.weight_ih_l0` is missing"));
+    assert!(fault(checkpoint::hubert(&th), &th).contains("no HuBERT"));
+    assert!(fault(checkpoint::codec(&hubert), &hubert).contains("`hubert`"));
+    assert!(fault(checkpoint::bark(&th.join("encodec_24khz.th")), &th).contains("no Bark model"));
 }

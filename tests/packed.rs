@@ -1,12 +1,15 @@
 //! Packed files: the same model in one file, in a type of choice.
 
-use barkclone::config::GptConfig;
+use barkclone::checkpoint;
+use barkclone::checkpoint::Bark;
+use barkclone::checkpoint::demo::rule;
+use barkclone::checkpoint::demo::{self, Size};
 use barkclone::error::exit_code;
-use barkclone::layout::demo::{self, Size};
-use barkclone::layout::{self, Bark, Stage};
+use barkclone::net::gpt::GptConfig;
 use barkclone::net::gpt::{FineGpt, FineInput, Gpt, Input};
+use barkclone::net::repr::Repr;
 use barkclone::progress::Silent;
-use barkclone::weights::{Repr, rule};
+use barkclone::stage::Stage;
 use candle_core::{DType, Device};
 use std::path::PathBuf;
 use tempfile::TempDir;
@@ -21,7 +24,7 @@ fn source() -> Bark {
 
 fn packed(folder: &TempDir, bark: &Bark, repr: Repr) -> PathBuf {
     let path = folder.path().join(format!("{repr}.safetensors"));
-    layout::pack(bark, &demo::demo_codec(5).unwrap(), repr, &path, &Silent).unwrap();
+    checkpoint::pack(bark, &demo::demo_codec(5).unwrap(), repr, &path, &Silent).unwrap();
     path
 }
 
@@ -46,7 +49,7 @@ fn every_type_loads_in_all_stages_and_computes_what_its_precision_allows() {
     let source = source();
     let exact = logits(&source);
     for ((name, repr), most) in Repr::PACKED.into_iter().zip([0.0, 1e-3, 8e-3, 2e-2, 2e-1]) {
-        let bark = layout::bark(&packed(&folder, &source, repr)).unwrap();
+        let bark = checkpoint::bark(&packed(&folder, &source, repr)).unwrap();
         assert_eq!(bark.protocol, source.protocol);
         let apart = error(&logits(&bark), &exact);
         println!("{name}: relative error of the logits {apart:.1e}");
@@ -78,7 +81,7 @@ fn rows_that_are_not_whole_blocks_are_refused_and_leave_nothing_behind() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("tiny.safetensors");
     let tiny = demo::demo_bark(Size::Tiny, 5);
-    let refused = layout::pack(&tiny, &demo::demo_codec(5).unwrap(), Repr::Q4K, &path, &Silent).unwrap_err();
+    let refused = checkpoint::pack(&tiny, &demo::demo_codec(5).unwrap(), Repr::Q4K, &path, &Silent).unwrap_err();
     assert_eq!(exit_code(&refused), 2, "{refused:#}");
     assert!(format!("{refused:#}").contains("take another type"), "{refused:#}");
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
@@ -91,7 +94,7 @@ fn a_packed_file_cut_short_is_refused_by_name() {
     let bytes = std::fs::read(&path).unwrap();
     for len in [9, 1000, bytes.len() / 2, bytes.len() - 1] {
         std::fs::write(&path, &bytes[..len]).unwrap();
-        let Err(refused) = layout::bark(&path) else { panic!("{len} bytes were accepted") };
+        let Err(refused) = checkpoint::bark(&path) else { panic!("{len} bytes were accepted") };
         assert!(format!("{refused:#}").contains("q8_0.safetensors"), "{refused:#}");
     }
 }
@@ -99,7 +102,7 @@ fn a_packed_file_cut_short_is_refused_by_name() {
 #[test]
 fn packing_as_f32_keeps_every_bit() {
     let folder = TempDir::new().unwrap();
-    let bark = layout::bark(&packed(&folder, &demo::demo_bark(Size::Tiny, 5), DType::F32.into())).unwrap();
+    let bark = checkpoint::bark(&packed(&folder, &demo::demo_bark(Size::Tiny, 5), DType::F32.into())).unwrap();
     let (_, weights) = bark.stage(Stage::Semantic, DType::F32, &Device::Cpu).unwrap();
     let array = weights.array((96, 32), "layers.1.attn.att_proj.weight").unwrap();
     let expected = rule::values("text.transformer.h.1.attn.c_attn.weight", &[96, 32], 5);

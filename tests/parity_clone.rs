@@ -1,11 +1,14 @@
 //! The nets that clone a voice against upstream's packages: the golden files of `golden/clone.py`, on weights made by
 //! the same rule.
 
+use barkclone::checkpoint::demo::rule;
 use barkclone::clone::HUBERT_LAYERS;
-use barkclone::config::{CodecConfig, HubertConfig, QuantizerConfig};
+use barkclone::net::codec::CodecConfig;
+use barkclone::net::hubert::HubertConfig;
+use barkclone::net::quantizer::QuantizerConfig;
+use barkclone::net::weights::{Tensors, Weights};
 use barkclone::net::{codec::Codec, hubert::Hubert, quantizer::Quantizer};
 use barkclone::tokens::FINE_CODEBOOKS;
-use barkclone::weights::{Checkpoint, Weights, rule};
 use candle_core::{DType, Device, Tensor};
 use ndarray::ArrayD;
 use ndarray_npy::{NpzReader, ReadableElement};
@@ -18,7 +21,7 @@ const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/clone");
 /// A model of `models.json`: its config, and its tensors made by rule.
 struct Model {
     config: Value,
-    checkpoint: Arc<rule::RuleCheckpoint>,
+    checkpoint: Arc<rule::RuleTensors>,
 }
 
 impl Model {
@@ -27,7 +30,7 @@ impl Model {
         let models: Value = serde_json::from_str(&text).unwrap();
         let shapes: BTreeMap<String, Vec<usize>> = serde_json::from_value(models[name]["tensors"].clone()).unwrap();
         let prefix = name.split('-').next().unwrap();
-        let checkpoint = Arc::new(rule::RuleCheckpoint::new(prefix, shapes, seed));
+        let checkpoint = Arc::new(rule::RuleTensors::new(prefix, shapes, seed));
         Self { config: models[name]["config"].clone(), checkpoint }
     }
 

@@ -1,15 +1,17 @@
 //! The stages against suno-ai/bark's own code on rule-made weights: golden/speak.py wrote what is expected.
 
-use barkclone::config::{GptConfig, Protocol};
-use barkclone::layout::demo::{self, Size};
-use barkclone::layout::{Bark, Stage};
+use barkclone::checkpoint::Bark;
+use barkclone::checkpoint::demo::rule;
+use barkclone::checkpoint::demo::{self, Size};
+use barkclone::net::gpt::GptConfig;
 use barkclone::net::gpt::{Gpt, Input};
 use barkclone::progress::Silent;
 use barkclone::speak::{Request, Settings, Speaker};
+use barkclone::stage::Stage;
+use barkclone::stage::protocol::Protocol;
 use barkclone::stage::sample::Sampling;
 use barkclone::tokens::{Coarse, Fine, Semantic};
 use barkclone::voice::Voice;
-use barkclone::weights::rule;
 use candle_core::{DType, Device};
 use ndarray::{Array0, Array1, Array2};
 use ndarray_npy::{NpzReader, ReadableElement};

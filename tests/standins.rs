@@ -1,13 +1,16 @@
 //! Writes rule-made checkpoints in every published layout, byte for byte as their publishers' tools would, so that tests need no
-//! Python and no download. The values are those of `layout::demo_*` with the same seed.
+//! Python and no download. The values are those of `checkpoint::demo_*` with the same seed.
 
 mod containers;
 mod python;
 
-use barkclone::config::{CodecConfig, GptConfig, HubertConfig, QuantizerConfig};
-use barkclone::layout::Stage;
-use barkclone::layout::demo::{self, Size};
-use barkclone::weights::names::{self, Name};
+use barkclone::checkpoint::demo::{self, Size};
+use barkclone::checkpoint::names::{self, Name};
+use barkclone::net::codec::CodecConfig;
+use barkclone::net::gpt::GptConfig;
+use barkclone::net::hubert::HubertConfig;
+use barkclone::net::quantizer::QuantizerConfig;
+use barkclone::stage::Stage;
 pub use containers::{write_legacy, write_safetensors, write_sharded, write_zip};
 pub use python::{Data, Py};
 use serde_json::json;

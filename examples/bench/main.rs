@@ -13,11 +13,12 @@ mod probe;
 mod speech;
 
 use anyhow::{Context, Result};
-use barkclone::config::CodecConfig;
-use barkclone::layout::demo::{self, Size};
-use barkclone::layout::{self, Bark, Model};
+use barkclone::checkpoint;
+use barkclone::checkpoint::demo::{self, Size};
+use barkclone::checkpoint::{Bark, Checkpoint};
+use barkclone::net::codec::CodecConfig;
+use barkclone::net::repr::Repr;
 use barkclone::progress::Silent;
-use barkclone::weights::Repr;
 use clap::Parser;
 use std::path::Path;
 use std::time::Instant;
@@ -129,7 +130,7 @@ fn open_bark(choice: &str) -> Result<Bark> {
         "tiny" => demo::demo_bark(Size::Tiny, SEED),
         "small" => demo::demo_bark(Size::Small, SEED),
         "large" => demo::demo_bark(Size::Large, SEED),
-        path => layout::bark(Path::new(path))?,
+        path => checkpoint::bark(Path::new(path))?,
     })
 }
 
@@ -141,14 +142,15 @@ fn packed(args: &Args) -> Result<Option<String>> {
     let path = folder.join(format!("{}-{repr}.safetensors", args.bark.replace(['/', '\\'], "-")));
     if !path.exists() {
         std::fs::create_dir_all(folder)?;
-        let (seconds, ()) = timed(|| layout::pack(&open_bark(&args.bark)?, &open_codec(args)?, repr, &path, &Silent))?;
+        let (seconds, ()) =
+            timed(|| checkpoint::pack(&open_bark(&args.bark)?, &open_codec(args)?, repr, &path, &Silent))?;
         println!("{:<44} {seconds:>9.1} s", format!("packed as {repr}"));
     }
     Ok(Some(path.display().to_string()))
 }
 
-fn open_codec(args: &Args) -> Result<Model<CodecConfig>> {
-    args.codec.as_ref().map_or_else(|| demo::demo_codec(SEED), |path| layout::codec(Path::new(path)))
+fn open_codec(args: &Args) -> Result<Checkpoint<CodecConfig>> {
+    args.codec.as_ref().map_or_else(|| demo::demo_codec(SEED), |path| checkpoint::codec(Path::new(path)))
 }
 
 /// Seconds of `work`, and what it made.

@@ -2,16 +2,21 @@
 
 use crate::{Args, Machine, SEED, median, timed};
 use anyhow::{Context, Result};
-use barkclone::config::{CodecConfig, GptConfig, HubertConfig, QuantizerConfig};
-use barkclone::layout::demo::{self, Size};
-use barkclone::layout::{Bark, Model, Stage};
+use barkclone::checkpoint::demo::rule;
+use barkclone::checkpoint::demo::{self, Size};
+use barkclone::checkpoint::{Bark, Checkpoint};
 use barkclone::net::cache::Cache;
 use barkclone::net::codec::Codec;
+use barkclone::net::codec::CodecConfig;
+use barkclone::net::gpt::GptConfig;
 use barkclone::net::gpt::{FineGpt, FineInput, Gpt, Input};
 use barkclone::net::hubert::Hubert;
+use barkclone::net::hubert::HubertConfig;
 use barkclone::net::quantizer::Quantizer;
+use barkclone::net::quantizer::QuantizerConfig;
+use barkclone::net::repr::Repr;
+use barkclone::stage::Stage;
 use barkclone::tokens::{HUBERT_RATE, SAMPLE_RATE};
-use barkclone::weights::{Repr, rule};
 use candle_core::{DType, Device, Tensor};
 
 fn load(bark: &Bark, stage: Stage) -> Result<Gpt> {
@@ -110,7 +115,7 @@ pub fn fine(bark: &Bark, machine: &Machine, args: &Args) -> Result<()> {
     Ok(())
 }
 
-pub fn codec(model: &Model<CodecConfig>, args: &Args) -> Result<()> {
+pub fn codec(model: &Checkpoint<CodecConfig>, args: &Args) -> Result<()> {
     let codec = Codec::new(&model.config, &model.weights(DType::F32, &Device::Cpu), 8)?;
     let frames = (75.0 * args.seconds) as usize;
     let codes: Vec<u32> = (0..8 * frames as u32).map(|i| i * 7 % 1024).collect();
@@ -129,7 +134,7 @@ fn clip(seconds: f64, rate: u32) -> Result<Tensor> {
 }
 
 pub fn clone(args: &Args) -> Result<()> {
-    let hubert: Model<HubertConfig> = demo::demo_hubert(Size::Small, SEED)?;
+    let hubert: Checkpoint<HubertConfig> = demo::demo_hubert(Size::Small, SEED)?;
     let hubert = Hubert::new(&hubert.config, &hubert.weights(DType::F32, &Device::Cpu), 9)?;
     let wav = clip(args.seconds, HUBERT_RATE)?;
     let mut features = None;
@@ -138,7 +143,7 @@ pub fn clone(args: &Args) -> Result<()> {
         Ok(())
     })?;
     println!("{:<44} {:>9.1} ms", format!("HuBERT to layer 9, {} s", args.seconds), seconds * 1e3);
-    let quantizer: Model<QuantizerConfig> = demo::demo_quantizer(Size::Small, 1, SEED)?;
+    let quantizer: Checkpoint<QuantizerConfig> = demo::demo_quantizer(Size::Small, 1, SEED)?;
     let quantizer = Quantizer::new(&quantizer.config, &quantizer.weights(DType::F32, &Device::Cpu))?;
     let features = features.context("HuBERT ran")?;
     let seconds = median(args.repeat, || quantizer.tokens(&features).map(drop))?;

@@ -2,10 +2,10 @@
 
 use crate::{Args, SEED, open_codec};
 use anyhow::{Context, Result};
-use barkclone::config::Protocol;
-use barkclone::layout::Bark;
+use barkclone::checkpoint::Bark;
 use barkclone::progress::{Progress, Silent};
 use barkclone::speak::{NextRequest, Request, RequestQueue, Settings, Speaker, Utterance};
+use barkclone::stage::protocol::Protocol;
 use barkclone::tokens::{Fine, Semantic};
 use barkclone::voice::Voice;
 use candle_core::{DType, Device};

@@ -1,8 +1,8 @@
 //! Several attempts at one utterance, of which the best is kept.
 
-use crate::config::Protocol;
 use crate::sound::utterance::{Facts, Finding, listen, trim_tail};
 use crate::speak::Utterance;
+use crate::stage::protocol::Protocol;
 use crate::stage::semantic::Stop;
 use anyhow::{Result, ensure};
 

@@ -1,8 +1,8 @@
 //! What a line asks for: a plain text, or a JSON object with settings of its own.
 
-use crate::config::Protocol;
 use crate::error::Kind;
 use crate::speak::Settings;
+use crate::stage::protocol::Protocol;
 use crate::stage::text::normalize;
 use anyhow::{Context, Result, ensure};
 use serde::Deserialize;

@@ -7,11 +7,13 @@ use super::references::ReferenceArgs;
 use super::{check_voice_target, out, tell};
 use anyhow::{Result, ensure};
 use barkclone::audio::{Encoding, write_wav};
+use barkclone::checkpoint::Checkpoint;
 use barkclone::clone::Cloner;
-use barkclone::config::{CodecConfig, HubertConfig, QuantizerConfig};
 use barkclone::error::{Kind, exit_code};
-use barkclone::layout::Model;
 use barkclone::models::Models;
+use barkclone::net::codec::CodecConfig;
+use barkclone::net::hubert::HubertConfig;
+use barkclone::net::quantizer::QuantizerConfig;
 use barkclone::output;
 use barkclone::progress::Progress;
 use barkclone::sound::Reference;
@@ -83,9 +85,9 @@ struct NetArgs {
 
 /// The models, opened.
 struct Nets {
-    hubert: Model<HubertConfig>,
-    quantizer: Model<QuantizerConfig>,
-    codec: Model<CodecConfig>,
+    hubert: Checkpoint<HubertConfig>,
+    quantizer: Checkpoint<QuantizerConfig>,
+    codec: Checkpoint<CodecConfig>,
     device: Device,
 }
 

@@ -1,14 +1,18 @@
 //! The flags that choose models and the device, and the models that they stand for.
 
 use anyhow::{Context, Result, bail};
-use barkclone::config::{CodecConfig, HubertConfig, Protocol, QuantizerConfig};
+use barkclone::checkpoint;
+use barkclone::checkpoint::demo::{self, Size};
+use barkclone::checkpoint::{Bark, Checkpoint};
 use barkclone::device;
 use barkclone::error::Kind;
-use barkclone::layout::demo::{self, Size};
-use barkclone::layout::{self, Bark, Model};
 use barkclone::models::{ModelKind, Models, Source};
+use barkclone::net::codec::CodecConfig;
+use barkclone::net::hubert::HubertConfig;
+use barkclone::net::quantizer::QuantizerConfig;
+use barkclone::net::repr::Repr;
 use barkclone::progress::Progress;
-use barkclone::weights::Repr;
+use barkclone::stage::protocol::Protocol;
 use candle_core::{DType, Device};
 use clap::{Args, ValueEnum};
 use sha2::{Digest, Sha256};
@@ -79,7 +83,7 @@ pub struct BarkChoice<'a> {
 
 impl BarkChoice<'_> {
     /// Opens both; on the CPU, weights of another type than published come from a packed file, made at the first use.
-    pub fn open(&self, cpu: bool, models: &Models, progress: &dyn Progress) -> Result<(Bark, Model<CodecConfig>)> {
+    pub fn open(&self, cpu: bool, models: &Models, progress: &dyn Progress) -> Result<(Bark, Checkpoint<CodecConfig>)> {
         let source = models.resolve(ModelKind::Bark, self.bark, progress)?;
         let path = packed_path(models, self.bark, &source, self.weights.repr())?;
         let packed = path.exists();
@@ -90,14 +94,14 @@ impl BarkChoice<'_> {
             progress.note(&format!("packing `{}` as {} into {}, once", self.bark, self.weights.repr(), path.display()));
             self.pack(&source, &path, models, progress)?;
         }
-        self.with_codec(layout::bark(&path)?, models, progress)
+        self.with_codec(checkpoint::bark(&path)?, models, progress)
     }
 
     /// Bark's protocol as its files state it; reads no weights.
     pub fn protocol(&self, models: &Models, progress: &dyn Progress) -> Result<Protocol> {
         match models.resolve(ModelKind::Bark, self.bark, progress)? {
             Source::Builtin => Ok(demo::demo_bark(Size::Tiny, SEED).protocol),
-            Source::Path(path) => Ok(layout::bark(&path)?.protocol),
+            Source::Path(path) => Ok(checkpoint::bark(&path)?.protocol),
         }
     }
 
@@ -114,7 +118,7 @@ impl BarkChoice<'_> {
         let folder = path.parent().unwrap_or(Path::new("."));
         std::fs::create_dir_all(folder)
             .with_context(|| Kind::Output.error(format!("{}: cannot be made", folder.display())))?;
-        layout::pack(&bark, &codec, self.weights.repr(), path, progress)
+        checkpoint::pack(&bark, &codec, self.weights.repr(), path, progress)
     }
 
     fn published(
@@ -122,15 +126,20 @@ impl BarkChoice<'_> {
         source: &Source,
         models: &Models,
         progress: &dyn Progress,
-    ) -> Result<(Bark, Model<CodecConfig>)> {
+    ) -> Result<(Bark, Checkpoint<CodecConfig>)> {
         let bark = match source {
             Source::Builtin => demo::demo_bark(Size::Tiny, SEED),
-            Source::Path(path) => layout::bark(path)?,
+            Source::Path(path) => checkpoint::bark(path)?,
         };
         self.with_codec(bark, models, progress)
     }
 
-    fn with_codec(&self, bark: Bark, models: &Models, progress: &dyn Progress) -> Result<(Bark, Model<CodecConfig>)> {
+    fn with_codec(
+        &self,
+        bark: Bark,
+        models: &Models,
+        progress: &dyn Progress,
+    ) -> Result<(Bark, Checkpoint<CodecConfig>)> {
         let codec = match (self.codec, bark.codec()?) {
             (None, Some(own)) => own,
             (choice, _) => codec(choice.unwrap_or("encodec"), models, progress)?,
@@ -140,26 +149,26 @@ impl BarkChoice<'_> {
 }
 
 /// EnCodec's files, by name or path.
-pub fn codec(choice: &str, models: &Models, progress: &dyn Progress) -> Result<Model<CodecConfig>> {
+pub fn codec(choice: &str, models: &Models, progress: &dyn Progress) -> Result<Checkpoint<CodecConfig>> {
     match models.resolve(ModelKind::Codec, choice, progress)? {
         Source::Builtin => demo::demo_codec(SEED),
-        Source::Path(path) => layout::codec(&path),
+        Source::Path(path) => checkpoint::codec(&path),
     }
 }
 
 /// HuBERT's files, by name or path.
-pub fn hubert(choice: &str, models: &Models, progress: &dyn Progress) -> Result<Model<HubertConfig>> {
+pub fn hubert(choice: &str, models: &Models, progress: &dyn Progress) -> Result<Checkpoint<HubertConfig>> {
     match models.resolve(ModelKind::Hubert, choice, progress)? {
         Source::Builtin => demo::demo_hubert(Size::Tiny, SEED),
-        Source::Path(path) => layout::hubert(&path),
+        Source::Path(path) => checkpoint::hubert(&path),
     }
 }
 
 /// The quantizer's file, by name or path.
-pub fn quantizer(choice: &str, models: &Models, progress: &dyn Progress) -> Result<Model<QuantizerConfig>> {
+pub fn quantizer(choice: &str, models: &Models, progress: &dyn Progress) -> Result<Checkpoint<QuantizerConfig>> {
     match models.resolve(ModelKind::Quantizer, choice, progress)? {
         Source::Builtin => demo::demo_quantizer(Size::Tiny, 1, SEED),
-        Source::Path(path) => layout::quantizer(&path),
+        Source::Path(path) => checkpoint::quantizer(&path),
     }
 }
 

@@ -1,8 +1,8 @@
 //! Codes of any length to sound, handed on as it is made.
 
-use crate::config::CodecConfig;
-use crate::layout::Model;
+use crate::checkpoint::Checkpoint;
 use crate::net::codec::Codec;
+use crate::net::codec::CodecConfig;
 use crate::progress::Progress;
 use crate::tokens::{FINE_CODEBOOKS, FRAME_SAMPLES, Fine};
 use anyhow::Result;
@@ -16,7 +16,7 @@ pub struct Decoder {
 
 impl Decoder {
     /// Loads it, in f32 on every device.
-    pub fn new(model: &Model<CodecConfig>, device: &Device) -> Result<Self> {
+    pub fn new(model: &Checkpoint<CodecConfig>, device: &Device) -> Result<Self> {
         let codec = Codec::new(&model.config, &model.weights(DType::F32, device), FINE_CODEBOOKS)?;
         Ok(Self { codec, device: device.clone() })
     }

@@ -6,12 +6,13 @@
 //! at once: exact.
 
 use crate::audio::{Recipe, Recording, Stream};
-use crate::config::{HubertConfig, QuantizerConfig};
+use crate::checkpoint::Checkpoint;
 use crate::error::Kind;
-use crate::layout::Model;
 use crate::net::hubert::Hubert;
+use crate::net::hubert::HubertConfig;
 use crate::net::lstm::State;
 use crate::net::quantizer::Quantizer;
+use crate::net::quantizer::QuantizerConfig;
 use crate::progress::Progress;
 use crate::tokens::{HUBERT_RATE, Semantic};
 use anyhow::{Result, ensure};
@@ -32,10 +33,14 @@ pub struct Listener {
 
 impl Listener {
     /// Loads both nets.
-    pub fn new(hubert: &Model<HubertConfig>, quantizer: &Model<QuantizerConfig>, device: &Device) -> Result<Self> {
+    pub fn new(
+        hubert: &Checkpoint<HubertConfig>,
+        quantizer: &Checkpoint<QuantizerConfig>,
+        device: &Device,
+    ) -> Result<Self> {
         let config = &hubert.config;
         let frames = Frames::new(config.conv_stride.iter().product(), config.min_samples());
-        let weights = |model: &Model<QuantizerConfig>| model.weights(DType::F32, device);
+        let weights = |model: &Checkpoint<QuantizerConfig>| model.weights(DType::F32, device);
         Ok(Self {
             hubert: Hubert::new(config, &hubert.weights(DType::F32, device), crate::clone::HUBERT_LAYERS)?,
             quantizer: Quantizer::new(&quantizer.config, &weights(quantizer))?,

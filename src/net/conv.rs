@@ -4,7 +4,7 @@ use super::cpu::{self, View, map2, map3};
 use super::layers::Then;
 use crate::error::Kind;
 use crate::kernels::{self, Epilogue};
-use crate::weights::Weights;
+use crate::net::weights::Weights;
 use anyhow::{Result, ensure};
 use candle_core::{DType, Device, Tensor};
 

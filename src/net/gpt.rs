@@ -1,15 +1,18 @@
 //! Bark's transformers (suno-ai/bark `model.py` and `model_fine.py`): the causal one of the semantic and coarse stages,
 //! and the one that fills in the fine codes looking both ways. Field names follow the Hugging Face layout's keys.
 
+mod config;
+
+pub use config::GptConfig;
+
 use super::cache::{Cache, CacheShape};
 use super::cpu;
 use super::layers::{Embedding, LayerNorm, Linear, Mask, attention, causal_mask, split_heads};
-use crate::config::GptConfig;
 use crate::device;
 use crate::error::Kind;
 use crate::kernels;
+use crate::net::weights::Weights;
 use crate::tokens::FINE_CODEBOOKS;
-use crate::weights::Weights;
 use anyhow::{Result, ensure};
 use candle_core::{DType, Device, Tensor};
 use std::ops::Range;

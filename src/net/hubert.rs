@@ -1,11 +1,14 @@
 //! HuBERT base up to a layer of choice, as transformers' `HubertModel` computes `hidden_states[layers]` without mask or
 //! input normalisation (Hsu et al. 2021; `modeling_hubert.py`). The layers after that are neither built nor run.
 
-use crate::config::HubertConfig;
+mod config;
+
+pub use config::HubertConfig;
+
 use crate::error::Kind;
 use crate::net::conv::{Conv1d, Geometry, weight_norm};
 use crate::net::layers::{ChannelNorm, LayerNorm, Linear, Mask, Then, attention, gelu};
-use crate::weights::Weights;
+use crate::net::weights::Weights;
 use anyhow::{Result, ensure};
 use candle_core::{DType, Device, Tensor};
 

@@ -1,9 +1,9 @@
 //! The layers that the nets are made of, each written once: on the CPU by our kernels, elsewhere by candle's.
 
 use super::cpu::{self, map1, map2, map3};
-use super::host::{self, HostMatrix};
+use super::stored::{self, StoredMatrix};
 use crate::kernels::{self, Epilogue, Norm};
-use crate::weights::{Array, Weights};
+use crate::net::weights::{Array, Weights};
 use anyhow::{Result, ensure};
 use candle_core::{D, DType, Device, Tensor};
 use std::ops::Range;
@@ -16,7 +16,7 @@ pub struct Linear {
 
 enum Weight {
     /// As it lies in the file, for the CPU's kernels.
-    Host(HostMatrix),
+    Host(StoredMatrix),
     /// `[out, inner]` on a device.
     Device(Tensor),
 }
@@ -52,7 +52,7 @@ impl Linear {
     /// The weight `name` `[out, inner]` with a bias `[out]` that is at hand.
     pub fn named(weights: &Weights, name: &str, inner: usize, out: usize, bias: Option<Tensor>) -> Result<Self> {
         let weight = match cpu::runs_on(weights.device()) {
-            true => Weight::Host(HostMatrix::new(weights.array((out, inner), name)?)?),
+            true => Weight::Host(StoredMatrix::new(weights.array((out, inner), name)?)?),
             false => Weight::Device(weights.get((out, inner), name)?),
         };
         Ok(Self { weight, bias })
@@ -66,7 +66,7 @@ impl Linear {
         }
     }
 
-    /// The same layer with the weight rounded to `q8_0` (see [`HostMatrix::rounded`]); on a device the same.
+    /// The same layer with the weight rounded to `q8_0` (see [`StoredMatrix::rounded`]); on a device the same.
     pub fn rounded(&self) -> Result<Self> {
         let weight = match &self.weight {
             Weight::Host(matrix) => Weight::Host(matrix.rounded()?),
@@ -121,7 +121,7 @@ impl Linear {
 
     fn run_host(
         &self,
-        weight: &HostMatrix,
+        weight: &StoredMatrix,
         x: &Tensor,
         wanted: Range<usize>,
         then: Then,
@@ -250,7 +250,7 @@ impl Embedding {
 
     /// `ids` `[n]` -> `[n, width]`.
     pub fn forward(&self, ids: &[u32]) -> Result<Tensor> {
-        let rows = Tensor::from_vec(host::rows(&self.table, ids)?, (ids.len(), self.table.shape[1]), &Device::Cpu)?;
+        let rows = Tensor::from_vec(stored::rows(&self.table, ids)?, (ids.len(), self.table.shape[1]), &Device::Cpu)?;
         Ok(rows.to_dtype(self.dtype)?.to_device(&self.device)?)
     }
 }

@@ -4,7 +4,7 @@
 use crate::kernels;
 use crate::net::cpu::{self, map3};
 use crate::net::layers::{Linear, matmul_t};
-use crate::weights::Weights;
+use crate::net::weights::Weights;
 use anyhow::Result;
 use candle_core::Tensor;
 use candle_nn::ops::sigmoid;
@@ -109,7 +109,7 @@ fn recur_by_steps(gates: &Tensor, recurrent: &Tensor, state: &Tensor) -> Result<
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::weights::rule;
+    use crate::checkpoint::demo::rule;
     use candle_core::Device;
 
     #[test]

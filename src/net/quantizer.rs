@@ -1,10 +1,13 @@
 //! HuBERT features to Bark's semantic tokens: gitmylo's quantizer (bark-voice-cloning-HuBERT-quantizer,
 //! `customtokenizer.py`), an LSTM over the whole clip and one linear (version 0) or two (version 1).
 
-use crate::config::QuantizerConfig;
+mod config;
+
+pub use config::QuantizerConfig;
+
 use crate::net::layers::Linear;
 use crate::net::lstm::{Lstm, State};
-use crate::weights::Weights;
+use crate::net::weights::Weights;
 use anyhow::Result;
 use candle_core::{D, DType, Tensor};
 

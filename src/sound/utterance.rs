@@ -13,7 +13,7 @@ use super::spectra::{self, Spectra, decibels, percentile};
 use super::vad::{FRAME_SECONDS, Frames};
 use super::{clipping, loudness};
 use crate::audio::Pcm;
-use crate::config::Protocol;
+use crate::stage::protocol::Protocol;
 use crate::stage::semantic::Stop;
 use crate::tokens::Semantic;
 use anyhow::Result;

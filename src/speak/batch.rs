@@ -1,9 +1,10 @@
 //! How many utterances are best spoken at a time: as many as the device gains from, and as its memory holds.
 
-use crate::config::GptConfig;
+use crate::checkpoint::Bark;
 use crate::device::free_memory;
-use crate::layout::{Bark, Stage};
-use crate::weights::Weights;
+use crate::net::gpt::GptConfig;
+use crate::net::weights::Weights;
+use crate::stage::Stage;
 use anyhow::Result;
 use candle_core::{DType, Device};
 
@@ -57,7 +58,7 @@ fn fitting(free: u64, weights: u64, row: u64, most: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::layout::demo::{Size, demo_bark, gpt_config};
+    use crate::checkpoint::demo::{Size, demo_bark, gpt_config};
 
     const GB: u64 = 1_000_000_000;
 

@@ -1,16 +1,17 @@
 //! The run of [`Speaker::speak_all`](super::Speaker::speak_all): requests go from the queue through the stages, and back as
 //! utterances. All of it happens on the caller's thread, but for the codec.
 
-use super::nets::{Nets, Part};
+use super::nets::Nets;
 use super::told::Told;
 use super::turn::{Load, Turn, turn};
 use super::{Content, NextRequest, Request, RequestQueue, Utterance};
 use crate::audio::Pcm;
-use crate::config::Protocol;
 use crate::progress::Progress;
+use crate::stage::Stage;
 use crate::stage::coarse::CoarseRow;
 use crate::stage::decode::{Slots, Stepped};
 use crate::stage::fine::{self, FineRow};
+use crate::stage::protocol::Protocol;
 use crate::stage::semantic::SemanticRow;
 use crate::tokens::{Coarse, Fine, SAMPLE_RATE, Semantic};
 use anyhow::{Result, ensure};
@@ -137,7 +138,7 @@ impl<'a, Q: RequestQueue, N: Nets> Engine<'a, Q, N> {
     }
 
     fn step_semantic(&mut self) -> Result<()> {
-        self.told.loading(self.nets.holds(Part::Semantic));
+        self.told.loading(self.nets.holds(Stage::Semantic));
         let gpt = self.nets.semantic(self.batch)?;
         self.told.stage("semantic", 0, "token");
         let Stepped { ended, tokens } = self.semantic.step(gpt);
@@ -152,7 +153,7 @@ impl<'a, Q: RequestQueue, N: Nets> Engine<'a, Q, N> {
     }
 
     fn step_coarse(&mut self) -> Result<()> {
-        self.told.loading(self.nets.holds(Part::Coarse));
+        self.told.loading(self.nets.holds(Stage::Coarse));
         let gpt = self.nets.coarse(self.batch)?;
         self.told.stage("coarse", self.coarse.rows().map(CoarseRow::steps).sum(), "token");
         let Stepped { ended, tokens } = self.coarse.step(gpt);
@@ -170,7 +171,7 @@ impl<'a, Q: RequestQueue, N: Nets> Engine<'a, Q, N> {
     fn fill_in(&mut self) -> Result<()> {
         let together = self.nets.fine_windows().clamp(1, self.batch);
         let taken: Vec<_> = self.fine.drain(..together.min(self.fine.len())).collect();
-        self.told.loading(self.nets.holds(Part::Fine));
+        self.told.loading(self.nets.holds(Stage::Fine));
         let net = self.nets.fine()?;
         let rows: Vec<_> = taken.iter().map(|(job, _, coarse)| job.request.fine_row(&self.protocol, coarse)).collect();
         self.told.stage("fine", rows.iter().map(FineRow::steps).sum(), "pass");
@@ -189,7 +190,7 @@ impl<'a, Q: RequestQueue, N: Nets> Engine<'a, Q, N> {
     }
 
     fn sound(&mut self, key: Q::Key, semantic: Semantic, coarse: Coarse, fine: Fine) -> Result<()> {
-        self.told.loading(self.nets.holds(Part::Codec));
+        self.told.loading(self.nets.holds_codec());
         self.nets.sound(fine.clone())?;
         self.told.stage("audio", 1, "pass");
         self.sounding.push_back((key, semantic, coarse, fine));
@@ -220,9 +221,12 @@ impl<'a, Q: RequestQueue, N: Nets> Engine<'a, Q, N> {
         if self.keep_loaded || self.bringing != Bringing::Nothing {
             return;
         }
-        let empty = [self.semantic.is_empty(), self.coarse.is_empty(), self.fine.is_empty(), self.sounding.is_empty()];
-        for (part, _) in Part::ALL.into_iter().zip(empty).take_while(|(_, empty)| *empty) {
-            self.nets.drop(part);
+        let empty = [self.semantic.is_empty(), self.coarse.is_empty(), self.fine.is_empty()];
+        for (stage, _) in Stage::ALL.into_iter().zip(empty).take_while(|(_, empty)| *empty) {
+            self.nets.drop(stage);
+        }
+        if empty == [true; 3] && self.sounding.is_empty() {
+            self.nets.drop_codec();
         }
     }
 }

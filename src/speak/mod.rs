@@ -16,15 +16,17 @@ mod turn;
 pub use request::{Content, Request, Settings};
 
 use crate::audio::Pcm;
-use crate::config::{CodecConfig, Protocol};
-use crate::layout::{Bark, Model};
+use crate::checkpoint::{Bark, Checkpoint};
+use crate::net::codec::CodecConfig;
 use crate::progress::Progress;
+use crate::stage::Stage;
+use crate::stage::protocol::Protocol;
 use crate::tokens::{Coarse, Fine, Semantic};
 use crate::voice::Voice;
 use anyhow::{Context, Result};
 use candle_core::{DType, Device};
 use engine::Engine;
-use nets::{Loaded, Nets, Part};
+use nets::{Loaded, Nets};
 
 /// Who brings requests and takes utterances while [`Speaker::speak_all`] runs. Each request has a key to know it by: they
 /// are done in any order.
@@ -72,7 +74,7 @@ pub struct Speaker {
 
 impl Speaker {
     /// Nothing is loaded yet. `dtype` is what the nets compute in.
-    pub fn new(bark: Bark, codec: Model<CodecConfig>, dtype: DType, device: &Device, keep_loaded: bool) -> Self {
+    pub fn new(bark: Bark, codec: Checkpoint<CodecConfig>, dtype: DType, device: &Device, keep_loaded: bool) -> Self {
         Self { nets: Loaded::new(bark, codec, dtype, device), keep_loaded }
     }
 
@@ -107,7 +109,8 @@ impl Speaker {
         let protocol = self.nets.protocol().clone();
         let run = Engine::new(queue, &mut self.nets, protocol, batch.max(1), self.keep_loaded, progress).run();
         if run.is_err() || !self.keep_loaded {
-            Part::ALL.into_iter().for_each(|part| self.nets.drop(part));
+            Stage::ALL.into_iter().for_each(|stage| self.nets.drop(stage));
+            self.nets.drop_codec();
         }
         run
     }

@@ -3,12 +3,14 @@
 use super::batch;
 use super::sound::Sounder;
 use crate::audio::Pcm;
-use crate::config::{CodecConfig, Protocol};
-use crate::layout::{Bark, Model, Stage};
+use crate::checkpoint::{Bark, Checkpoint};
 use crate::net::codec::Codec;
+use crate::net::codec::CodecConfig;
 use crate::net::gpt::{FineGpt, Gpt};
+use crate::stage::Stage;
 use crate::stage::decode::{CachedGpt, Decoder};
 use crate::stage::fine::{FineModel, FineNet};
+use crate::stage::protocol::Protocol;
 use crate::tokens::{FINE_CODEBOOKS, Fine};
 use anyhow::{Context, Result};
 use candle_core::{DType, Device};
@@ -17,25 +19,13 @@ use candle_core::{DType, Device};
 /// the next operation has come.
 const FINE_ON_GPU: usize = 8;
 
-/// A part of the pipeline with weights of its own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Part {
-    Semantic,
-    Coarse,
-    Fine,
-    Codec,
-}
-
-impl Part {
-    pub const ALL: [Part; 4] = [Part::Semantic, Part::Coarse, Part::Fine, Part::Codec];
-}
-
 /// What the engine computes with.
 pub trait Nets {
     type Gpt: Decoder;
     type Fine: FineModel;
-    /// Whether the net of `part` is there, so that asking for it takes no time.
-    fn holds(&self, part: Part) -> bool;
+    /// Whether the net of `stage` is there, so that asking for it takes no time.
+    fn holds(&self, stage: Stage) -> bool;
+    fn holds_codec(&self) -> bool;
     /// The semantic stage's net, with room for `slots` rows.
     fn semantic(&mut self, slots: usize) -> Result<&mut Self::Gpt>;
     /// The coarse stage's net, with room for `slots` rows.
@@ -47,14 +37,15 @@ pub trait Nets {
     fn sound(&mut self, fine: Fine) -> Result<()>;
     /// What the codec made of the codes that it was handed first; `None` if it is still at it and is not to be waited for.
     fn sounded(&mut self, wait: bool) -> Result<Option<Result<Pcm>>>;
-    /// Lets the net of `part` go.
-    fn drop(&mut self, part: Part);
+    /// Lets the net of `stage` go.
+    fn drop(&mut self, stage: Stage);
+    fn drop_codec(&mut self);
 }
 
 /// The nets of a model's files.
 pub struct Loaded {
     bark: Bark,
-    model: Model<CodecConfig>,
+    model: Checkpoint<CodecConfig>,
     device: Device,
     dtype: DType,
     semantic: Option<CachedGpt>,
@@ -65,7 +56,7 @@ pub struct Loaded {
 
 impl Loaded {
     /// Nothing is loaded yet.
-    pub fn new(bark: Bark, model: Model<CodecConfig>, dtype: DType, device: &Device) -> Self {
+    pub fn new(bark: Bark, model: Checkpoint<CodecConfig>, dtype: DType, device: &Device) -> Self {
         let device = device.clone();
         Self { bark, model, device, dtype, semantic: None, coarse: None, fine: None, codec: None }
     }
@@ -101,13 +92,16 @@ impl Nets for Loaded {
     type Gpt = CachedGpt;
     type Fine = FineNet;
 
-    fn holds(&self, part: Part) -> bool {
-        match part {
-            Part::Semantic => self.semantic.is_some(),
-            Part::Coarse => self.coarse.is_some(),
-            Part::Fine => self.fine.is_some(),
-            Part::Codec => self.codec.is_some(),
+    fn holds(&self, stage: Stage) -> bool {
+        match stage {
+            Stage::Semantic => self.semantic.is_some(),
+            Stage::Coarse => self.coarse.is_some(),
+            Stage::Fine => self.fine.is_some(),
         }
+    }
+
+    fn holds_codec(&self) -> bool {
+        self.codec.is_some()
     }
 
     fn semantic(&mut self, slots: usize) -> Result<&mut CachedGpt> {
@@ -147,13 +141,16 @@ impl Nets for Loaded {
         if wait { codec.wait().map(Some) } else { codec.poll() }
     }
 
-    fn drop(&mut self, part: Part) {
-        match part {
-            Part::Semantic => self.semantic = None,
-            Part::Coarse => self.coarse = None,
-            Part::Fine => self.fine = None,
-            Part::Codec => self.codec = None,
+    fn drop(&mut self, stage: Stage) {
+        match stage {
+            Stage::Semantic => self.semantic = None,
+            Stage::Coarse => self.coarse = None,
+            Stage::Fine => self.fine = None,
         }
+    }
+
+    fn drop_codec(&mut self) {
+        self.codec = None;
     }
 }
 

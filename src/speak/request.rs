@@ -1,9 +1,9 @@
 //! What to say, in whose voice and how; and how each stage begins on it.
 
-use crate::config::Protocol;
-use crate::layout::Stage;
+use crate::stage::Stage;
 use crate::stage::coarse::{CoarseRow, Windows};
 use crate::stage::fine::{Context, FineRow};
+use crate::stage::protocol::Protocol;
 use crate::stage::sample::{Sampler, Sampling};
 use crate::stage::semantic::{SemanticRow, Stop};
 use crate::tokens::{Coarse, Semantic};

@@ -1,10 +1,11 @@
 //! The engine with made-up nets: a text of the single id `n` is said in `n` semantic tokens, and every code is 0.
 
 use super::engine::Engine;
-use super::nets::{Nets, Part};
+use super::nets::Nets;
 use super::*;
 use crate::net::gpt::{FineInput, Input};
 use crate::progress::Silent;
+use crate::stage::Stage;
 use crate::stage::decode::Decoder;
 use crate::stage::fine::FineModel;
 use crate::stage::sample::Sampling;
@@ -105,31 +106,34 @@ impl Nets for Fakes {
     type Gpt = FakeGpt;
     type Fine = FakeFine;
 
-    fn holds(&self, part: Part) -> bool {
-        match part {
-            Part::Semantic => self.semantic.is_some(),
-            Part::Coarse => self.coarse.is_some(),
-            Part::Fine => self.fine.is_some(),
-            Part::Codec => self.codec.is_some(),
+    fn holds(&self, stage: Stage) -> bool {
+        match stage {
+            Stage::Semantic => self.semantic.is_some(),
+            Stage::Coarse => self.coarse.is_some(),
+            Stage::Fine => self.fine.is_some(),
         }
     }
 
+    fn holds_codec(&self) -> bool {
+        self.codec.is_some()
+    }
+
     fn semantic(&mut self, slots: usize) -> Result<&mut FakeGpt> {
-        if !self.holds(Part::Semantic) {
+        if !self.holds(Stage::Semantic) {
             self.log("+Semantic");
         }
         Ok(self.semantic.get_or_insert_with(|| FakeGpt::new('s', slots, &self.log)))
     }
 
     fn coarse(&mut self, slots: usize) -> Result<&mut FakeGpt> {
-        if !self.holds(Part::Coarse) {
+        if !self.holds(Stage::Coarse) {
             self.log("+Coarse");
         }
         Ok(self.coarse.get_or_insert_with(|| FakeGpt::new('c', slots, &self.log)))
     }
 
     fn fine(&mut self) -> Result<&FakeFine> {
-        if !self.holds(Part::Fine) {
+        if !self.holds(Stage::Fine) {
             self.log("+Fine");
         }
         self.log("f");
@@ -141,7 +145,7 @@ impl Nets for Fakes {
     }
 
     fn sound(&mut self, fine: Fine) -> Result<()> {
-        if !self.holds(Part::Codec) {
+        if !self.holds_codec() {
             self.log("+Codec");
         }
         self.codec.get_or_insert_default().push_back(fine);
@@ -157,15 +161,20 @@ impl Nets for Fakes {
         Ok(next.map(|fine| Ok(Pcm { samples: vec![0.0; 320 * fine.frames()], rate: 24_000 })))
     }
 
-    fn drop(&mut self, part: Part) {
-        if self.holds(part) {
-            self.log(format!("-{part:?}"));
+    fn drop(&mut self, stage: Stage) {
+        if self.holds(stage) {
+            self.log(format!("-{stage:?}"));
         }
-        match part {
-            Part::Semantic => self.semantic = None,
-            Part::Coarse => self.coarse = None,
-            Part::Fine => self.fine = None,
-            Part::Codec => self.codec = None,
+        match stage {
+            Stage::Semantic => self.semantic = None,
+            Stage::Coarse => self.coarse = None,
+            Stage::Fine => self.fine = None,
+        }
+    }
+
+    fn drop_codec(&mut self) {
+        if self.codec.take().is_some() {
+            self.log("-Codec");
         }
     }
 }

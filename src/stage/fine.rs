@@ -1,9 +1,9 @@
 //! Coarse to fine codes, a codebook at a time over sliding windows (suno-ai/bark `generation.py`: `generate_fine`).
 
 use super::sample::Sampler;
-use crate::config::Protocol;
 use crate::net::gpt::{FineGpt, FineInput};
 use crate::progress::Progress;
+use crate::stage::protocol::Protocol;
 use crate::tokens::{COARSE_CODEBOOKS, Coarse, FINE_CODEBOOKS, Fine};
 use anyhow::{Context as _, Result};
 use std::ops::Range;

@@ -2,8 +2,8 @@
 
 use super::decode::{Next, Prompt, Row};
 use super::sample::Sampler;
-use crate::config::Protocol;
 use crate::error::Kind;
+use crate::stage::protocol::Protocol;
 use crate::tokens::Semantic;
 use anyhow::{Result, ensure};
 use std::ops::Range;

@@ -4,8 +4,8 @@
 
 use super::{Desk, Ran};
 use barkclone::audio::{Recording, read_wav};
+use barkclone::checkpoint;
 use barkclone::convert::Listener;
-use barkclone::layout;
 use barkclone::progress::Silent;
 use candle_core::Device;
 use std::collections::BTreeMap;
@@ -54,8 +54,8 @@ impl Studio {
 
     /// The phonemes that HuBERT and the quantizer hear in a recording.
     fn heard(&self, name: &str) -> Vec<String> {
-        let hubert = layout::hubert(Path::new(&self.hubert)).unwrap();
-        let quantizer = layout::quantizer(Path::new(&self.quantizer)).unwrap();
+        let hubert = checkpoint::hubert(Path::new(&self.hubert)).unwrap();
+        let quantizer = checkpoint::quantizer(Path::new(&self.quantizer)).unwrap();
         let listener = Listener::new(&hubert, &quantizer, &Device::Cpu).unwrap();
         let tokens = listener.tokens(Recording::open(&self.desk.path(name)).unwrap(), &Silent).unwrap();
         let numbers: BTreeMap<String, u32> =

@@ -3,8 +3,8 @@
 
 use super::{Arrays, CLONE, Desk};
 use crate::standins::{FairseqOptions, Format, Spec, shared, write_json};
-use barkclone::config::CodecConfig;
-use barkclone::layout::demo::Size;
+use barkclone::checkpoint::demo::Size;
+use barkclone::net::codec::CodecConfig;
 use barkclone::tokens::FINE_CODEBOOKS;
 use serde_json::json;
 use std::fs;

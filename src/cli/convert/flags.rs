@@ -2,8 +2,8 @@
 
 use crate::cli::nets::{DeviceArgs, WeightType};
 use barkclone::batch::Sampling;
-use barkclone::config::Protocol;
 use barkclone::speak::Settings;
+use barkclone::stage::protocol::Protocol;
 use clap::Args;
 
 /// Where a flag is not given, the model's own generation settings hold; the defaults named here are the published ones.

@@ -1,11 +1,13 @@
 //! EnCodec 24 kHz: audio to codes and back (Défossez et al. 2022), as facebook's `encodec` package computes it.
 
+mod config;
 mod rvq;
 mod seanet;
 
-use crate::config::CodecConfig;
+pub use config::CodecConfig;
+
 use crate::error::Kind;
-use crate::weights::Weights;
+use crate::net::weights::Weights;
 use anyhow::{Result, bail, ensure};
 use candle_core::{DType, Device, Tensor};
 use rvq::ResidualQuantizer;

@@ -1,7 +1,7 @@
 //! Residual vector quantization (Zeghidour et al. 2021, algorithm 1; facebook `encodec.quantization.core_vq`): each
 //! codebook names the nearest entry to what the ones before it left over.
 
-use crate::weights::Weights;
+use crate::net::weights::Weights;
 use anyhow::Result;
 use candle_core::{D, DType, Tensor};
 

@@ -1,11 +1,11 @@
 //! SEANet, EnCodec's encoder and decoder: causal convolutions around an LSTM (Défossez et al. 2022, section 3.1;
 //! facebook `encodec.modules.{seanet,conv,lstm}`, key names of transformers' `modeling_encodec.py`).
 
-use crate::config::CodecConfig;
+use crate::net::codec::CodecConfig;
 use crate::net::conv::{Conv1d, ConvTranspose1d, Geometry, weight_norm};
 use crate::net::layers::Then;
 use crate::net::lstm::{Lstm, State};
-use crate::weights::Weights;
+use crate::net::weights::Weights;
 use anyhow::Result;
 use candle_core::Tensor;
 

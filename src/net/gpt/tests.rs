@@ -1,7 +1,7 @@
 use super::*;
+use crate::checkpoint::demo::{self, Size};
 use crate::kernels::Isa;
-use crate::layout::Stage;
-use crate::layout::demo::{self, Size};
+use crate::stage::Stage;
 
 fn tiny() -> Gpt {
     let bark = demo::demo_bark(Size::Tiny, 1);

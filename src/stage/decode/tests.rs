@@ -1,6 +1,6 @@
 use super::*;
-use crate::layout::Stage;
-use crate::layout::demo::{self, Size};
+use crate::checkpoint::demo::{self, Size};
+use crate::stage::Stage;
 use crate::stage::sample::{Sampler, Sampling};
 use anyhow::ensure;
 use candle_core::{DType, Device};

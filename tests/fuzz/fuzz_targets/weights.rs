@@ -1,7 +1,7 @@
 //! Files of weights from anywhere, pickles first of all: read or refused, every tensor within its file.
 #![no_main]
 
-use barkclone::weights::{Opened, open};
+use barkclone::checkpoint::file::{Opened, open};
 use libfuzzer_sys::fuzz_target;
 use std::io::Write;
 

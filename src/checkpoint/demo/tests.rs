@@ -1,8 +1,8 @@
 //! Rule-made models have upstream's names and shapes, and the values of the rule as Python computes them
 //! (tests/golden/weights.py).
 
+use super::rule;
 use super::*;
-use crate::weights::rule;
 use anyhow::Context;
 use serde_json::Value;
 use sha2::{Digest, Sha256};

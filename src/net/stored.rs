@@ -1,7 +1,8 @@
 //! Weights on the host, in whatever type they are stored: matrices for the kernels, rows for embeddings, and packing.
 
 use crate::kernels::{self, BlockQ8_0, Matrix};
-use crate::weights::{Array, Bytes, Repr};
+use crate::net::repr::Repr;
+use crate::net::weights::{Array, Bytes};
 use anyhow::{Result, bail, ensure};
 use bytemuck::{AnyBitPattern, NoUninit};
 use candle_core::DType;
@@ -14,11 +15,11 @@ use std::sync::Arc;
 const PACKED_ROWS: usize = 64;
 
 /// A weight `[rows, inner]` in the type and place it is stored in, mostly a memory map.
-pub struct HostMatrix {
+pub struct StoredMatrix {
     array: Array,
 }
 
-impl HostMatrix {
+impl StoredMatrix {
     /// Keeps `array` as it lies there where kernels read its type; copies what they do not, or what is misaligned.
     pub fn new(array: Array) -> Result<Self> {
         ensure!(array.shape.len() == 2, "a matrix has two dimensions, not {:?}", array.shape);
@@ -151,7 +152,7 @@ fn copied<T: AnyBitPattern>(bytes: &[u8]) -> Vec<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::weights::rule;
+    use crate::checkpoint::demo::rule;
 
     const SHAPE: [usize; 2] = [70, 256];
 
@@ -163,7 +164,7 @@ mod tests {
     fn repacked(array: &Array, repr: Repr) -> Array {
         let bytes = packed(array, repr).unwrap();
         let len = bytes.len();
-        let bytes = crate::weights::Bytes::new(std::sync::Arc::new(bytes), 0..len).unwrap();
+        let bytes = crate::net::weights::Bytes::new(std::sync::Arc::new(bytes), 0..len).unwrap();
         Array { repr, shape: array.shape.clone(), bytes }
     }
 
@@ -182,7 +183,7 @@ mod tests {
     fn a_matrix_of_every_type_gives_the_kernels_the_rows_asked_for() {
         let (_, array) = original();
         for (name, repr) in Repr::PACKED {
-            let host = HostMatrix::new(repacked(&array, repr)).unwrap();
+            let host = StoredMatrix::new(repacked(&array, repr)).unwrap();
             let (mut part, mut all) = (vec![0.0; 2], vec![0.0; 70]);
             let x = rule::uniform("x", 256, 2);
             kernels::linear(&x, 1, host.matrix(5..7).unwrap(), 2, 256, None, &mut part);
@@ -194,13 +195,13 @@ mod tests {
     #[test]
     fn a_rounded_matrix_is_the_packed_one_and_stays_when_rounded_again() {
         let (_, array) = original();
-        let rounded = HostMatrix::new(array.clone()).unwrap().rounded().unwrap();
+        let rounded = StoredMatrix::new(array.clone()).unwrap().rounded().unwrap();
         assert_eq!(rounded.array.repr, Repr::Q8_0);
         assert_eq!(rounded.array.bytes[..], packed(&array, Repr::Q8_0).unwrap());
         assert_eq!(rounded.rounded().unwrap().array.bytes.as_ptr(), rounded.array.bytes.as_ptr());
         let odd = Array::from_f32(vec![0.5; 96], vec![2, 48]).unwrap();
-        assert_eq!(HostMatrix::new(odd).unwrap().rounded().unwrap().bytes(), 4 * 96);
-        let half = HostMatrix::new(repacked(&array, Repr::Plain(DType::F16))).unwrap();
+        assert_eq!(StoredMatrix::new(odd).unwrap().rounded().unwrap().bytes(), 4 * 96);
+        let half = StoredMatrix::new(repacked(&array, Repr::Plain(DType::F16))).unwrap();
         assert_eq!(half.rounded().unwrap().bytes(), 2 * 70 * 256);
     }
 

@@ -1,9 +1,9 @@
 //! The quantizer from HuBERT features to semantic tokens: gitmylo's `.pth` with its `.info`, or any state dict of that form.
 
+use super::file::{self, Opened};
 use super::shapes::Shapes;
-use super::{Model, files};
-use crate::config::QuantizerConfig;
-use crate::weights::{self, Opened, names};
+use super::{Checkpoint, folder, names};
+use crate::net::quantizer::QuantizerConfig;
 use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
 use std::path::Path;
@@ -12,10 +12,10 @@ use std::path::Path;
 ///
 /// # Errors
 /// Kind [`crate::error::Kind::Model`], naming the file: none there, damaged, or of another kind.
-pub fn quantizer(path: &Path) -> Result<Model<QuantizerConfig>> {
-    let opened = weights::open(&files::weights(path)?)?;
-    let checkpoint = opened.tensors()?;
-    let shapes = Shapes::new(&*checkpoint, names::quantizer)?;
+pub fn quantizer(path: &Path) -> Result<Checkpoint<QuantizerConfig>> {
+    let opened = file::open(&folder::weights(path)?)?;
+    let tensors = opened.tensors()?;
+    let shapes = Shapes::new(&*tensors, names::quantizer)?;
     let config = infer(&shapes)?;
     shapes.explain(config.check())?;
     if let Opened::Torch(torch) = &opened
@@ -25,7 +25,7 @@ pub fn quantizer(path: &Path) -> Result<Model<QuantizerConfig>> {
             serde_json::from_str(&info).with_context(|| shapes.unfit("its `.info` is not the quantizers' JSON"))?;
         info.check(&config).with_context(|| shapes.unfit("its `.info` contradicts its tensors: a damaged file"))?;
     }
-    Model::new(config, checkpoint.clone(), names::quantizer)
+    Checkpoint::new(config, tensors.clone(), names::quantizer)
 }
 
 /// The sizes that the trainer notes in the file.

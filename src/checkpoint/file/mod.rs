@@ -1,11 +1,19 @@
-//! Opens a file of weights by what it holds, never by its name, and says what else it is where it is none.
+//! Opens a file of weights by what it holds, never by its name; if it holds none, the error says what it is instead.
 
-use super::Checkpoint;
-use super::map::map;
-use super::safetensors::SafetensorsFile;
-use super::torch::TorchFile;
+mod map;
+mod pickle;
+mod safetensors;
+mod torch;
+
+pub use pickle::Value;
+pub use safetensors::safetensors_metadata;
+pub use torch::TorchFile;
+
 use crate::error::Kind;
+use crate::net::weights::{Array, Tensors};
 use anyhow::{Context, Result, bail, ensure};
+use map::map;
+use safetensors::SafetensorsFile;
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -16,12 +24,12 @@ pub enum Opened {
     /// What `torch.save` wrote: tensors within some structure.
     Torch(TorchFile),
     /// Named tensors and nothing else: safetensors, or several files with an index.
-    Tensors(Arc<dyn Checkpoint>),
+    Tensors(Arc<dyn Tensors>),
 }
 
 impl Opened {
     /// The tensors at the top of the file.
-    pub fn tensors(&self) -> Result<Arc<dyn Checkpoint>> {
+    pub fn tensors(&self) -> Result<Arc<dyn Tensors>> {
         match self {
             Opened::Torch(file) => file.tensors(file.root()),
             Opened::Tensors(tensors) => Ok(tensors.clone()),
@@ -70,7 +78,7 @@ fn what_else(data: &[u8]) -> String {
 /// Several files under one index, as Hugging Face splits large models.
 struct Sharded {
     path: PathBuf,
-    shards: Vec<Arc<dyn Checkpoint>>,
+    shards: Vec<Arc<dyn Tensors>>,
     /// tensor -> index of its shard
     places: BTreeMap<String, usize>,
 }
@@ -109,13 +117,13 @@ impl Sharded {
     }
 }
 
-fn open_shard(index: &Path, file: &str) -> Result<Arc<dyn Checkpoint>> {
+fn open_shard(index: &Path, file: &str) -> Result<Arc<dyn Tensors>> {
     let plain = Path::new(file).file_name().is_some_and(|name| name == file) && !file.ends_with(".json");
     ensure!(plain, "its index names `{file}`, which is no file beside it");
     open(&index.with_file_name(file))?.tensors()
 }
 
-impl Checkpoint for Sharded {
+impl Tensors for Sharded {
     fn origin(&self) -> String {
         self.path.display().to_string()
     }
@@ -124,7 +132,7 @@ impl Checkpoint for Sharded {
         self.places.keys().cloned().collect()
     }
 
-    fn array(&self, name: &str) -> Result<Option<super::Array>> {
+    fn array(&self, name: &str) -> Result<Option<Array>> {
         self.places.get(name).map_or(Ok(None), |&shard| self.shards[shard].array(name))
     }
 }

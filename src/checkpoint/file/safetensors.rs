@@ -1,6 +1,6 @@
 //! `.safetensors` files, memory-mapped: a JSON header of names, types, shapes and places, then the numbers.
 
-use super::{Array, Bytes, Checkpoint};
+use crate::net::weights::{Array, Bytes, Tensors};
 use anyhow::{Context, Result, bail};
 use candle_core::DType;
 use memmap2::Mmap;
@@ -48,7 +48,7 @@ pub fn safetensors_metadata(path: &Path) -> Result<Option<HashMap<String, String
     Ok(SafeTensors::read_metadata(&map).ok().and_then(|(_, metadata)| metadata.metadata().clone()))
 }
 
-impl Checkpoint for SafetensorsFile {
+impl Tensors for SafetensorsFile {
     fn origin(&self) -> String {
         self.path.display().to_string()
     }

@@ -1,20 +1,20 @@
 //! Sizes read off the tensors, where no configuration states them.
 
+use super::names::{Name, canonical};
 use crate::error::Kind;
-use crate::weights::Checkpoint;
-use crate::weights::names::{Name, canonical};
+use crate::net::weights::Tensors;
 use anyhow::{Context, Result, bail};
 use std::collections::BTreeMap;
 
 /// The shapes of a checkpoint's tensors by canonical name.
 pub struct Shapes<'a> {
-    checkpoint: &'a dyn Checkpoint,
+    tensors: &'a dyn Tensors,
     names: BTreeMap<String, String>,
 }
 
 impl<'a> Shapes<'a> {
-    pub fn new(checkpoint: &'a dyn Checkpoint, rule: fn(&str) -> Name) -> Result<Self> {
-        Ok(Self { checkpoint, names: canonical(checkpoint.names(), rule)? })
+    pub fn new(tensors: &'a dyn Tensors, rule: fn(&str) -> Name) -> Result<Self> {
+        Ok(Self { tensors, names: canonical(tensors.names(), rule)? })
     }
 
     pub fn has(&self, name: &str) -> bool {
@@ -23,10 +23,10 @@ impl<'a> Shapes<'a> {
 
     /// The shape of `name`, which must have `N` axes.
     pub fn get<const N: usize>(&self, name: &str) -> Result<[usize; N]> {
-        let origin = self.checkpoint.origin();
+        let origin = self.tensors.origin();
         let missing = || Kind::Model.error(format!("{origin}: tensor `{name}` is missing: another kind of model?"));
         let stored = self.names.get(name).ok_or_else(missing)?;
-        let shape = self.checkpoint.array(stored)?.ok_or_else(missing)?.shape;
+        let shape = self.tensors.array(stored)?.ok_or_else(missing)?.shape;
         match shape.as_slice().try_into() {
             Ok(shape) => Ok(shape),
             Err(_) => bail!(Kind::Model.error(format!(
@@ -50,7 +50,7 @@ impl<'a> Shapes<'a> {
 
     /// An error about the checkpoint as a whole.
     pub fn unfit(&self, message: &str) -> crate::error::Error {
-        Kind::Model.error(format!("{}: {message}", self.checkpoint.origin()))
+        Kind::Model.error(format!("{}: {message}", self.tensors.origin()))
     }
 
     /// Adds the checkpoint's name to an error of `result`.

@@ -7,8 +7,8 @@ mod tensor;
 mod zip;
 
 use super::pickle::{Pickle, Value};
-use super::{Array, Checkpoint};
 use crate::error::Kind;
+use crate::net::weights::{Array, Tensors};
 use anyhow::{Context, Result, ensure};
 use memmap2::Mmap;
 use std::collections::{BTreeMap, HashMap};
@@ -76,7 +76,7 @@ impl TorchFile {
     ///
     /// # Errors
     /// A dictionary without tensors; a tensor that reaches outside of its storage or of the file.
-    pub fn tensors(&self, dict: Value) -> Result<Arc<dyn Checkpoint>> {
+    pub fn tensors(&self, dict: Value) -> Result<Arc<dyn Tensors>> {
         let mut tensors = BTreeMap::new();
         for (key, value) in dict.pairs() {
             let Some(name) = key.str() else { continue };
@@ -102,7 +102,7 @@ struct TorchTensors {
     tensors: BTreeMap<String, TensorRef>,
 }
 
-impl Checkpoint for TorchTensors {
+impl Tensors for TorchTensors {
     fn origin(&self) -> String {
         self.path.display().to_string()
     }

@@ -8,7 +8,7 @@
 //! value = center + half_width * (2u - 1)                 by the kind of tensor
 //! ```
 
-use super::{Array, Checkpoint};
+use crate::net::weights::{Array, Tensors};
 use anyhow::Result;
 use rayon::prelude::*;
 use std::collections::BTreeMap;
@@ -58,13 +58,13 @@ pub fn values(name: &str, shape: &[usize], seed: u64) -> Vec<f32> {
 }
 
 /// A checkpoint whose arrays are computed when asked for.
-pub struct RuleCheckpoint {
+pub struct RuleTensors {
     seed: u64,
     /// stored name -> (name in the rule, shape)
     tensors: BTreeMap<String, (String, Vec<usize>)>,
 }
 
-impl RuleCheckpoint {
+impl RuleTensors {
     /// `tensors`: stored name and shape of each; the rule sees `prefix.` + stored name.
     pub fn new(prefix: &str, tensors: impl IntoIterator<Item = (String, Vec<usize>)>, seed: u64) -> Self {
         let tensors = tensors.into_iter().map(|(name, shape)| (name.clone(), (format!("{prefix}.{name}"), shape)));
@@ -72,7 +72,7 @@ impl RuleCheckpoint {
     }
 }
 
-impl Checkpoint for RuleCheckpoint {
+impl Tensors for RuleTensors {
     fn origin(&self) -> String {
         format!("rule-made weights, seed {}", self.seed)
     }

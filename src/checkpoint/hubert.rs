@@ -1,9 +1,10 @@
 //! HuBERT base: Hugging Face's folder or file, or fairseq's `.pt`, whose pickled options are read as plain data.
 
+use super::file::{self, Opened, TorchFile, Value};
 use super::shapes::Shapes;
-use super::{Model, files};
-use crate::config::HubertConfig;
-use crate::weights::{self, Checkpoint, Opened, TorchFile, Value, names};
+use super::{Checkpoint, folder, names};
+use crate::net::hubert::HubertConfig;
+use crate::net::weights::Tensors;
 use anyhow::{Result, ensure};
 use std::path::Path;
 use std::sync::Arc;
@@ -12,26 +13,26 @@ use std::sync::Arc;
 ///
 /// # Errors
 /// Kind [`crate::error::Kind::Model`], naming the file: none there, damaged, or of another kind.
-pub fn hubert(path: &Path) -> Result<Model<HubertConfig>> {
-    let file = files::weights(path)?;
-    let opened = weights::open(&file)?;
+pub fn hubert(path: &Path) -> Result<Checkpoint<HubertConfig>> {
+    let file = folder::weights(path)?;
+    let opened = file::open(&file)?;
     let fairseq = match &opened {
         Opened::Torch(torch) => fairseq(torch)?,
         Opened::Tensors(_) => None,
     };
     // A `config.json` beside fairseq's file belongs to some other model.
-    let json = files::beside(&file, "config.json").filter(|_| fairseq.is_none());
-    let (checkpoint, options) = match fairseq {
-        Some((checkpoint, options)) => (checkpoint, options),
+    let json = folder::beside(&file, "config.json").filter(|_| fairseq.is_none());
+    let (tensors, options) = match fairseq {
+        Some((tensors, options)) => (tensors, options),
         None => (opened.tensors()?, Options::default()),
     };
-    let shapes = Shapes::new(&*checkpoint, names::hubert)?;
+    let shapes = Shapes::new(&*tensors, names::hubert)?;
     let config = match json {
-        Some(json) => files::config(&json, &["hubert"])?,
+        Some(json) => folder::config(&json, &["hubert"])?,
         None => infer(&shapes, &options)?,
     };
     shapes.explain(config.check())?;
-    Model::new(config, checkpoint.clone(), names::hubert)
+    Checkpoint::new(config, tensors.clone(), names::hubert)
 }
 
 /// What fairseq's options tell that shapes do not.
@@ -45,7 +46,7 @@ struct Options {
 }
 
 /// The state dict and options of a fairseq checkpoint; `None` if it is none.
-fn fairseq(torch: &TorchFile) -> Result<Option<(Arc<dyn Checkpoint>, Options)>> {
+fn fairseq(torch: &TorchFile) -> Result<Option<(Arc<dyn Tensors>, Options)>> {
     let root = torch.root();
     let Some(model) = root.get("model").filter(|model| model.is_dict()) else { return Ok(None) };
     // Old checkpoints keep an argparse Namespace, newer ones a dictionary or an OmegaConf of sections.

@@ -1,8 +1,8 @@
 //! A tensor's description in the pickle, checked against its storage, and the array that it stands for.
 
 use super::Storages;
-use crate::weights::pickle::Value;
-use crate::weights::{Array, Bytes};
+use crate::checkpoint::file::pickle::Value;
+use crate::net::weights::{Array, Bytes};
 use anyhow::{Context, Result, bail, ensure};
 use candle_core::DType;
 use memmap2::Mmap;

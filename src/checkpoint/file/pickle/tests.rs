@@ -3,12 +3,12 @@
 use super::*;
 
 const PROTOCOLS: [&[u8]; 6] = [
-    include_bytes!("../../../tests/golden/weights_objects_p0.pkl"),
-    include_bytes!("../../../tests/golden/weights_objects_p1.pkl"),
-    include_bytes!("../../../tests/golden/weights_objects_p2.pkl"),
-    include_bytes!("../../../tests/golden/weights_objects_p3.pkl"),
-    include_bytes!("../../../tests/golden/weights_objects_p4.pkl"),
-    include_bytes!("../../../tests/golden/weights_objects_p5.pkl"),
+    include_bytes!("../../../../tests/golden/weights_objects_p0.pkl"),
+    include_bytes!("../../../../tests/golden/weights_objects_p1.pkl"),
+    include_bytes!("../../../../tests/golden/weights_objects_p2.pkl"),
+    include_bytes!("../../../../tests/golden/weights_objects_p3.pkl"),
+    include_bytes!("../../../../tests/golden/weights_objects_p4.pkl"),
+    include_bytes!("../../../../tests/golden/weights_objects_p5.pkl"),
 ];
 
 #[test]

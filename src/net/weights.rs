@@ -1,23 +1,9 @@
-//! Named arrays of a checkpoint, whatever file they come from, and the view of them that nets are built from.
+//! Named arrays, whatever file they come from, and the view of them that nets are built from.
 //!
-//! A [`Checkpoint`] yields arrays by their stored names; [`Weights`] looks them up by canonical name (the Hugging Face
+//! [`Tensors`] yields arrays by their stored names; [`Weights`] looks them up by canonical name (the Hugging Face
 //! layout's), checks their shapes, and remembers what was used, so that missing and unused tensors are refused by name.
 
-mod map;
-pub mod names;
-mod open;
-mod pickle;
-mod repr;
-pub mod rule;
-mod safetensors;
-mod torch;
-
-pub use open::{Opened, open};
-pub use pickle::Value;
-pub use repr::Repr;
-pub use safetensors::safetensors_metadata;
-pub use torch::TorchFile;
-
+use super::repr::Repr;
 use crate::error::Kind;
 use anyhow::{Context, Result, bail};
 use candle_core::{DType, Device, Shape, Tensor};
@@ -94,7 +80,7 @@ impl AsRef<[u8]> for Floats {
 }
 
 /// A source of arrays by their stored names.
-pub trait Checkpoint: Send + Sync {
+pub trait Tensors: Send + Sync {
     /// Where the arrays come from, for messages: a path, mostly.
     fn origin(&self) -> String;
     /// Every stored name, in any order.
@@ -104,7 +90,7 @@ pub trait Checkpoint: Send + Sync {
 }
 
 struct Shared {
-    checkpoint: Arc<dyn Checkpoint>,
+    tensors: Arc<dyn Tensors>,
     /// canonical name -> stored name
     names: BTreeMap<String, String>,
     used: Mutex<BTreeSet<String>>,
@@ -122,13 +108,8 @@ pub struct Weights {
 impl Weights {
     /// A view of `checkpoint` in which the canonical names of `names` stand for stored ones.
     /// Tensors are handed out as `dtype` on `device`.
-    pub fn new(
-        checkpoint: Arc<dyn Checkpoint>,
-        names: BTreeMap<String, String>,
-        dtype: DType,
-        device: &Device,
-    ) -> Self {
-        let shared = Shared { checkpoint, names, used: Mutex::default() };
+    pub fn new(tensors: Arc<dyn Tensors>, names: BTreeMap<String, String>, dtype: DType, device: &Device) -> Self {
+        let shared = Shared { tensors, names, used: Mutex::default() };
         Self { shared: Arc::new(shared), prefix: String::new(), dtype, device: device.clone() }
     }
 
@@ -153,12 +134,12 @@ impl Weights {
     /// The stored array `name`, as it lies in the file; refused if missing or of another shape.
     pub fn array(&self, shape: impl Into<Shape>, name: &str) -> Result<Array> {
         let full = format!("{}{name}", self.prefix);
-        let origin = self.shared.checkpoint.origin();
+        let origin = self.shared.tensors.origin();
         let missing = || Kind::Model.error(format!("{origin}: tensor `{full}` is missing: another kind of model?"));
         let stored = self.shared.names.get(&full).ok_or_else(missing)?;
         let array = self
             .shared
-            .checkpoint
+            .tensors
             .array(stored)
             .with_context(|| Kind::Model.error(format!("{origin}: tensor `{stored}` cannot be read")))?
             .ok_or_else(missing)?;
@@ -197,7 +178,7 @@ impl Weights {
         let shown = unused.iter().take(5).map(|n| format!("`{n}`")).collect::<Vec<_>>().join(", ");
         bail!(Kind::Model.error(format!(
             "{}: {} unexpected tensor(s): {shown}: another kind of model?",
-            self.shared.checkpoint.origin(),
+            self.shared.tensors.origin(),
             unused.len()
         )))
     }

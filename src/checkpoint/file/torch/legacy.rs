@@ -2,7 +2,7 @@
 //! list of storage keys, then each storage as a 64-bit count and its elements.
 
 use super::tensor::StorageRef;
-use crate::weights::pickle::Pickle;
+use crate::checkpoint::file::pickle::Pickle;
 use anyhow::{Context, Result, ensure};
 use std::collections::HashMap;
 use std::ops::Range;

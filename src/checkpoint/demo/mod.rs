@@ -1,17 +1,22 @@
 //! Models made by rule, of any size and without a file: every value is a function of the seed and the tensor's name
-//! ([`crate::weights::rule`]). They say nothing but noise, and exercise every part of the pipeline.
+//! ([`crate::checkpoint::demo::rule`]). They say nothing but noise, and exercise every part of the pipeline.
 
+pub mod rule;
 mod shapes;
 #[cfg(test)]
 mod tests;
 
 pub use shapes::{codec_shapes, gpt_shapes, hubert_shapes, quantizer_shapes};
 
-use super::{Bark, Model, Stage};
-use crate::config::{CodecConfig, GptConfig, HubertConfig, QuantizerConfig};
-use crate::weights::rule::RuleCheckpoint;
-use crate::weights::{Checkpoint, names};
+use super::{Bark, Checkpoint, names};
+use crate::net::codec::CodecConfig;
+use crate::net::gpt::GptConfig;
+use crate::net::hubert::HubertConfig;
+use crate::net::quantizer::QuantizerConfig;
+use crate::net::weights::Tensors;
+use crate::stage::Stage;
 use anyhow::Result;
+use rule::RuleTensors;
 use std::sync::Arc;
 
 /// Codebooks of the published codec; the last 24 serve bandwidths that Bark does not use.
@@ -37,30 +42,30 @@ pub fn demo_bark_of(configs: [GptConfig; 3], seed: u64) -> Bark {
 }
 
 /// EnCodec 24 kHz by rule; it has one size.
-pub fn demo_codec(seed: u64) -> Result<Model<CodecConfig>> {
+pub fn demo_codec(seed: u64) -> Result<Checkpoint<CodecConfig>> {
     let config = CodecConfig::default();
-    let tensors = RuleCheckpoint::new("codec", codec_shapes(&config, CODEBOOKS), seed);
-    Model::new(config, Arc::new(tensors), names::codec)
+    let tensors = RuleTensors::new("codec", codec_shapes(&config, CODEBOOKS), seed);
+    Checkpoint::new(config, Arc::new(tensors), names::codec)
 }
 
 /// HuBERT by rule; `Small` and `Large` are HuBERT base.
-pub fn demo_hubert(size: Size, seed: u64) -> Result<Model<HubertConfig>> {
+pub fn demo_hubert(size: Size, seed: u64) -> Result<Checkpoint<HubertConfig>> {
     let config = hubert_config(size);
-    let tensors = RuleCheckpoint::new("hubert", hubert_shapes(&config), seed);
-    Model::new(config, Arc::new(tensors), names::hubert)
+    let tensors = RuleTensors::new("hubert", hubert_shapes(&config), seed);
+    Checkpoint::new(config, Arc::new(tensors), names::hubert)
 }
 
 /// The quantizer by rule, version 0 or 1; `Small` and `Large` are the published size.
-pub fn demo_quantizer(size: Size, version: u32, seed: u64) -> Result<Model<QuantizerConfig>> {
+pub fn demo_quantizer(size: Size, version: u32, seed: u64) -> Result<Checkpoint<QuantizerConfig>> {
     let config = quantizer_config(size, version);
-    let tensors = RuleCheckpoint::new("quantizer", quantizer_shapes(&config), seed);
-    Model::new(config, Arc::new(tensors), names::quantizer)
+    let tensors = RuleTensors::new("quantizer", quantizer_shapes(&config), seed);
+    Checkpoint::new(config, Arc::new(tensors), names::quantizer)
 }
 
 /// One GPT by rule. Its heads are the embeddings', so the fine stage's lie under the latter's names alone.
-pub(super) fn gpt(stage: Stage, config: &GptConfig, seed: u64) -> (GptConfig, Arc<dyn Checkpoint>) {
+pub(super) fn gpt(stage: Stage, config: &GptConfig, seed: u64) -> (GptConfig, Arc<dyn Tensors>) {
     let prefix = ["text", "coarse", "fine"][stage as usize];
-    let tensors = RuleCheckpoint::new(prefix, gpt_shapes(config), seed);
+    let tensors = RuleTensors::new(prefix, gpt_shapes(config), seed);
     (config.clone(), Arc::new(tensors))
 }
 

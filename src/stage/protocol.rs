@@ -1,8 +1,8 @@
 //! The numbers of Bark's protocol: special tokens, windows, rates and the settings that generation starts from. The Hugging
 //! Face layout states them in `generation_config.json` (transformers `BarkGenerationConfig`).
 
-use super::GptConfig;
 use crate::error::Kind;
+use crate::net::gpt::GptConfig;
 use crate::tokens;
 use anyhow::{Result, ensure};
 use serde::{Deserialize, Serialize};

@@ -2,11 +2,15 @@
 //! model made by rule. Stages are opened one at a time, so that one stage's weights need not outlive its turn.
 
 use super::codec::{self, Below};
+use super::file::{self, Opened};
 use super::packed::{self, Header, Packed};
-use super::{Model, Stage, demo, files};
-use crate::config::{CodecConfig, GptConfig, Protocol};
+use super::{Checkpoint, demo, folder, names};
 use crate::error::Kind;
-use crate::weights::{self, Checkpoint, Opened, Weights, names};
+use crate::net::codec::CodecConfig;
+use crate::net::gpt::GptConfig;
+use crate::net::weights::{Tensors, Weights};
+use crate::stage::Stage;
+use crate::stage::protocol::Protocol;
 use anyhow::{Context, Result, bail, ensure};
 use candle_core::{DType, Device};
 use serde::{Deserialize, Serialize};
@@ -47,7 +51,7 @@ pub(super) struct BarkJson {
 /// # Errors
 /// Kind [`Kind::Model`], naming the file: none there, damaged, or of another kind.
 pub fn bark(path: &Path) -> Result<Bark> {
-    files::exists(path)?;
+    folder::exists(path)?;
     let bark = match suno_files(path)? {
         Some(files) => Bark { protocol: Protocol::default(), source: Source::Suno(files) },
         None => hugging_face(path)?,
@@ -72,7 +76,7 @@ impl Bark {
     }
 
     /// The codec that the checkpoint holds, if it does: Hugging Face's has one.
-    pub fn codec(&self) -> Result<Option<Model<CodecConfig>>> {
+    pub fn codec(&self) -> Result<Option<Checkpoint<CodecConfig>>> {
         match &self.source {
             Source::HuggingFace { weights, config } => match &config.codec_config {
                 Some(config) => codec::in_bark(weights, config).map(Some),
@@ -83,15 +87,15 @@ impl Bark {
         }
     }
 
-    pub(super) fn open(&self, stage: Stage) -> Result<Model<GptConfig>> {
-        let (config, checkpoint) = match &self.source {
+    pub(super) fn open(&self, stage: Stage) -> Result<Checkpoint<GptConfig>> {
+        let (config, tensors) = match &self.source {
             Source::Suno(files) => suno_stage(&files[stage as usize], stage)?,
             Source::HuggingFace { weights, config } => hf_stage(weights, config, stage)?,
             Source::Rule { configs, seed } => demo::gpt(stage, &configs[stage as usize], *seed),
         };
-        let origin = checkpoint.origin();
+        let origin = tensors.origin();
         self.check(stage, &config).with_context(|| Kind::Model.error(format!("{origin}: it does not fit Bark")))?;
-        let mut model = Model::new(config, checkpoint, names::gpt)?;
+        let mut model = Checkpoint::new(config, tensors, names::gpt)?;
         if stage == Stage::Fine {
             tie_heads(&mut model);
         }
@@ -109,7 +113,7 @@ impl Bark {
 }
 
 /// Head `i` and the embedding `i + given` are one tensor; a checkpoint may store it under either name or both.
-fn tie_heads(model: &mut Model<GptConfig>) {
+fn tie_heads(model: &mut Checkpoint<GptConfig>) {
     let given = model.config.codebooks_given;
     for i in 0..model.config.codebooks_total.saturating_sub(given) {
         let (head, table) = (format!("lm_heads.{i}.weight"), format!("input_embeds_layers.{}.weight", i + given));
@@ -136,7 +140,7 @@ fn suno_files(path: &Path) -> Result<Option<[PathBuf; 3]>> {
         let Some(ending) = ending else { return Ok(None) };
         return complete(set(path.parent().unwrap_or(Path::new("")), ending)).map(Some);
     }
-    if path.join("config.json").is_file() && files::hf_weights(path).is_some() {
+    if path.join("config.json").is_file() && folder::hf_weights(path).is_some() {
         return Ok(None);
     }
     let mut sets = SUNO_ENDINGS.map(|ending| set(path, ending)).into_iter();
@@ -158,9 +162,9 @@ fn complete(files: [PathBuf; 3]) -> Result<[PathBuf; 3]> {
 }
 
 /// One of Suno's files: `model_args` and `model`; the optimizer's state beside them is never touched.
-fn suno_stage(file: &Path, stage: Stage) -> Result<(GptConfig, Arc<dyn Checkpoint>)> {
+fn suno_stage(file: &Path, stage: Stage) -> Result<(GptConfig, Arc<dyn Tensors>)> {
     let unfit = |what: &str| Kind::Model.error(format!("{}: {what}", file.display()));
-    let Opened::Torch(torch) = weights::open(file)? else {
+    let Opened::Torch(torch) = file::open(file)? else {
         bail!(unfit("it is no file of torch.save, as Suno's are"));
     };
     let root = torch.root();
@@ -198,9 +202,9 @@ fn hugging_face(path: &Path) -> Result<Bark> {
     if let Some(Header { config, protocol }) = packed::header(path)? {
         return Ok(Bark { protocol, source: Source::HuggingFace { weights: path.into(), config: Box::new(config) } });
     }
-    let weights = files::hf_weights(path).with_context(expected)?;
-    let json = files::beside(&weights, "config.json").with_context(expected)?;
-    let mut config: Box<BarkJson> = files::config(&json, &["bark"])?;
+    let weights = folder::hf_weights(path).with_context(expected)?;
+    let json = folder::beside(&weights, "config.json").with_context(expected)?;
+    let mut config: Box<BarkJson> = folder::config(&json, &["bark"])?;
     for causal in [&mut config.semantic_config, &mut config.coarse_acoustics_config] {
         (causal.codebooks_total, causal.codebooks_given) = (0, 0);
     }
@@ -213,9 +217,9 @@ fn hugging_face(path: &Path) -> Result<Bark> {
     if let Some(codec) = &config.codec_config {
         protocol.codebook_size = u32::try_from(codec.codebook_size)?;
     }
-    if let Some(json) = files::beside(&weights, "generation_config.json") {
+    if let Some(json) = folder::beside(&weights, "generation_config.json") {
         let unfit = || Kind::Model.error(format!("{}: no generation settings of a Bark model", json.display()));
-        protocol.apply_generation(&files::text(&json)?).with_context(unfit)?;
+        protocol.apply_generation(&folder::text(&json)?).with_context(unfit)?;
     }
     Ok(Bark { protocol, source: Source::HuggingFace { weights, config } })
 }
@@ -223,10 +227,10 @@ fn hugging_face(path: &Path) -> Result<Bark> {
 /// Prefixes of the parts of Hugging Face's checkpoint: the stages, then the codec.
 pub(super) const HF_PARTS: [&str; 4] = ["semantic.", "coarse_acoustics.", "fine_acoustics.", "codec_model."];
 
-fn hf_stage(file: &Path, config: &BarkJson, stage: Stage) -> Result<(GptConfig, Arc<dyn Checkpoint>)> {
-    let checkpoint: Arc<dyn Checkpoint> = Arc::new(Packed(weights::open(file)?.tensors()?));
+fn hf_stage(file: &Path, config: &BarkJson, stage: Stage) -> Result<(GptConfig, Arc<dyn Tensors>)> {
+    let tensors: Arc<dyn Tensors> = Arc::new(Packed(file::open(file)?.tensors()?));
     let known = |name: &&String| HF_PARTS.iter().any(|part| name.starts_with(part));
-    let names = checkpoint.names();
+    let names = tensors.names();
     if let Some(name) = names.iter().find(|name| !known(name)) {
         bail!(Kind::Model.error(format!("{}: unexpected tensor `{name}`: another kind of model?", file.display())));
     }
@@ -240,5 +244,5 @@ fn hf_stage(file: &Path, config: &BarkJson, stage: Stage) -> Result<(GptConfig, 
         Stage::Coarse => &config.coarse_acoustics_config,
         Stage::Fine => &config.fine_acoustics_config,
     };
-    Ok((config.clone(), Arc::new(Below { checkpoint, prefix })))
+    Ok((config.clone(), Arc::new(Below { tensors, prefix })))
 }

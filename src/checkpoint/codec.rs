@@ -1,10 +1,10 @@
 //! EnCodec: facebook's `.th`, Hugging Face's folder or file, or the codec within a Bark checkpoint.
 
 use super::shapes::Shapes;
-use super::{Model, files};
-use crate::config::CodecConfig;
+use super::{Checkpoint, file, folder, names};
 use crate::error::Kind;
-use crate::weights::{self, Array, Checkpoint, names};
+use crate::net::codec::CodecConfig;
+use crate::net::weights::{Array, Tensors};
 use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
 use std::path::Path;
@@ -17,37 +17,37 @@ const IN_BARK: &str = "codec_model.";
 ///
 /// # Errors
 /// Kind [`Kind::Model`], naming the file: none there, damaged, or of another kind.
-pub fn codec(path: &Path) -> Result<Model<CodecConfig>> {
-    let file = files::weights(path)?;
-    let checkpoint = tensors(&file)?;
+pub fn codec(path: &Path) -> Result<Checkpoint<CodecConfig>> {
+    let file = folder::weights(path)?;
+    let tensors = tensors(&file)?;
     // A `config.json` beside facebook's file belongs to some other model.
-    let facebook = checkpoint.names().iter().any(|name| name.starts_with("encoder.model."));
-    let json = files::beside(&file, "config.json").filter(|_| !facebook);
-    open(checkpoint, json.map(|json| stated_config(&json)).transpose()?)
+    let facebook = tensors.names().iter().any(|name| name.starts_with("encoder.model."));
+    let json = folder::beside(&file, "config.json").filter(|_| !facebook);
+    open(tensors, json.map(|json| stated_config(&json)).transpose()?)
 }
 
 /// The codec within Bark's checkpoint `file`.
-pub(super) fn in_bark(file: &Path, config: &CodecConfig) -> Result<Model<CodecConfig>> {
+pub(super) fn in_bark(file: &Path, config: &CodecConfig) -> Result<Checkpoint<CodecConfig>> {
     open(tensors(file)?, Some(config.clone()))
 }
 
-fn tensors(file: &Path) -> Result<Arc<dyn Checkpoint>> {
-    let checkpoint = weights::open(file)?.tensors()?;
-    if checkpoint.names().iter().any(|name| name.starts_with(IN_BARK)) {
-        return Ok(Arc::new(Below { checkpoint, prefix: IN_BARK }));
+fn tensors(file: &Path) -> Result<Arc<dyn Tensors>> {
+    let tensors = file::open(file)?.tensors()?;
+    if tensors.names().iter().any(|name| name.starts_with(IN_BARK)) {
+        return Ok(Arc::new(Below { tensors, prefix: IN_BARK }));
     }
-    Ok(checkpoint)
+    Ok(tensors)
 }
 
 /// Without a stated configuration the tensors' shapes tell.
-fn open(checkpoint: Arc<dyn Checkpoint>, stated: Option<CodecConfig>) -> Result<Model<CodecConfig>> {
-    let shapes = Shapes::new(&*checkpoint, names::codec)?;
+fn open(tensors: Arc<dyn Tensors>, stated: Option<CodecConfig>) -> Result<Checkpoint<CodecConfig>> {
+    let shapes = Shapes::new(&*tensors, names::codec)?;
     let config = match stated {
         Some(config) => config,
         None => infer(&shapes)?,
     };
     shapes.explain(config.check())?;
-    Model::new(config, checkpoint.clone(), names::codec)
+    Checkpoint::new(config, tensors.clone(), names::codec)
 }
 
 /// The codec's part of a Bark or EnCodec `config.json`.
@@ -56,7 +56,7 @@ fn stated_config(json: &Path) -> Result<CodecConfig> {
     struct Bark {
         codec_config: CodecConfig,
     }
-    files::config(json, &["encodec"]).or_else(|error| match files::config::<Bark>(json, &["bark"]) {
+    folder::config(json, &["encodec"]).or_else(|error| match folder::config::<Bark>(json, &["bark"]) {
         Ok(bark) => Ok(bark.codec_config),
         Err(_) => Err(error),
     })
@@ -101,21 +101,21 @@ fn infer(shapes: &Shapes) -> Result<CodecConfig> {
 
 /// The part of a checkpoint below a prefix.
 pub(super) struct Below {
-    pub checkpoint: Arc<dyn Checkpoint>,
+    pub tensors: Arc<dyn Tensors>,
     pub prefix: &'static str,
 }
 
-impl Checkpoint for Below {
+impl Tensors for Below {
     fn origin(&self) -> String {
-        self.checkpoint.origin()
+        self.tensors.origin()
     }
 
     fn names(&self) -> Vec<String> {
-        self.checkpoint.names().iter().filter_map(|name| name.strip_prefix(self.prefix)).map(str::to_owned).collect()
+        self.tensors.names().iter().filter_map(|name| name.strip_prefix(self.prefix)).map(str::to_owned).collect()
     }
 
     fn array(&self, name: &str) -> Result<Option<Array>> {
         let full = format!("{}{name}", self.prefix);
-        self.checkpoint.array(&full).with_context(|| Kind::Model.error(format!("tensor `{full}`")))
+        self.tensors.array(&full).with_context(|| Kind::Model.error(format!("tensor `{full}`")))
     }
 }

@@ -3,12 +3,16 @@
 //! `[rows, row bytes]`, its type as an ending of its name.
 
 use super::bark::{BarkJson, HF_PARTS};
-use super::{Bark, Model, Stage};
-use crate::config::{CodecConfig, GptConfig, Protocol};
+use super::{Bark, Checkpoint};
 use crate::error::Kind;
-use crate::net::host;
+use crate::net::codec::CodecConfig;
+use crate::net::gpt::GptConfig;
+use crate::net::repr::Repr;
+use crate::net::stored;
+use crate::net::weights::{Array, Tensors};
 use crate::progress::Progress;
-use crate::weights::{Array, Checkpoint, Repr};
+use crate::stage::Stage;
+use crate::stage::protocol::Protocol;
 use anyhow::{Context, Result, bail};
 use candle_core::DType;
 use safetensors::{Dtype, View};
@@ -29,7 +33,7 @@ pub(super) struct Header {
 
 /// The description of the packed file `path`; `None` if it is another kind of file.
 pub(super) fn header(path: &Path) -> Result<Option<Header>> {
-    let Some(metadata) = crate::weights::safetensors_metadata(path)? else { return Ok(None) };
+    let Some(metadata) = super::file::safetensors_metadata(path)? else { return Ok(None) };
     let Some(json) = metadata.get(KEY) else { return Ok(None) };
     let unfit = || Kind::Model.error(format!("{}: packed by another version: pack it again", path.display()));
     serde_json::from_str(json).with_context(unfit).map(Some)
@@ -39,7 +43,13 @@ pub(super) fn header(path: &Path) -> Result<Option<Header>> {
 /// 8 bits; everything else, which is little, as f32.
 ///
 /// `path` appears when it is complete, and replaces what was there.
-pub fn pack(bark: &Bark, codec: &Model<CodecConfig>, repr: Repr, path: &Path, progress: &dyn Progress) -> Result<()> {
+pub fn pack(
+    bark: &Bark,
+    codec: &Checkpoint<CodecConfig>,
+    repr: Repr,
+    path: &Path,
+    progress: &dyn Progress,
+) -> Result<()> {
     let [semantic, coarse, fine] = Stage::ALL.map(|stage| bark.open(stage));
     let stages = [semantic?, coarse?, fine?];
     let config = |i: usize| stages[i].config.clone();
@@ -59,7 +69,7 @@ pub fn pack(bark: &Bark, codec: &Model<CodecConfig>, repr: Repr, path: &Path, pr
     }
     for (name, stored) in &codec.names {
         entries.push(Entry::new(
-            &codec.checkpoint,
+            &codec.tensors,
             stored.clone(),
             format!("{}{name}", HF_PARTS[3]),
             DType::F32.into(),
@@ -89,7 +99,7 @@ fn write(entries: Vec<(String, Entry)>, header: &Header, path: &Path) -> Result<
 }
 
 fn stage_entries<'a>(
-    model: &Model<GptConfig>,
+    model: &Checkpoint<GptConfig>,
     part: &str,
     repr: Repr,
     job: &'a Job,
@@ -99,7 +109,7 @@ fn stage_entries<'a>(
     let names = model.names.iter().filter(|(_, stored)| stored_once.insert(stored.as_str()));
     let entry = |(name, stored): (&String, &String)| {
         let full = format!("{part}{name}");
-        Entry::new(&model.checkpoint, stored.clone(), full, chosen(name, repr), job)
+        Entry::new(&model.tensors, stored.clone(), full, chosen(name, repr), job)
     };
     names.map(entry).collect()
 }
@@ -118,7 +128,7 @@ fn chosen(name: &str, repr: Repr) -> Repr {
 
 /// One tensor to write, computed when its turn comes.
 struct Entry<'a> {
-    checkpoint: Arc<dyn Checkpoint>,
+    tensors: Arc<dyn Tensors>,
     stored: String,
     repr: Repr,
     shape: Vec<usize>,
@@ -135,13 +145,13 @@ struct Job<'a> {
 
 impl<'a> Entry<'a> {
     fn new(
-        checkpoint: &Arc<dyn Checkpoint>,
+        tensors: &Arc<dyn Tensors>,
         stored: String,
         name: String,
         repr: Repr,
         job: &'a Job,
     ) -> Result<(String, Self)> {
-        let array = checkpoint.array(&stored)?.with_context(|| format!("tensor `{stored}` has gone"))?;
+        let array = tensors.array(&stored)?.with_context(|| format!("tensor `{stored}` has gone"))?;
         let width = array.shape.last().copied().unwrap_or(1);
         let row = repr
             .row_bytes(width)
@@ -151,12 +161,12 @@ impl<'a> Entry<'a> {
             Repr::Plain(_) => (name, array.shape),
             _ => (format!("{name}{}", ending(repr)), vec![rows, row]),
         };
-        Ok((name, Self { checkpoint: checkpoint.clone(), stored, repr, shape, bytes: rows * row, job }))
+        Ok((name, Self { tensors: tensors.clone(), stored, repr, shape, bytes: rows * row, job }))
     }
 
     fn read(&self) -> Result<Vec<u8>> {
-        let array = self.checkpoint.array(&self.stored)?;
-        host::packed(&array.with_context(|| format!("tensor `{}` has gone", self.stored))?, self.repr)
+        let array = self.tensors.array(&self.stored)?;
+        stored::packed(&array.with_context(|| format!("tensor `{}` has gone", self.stored))?, self.repr)
     }
 }
 
@@ -193,9 +203,9 @@ impl View for Entry<'_> {
 }
 
 /// A packed file's tensors under their plain names and in their true types.
-pub(super) struct Packed(pub Arc<dyn Checkpoint>);
+pub(super) struct Packed(pub Arc<dyn Tensors>);
 
-impl Checkpoint for Packed {
+impl Tensors for Packed {
     fn origin(&self) -> String {
         self.0.origin()
     }
