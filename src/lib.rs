@@ -7,24 +7,25 @@
 //! |---|---|
 //! | `error` | |
 //! | `kernels` | |
+//! | `normalize` | |
 //! | `progress` | |
 //! | `audio` | `error` |
 //! | `device` | `error` |
 //! | `models` | `error`, `progress` |
 //! | `output` | `error` |
 //! | `tokens` | `error` |
-//! | `book` | `audio`, `error` |
+//! | `book` | `audio`, `error`, `normalize` |
 //! | `voice` | `error`, `output`, `tokens` |
 //! | `net` | `device`, `error`, `kernels`, `tokens` |
-//! | `stage` | `error`, `net`, `progress`, `tokens` |
+//! | `stage` | `error`, `net`, `normalize`, `progress`, `tokens` |
 //! | `checkpoint` | `error`, `net`, `progress`, `stage` |
 //! | `clone` | `audio`, `checkpoint`, `error`, `net`, `progress`, `tokens`, `voice` |
 //! | `speak` | `audio`, `checkpoint`, `device`, `net`, `progress`, `stage`, `tokens`, `voice` |
 //! | `convert` | `audio`, `checkpoint`, `clone`, `error`, `net`, `progress`, `speak`, `tokens`, `voice` |
 //! | `sound` | `audio`, `clone`, `error`, `progress`, `stage`, `tokens`, `voice` |
-//! | `batch` | `error`, `output`, `sound`, `speak`, `stage`, `voice` |
+//! | `batch` | `error`, `normalize`, `output`, `sound`, `speak`, `stage`, `voice` |
 //! | `cli` | `audio`, `batch`, `book`, `checkpoint`, `clone`, `convert`, `device`, `error`, `models`, `net` |
-//! | `cli` | `output`, `progress`, `sound`, `speak`, `stage`, `tokens`, `voice` |
+//! | `cli` | `normalize`, `output`, `progress`, `sound`, `speak`, `stage`, `tokens`, `voice` |
 //!
 //! Units: `T` frames are 75 Hz EnCodec columns (320 samples at 24 kHz), `S` semantic tokens run at 49.9 Hz,
 //! `N` HuBERT frames at 50 Hz (320 samples at 16 kHz), `B` is a batch, `H` a hidden width.
@@ -40,6 +41,7 @@ pub mod error;
 pub mod kernels;
 pub mod models;
 pub mod net;
+pub mod normalize;
 pub mod output;
 pub mod progress;
 pub mod sound;

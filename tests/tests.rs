@@ -14,3 +14,4 @@ mod parity_clone;
 mod parity_speak;
 mod sound;
 mod standins;
+mod text;

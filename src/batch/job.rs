@@ -1,9 +1,9 @@
 //! What a line asks for: a plain text, or a JSON object with settings of its own.
 
 use crate::error::Kind;
+use crate::normalize::normalize;
 use crate::speak::Settings;
 use crate::stage::protocol::Protocol;
-use crate::stage::text::normalize;
 use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
 use serde_json::{Map, Value};

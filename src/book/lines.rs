@@ -1,6 +1,7 @@
 //! Bytes -> numbered lines of UTF-8, a bounded part of a line at a time.
 
 use crate::error::Kind;
+use crate::normalize::composed;
 use anyhow::{Context, Result, bail, ensure};
 use std::io::{BufRead, Read};
 
@@ -32,7 +33,7 @@ impl<R: BufRead> Lines<R> {
         Self { reader, limit, number: 1, begins: true, split: Vec::new() }
     }
 
-    /// The next line or part of one; `None` at the end. Takes `\n` and `\r\n`, and drops a byte-order mark.
+    /// The next line or part of one; `None` at the end. Takes `\n` and `\r\n`, and drops marks and whatever else cannot be seen.
     pub fn step(&mut self) -> Result<Option<Line>> {
         let mut bytes = std::mem::take(&mut self.split);
         let kept = bytes.len();
@@ -44,7 +45,7 @@ impl<R: BufRead> Lines<R> {
         }
         let newline = bytes.ends_with(b"\n");
         let text = self.decode(bytes, newline)?;
-        let line = Line { number: self.number, text: self.trimmed(text), begins: self.begins, ends: newline };
+        let line = Line { number: self.number, text: trimmed(text), begins: self.begins, ends: newline };
         self.begins = newline;
         self.number += u64::from(newline);
         Ok(Some(line))
@@ -65,18 +66,16 @@ impl<R: BufRead> Lines<R> {
         String::from_utf8(bytes).with_context(|| self.not_utf8())
     }
 
-    fn trimmed(&self, mut text: String) -> String {
-        let end = text.strip_suffix('\n').map(|t| t.strip_suffix('\r').unwrap_or(t).len());
-        text.truncate(end.unwrap_or(text.len()));
-        match text.strip_prefix('\u{feff}') {
-            Some(rest) if self.number == 1 && self.begins => rest.to_owned(),
-            _ => text,
-        }
-    }
-
     fn not_utf8(&self) -> crate::error::Error {
         Kind::Input.error(format!("line {}: not UTF-8; save the text as UTF-8", self.number))
     }
+}
+
+/// Without the line's end and what cannot be seen, accents composed.
+fn trimmed(mut text: String) -> String {
+    let end = text.strip_suffix('\n').map(|t| t.strip_suffix('\r').unwrap_or(t).len());
+    text.truncate(end.unwrap_or(text.len()));
+    composed(&text)
 }
 
 #[cfg(test)]
@@ -93,9 +92,9 @@ mod tests {
     }
 
     #[test]
-    fn line_ends_of_both_kinds_and_the_byte_order_mark_go() {
+    fn line_ends_of_both_kinds_and_byte_order_marks_go() {
         let lines = texts("\u{feff}Olá\r\n\nmundo\n\u{feff}fim".as_bytes(), 100);
-        let expected = [(1, "Olá"), (2, ""), (3, "mundo"), (4, "\u{feff}fim")];
+        let expected = [(1, "Olá"), (2, ""), (3, "mundo"), (4, "fim")];
         assert_eq!(lines, expected.map(|(n, t)| (n, t.to_owned())));
     }
 

@@ -69,7 +69,7 @@ fn a_text_with_nothing_to_say_has_no_passage() {
 
 /// Text without white space: what must be kept.
 fn letters<'a>(texts: impl Iterator<Item = &'a str>) -> String {
-    texts.flat_map(str::chars).filter(|c| !c.is_whitespace()).collect()
+    crate::normalize::composed(&texts.flat_map(str::chars).filter(|c| !c.is_whitespace()).collect::<String>())
 }
 
 /// Words, marks, blanks and line ends in any order; long runs without a mark or a space among them.

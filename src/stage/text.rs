@@ -1,9 +1,13 @@
 //! Text to the ids that the semantic stage reads (suno-ai/bark `generation.py`: `_normalize_whitespace`, `_tokenize`).
 
 use crate::error::Kind;
+use crate::normalize::{composed, normalize};
 use anyhow::{Result, anyhow, ensure};
 use std::path::Path;
 use tokenizers::{Encoding, Tokenizer};
+
+/// BERT's token for what is in no vocabulary.
+const UNKNOWN: &str = "[UNK]";
 
 /// A text tokenizer, with the name of where it came from for messages.
 pub struct Text {
@@ -32,7 +36,7 @@ impl Text {
 
     /// The ids of `text` without special tokens; refused if there is no text, or more than `limit` ids of it.
     pub fn ids(&self, text: &str, limit: usize) -> Result<Vec<u32>> {
-        let text = normalize(text);
+        let text = spelled(text);
         ensure!(!text.is_empty(), Kind::Input.error("the text is empty: there is nothing to say"));
         let encoding = self.encode(&text)?;
         let ids = encoding.get_ids();
@@ -51,20 +55,31 @@ impl Text {
 
     /// How many ids `text` has, without any limit.
     pub fn count(&self, text: &str) -> Result<usize> {
-        Ok(self.encode(&normalize(text))?.len())
+        Ok(self.encode(&spelled(text))?.len())
+    }
+
+    /// What of `text` the tokenizer does not know, such as emoji or a word of more than 100 letters: the model hears none of it.
+    pub fn unknown(&self, text: &str) -> Result<Vec<String>> {
+        let Some(unknown) = self.tokenizer.token_to_id(UNKNOWN) else { return Ok(Vec::new()) };
+        let text = spelled(text);
+        let encoding = self.tokenizer.encode(text.as_str(), false).map_err(|e| self.unencodable(&e))?;
+        let places = encoding.get_ids().iter().zip(encoding.get_offsets()).filter(|(id, _)| **id == unknown);
+        Ok(places.filter_map(|(_, &(start, end))| text.get(start..end)).map(str::to_owned).collect())
     }
 
     fn encode(&self, text: &str) -> Result<Encoding> {
         let encoding = self.tokenizer.encode_fast(text, false);
-        encoding.map_err(|e| anyhow!("{}: cannot encode the text: {e}", self.origin))
+        encoding.map_err(|e| self.unencodable(&e))
+    }
+
+    fn unencodable(&self, error: &tokenizers::Error) -> anyhow::Error {
+        anyhow!("{}: cannot encode the text: {error}", self.origin)
     }
 }
 
-/// Runs of white space become one space, none at the ends: Python's `re.sub(r"\s+", " ", text).strip()`.
-pub fn normalize(text: &str) -> String {
-    // Python counts the ASCII separators 1C..1F as white space, Unicode's property does not.
-    let words = text.split(|c: char| c.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&c));
-    words.filter(|w| !w.is_empty()).collect::<Vec<_>>().join(" ")
+/// The text as it goes to the tokenizer: without the joiners, which BERT drops before it composes.
+fn spelled(text: &str) -> String {
+    composed(&normalize(text).replace(['\u{200c}', '\u{200d}'], ""))
 }
 
 /// A tokenizer.json of the 256 byte characters of byte-level BPE, without merges.
@@ -87,12 +102,6 @@ fn byte_level() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn white_space_runs_become_one_space_and_case_and_accents_stay() {
-        assert_eq!(normalize("  Olá,\n\t MUNDO\u{a0}\u{1d}ção \u{3000}"), "Olá, MUNDO ção");
-        assert_eq!(normalize(" \n "), "");
-    }
 
     #[test]
     fn the_byte_tokenizer_gives_one_id_a_byte() {

@@ -26,6 +26,20 @@ fn an_argument_a_dash_and_a_pipe_all_bring_the_same_text() {
 }
 
 #[test]
+fn a_text_saved_as_utf16_or_with_loose_accents_is_the_same_text() {
+    let desk = Desk::new();
+    desk.speak("Olá, São João!", &["-o", "plain.wav", "--seed", "5"]).prints();
+    let utf16 = "\u{feff}Olá, São João!\r\n".encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>();
+    piped(&desk, &utf16, &["-o", "utf16.wav", "--seed", "5"]).prints();
+    desk.speak("Ola\u{301}, Sa\u{303}o\u{200b} Joa\u{303}o!", &["-o", "loose.wav", "--seed", "5"]).prints();
+    assert!(desk.bytes("plain.wav") == desk.bytes("utf16.wav"));
+    assert!(desk.bytes("plain.wav") == desk.bytes("loose.wav"));
+    std::fs::write(desk.path("lines.txt"), utf16).unwrap();
+    let ran = desk.run(&[&["speak", "--lines", "lines.txt", "-d", "out"], &SPEAK[..]].concat());
+    assert_eq!(ran.prints(), "out/00001-ola-sao-joao.wav");
+}
+
+#[test]
 fn an_argument_is_preferred_to_a_pipe() {
     let desk = Desk::new();
     assert_eq!(piped(&desk, b"sim", &["Bom dia"]).prints(), "bom-dia.wav");

@@ -132,8 +132,10 @@ pub struct ModelBackend<'a> {
 
 impl Backend for ModelBackend<'_> {
     fn ids(&self, text: &str) -> Result<Vec<u32>> {
-        let ids = self.tokenizer.map(|tokenizer| tokenizer.ids(text, self.protocol.text_length)).transpose()?;
-        Ok(ids.unwrap_or_default())
+        let Some(tokenizer) = self.tokenizer else { return Ok(Vec::new()) };
+        let ids = tokenizer.ids(text, self.protocol.text_length)?;
+        super::warn_of_unknown(tokenizer, text, self.terminal)?;
+        Ok(ids)
     }
 
     fn voice(&self, name: &str) -> Result<Voice> {

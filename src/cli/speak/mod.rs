@@ -16,11 +16,12 @@ use barkclone::audio::{Encoding, write_wav};
 use barkclone::batch::{Attempt, Attempts, RetryPolicy};
 use barkclone::error::Kind;
 use barkclone::models::Models;
+use barkclone::normalize::{normalize, utf8};
 use barkclone::output;
 use barkclone::progress::Progress;
 use barkclone::speak::{Request, Settings, Speaker, Utterance};
 use barkclone::stage::protocol::Protocol;
-use barkclone::stage::text::normalize;
+use barkclone::stage::text::Text;
 use barkclone::voice::language_warning;
 use clap::Args;
 use flags::{CareArgs, NetArgs, SamplingArgs};
@@ -93,7 +94,9 @@ fn one(args: SpeakArgs, models: &Models, terminal: &Terminal) -> Result<()> {
         terminal.note(&format!("warning: {warning}"));
     }
     let (bark, codec) = args.nets.choice().open(device.is_cpu(), models, terminal)?;
-    let ids = args.nets.tokenizer(models, terminal)?.ids(&text, bark.protocol.text_length)?;
+    let tokenizer = args.nets.tokenizer(models, terminal)?;
+    let ids = tokenizer.ids(&text, bark.protocol.text_length)?;
+    warn_of_unknown(&tokenizer, &text, terminal)?;
     let settings = args.sampling.settings(&bark.protocol, seed);
     settings.check()?;
     terminal.note(&format!("seed {seed}"));
@@ -109,6 +112,19 @@ fn one(args: SpeakArgs, models: &Models, terminal: &Terminal) -> Result<()> {
     args.keep_voice(&utterance)?;
     let (spoken, took) = (utterance.pcm.seconds(), begin.elapsed().as_secs_f64());
     terminal.note(&format!("{spoken:.1} s of speech in {took:.1} s: {:.2} times real time", took / spoken));
+    Ok(())
+}
+
+/// What the tokenizer does not know is lost, which nobody would guess.
+fn warn_of_unknown(tokenizer: &Text, text: &str, terminal: &Terminal) -> Result<()> {
+    for word in tokenizer.unknown(text)? {
+        let letters = word.chars().count();
+        let shown = match letters {
+            ..=40 => word,
+            _ => format!("{}… ({letters} characters)", word.chars().take(30).collect::<String>()),
+        };
+        terminal.note(&format!("warning: `{shown}` is not spoken: the tokenizer does not know it"));
+    }
     Ok(())
 }
 
@@ -218,5 +234,7 @@ fn read_text(asked: bool) -> Result<String> {
     let mut bytes = Vec::new();
     stdin.lock().take(TEXT_LIMIT + 1).read_to_end(&mut bytes).context("cannot read the text from stdin")?;
     ensure!(bytes.len() as u64 <= TEXT_LIMIT, Kind::Input.error("the text on stdin is longer than 1 MiB"));
-    String::from_utf8(bytes).with_context(|| Kind::Input.error("the text on stdin is not UTF-8"))
+    let mut text = Vec::new();
+    utf8(&bytes[..])?.read_to_end(&mut text)?;
+    String::from_utf8(text).with_context(|| Kind::Input.error("the text on stdin is not UTF-8"))
 }

@@ -4,6 +4,7 @@ use super::book::{Book, Measure};
 use anyhow::{Context, Result, ensure};
 use barkclone::batch::{self, Form, Plan, Planned, Rules, SourceJob};
 use barkclone::error::Kind;
+use barkclone::normalize::utf8;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -65,13 +66,13 @@ pub fn is_stdin(path: &Path) -> bool {
 
 pub fn open(path: &Path) -> Result<Box<dyn BufRead>> {
     if is_stdin(path) {
-        return Ok(Box::new(std::io::stdin().lock()));
+        return Ok(Box::new(utf8(std::io::stdin().lock())?));
     }
     let unreadable = || Kind::Input.error(format!("{}: cannot be read", path.display()));
     let file = File::open(path).with_context(unreadable)?;
     let folder = file.metadata().with_context(unreadable)?.is_dir();
     ensure!(!folder, Kind::Input.error(format!("{}: a folder", path.display())));
-    Ok(Box::new(BufReader::new(file)))
+    Ok(Box::new(utf8(BufReader::new(file)).with_context(unreadable)?))
 }
 
 /// The jobs of an iterator that may fail.

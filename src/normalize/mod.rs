@@ -1,0 +1,55 @@
+//! What is typed, pasted or saved -> the text as it is spoken, keyed, named and shown.
+
+mod utf8;
+
+pub use utf8::utf8;
+
+use unicode_normalization::UnicodeNormalization;
+
+/// Runs of white space become one space, none at the ends (Python's `re.sub(r"\s+", " ", text).strip()`, as upstream has it); what
+/// cannot be seen goes, and letters with accents of their own are composed (NFC), as upstream's slow BERT tokenizer does.
+pub fn normalize(text: &str) -> String {
+    // Python counts the ASCII separators 1C..1F as white space, Unicode's property does not.
+    let words = text.split(|c: char| c.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&c));
+    let words = words.map(composed).filter(|word| !word.is_empty());
+    words.collect::<Vec<_>>().join(" ")
+}
+
+/// `text` in NFC without what cannot be seen.
+pub fn composed(text: &str) -> String {
+    text.chars().filter(|&c| !is_invisible(c)).nfc().collect()
+}
+
+/// Control characters, soft hyphens, marks of byte order and direction, and spaces of no width. The joiners (200C, 200D) are not
+/// among them: they shape the letters of Hindi and Persian where the text is shown.
+pub fn is_invisible(c: char) -> bool {
+    let formats = matches!(c, '\u{ad}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{feff}');
+    formats || matches!(c, '\u{2060}'..='\u{206f}') || (c.is_control() && !c.is_whitespace())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn white_space_runs_become_one_space_and_case_and_accents_stay() {
+        assert_eq!(normalize("  Olá,\n\t MUNDO\u{a0}\u{1d}ção \u{3000}"), "Olá, MUNDO ção");
+        assert_eq!(normalize(" \n "), "");
+        assert_eq!(normalize("um\u{c}dois\r\ntrês\rquatro\u{2028}cinco"), "um dois três quatro cinco");
+    }
+
+    #[test]
+    fn what_is_composed_already_and_visible_is_left_byte_for_byte() {
+        let text = "— “Às 10h”, disse… ﬁm ½ nº 5 ª 한국어 今日は。 ♪ [laughs] <b> & Ⅻ e\u{308}\u{323}";
+        assert_eq!(normalize(text).as_bytes()[..60], text.as_bytes()[..60]);
+        assert_eq!(normalize(&normalize(text)), normalize(text));
+    }
+
+    #[test]
+    fn accents_are_composed_also_across_what_cannot_be_seen() {
+        assert_eq!(normalize("Ola\u{301} mundo"), "Olá mundo");
+        assert_eq!(normalize("\u{feff}co\u{ad}rac\u{327}a\u{200b}\u{303}o"), "coração");
+        assert_eq!(normalize("क\u{94d}\u{200d}ष"), "क\u{94d}\u{200d}ष");
+        assert_eq!(normalize("\u{200b} \u{ad}"), "");
+    }
+}
