@@ -3,17 +3,56 @@
 //! The bytes go to a temporary file in the target's folder, are flushed to the disk, and only then take the target's
 //! name: whoever looks sees either no file or the finished one. Without `force` the renaming itself refuses to replace
 //! a file, so that two runs at once cannot overwrite each other. [`check`] asks the same questions beforehand, before
-//! any model is loaded.
+//! any model is loaded. Temporary files are known to the process, so that an interrupt removes them: [`remove_temporaries`].
 
 use crate::error::{Error, Kind};
 use anyhow::{Context, Result, bail, ensure};
+use std::cell::Cell;
+use std::collections::BTreeSet;
 use std::fs::{self, File};
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use tempfile::NamedTempFile;
 
+/// Every temporary file that this process has not finished.
+static TEMPORARIES: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+
 /// What the bytes of a file are written to.
-pub type Sink<'a> = BufWriter<&'a mut File>;
+pub type Sink<'a> = BufWriter<Watched<'a>>;
+
+/// A file that remembers whether it could be written: what fails on the way to it is no failure of the disk.
+pub struct Watched<'a> {
+    file: &'a mut File,
+    failed: &'a Cell<bool>,
+}
+
+impl Watched<'_> {
+    fn watched<T>(&self, result: io::Result<T>) -> io::Result<T> {
+        let lasting = result.as_ref().is_err_and(|error| error.kind() != io::ErrorKind::Interrupted);
+        self.failed.set(self.failed.get() || lasting);
+        result
+    }
+}
+
+impl Write for Watched<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.file.write(bytes);
+        self.watched(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let flushed = self.file.flush();
+        self.watched(flushed)
+    }
+}
+
+impl Seek for Watched<'_> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let sought = self.file.seek(to);
+        self.watched(sought)
+    }
+}
 
 /// Longest name made from a text, without its number and extension.
 const SLUG_BYTES: usize = 48;
@@ -51,7 +90,8 @@ pub fn write_atomically(path: &Path, force: bool, fill: impl FnOnce(&mut Sink) -
     Pending::beside(path, force, fill)?.settle(force)
 }
 
-fn named(file: NamedTempFile, path: &Path, force: bool) -> Result<()> {
+fn named(temporary: Temporary, path: &Path, force: bool) -> Result<()> {
+    let Temporary { file, .. } = temporary;
     let named = if force { file.persist(path) } else { file.persist_noclobber(path) };
     match named {
         Ok(_) => Ok(()),
@@ -62,7 +102,7 @@ fn named(file: NamedTempFile, path: &Path, force: bool) -> Result<()> {
 
 /// A file that is whole and on the disk but does not have its name yet. Dropped, it leaves nothing behind.
 pub struct Pending {
-    file: NamedTempFile,
+    file: Temporary,
     target: PathBuf,
     pub bytes: u64,
 }
@@ -76,7 +116,7 @@ impl Pending {
         target: PathBuf,
         fill: impl FnOnce(&mut Sink) -> Result<()>,
     ) -> Result<Self> {
-        let file = filled(folder, tag, fill).with_context(|| unwritable(&target))?;
+        let file = filled(folder, tag, &target, fill)?;
         Self::of(file, target)
     }
 
@@ -84,18 +124,18 @@ impl Pending {
     pub fn beside(path: &Path, force: bool, fill: impl FnOnce(&mut Sink) -> Result<()>) -> Result<Self> {
         check(path, force)?;
         let target = if force { replaceable(path)? } else { path.to_owned() };
-        let file = filled(folder_of(&target), "", fill).with_context(|| unwritable(path))?;
+        let file = filled(folder_of(&target), "", path, fill)?;
         Self::of(file, target)
     }
 
-    fn of(file: NamedTempFile, target: PathBuf) -> Result<Self> {
-        let bytes = file.as_file().metadata().with_context(|| unwritable(&target))?.len();
+    fn of(file: Temporary, target: PathBuf) -> Result<Self> {
+        let bytes = file.file.as_file().metadata().with_context(|| unwritable(&target))?.len();
         Ok(Self { file, target, bytes })
     }
 
     /// Where the bytes are now.
     pub fn path(&self) -> &Path {
-        self.file.path()
+        self.file.file.path()
     }
 
     /// Gives the file its name; replaces a file only with `force`.
@@ -126,14 +166,14 @@ pub fn write_named_after(
     fill: impl FnOnce(&mut Sink) -> Result<()>,
 ) -> Result<PathBuf> {
     check_folder(folder)?;
-    let mut file = filled(folder, "", fill).with_context(|| unwritable(folder))?;
+    let mut file = filled(folder, "", folder, fill)?;
     for path in numbered(folder, &slug(text), extension) {
         if fs::symlink_metadata(&path).is_ok() {
             continue;
         }
-        match file.persist_noclobber(&path) {
+        match file.file.persist_noclobber(&path) {
             Ok(_) => return Ok(path),
-            Err(e) if e.error.kind() == io::ErrorKind::AlreadyExists => file = e.file,
+            Err(e) if e.error.kind() == io::ErrorKind::AlreadyExists => file.file = e.file,
             Err(e) => return Err(e.error).with_context(|| unwritable(&path)),
         }
     }
@@ -156,14 +196,74 @@ fn numbered(folder: &Path, stem: &str, extension: &str) -> impl Iterator<Item = 
     first.chain((2..=u32::MAX).map(move |n| format!("{stem}-{n}.{extension}"))).map(move |name| folder.join(name))
 }
 
-fn filled(folder: &Path, tag: &str, fill: impl FnOnce(&mut Sink) -> Result<()>) -> Result<NamedTempFile> {
-    let mut file = temporary(folder, tag)?;
-    let mut sink = BufWriter::new(file.as_file_mut());
-    fill(&mut sink)?;
-    sink.flush()?;
+/// Writes a temporary file, down to the disk. What `fill` fails with keeps its own kind; what the disk fails with is
+/// [`Kind::Output`].
+fn filled(folder: &Path, tag: &str, target: &Path, fill: impl FnOnce(&mut Sink) -> Result<()>) -> Result<Temporary> {
+    let mut file = Temporary::new(folder, tag).with_context(|| unwritable(target))?;
+    let failed = Cell::new(false);
+    let mut sink = BufWriter::new(Watched { file: file.file.as_file_mut(), failed: &failed });
+    let filled = fill(&mut sink).and_then(|()| Ok(sink.flush()?));
     drop(sink);
-    file.as_file().sync_all()?;
+    match filled {
+        Err(error) if failed.get() => return Err(error.context(unwritable(target))),
+        filled => filled?,
+    }
+    file.file.as_file().sync_all().with_context(|| unwritable(target))?;
     Ok(file)
+}
+
+/// A file that is not finished: it goes when it is dropped, and when the process is interrupted.
+struct Temporary {
+    file: NamedTempFile,
+    _registered: Registered,
+}
+
+impl Temporary {
+    fn new(folder: &Path, tag: &str) -> io::Result<Self> {
+        // Making the file and registering it is one step for whoever removes all of them.
+        let mut temporaries = TEMPORARIES.lock().unwrap_or_else(PoisonError::into_inner);
+        let file = temporary(folder, tag)?;
+        temporaries.insert(file.path().to_owned());
+        let _registered = Registered(file.path().to_owned());
+        Ok(Self { file, _registered })
+    }
+}
+
+/// The entry of a temporary file among all of this process.
+struct Registered(PathBuf);
+
+impl Drop for Registered {
+    fn drop(&mut self) {
+        TEMPORARIES.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.0);
+    }
+}
+
+/// A file without a name for others, for what is read more than once; it goes when it is dropped.
+pub struct Scratch(Temporary);
+
+impl Scratch {
+    /// Keeps all of `source`, in the system's folder for temporary files.
+    pub fn of(mut source: impl io::Read) -> Result<Self> {
+        let kept = || Kind::Output.error(format!("{}: cannot be written", std::env::temp_dir().display()));
+        let mut file = Temporary::new(&std::env::temp_dir(), "").with_context(kept)?;
+        io::copy(&mut source, file.file.as_file_mut()).with_context(kept)?;
+        Ok(Self(file))
+    }
+
+    pub fn path(&self) -> &Path {
+        self.0.file.path()
+    }
+}
+
+/// Removes every temporary file of this process, and lets it make no more: the last thing before an interrupted process exits.
+pub fn remove_temporaries() {
+    let temporaries = TEMPORARIES.lock().unwrap_or_else(PoisonError::into_inner);
+    for path in temporaries.iter() {
+        // One that was finished in this moment has another name by now.
+        let _ = fs::remove_file(path);
+    }
+    // Whoever is about to make one waits for the lock, and so for the process's end.
+    std::mem::forget(temporaries);
 }
 
 /// How temporary files' names begin and end.
@@ -243,16 +343,25 @@ mod tests {
         let path = folder.path().join("out.wav");
         let half = |sink: &mut Sink| {
             sink.write_all(b"half")?;
-            bail!("the disk is full")
+            bail!(Kind::Model.error("the codec is broken"))
         };
         let error = write_atomically(&path, false, half).unwrap_err();
-        assert_eq!(exit_code(&error), 6);
-        assert!(format!("{error:#}").contains("out.wav") && format!("{error:#}").contains("disk is full"));
+        assert_eq!((exit_code(&error), error.to_string().as_str()), (4, "the codec is broken"));
         assert!(names(folder.path()).is_empty());
         fs::write(&path, b"old").unwrap();
         write_atomically(&path, true, half).unwrap_err();
         assert_eq!(fs::read(&path).unwrap(), b"old");
         assert_eq!(names(folder.path()), ["out.wav"]);
+    }
+
+    #[test]
+    fn what_the_disk_fails_with_is_told_of_the_target() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("out.wav");
+        let nowhere = |sink: &mut Sink| Ok(sink.seek(SeekFrom::Current(-1)).map(drop)?);
+        let error = write_atomically(&path, false, nowhere).unwrap_err();
+        assert_eq!(exit_code(&error), 6);
+        assert!(error.to_string().ends_with("out.wav: cannot be written"), "{error}");
     }
 
     #[test]

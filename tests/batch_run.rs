@@ -3,7 +3,8 @@
 use anyhow::{Result, bail};
 use barkclone::audio::{Encoding, Pcm, write_wav};
 use barkclone::batch::{
-    Backend, InFlight, Job, Ledger, Plan, Record, Rules, Run, RunOptions, Sampling, Silent, SourceJob, Tally, Template,
+    Backend, InFlight, Job, Ledger, Plan, Record, RetryPolicy, Rules, Run, RunOptions, Sampling, Silent, SourceJob,
+    Stop, Tally, Template,
 };
 use barkclone::error::{Kind, exit_code};
 use barkclone::output::Sink;
@@ -12,7 +13,6 @@ use barkclone::stage::protocol::Protocol;
 use barkclone::tokens::{Coarse, Fine, Semantic};
 use barkclone::voice::Voice;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Takes a text's bytes for its ids; knows one voice.
 struct ModelBackend(Protocol);
@@ -85,7 +85,7 @@ fn speak(folder: &Path, jobs: Vec<Result<SourceJob>>, batch: usize, fail: impl F
     let plan = Plan::new(jobs.into_iter(), rules);
     let ledger = Ledger::open(&folder.join("report.jsonl")).unwrap();
     let options = RunOptions { folder: folder.to_owned(), ..RunOptions::default() };
-    let stop = AtomicBool::new(false);
+    let stop = Stop::new();
     let backend = ModelBackend(Protocol::default());
     let mut run = Run::new(plan, ledger, options, (&backend, &Silent), &stop);
     let (mut under_way, mut asked, mut waited) = (Vec::new(), Vec::new(), 0);
@@ -113,7 +113,7 @@ fn speak(folder: &Path, jobs: Vec<Result<SourceJob>>, batch: usize, fail: impl F
                 None => Ok(utterance(mark)),
             };
             if job.task.text == "stop" {
-                stop.store(true, Ordering::Relaxed);
+                stop.request();
             }
             run.finished(job, spoken)?;
         }
@@ -221,6 +221,43 @@ fn what_is_no_sound_is_refused_and_the_others_go_on() {
 }
 
 #[test]
+fn a_chain_waits_with_its_voice_while_one_of_another_chain_is_spoken_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let rules = Rules { name: Template::parse("{index}").unwrap(), seed: 0, shard: None };
+    let ledger = Ledger::open(&folder.path().join("report.jsonl")).unwrap();
+    let retry = RetryPolicy { retries: 1, trim_tail: false };
+    let options = RunOptions { folder: folder.path().to_owned(), retry, ..RunOptions::default() };
+    let (stop, backend) = (Stop::new(), ModelBackend(Protocol::default()));
+    let jobs = asked(&[("a", Some(1)), ("b", Some(1)), ("c", Some(2))]);
+    let mut run = Run::new(Plan::new(jobs.into_iter(), rules), ledger, options, (&backend, &Silent), &stop);
+    let next = |run: &mut Run<_>| match run.next().unwrap() {
+        NextRequest::Ready(job, request) => (job, request),
+        _ => panic!("there is more to speak"),
+    };
+    let ((a, request), (c, _)) = (next(&mut run), next(&mut run));
+    let sine = (0..24_000).map(|i| 0.1 * (i as f32 * 0.05).sin()).collect();
+    let spoken = utterance(mark(&request));
+    let voice = spoken.voice().unwrap().semantic().as_slice()[0];
+    run.finished(c, Ok(utterance(1))).unwrap(); // silent
+    run.finished(a, Ok(Utterance { pcm: Pcm { samples: sine, rate: 24_000 }, ..spoken })).unwrap();
+    let ((again, _), (b, request)) = (next(&mut run), next(&mut run));
+    assert_eq!((again.task.text.as_str(), b.task.text.as_str()), ("c", "b"));
+    assert_eq!(request.voice.unwrap().semantic().as_slice()[0], voice, "b goes on from a");
+}
+
+#[test]
+fn a_failure_of_a_later_run_takes_nothing_away() {
+    let folder = tempfile::tempdir().unwrap();
+    let texts = [("a", None), ("b", None)];
+    speak(folder.path(), asked(&texts), 1, never).ended.unwrap();
+    let elsewhere = |line: usize| Job { text: ["a", "b"][line].into(), voice: Some("none".into()), ..Job::default() };
+    let jobs = (0..2).map(|line| Ok(SourceJob { line: line as u64 + 1, job: Ok(elsewhere(line)) })).collect();
+    assert_eq!(speak(folder.path(), jobs, 1, never).tally.failed, 2);
+    let again = speak(folder.path(), asked(&texts), 1, never);
+    assert_eq!((again.tally.skipped, again.asked.len()), (2, 0));
+}
+
+#[test]
 fn a_long_source_is_never_held_whole() {
     let folder = tempfile::tempdir().unwrap();
     let endless = (1..).map(|line| {
@@ -231,11 +268,13 @@ fn a_long_source_is_never_held_whole() {
     let rules = Rules { name: Template::parse("{index}").unwrap(), seed: 0, shard: None };
     let ledger = Ledger::open(&folder.path().join("report.jsonl")).unwrap();
     let options = RunOptions { folder: folder.path().to_owned(), ..RunOptions::default() };
-    let stop = AtomicBool::new(false);
+    let stop = Stop::new();
     let backend = ModelBackend(Protocol::default());
     let mut run = Run::new(Plan::new(endless, rules), ledger, options, (&backend, &Silent), &stop);
     while let NextRequest::Ready(job, request) = run.next().unwrap() {
-        stop.store(job.task.text == "stop", Ordering::Relaxed);
+        if job.task.text == "stop" {
+            stop.request();
+        }
         let spoken = utterance(mark(&request));
         run.finished(job, Ok(spoken)).unwrap();
     }

@@ -32,15 +32,15 @@ impl<T> Attempt<T> {
 
 /// The takes of one utterance: with a seed, then with those after it, until one passes or no more are wanted.
 pub struct Attempts<T = Utterance> {
-    care: RetryPolicy,
+    policy: RetryPolicy,
     seed: u64,
     made: u32,
     best: Option<Attempt<T>>,
 }
 
 impl<T> Attempts<T> {
-    pub fn new(care: RetryPolicy, seed: u64) -> Self {
-        Self { care, seed, made: 0, best: None }
+    pub fn new(policy: RetryPolicy, seed: u64) -> Self {
+        Self { policy, seed, made: 0, best: None }
     }
 
     /// What the next take is drawn with.
@@ -58,7 +58,7 @@ impl<T> Attempts<T> {
     pub fn judge(&mut self, utterance: T, findings: Vec<Finding>) -> Option<Attempt<T>> {
         let take = Attempt { utterance, seed: self.seed(), findings };
         self.made += 1;
-        let enough = take.findings.is_empty() || self.made > self.care.retries;
+        let enough = take.findings.is_empty() || self.made > self.policy.retries;
         if self.best.as_ref().is_none_or(|best| take.faults() < best.faults()) {
             self.best = Some(take);
         }
@@ -84,7 +84,7 @@ impl Attempts {
     ) -> Result<Option<Attempt>> {
         let broken = utterance.pcm.samples.iter().position(|sample| !sample.is_finite());
         ensure!(broken.is_none(), "what was spoken is no sound: sample {} is not a number", broken.unwrap_or_default());
-        if self.care.trim_tail {
+        if self.policy.trim_tail {
             utterance.pcm = trim_tail(&utterance.pcm)?;
         }
         let facts = Facts::of(&utterance.semantic, limits.0, limits.1);

@@ -23,7 +23,7 @@ pub struct Ledger {
     file: Option<File>,
     /// Bytes of whole lines.
     len: u64,
-    /// id -> its last line, if the utterance is there
+    /// id -> the last line that says that the utterance is there
     finished: HashMap<u64, Entry>,
     /// file -> the id that it was last written for
     owners: HashMap<u64, u64>,
@@ -81,9 +81,9 @@ impl Ledger {
         Ok(ledger)
     }
 
+    /// A failure changes nothing: what was finished before it is there still, and may be wanted again as it is.
     fn enter(&mut self, record: &Record, offset: u64) {
         let id = hash(&[record.id.as_bytes()]);
-        self.finished.remove(&id);
         let key = record.key.as_ref().and_then(|key| u64::from_str_radix(key, 16).ok());
         let (Some(out), Some(bytes), Some(key), None) = (&record.out, record.bytes, key, &record.error) else { return };
         let out = file_hash(Path::new(out));
@@ -222,8 +222,8 @@ mod tests {
         let failed = Record { id: "b".into(), error: Some("no".into()), ..Record::default() };
         ledger.append(&[failed]).unwrap();
         let known = |ledger: &Ledger| {
-            let a = ledger.finished("a").unwrap();
-            assert_eq!((a.key, a.bytes, ledger.finished("b")), (3, 5, None));
+            let (a, b) = (ledger.finished("a").unwrap(), ledger.finished("b").unwrap());
+            assert_eq!((a.key, a.bytes, b.key), (3, 5, 2), "a failure takes nothing away");
             assert!(ledger.owns(Path::new("b.wav")) && !ledger.owns(Path::new("c.wav")));
             assert_eq!(ledger.line(a).unwrap(), record("a", "a.wav", 3));
         };

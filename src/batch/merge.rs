@@ -12,17 +12,32 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-/// Where the newest line of an id is, and what it is compared by.
-struct Newest {
+/// Where a line is, and what it is compared by.
+#[derive(Clone, Copy)]
+struct Line {
     file: usize,
     offset: u64,
     index: u64,
     at: u64,
     text: u64,
+    failed: bool,
 }
 
-/// Writes the newest line of each id in `reports` to `out`, in the order of their numbers; returns how many. `out` may be one of the
-/// reports.
+/// The newest line of an id. Where that is a failure, what was finished before it may still be there: the newest of these lines, too.
+#[derive(Clone, Copy)]
+struct Newest {
+    line: Line,
+    finished: Option<Line>,
+}
+
+impl Newest {
+    fn lines(self) -> impl Iterator<Item = Line> {
+        self.finished.filter(|_| self.line.failed).into_iter().chain([self.line])
+    }
+}
+
+/// Writes the newest line of each id in `reports` to `out`, in the order of their numbers, and before a failure what was finished;
+/// returns how many ids there are. `out` may be one of the reports.
 ///
 /// # Errors
 /// Kind [`Kind::Input`]: a file that is no report, an id with two texts; [`Kind::Output`]: `out` cannot be written, or exists.
@@ -37,15 +52,17 @@ pub fn merge(reports: &[PathBuf], out: &Path, force: bool) -> Result<usize> {
         files.push(open(path)?);
         scan(path, &files[file], |record, offset| enter(&mut newest, &record, (file, offset), reports))?;
     }
-    let mut lines: Vec<Newest> = newest.into_values().collect();
-    lines.sort_by_key(|line| (line.index, line.file, line.offset));
+    let count = newest.len();
+    let mut newest: Vec<Newest> = newest.into_values().collect();
+    newest.sort_by_key(|Newest { line, .. }| (line.index, line.file, line.offset));
+    let lines: Vec<Line> = newest.into_iter().flat_map(Newest::lines).collect();
     output::write_atomically(out, force, |sink| {
         for line in &lines {
             sink.write_all(&line_at(&files[line.file], line.offset)?)?;
         }
         Ok(())
     })?;
-    Ok(lines.len())
+    Ok(count)
 }
 
 fn open(path: &Path) -> Result<File> {
@@ -59,24 +76,28 @@ fn enter(
     reports: &[PathBuf],
 ) -> Result<()> {
     let text = hash(&[record.text.as_bytes()]);
-    let line = Newest { file, offset, index: record.index, at: record.at, text };
+    let line = Line { file, offset, index: record.index, at: record.at, text, failed: record.error.is_some() };
     let id = hash(&[record.id.as_bytes()]);
-    let Some(other) = newest.get(&id) else {
-        newest.insert(id, line);
+    let Some(other) = newest.get_mut(&id) else {
+        newest.insert(id, Newest { line, finished: Some(line).filter(|line| !line.failed) });
         return Ok(());
     };
     // Within one file a text may have been edited between two runs.
     ensure!(
-        other.file == file || other.text == text,
+        other.line.file == file || other.line.text == text,
         Kind::Input.error(format!(
             "{} and {}: the id `{}` has another text in each: they are reports of different jobs",
-            reports[other.file].display(),
+            reports[other.line.file].display(),
             reports[file].display(),
             record.id
         ))
     );
-    if other.file == file || other.at <= line.at {
-        newest.insert(id, line);
+    let newer = |than: Line| than.file == file || than.at <= line.at;
+    if newer(other.line) {
+        other.line = line;
+    }
+    if !line.failed && other.finished.is_none_or(newer) {
+        other.finished = Some(line);
     }
     Ok(())
 }
@@ -121,7 +142,7 @@ pub fn summary(reports: &[PathBuf], mut failed: impl FnMut(&Record) -> Result<()
     for (file, path) in reports.iter().enumerate() {
         scan(path, open(path)?, |record, offset| {
             let holds = newest.get(&hash(&[record.id.as_bytes()]));
-            if holds.is_none_or(|line| (line.file, line.offset) != (file, offset)) {
+            if holds.is_none_or(|newest| (newest.line.file, newest.line.offset) != (file, offset)) {
                 return Ok(());
             }
             if record.error.is_some() {
@@ -185,6 +206,19 @@ mod tests {
         assert!(merge(&[one.clone(), two.clone()], &path("all"), false).is_err());
         merge(&[one.clone(), two], &one, true).unwrap();
         assert_eq!(told(&one).len(), 3, "a report may be replaced by the sum");
+    }
+
+    #[test]
+    fn what_was_finished_before_a_failure_is_kept_beside_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        let failed = |at| Record { error: Some("no".into()), ..record("a", 1, at) };
+        let one = report(&path("1"), &[record("a", 1, 3), record("b", 2, 4), record("a", 1, 5), failed(6)]);
+        let two = report(&path("2"), &[failed(9)]);
+        assert_eq!(merge(&[one, two], &path("all"), false).unwrap(), 2);
+        assert_eq!(told(&path("all")), [("a", 5), ("a", 9), ("b", 4)].map(|(id, at)| (id.to_string(), at)));
+        let sum = summary(&[path("all")], |_| Ok(())).unwrap();
+        assert_eq!((sum.done, sum.failed), (1, 1));
     }
 
     #[test]

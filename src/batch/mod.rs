@@ -14,6 +14,7 @@ mod name;
 mod plan;
 mod record;
 mod run;
+mod stop;
 mod voices;
 
 pub use attempts::{Attempt, Attempts, RetryPolicy};
@@ -25,3 +26,4 @@ pub use name::Template;
 pub use plan::{Bad, Plan, Planned, Rules, Shard, SourceJob, Task, read};
 pub use record::{Record, now};
 pub use run::{Action, Backend, Event, InFlight, Observer, Run, RunOptions, Silent, Tally, estimate};
+pub use stop::Stop;

@@ -5,6 +5,7 @@ use super::attempts::{Attempt, Attempts, RetryPolicy};
 use super::ledger::Ledger;
 use super::plan::{Bad, Planned, Task};
 use super::record::{Record, RecordedSettings, key, now, rounded};
+use super::stop::Stop;
 use super::voices::{LoadedVoice, VoiceCache};
 use crate::error::{Kind, is_fatal};
 use crate::output::{Pending, Sink};
@@ -15,8 +16,7 @@ use anyhow::{Context, Error, Result, ensure};
 use std::collections::{HashMap, VecDeque};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Tasks that may wait for the one before them in their chain while later ones are spoken.
 const LOOKAHEAD: usize = 256;
@@ -95,7 +95,7 @@ pub struct RunOptions {
     /// End with the first failure.
     pub fail_fast: bool,
     /// What is done about an utterance that does not sound right.
-    pub care: RetryPolicy,
+    pub retry: RetryPolicy,
 }
 
 /// What became of the tasks so far.
@@ -132,7 +132,9 @@ pub struct Run<'a, P> {
     plan: P,
     /// Tasks that are spoken once more.
     again: VecDeque<Box<InFlight>>,
-    under_way: usize,
+    under_way: u64,
+    /// About how long all that is under way will be, seconds of speech.
+    expected: f64,
     /// Tasks whose chain is busy.
     held: VecDeque<Task>,
     chains: HashMap<u64, Chain>,
@@ -141,9 +143,10 @@ pub struct Run<'a, P> {
     backend: &'a dyn Backend,
     watch: &'a dyn Observer,
     /// Set from outside: nothing more is begun.
-    stop: &'a AtomicBool,
+    stop: &'a Stop,
     voices: VoiceCache,
     tally: Tally,
+    begun: Instant,
     /// When the last utterance was finished.
     last: Instant,
 }
@@ -154,12 +157,29 @@ impl<'a, P: Iterator<Item = Result<Planned>>> Run<'a, P> {
         ledger: Ledger,
         options: RunOptions,
         (backend, watch): (&'a dyn Backend, &'a dyn Observer),
-        stop: &'a AtomicBool,
+        stop: &'a Stop,
     ) -> Self {
-        let (again, under_way) = (VecDeque::new(), 0);
+        let (again, under_way, expected) = (VecDeque::new(), 0, 0.0);
         let (held, chains, voices) = (VecDeque::new(), HashMap::new(), VoiceCache::default());
         let (tally, last) = (Tally::default(), Instant::now());
-        Self { plan, again, under_way, held, chains, ledger, options, backend, watch, stop, voices, tally, last }
+        let begun = last;
+        Self {
+            plan,
+            again,
+            under_way,
+            expected,
+            held,
+            chains,
+            ledger,
+            options,
+            backend,
+            watch,
+            stop,
+            voices,
+            tally,
+            begun,
+            last,
+        }
     }
 
     pub fn tally(&self) -> Tally {
@@ -216,14 +236,16 @@ impl<'a, P: Iterator<Item = Result<Planned>>> Run<'a, P> {
         let voice = task.voice.clone().or_else(|| self.options.voice.clone());
         let voice_hash = self.voice(task, voice.as_deref())?.map(|known| known.hash);
         let key = key(&task.text, voice_hash.as_deref(), &settings, &self.options.model);
-        let takes = Attempts::new(self.options.care, settings.seed);
+        let takes = Attempts::new(self.options.retry, settings.seed);
         Ok(InFlight { task: task.clone(), voice, voice_hash, settings, key, begun: Instant::now(), takes })
     }
 
     /// That of the utterance before in the chain, else the one that is asked for.
     fn voice(&mut self, task: &Task, name: Option<&str>) -> Result<Option<LoadedVoice>> {
         if let Some(chain) = task.chain {
-            self.chains.retain(|number, c| c.busy || *number >= chain);
+            // One of a chain may wait for its turn behind an utterance of a later chain that is spoken again.
+            let held = |number: u64| self.held.iter().any(|task| task.chain == Some(number));
+            self.chains.retain(|&number, c| c.busy || number >= chain || held(number));
             if let Some(known) = self.chains.get(&chain).and_then(|chain| chain.voice.clone()) {
                 return Ok(Some(known));
             }
@@ -312,9 +334,18 @@ impl<'a, P: Iterator<Item = Result<Planned>>> Run<'a, P> {
         }
     }
 
+    /// One more is under way, or one less (`sign`): says how long all of them may take at the speed so far.
+    fn count(&mut self, job: &InFlight, sign: f64) {
+        self.under_way = self.under_way.saturating_add_signed(sign as i64);
+        self.expected = (self.expected + sign * estimate(&job.task.text, &job.settings)).max(0.0);
+        let speed = self.tally.seconds / self.begun.elapsed().as_secs_f64();
+        let most = Duration::try_from_secs_f64(self.expected / speed).ok();
+        self.stop.tell(self.under_way, most);
+    }
+
     /// Asks for another take; where nothing more is begun, the best one so far is kept.
     fn repeat(&mut self, mut job: Box<InFlight>) -> Result<Option<(Box<InFlight>, Box<Request>)>> {
-        if self.stop.load(Ordering::Relaxed) {
+        if self.stop.is_requested() {
             return match job.takes.settle() {
                 Some(take) => self.end(job, Ok(take)).map(|()| None),
                 None => Ok(None),
@@ -449,15 +480,15 @@ impl<P: Iterator<Item = Result<Planned>>> RequestQueue for Run<'_, P> {
     fn next(&mut self) -> Result<NextRequest<Box<InFlight>>> {
         while let Some(job) = self.again.pop_front() {
             if let Some((job, request)) = self.repeat(job)? {
-                self.under_way += 1;
+                self.count(&job, 1.0);
                 return Ok(NextRequest::Ready(job, request));
             }
         }
-        while !self.stop.load(Ordering::Relaxed) {
+        while !self.stop.is_requested() {
             match self.choose()? {
                 Some(task) => {
                     if let Some((job, request)) = self.prepare(task)? {
-                        self.under_way += 1;
+                        self.count(&job, 1.0);
                         return Ok(NextRequest::Ready(Box::new(job), Box::new(request)));
                     }
                 }
@@ -466,11 +497,11 @@ impl<P: Iterator<Item = Result<Planned>>> RequestQueue for Run<'_, P> {
             }
         }
         // What is under way may have to be spoken once more.
-        Ok(if self.options.care.retries > 0 && self.under_way > 0 { NextRequest::Wait } else { NextRequest::End })
+        Ok(if self.options.retry.retries > 0 && self.under_way > 0 { NextRequest::Wait } else { NextRequest::End })
     }
 
     fn finished(&mut self, mut job: Box<InFlight>, spoken: Result<Utterance>) -> Result<()> {
-        self.under_way -= 1;
+        self.count(&job, -1.0);
         match self.hear(&mut job, spoken).transpose() {
             Some(take) => self.end(job, take),
             None => {

@@ -67,7 +67,7 @@ pub fn run(mut args: CheckArgs, terminal: &Terminal) -> Result<()> {
     }
     unread.iter().for_each(|error| tell(format_args!("error: {error:#}")));
     let broken = format!("{} of {count} recordings cannot be used", unread.len());
-    ensure!(unread.is_empty(), Kind::Input.error(broken));
+    ensure!(unread.is_empty(), Kind::Partial.error(broken));
     ensure!(!args.strict || bad == 0, Kind::Input.error(format!("--strict: {bad} of {count} recordings: bad")));
     Ok(())
 }

@@ -94,6 +94,7 @@ enum Command {
 
 /// Does what the command line asks for, on a pool of threads: inside it, handing work to the kernels costs least.
 pub fn run(cli: Cli) -> Result<()> {
+    interrupt::install()?;
     let threads = cli.global.threads.map_or_else(num_cpus::get_physical, usize::from);
     let pool =
         rayon::ThreadPoolBuilder::new().num_threads(threads).build().context("cannot start the worker threads")?;
@@ -129,6 +130,16 @@ fn out(bytes: impl AsRef<[u8]>) -> Result<()> {
 pub fn tell(message: impl Display) {
     // There is nobody left to tell of a failure.
     let _ = writeln!(std::io::stderr(), "{message}");
+}
+
+/// `0:42`, `12:05`, `3:00:00`.
+pub fn clock(seconds: f64) -> String {
+    let seconds = seconds.round() as u64;
+    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    match hours {
+        0 => format!("{minutes}:{seconds:02}"),
+        _ => format!("{hours}:{minutes:02}:{seconds:02}"),
+    }
 }
 
 /// A text from anywhere as one line that no terminal takes for more than text.

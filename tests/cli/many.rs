@@ -13,7 +13,7 @@ fn many(desk: &Desk, flags: &[&str]) -> Ran {
 }
 
 pub(super) fn arguments<'a>(flags: &[&'a str]) -> Vec<&'a str> {
-    [&["speak", "-d", "out"], &super::without(&SPEAK, flags)[..], flags].concat()
+    [&["speak"], &super::without(&SPEAK, flags)[..], &super::without(&["-d", "out"], flags)[..], flags].concat()
 }
 
 pub(super) fn report(desk: &Desk, name: &str) -> Vec<Value> {
@@ -141,6 +141,28 @@ fn a_bad_line_does_not_stop_the_others() {
     ran.says(&["stopped at line 2", "unknown field `sped`"]);
     let summed = desk.run(&["report", "summary", "out/report.jsonl"]);
     assert!(summed.prints().contains("2 spoken, 6 failed"), "{}", summed.prints());
+}
+
+#[test]
+fn voices_of_jobs_lie_beside_their_file_or_in_the_working_folder() {
+    let desk = Desk::new();
+    fs::create_dir(desk.path("episode")).unwrap();
+    fs::copy(VOICE, desk.path("episode/ana.npz")).unwrap();
+    fs::copy(super::VOICE, desk.path("ana.npz")).unwrap();
+    fs::copy(super::VOICE, desk.path("eva.npz")).unwrap();
+    let jobs = ["ana.npz", "eva.npz", "ida.npz"].map(|voice| format!(r#"{{"text": "oi", "voice": "{voice}"}}"#));
+    fs::write(desk.path("episode/j"), jobs.join("\n")).unwrap();
+    let ran = many(&desk, &["--jobs", "episode/j"]);
+    assert_eq!(ran.code, 7);
+    ran.says(&["line 3: ida.npz: neither beside episode/j nor in the working folder"]);
+    let hashes: Vec<_> = report(&desk, "out/report.jsonl").iter().map(|r| r["voice_hash"].clone()).collect();
+    desk.run(&["voice", "inspect", "episode/ana.npz"]).prints();
+    assert!(hashes[0] != hashes[1], "the one beside the jobs file is another one than that of the working folder");
+    // From the folder of the jobs, the same two are found, and the others' lines fail and take nothing away.
+    let mut inside = desk.command(&arguments(&["--jobs", "j", "-d", "../out"])[..]);
+    let ran = Ran::of(inside.current_dir(desk.path("episode")).output().unwrap());
+    ran.says(&["line 2: eva.npz: neither beside j", "0 spoken, 1 there already, 2 failed"]);
+    many(&desk, &["--jobs", "episode/j"]).says(&["0 spoken, 2 there already, 1 failed"]);
 }
 
 #[test]

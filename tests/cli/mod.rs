@@ -6,6 +6,8 @@ mod clone_prepared;
 mod clone_refusals;
 mod convert;
 mod demo;
+#[cfg(unix)]
+mod interrupted;
 mod layouts;
 mod many;
 mod many_file;

@@ -94,8 +94,8 @@ impl<'a, 'b> Run<'a, 'b> {
     }
 
     fn begin(&self, (job, semantic): (Job, Semantic)) -> Box<InFlight> {
-        let care = RetryPolicy { retries: self.manner.retries, trim_tail: false };
-        Box::new(InFlight { job, semantic, takes: Attempts::new(care, self.manner.settings.seed) })
+        let policy = RetryPolicy { retries: self.manner.retries, trim_tail: false };
+        Box::new(InFlight { job, semantic, takes: Attempts::new(policy, self.manner.settings.seed) })
     }
 
     /// Makes sound of the codes and listens to it; `None`: it is to be spoken once more.

@@ -5,13 +5,12 @@ use anyhow::{Context, Result, bail, ensure};
 use barkclone::batch::{Job, Ledger, Plan, Planned, Record, Rules, SourceJob, Task, now};
 use barkclone::book::{self, Budget, Cue, Ends, Part, Passage, Piece, Pieces, Silence, Span, Subtitles};
 use barkclone::error::Kind;
-use barkclone::output::{self, Pending};
+use barkclone::output::{self, Pending, Scratch};
 use barkclone::stage::protocol::Protocol;
 use barkclone::stage::text::Text;
 use clap::Args;
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
-use tempfile::NamedTempFile;
 
 #[derive(Args, Debug)]
 #[command(next_help_heading = "A long text (--file)")]
@@ -72,7 +71,7 @@ pub struct Book<'a> {
     args: &'a BookArgs,
     path: PathBuf,
     /// Holds a text that came by stdin: it is read more than once.
-    _spooled: Option<NamedTempFile>,
+    _spooled: Option<Scratch>,
     pub output: &'a Path,
     /// Names that `[voice: NAME]` may say.
     voices: Vec<String>,
@@ -84,7 +83,7 @@ impl<'a> Book<'a> {
         if let Some(subtitles) = &args.subtitles {
             Subtitles::of(subtitles)?;
         }
-        let spooled = is_stdin(text).then(spool).transpose()?;
+        let spooled = is_stdin(text).then(|| Scratch::of(std::io::stdin().lock())).transpose()?;
         let path = spooled.as_ref().map_or(text, |file| file.path()).to_owned();
         open(&path)?;
         Ok(Self { args, path, _spooled: spooled, output, voices })
@@ -235,13 +234,6 @@ fn placed(ledger: &Ledger, task: &Task, span: &Span) -> Result<Record> {
     let Some(entry) = ledger.finished(&task.id) else { bail!("{}: not in the report", task.out.display()) };
     let millis = |seconds: f64| Some((1e3 * seconds).round() / 1e3);
     Ok(Record { start: millis(span.start), end: millis(span.end), at: now(), ..ledger.line(entry)? })
-}
-
-/// Keeps what comes by stdin.
-fn spool() -> Result<NamedTempFile> {
-    let mut file = NamedTempFile::new().context("cannot keep the text of stdin")?;
-    std::io::copy(&mut std::io::stdin().lock(), file.as_file_mut()).context("cannot keep the text of stdin")?;
-    Ok(file)
 }
 
 fn beside(path: &Path, suffix: &str) -> PathBuf {

@@ -3,12 +3,11 @@
 use super::SpeakArgs;
 use super::book::Measure;
 use super::many::{ModelBackend, Named, options};
-use super::reporter::clock;
 use super::source::Source;
-use crate::cli::out;
 use crate::cli::progress::Terminal;
+use crate::cli::{clock, out};
 use anyhow::{Result, ensure};
-use barkclone::batch::{self, Action, Ledger, Rules, Run, RunOptions, Silent};
+use barkclone::batch::{self, Action, Ledger, Rules, Run, RunOptions, Silent, Stop};
 use barkclone::error::Kind;
 use barkclone::models::Models;
 use barkclone::output;
@@ -16,7 +15,6 @@ use barkclone::progress::Progress;
 use barkclone::stage::protocol::Protocol;
 use serde_json::json;
 use std::path::Path;
-use std::sync::atomic::AtomicBool;
 
 /// Seconds of speech in a second, on two threads of a server's processor (the README's figures): to say roughly what to expect before
 /// anything was spoken here.
@@ -52,7 +50,7 @@ pub fn run(
     let (protocol, options) = known(args, (&folder, &voices), &offline, terminal);
     let measure = Measure::new(tokenizer.as_ref(), &protocol);
     let backend = ModelBackend { args, models, terminal, tokenizer: tokenizer.as_ref(), protocol, voices };
-    let (plan, stop) = (source.plan(rules, measure)?, AtomicBool::new(false));
+    let (plan, stop) = (source.plan(rules, measure)?, Stop::new());
     let mut run = Run::new(plan, ledger, options, (&backend, &Silent), &stop);
     let mut outline = Outline::default();
     run.preview(|action| outline.add(&action, (args, &folder), terminal))?;

@@ -47,7 +47,8 @@ pub struct SamplingArgs {
     /// Not exact
     #[arg(long)]
     pub fast: bool,
-    /// The same seed gives the same speech [default: a new one, printed]
+    /// The same seed gives the same speech [default: a new one, printed]. With --lines, --jobs and --file each utterance's seed
+    /// follows from this one and its text or id [default: 0]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub seed: Option<u64>,
 }
@@ -56,7 +57,7 @@ pub struct SamplingArgs {
 /// clipping.
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Sampling")]
-pub struct CareArgs {
+pub struct RetryArgs {
     /// Speak an utterance that does not sound right (silent, too fast or slow for its text, without an end, clipped, or with a
     /// garbled end) again with up to N more seeds, and keep the best
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=100))]
@@ -66,16 +67,16 @@ pub struct CareArgs {
     trim_tail: bool,
 }
 
-impl CareArgs {
-    pub fn care(&self) -> RetryPolicy {
+impl RetryArgs {
+    pub fn policy(&self) -> RetryPolicy {
         RetryPolicy { retries: self.retry, trim_tail: self.trim_tail }
     }
 
-    /// Tells runs with other care apart; empty without any.
+    /// Tells runs with other retries apart; empty without any.
     pub fn mark(&self) -> Vec<u8> {
-        match self.care() {
-            care if care == RetryPolicy::default() => Vec::new(),
-            care => [&care.retries.to_le_bytes()[..], &[care.trim_tail.into()]].concat(),
+        match self.policy() {
+            policy if policy == RetryPolicy::default() => Vec::new(),
+            policy => [&policy.retries.to_le_bytes()[..], &[policy.trim_tail.into()]].concat(),
         }
     }
 }

@@ -3,25 +3,24 @@
 use super::book::{Book, BookArgs, Measure};
 use super::dry;
 use super::reporter::Reporter;
-use super::source::Source;
+use super::source::{Source, is_stdin};
 use super::{Made, SpeakArgs};
 use crate::cli::batch::Batch;
 use crate::cli::choice::read_voice;
-use crate::cli::interrupt;
+use crate::cli::interrupt::Running;
 use crate::cli::progress::Terminal;
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Error, Result, ensure};
 use barkclone::batch::{self, Backend, Form, InFlight, Ledger, Rules, Run, RunOptions, Sampling, Shard, Template};
-use barkclone::error::{Error, Kind};
+use barkclone::error::Kind;
 use barkclone::models::Models;
 use barkclone::output::{self, Sink};
 use barkclone::speak::{Settings, Speaker, Utterance};
 use barkclone::stage::protocol::Protocol;
 use barkclone::stage::text::Text;
-use barkclone::voice::Voice;
+use barkclone::voice::{Place, Voice};
 use clap::{ArgGroup, Args};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::Ordering;
 
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Many utterances", group = ArgGroup::new("source"))]
@@ -30,7 +29,7 @@ pub struct ManyArgs {
     #[arg(long, value_name = "FILE", group = "source", requires = "dir")]
     lines: Option<PathBuf>,
     /// Speak every JSON object of FILE (`-`: stdin), one a line: `text`, and perhaps `id`, `voice`, `seed`, `out`, and settings by
-    /// their flags' names, such as `text_temp`
+    /// their flags' names, such as `text_temp`. A voice's path is looked for beside FILE first, then in the working folder
     #[arg(long, value_name = "FILE", group = "source", requires = "dir")]
     jobs: Option<PathBuf>,
     /// Speak a long text (`-`: stdin) as one sound, into --output: cut into sentences, spoken piece by piece in OUTPUT.parts, and joined.
@@ -96,6 +95,24 @@ impl ManyArgs {
         lines.or_else(jobs).context("clap asks for a source")
     }
 
+    /// The voice that a line of --jobs names, if it lies beside that file.
+    fn beside_jobs(&self, name: &str) -> Option<String> {
+        let beside = self.jobs.as_deref().filter(|jobs| !is_stdin(jobs))?.parent()?.join(name);
+        let there = beside.exists() || Place::separate(&beside).exists();
+        there.then(|| beside.to_string_lossy().into_owned())
+    }
+
+    /// Says where a voice that is not there was looked for.
+    fn sought(&self, name: &str, error: Error) -> Error {
+        match &self.jobs {
+            Some(jobs) if Path::new(name).is_relative() && name.ends_with(".npz") && !Path::new(name).exists() => {
+                let (name, jobs) = (name.to_owned(), jobs.display());
+                error.context(Kind::Input.error(format!("{name}: neither beside {jobs} nor in the working folder")))
+            }
+            _ => error,
+        }
+    }
+
     fn shard(&self) -> Result<Option<Shard>> {
         self.shard.as_deref().map(Shard::parse).transpose()
     }
@@ -139,8 +156,10 @@ impl Backend for ModelBackend<'_> {
     }
 
     fn voice(&self, name: &str) -> Result<Voice> {
-        let choice = self.voices.names.get(name).map_or(name, String::as_str);
-        Ok(read_voice(choice, self.models, self.terminal)?.voice)
+        let beside = self.args.many.beside_jobs(name);
+        let choice = self.voices.names.get(name).or(beside.as_ref()).map_or(name, String::as_str);
+        let read = read_voice(choice, self.models, self.terminal);
+        Ok(read.map_err(|error| self.args.many.sought(name, error))?.voice)
     }
 
     fn settings(&self, sampling: Sampling, seed: u64) -> Settings {
@@ -183,7 +202,7 @@ impl Named {
     }
 }
 
-fn twice(voice: &str) -> Error {
+fn twice(voice: &str) -> barkclone::error::Error {
     Kind::Usage.error(format!("--voice {voice}: there is one for that already; give others names, NAME=VOICE"))
 }
 
@@ -226,15 +245,16 @@ fn speak(
     let options = options(args, (&folder, &voices), models, terminal)?;
     let protocol = bark.protocol.clone();
     let backend = ModelBackend { args, models, terminal, tokenizer: Some(&tokenizer), protocol, voices };
-    let stop = interrupt::watch()?;
+    let running = Running::begin();
     let reporter = Reporter::new(terminal, (args.many.json, source.book().is_none()), &folder, total);
-    let mut run = Run::new(plan, ledger, options, (&backend, &reporter), stop);
+    let mut run = Run::new(plan, ledger, options, (&backend, &reporter), running.stop());
     let mut speaker = Speaker::new(bark, codec, dtype, &device, args.nets.keep_loaded);
     let batch = args.many.batch.rows(&speaker)?;
     let ended = speaker.speak_all(&mut run, batch, &reporter);
     reporter.close(run.tally())?;
     ended?;
-    conclude(run.tally(), stop.load(Ordering::Relaxed), &report)?;
+    conclude(run.tally(), running.stop().is_requested(), &report)?;
+    drop(running);
     match (source.book(), rules.shard) {
         (Some(book), None) => reporter.joined(book.output, book.join(rules, measure, run.into_ledger(), args.force)?),
         _ => Ok(()),
@@ -263,11 +283,11 @@ pub fn options(
         folder: folder.to_owned(),
         voice: voices.default.clone(),
         sampling: args.sampling.given(),
-        model: format!("{:016x}", batch::hash(&[&model.to_le_bytes(), &[args.float.into()], &args.care.mark()])),
+        model: format!("{:016x}", batch::hash(&[&model.to_le_bytes(), &[args.float.into()], &args.retry.mark()])),
         force: args.force,
         restart: args.many.restart,
         fail_fast: args.many.fail_fast,
-        care: args.care.care(),
+        retry: args.retry.policy(),
     })
 }
 

@@ -24,7 +24,7 @@ use barkclone::stage::protocol::Protocol;
 use barkclone::stage::text::Text;
 use barkclone::voice::language_warning;
 use clap::Args;
-use flags::{CareArgs, NetArgs, SamplingArgs};
+use flags::{NetArgs, RetryArgs, SamplingArgs};
 use many::ManyArgs;
 use std::io::{IsTerminal, Read, Write};
 use std::path::{Path, PathBuf, absolute};
@@ -67,7 +67,7 @@ pub struct SpeakArgs {
     #[command(flatten)]
     sampling: SamplingArgs,
     #[command(flatten)]
-    care: CareArgs,
+    retry: RetryArgs,
     #[command(flatten)]
     nets: NetArgs,
 }
@@ -102,10 +102,10 @@ fn one(args: SpeakArgs, models: &Models, terminal: &Terminal) -> Result<()> {
     terminal.note(&format!("seed {seed}"));
 
     let begin = Instant::now();
-    let care = args.care.care();
-    let mut speaker = Speaker::new(bark, codec, dtype, &device, args.nets.keep_loaded || care.retries > 0);
+    let policy = args.retry.policy();
+    let mut speaker = Speaker::new(bark, codec, dtype, &device, args.nets.keep_loaded || policy.retries > 0);
     let mut request = Request::text(ids, voice.map(|file| file.voice), settings);
-    let take = best_take(&mut speaker, &mut request, (&text, care), terminal)?;
+    let take = best_take(&mut speaker, &mut request, (&text, policy), terminal)?;
     let utterance = take.utterance;
     // The sound first: it is there even where the speech turns out too short for a voice.
     args.deliver(&text, &request, &utterance)?;
@@ -133,11 +133,11 @@ fn warn_of_unknown(tokenizer: &Text, text: &str, terminal: &Terminal) -> Result<
 fn best_take(
     speaker: &mut Speaker,
     request: &mut Request,
-    (text, care): (&str, RetryPolicy),
+    (text, policy): (&str, RetryPolicy),
     terminal: &Terminal,
 ) -> Result<Attempt> {
     let protocol = speaker.protocol().clone();
-    let mut takes = Attempts::new(care, request.settings.seed);
+    let mut takes = Attempts::new(policy, request.settings.seed);
     loop {
         request.settings.seed = takes.seed();
         let utterance = speaker.speak(request, terminal)?;

@@ -1,7 +1,7 @@
 //! What is said while many utterances are spoken: paths or events on stdout; a bar, failures and a summary on stderr.
 
-use crate::cli::out;
 use crate::cli::progress::Terminal;
+use crate::cli::{clock, out};
 use anyhow::{Error, Result};
 use barkclone::batch::{Event, Observer, Record, Tally, Task};
 use barkclone::progress::Progress;
@@ -143,16 +143,6 @@ impl State {
             text += &format!(" | {} {}", self.stage, self.steps);
         }
         text
-    }
-}
-
-/// `0:42`, `12:05`, `3:00:00`.
-pub fn clock(seconds: f64) -> String {
-    let seconds = seconds.round() as u64;
-    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
-    match hours {
-        0 => format!("{minutes}:{seconds:02}"),
-        _ => format!("{hours}:{minutes:02}:{seconds:02}"),
     }
 }
 

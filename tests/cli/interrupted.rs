@@ -1,0 +1,104 @@
+//! Ctrl-C while something is half written: it goes, what was there stays, and the exit code says so.
+
+use super::{CLONE, Desk, Ran, SPEAK, VOICE};
+use std::fs;
+use std::path::Path;
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+/// Whether a file that is not finished lies in `folder` or below it.
+fn half_written(folder: &Path) -> bool {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.into_iter().any(|entry| {
+        let name = entry.file_name().into_string().unwrap();
+        name.ends_with(".part") || entry.path().is_dir() && half_written(&entry.path())
+    })
+}
+
+fn start(desk: &Desk, arguments: &[&str]) -> Child {
+    let mut command = desk.command(arguments);
+    command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()
+}
+
+fn interrupt(child: &Child) {
+    let id = child.id().to_string();
+    assert!(std::process::Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+}
+
+/// Interrupts the command in the moment when something half written lies there; `None`: it was over before.
+fn caught(desk: &Desk, arguments: &[&str]) -> Option<Ran> {
+    let mut child = start(desk, arguments);
+    let begun = Instant::now();
+    while !half_written(desk.folder.path()) {
+        assert!(begun.elapsed() < Duration::from_secs(300), "nothing happens");
+        if child.try_wait().unwrap().is_some() {
+            return None;
+        }
+    }
+    interrupt(&child);
+    Some(Ran::of(child.wait_with_output().unwrap()))
+}
+
+/// Tries until the interrupt comes in time.
+fn interrupted(desk: &Desk, arguments: &[&str]) -> Ran {
+    for _ in 0..50 {
+        match caught(desk, arguments) {
+            Some(ran) if ran.code == 130 => return ran,
+            _ => assert!(!half_written(desk.folder.path())),
+        }
+    }
+    panic!("no interrupt of {arguments:?} came in time");
+}
+
+#[test]
+fn a_conversion_that_is_interrupted_leaves_nothing() {
+    let desk = Desk::new();
+    desk.babble("talk.wav", 40.0);
+    fs::copy(VOICE, desk.path("voice.npz")).unwrap();
+    fs::write(desk.path("mine.wav"), "mine").unwrap();
+    let own = ["convert", "talk.wav", "--voice", "voice.npz", "-o", "mine.wav", "--force", "--bark", "demo"];
+    let ran = interrupted(&desk, &[&own[..], &CLONE].concat());
+    ran.says(&["interrupted"]);
+    assert_eq!(desk.files(), ["mine.wav", "talk.wav", "voice.npz"]);
+    assert_eq!(desk.bytes("mine.wav"), b"mine", "what was there is there");
+}
+
+#[test]
+fn a_text_that_waits_in_a_file_of_its_own_goes_too() {
+    let desk = Desk::new();
+    let temporary = desk.path(".home");
+    fs::create_dir(&temporary).unwrap();
+    let own = ["speak", "--file", "-", "-o", "book.wav", "--voice", VOICE];
+    let mut command = desk.command(&[&own[..], &SPEAK].concat());
+    let child = command.env("TMPDIR", &temporary).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
+    let child = child.spawn().unwrap();
+    while !half_written(&temporary) {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    interrupt(&child);
+    let ran = Ran::of(child.wait_with_output().unwrap());
+    assert!(ran.code == 130 && !half_written(desk.folder.path()), "{}", ran.stderr);
+}
+
+#[test]
+fn every_command_ends_at_once_with_its_own_exit_code() {
+    let desk = Desk::new();
+    desk.babble("talk.wav", 59.0);
+    let clone = [&["clone", "talk.wav", "--raw"], &CLONE[..]].concat();
+    let single =
+        [&["speak", "uma frase", "-o", "x.wav", "--bark", "demo"], &SPEAK[2..6], &["--max-seconds", "14"]].concat();
+    for arguments in [&clone[..], &single, &["check", "talk.wav", "talk.wav", "talk.wav", "talk.wav", "talk.wav"]] {
+        let mut codes = Vec::new();
+        for delay in [30, 60, 90, 120, 200, 300] {
+            let mut child = start(&desk, arguments);
+            std::thread::sleep(Duration::from_millis(delay));
+            if child.try_wait().unwrap().is_none() {
+                interrupt(&child);
+            }
+            let ran = Ran::of(child.wait_with_output().unwrap());
+            codes.push(ran.code);
+            assert!(!half_written(desk.folder.path()), "{arguments:?}");
+        }
+        assert!(codes.contains(&130), "{arguments:?}: {codes:?}");
+    }
+}
