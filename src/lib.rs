@@ -7,6 +7,7 @@
 //! |---|---|
 //! | `error` | |
 //! | `kernels` | |
+//! | `lock` | |
 //! | `normalize` | |
 //! | `progress` | |
 //! | `audio` | `error` |
@@ -23,7 +24,7 @@
 //! | `speak` | `audio`, `checkpoint`, `device`, `net`, `progress`, `stage`, `tokens`, `voice` |
 //! | `convert` | `audio`, `checkpoint`, `clone`, `error`, `net`, `progress`, `speak`, `tokens`, `voice` |
 //! | `sound` | `audio`, `clone`, `error`, `progress`, `stage`, `tokens`, `voice` |
-//! | `batch` | `error`, `normalize`, `output`, `sound`, `speak`, `stage`, `voice` |
+//! | `batch` | `error`, `lock`, `normalize`, `output`, `sound`, `speak`, `stage`, `voice` |
 //! | `cli` | `audio`, `batch`, `book`, `checkpoint`, `clone`, `convert`, `device`, `error`, `models`, `net` |
 //! | `cli` | `normalize`, `output`, `progress`, `sound`, `speak`, `stage`, `tokens`, `voice` |
 //!
@@ -39,6 +40,7 @@ pub mod convert;
 pub mod device;
 pub mod error;
 pub mod kernels;
+pub mod lock;
 pub mod models;
 pub mod net;
 pub mod normalize;

@@ -6,9 +6,10 @@
 use super::hash::hash;
 use super::record::Record;
 use crate::error::{Error, Kind};
+use crate::lock::{self, Hold};
 use anyhow::{Context, Result, bail, ensure};
 use std::collections::HashMap;
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
@@ -28,6 +29,7 @@ pub struct Ledger {
     /// file -> the id that it was last written for
     owners: HashMap<u64, u64>,
     joined: bool,
+    unlocked: bool,
 }
 
 /// What is known of a finished utterance.
@@ -49,11 +51,17 @@ impl Ledger {
     pub fn open(path: &Path) -> Result<Self> {
         let open = OpenOptions::new().create(true).append(true).read(true).open(path);
         let file = open.with_context(|| unwritable(path))?;
-        lock(path, &file)?;
+        let hold = lock(path, &file)?;
         let mut ledger = Self::read(path, &file)?;
+        ledger.unlocked = hold == Hold::Unsupported;
         file.set_len(ledger.len).with_context(|| unwritable(path))?;
         ledger.file = Some(file);
         Ok(ledger)
+    }
+
+    /// What the user should know of the report's lock: that its file system has none, once.
+    pub fn note(&self) -> Option<String> {
+        self.unlocked.then(|| lock::unsupported_note(&self.path)).flatten()
     }
 
     /// Reads the report, if there is one, and changes nothing.
@@ -73,6 +81,7 @@ impl Ledger {
             finished: HashMap::new(),
             owners: HashMap::new(),
             joined: false,
+            unlocked: false,
         };
         ledger.len = scan(path, source, |record, offset| {
             ledger.enter(&record, offset);
@@ -153,15 +162,14 @@ impl Ledger {
     }
 }
 
-/// Holds the report for as long as `file` is open; refused if another process does.
-pub fn lock(path: &Path, file: &File) -> Result<()> {
-    match file.try_lock() {
-        Ok(()) => Ok(()),
-        Err(TryLockError::WouldBlock) => bail!(Kind::Output.error(format!(
+/// Holds the report for as long as `file` is open, if its file system has locks; refused if another process does.
+pub fn lock(path: &Path, file: &File) -> Result<Hold> {
+    match lock::try_hold(file).with_context(|| unwritable(path))? {
+        hold @ (Hold::Held | Hold::Unsupported) => Ok(hold),
+        Hold::Busy => bail!(Kind::Output.error(format!(
             "{}: another run is writing this report; wait for it, or give this one a --report or --shard of its own",
             path.display()
         ))),
-        Err(TryLockError::Error(error)) => Err(error).with_context(|| unwritable(path)),
     }
 }
 

@@ -45,7 +45,9 @@ pub fn merge(reports: &[PathBuf], out: &Path, force: bool) -> Result<usize> {
     output::check(out, force)?;
     // A run that goes on writing to the file that is replaced would write in vain.
     let held = File::open(out).ok();
-    held.as_ref().map_or(Ok(()), |file| lock(out, file))?;
+    if let Some(file) = &held {
+        lock(out, file)?;
+    }
     let mut newest: HashMap<u64, Newest> = HashMap::new();
     let mut files = Vec::new();
     for (file, path) in reports.iter().enumerate() {

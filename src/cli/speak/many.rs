@@ -14,6 +14,7 @@ use barkclone::batch::{self, Backend, Form, InFlight, Ledger, Rules, Run, RunOpt
 use barkclone::error::Kind;
 use barkclone::models::Models;
 use barkclone::output::{self, Sink};
+use barkclone::progress::Progress;
 use barkclone::speak::{Settings, Speaker, Utterance};
 use barkclone::stage::protocol::Protocol;
 use barkclone::stage::text::Text;
@@ -232,6 +233,9 @@ fn speak(
     let dtype = args.nets.weights.computed(&device)?;
     let (folder, report) = args.many.places(source)?;
     let ledger = opened(&folder, &report)?;
+    if let Some(note) = ledger.note() {
+        terminal.note(&note);
+    }
     if let Some(book) = source.book() {
         book.sweep(&ledger)?;
         book.check(&ledger, args.force)?;
