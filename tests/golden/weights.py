@@ -92,7 +92,7 @@ def write_files():
     torch.save(state, HERE / "weights_views_legacy4.pt", _use_new_zipfile_serialization=False, pickle_protocol=4)
     torch.save(objects(), HERE / "weights_objects.pt")
     torch.save(objects(), HERE / "weights_objects_legacy4.pt", _use_new_zipfile_serialization=False, pickle_protocol=4)
-    for protocol in (0, 1, 2, 3, 4, 5):
+    for protocol in (2, 3, 4, 5):
         (HERE / f"weights_objects_p{protocol}.pkl").write_bytes(pickle.dumps(objects(tensor=False), protocol))
     expected = {name: {"shape": list(t.shape), "dtype": str(t.dtype).removeprefix("torch."),
                        "values": t.detach().double().flatten().tolist()} for name, t in state.items()}

@@ -1,6 +1,6 @@
 //! The stack machine: one method a group of opcodes.
 
-use super::reader::{Escapes, Reader, unescape, unquote};
+use super::reader::Reader;
 use super::{Id, Memo, Node, Object, Pickle};
 use anyhow::{Context, Result, bail, ensure};
 
@@ -49,18 +49,18 @@ pub(super) fn run(data: &[u8]) -> Result<Pickle> {
 impl Machine<'_> {
     fn step(&mut self, opcode: u8) -> Result<()> {
         match opcode {
-            b'I' | b'L' | b'F' | b'J' | b'K' | b'M' | b'G' | 0x8a | 0x8b => self.number(opcode),
-            b'S' | b'V' | b'T' | b'U' | b'X' | b'B' | b'C' | 0x8c | 0x8d | 0x8e | 0x96 => self.text(opcode),
+            b'J' | b'K' | b'M' | b'G' | 0x8a | 0x8b => self.number(opcode),
+            b'T' | b'U' | b'X' | b'B' | b'C' | 0x8c | 0x8d | 0x8e | 0x96 => self.text(opcode),
             b'N' => self.push_id(NONE),
             0x88 => self.push_id(TRUE),
             0x89 => self.push_id(FALSE),
-            b'(' | b'0' | b'1' | b'2' | 0x80 | 0x95 => self.stack_order(opcode),
-            b'p' | b'q' | b'r' | b'g' | b'h' | b'j' | 0x94 => self.remember(opcode),
-            b']' | b'}' | b')' | b'l' | b'd' | b't' | 0x85..=0x87 | 0x8f | 0x91 => self.container(opcode),
+            b'(' | b'0' | b'1' | 0x80 | 0x95 => self.stack_order(opcode),
+            b'q' | b'r' | b'h' | b'j' | 0x94 => self.remember(opcode),
+            b']' | b'}' | b')' | b't' | 0x85..=0x87 | 0x8f | 0x91 => self.container(opcode),
             b'a' | b'e' | b's' | b'u' | 0x90 => self.extend(opcode),
-            b'c' | b'i' | b'o' | b'R' | 0x81 | 0x92 | 0x93 => self.object(opcode),
+            b'c' | b'R' | 0x81 | 0x92 | 0x93 => self.object(opcode),
             b'b' => self.build(),
-            b'P' | b'Q' => self.persistent(opcode),
+            b'Q' => self.persistent(),
             _ => bail!("opcode {opcode:#04x} has no place in a model file"),
         }
     }
@@ -95,17 +95,13 @@ impl Machine<'_> {
 
     fn number(&mut self, opcode: u8) -> Result<()> {
         let node = match opcode {
-            b'I' => match self.input.line()? {
-                "00" => return self.push_id(FALSE),
-                "01" => return self.push_id(TRUE),
-                line => Node::Int(line.parse()?),
-            },
-            b'L' => decimal(self.input.line()?.trim_end_matches('L'))?,
-            b'F' => Node::Float(self.input.line()?.parse()?),
             b'J' => Node::Int(i32::from_le_bytes(self.input.array()?).into()),
             b'K' => Node::Int(self.input.u8()?.into()),
             b'M' => Node::Int(self.input.uint::<2>()? as i64),
-            b'G' => Node::Float(f64::from_be_bytes(self.input.array()?)),
+            b'G' => {
+                self.input.array::<8>()?;
+                Node::Float
+            }
             0x8a => long(self.input.counted::<1>()?),
             _ => long(self.input.counted::<4>()?),
         };
@@ -115,8 +111,6 @@ impl Machine<'_> {
     fn text(&mut self, opcode: u8) -> Result<()> {
         let input = &mut self.input;
         let node = match opcode {
-            b'S' => Node::Str(unescape(unquote(input.line()?)?, Escapes::Quoted)?.into()),
-            b'V' => Node::Str(unescape(&input.latin1_line()?, Escapes::Unicode)?.into()),
             b'X' => Node::Str(input.text::<4>()?.into()),
             0x8c => Node::Str(input.text::<1>()?.into()),
             0x8d => Node::Str(input.text::<8>()?.into()),
@@ -136,7 +130,6 @@ impl Machine<'_> {
             b'0' if self.marks.last() == Some(&self.stack.len()) => drop(self.marks.pop()),
             b'0' => drop(self.pop()?),
             b'1' => drop(self.pop_mark()?),
-            b'2' => self.stack.push(self.top()?),
             0x80 => ensure!(self.input.u8()? <= 5, "its protocol is newer than 5"),
             _ => {
                 let frame = self.input.uint::<8>()?;
@@ -149,12 +142,11 @@ impl Machine<'_> {
 
     fn remember(&mut self, opcode: u8) -> Result<()> {
         let key = match opcode {
-            b'p' | b'g' => self.input.line()?.parse()?,
             b'q' | b'h' => self.input.u8()?.into(),
             0x94 => self.memo.len() as u32,
             _ => self.input.uint::<4>()? as u32,
         };
-        if matches!(opcode, b'g' | b'h' | b'j') {
+        if matches!(opcode, b'h' | b'j') {
             let id = *self.memo.get(&key).with_context(|| format!("memo {key} is not set"))?;
             return self.push_id(id);
         }
@@ -169,10 +161,8 @@ impl Machine<'_> {
             b'}' => Node::Dict(vec![]),
             b')' => Node::Tuple(vec![]),
             0x8f => Node::Set(vec![]),
-            b'l' => Node::List(self.pop_mark()?),
             b't' => Node::Tuple(self.pop_mark()?),
             0x91 => Node::Set(self.pop_mark()?),
-            b'd' => Node::Dict(in_pairs(&self.pop_mark()?)?),
             _ => {
                 let mut items = (0x85..=opcode).map(|_| self.pop()).collect::<Result<Vec<_>>>()?;
                 items.reverse();
@@ -217,21 +207,6 @@ impl Machine<'_> {
                 let (node, copied) = (global(module, name), module.len() + name.len());
                 self.charge(copied)?;
                 self.push(node)
-            }
-            b'i' => {
-                let (module, name) = (self.input.line()?, self.input.line()?);
-                let args = self.pop_mark()?;
-                self.push(global(module, name))?;
-                self.push(Node::Tuple(args))?;
-                self.call()
-            }
-            b'o' => {
-                let mut args = self.pop_mark()?;
-                ensure!(!args.is_empty(), "an object without a class");
-                let class = args.remove(0);
-                self.push_id(class)?;
-                self.push(Node::Tuple(args))?;
-                self.call()
             }
             0x92 => {
                 self.pop()?; // keyword arguments
@@ -284,11 +259,7 @@ impl Machine<'_> {
         Ok(())
     }
 
-    fn persistent(&mut self, opcode: u8) -> Result<()> {
-        if opcode == b'P' {
-            let id = self.input.line()?;
-            self.push(Node::Str(id.into()))?;
-        }
+    fn persistent(&mut self) -> Result<()> {
         let id = self.pop()?;
         self.push(Node::Persistent(id))
     }
@@ -301,17 +272,6 @@ fn global(module: &str, name: &str) -> Node {
 fn in_pairs(flat: &[Id]) -> Result<Vec<(Id, Id)>> {
     ensure!(flat.len().is_multiple_of(2), "a key without a value");
     Ok(flat.chunks_exact(2).map(|pair| (pair[0], pair[1])).collect())
-}
-
-/// A decimal integer; beyond 64 bits it stays text.
-fn decimal(digits: &str) -> Result<Node> {
-    match digits.parse() {
-        Ok(value) => Ok(Node::Int(value)),
-        Err(_) if digits.bytes().skip(usize::from(digits.starts_with('-'))).all(|b| b.is_ascii_digit()) => {
-            Ok(Node::Str(digits.into()))
-        }
-        Err(error) => Err(error.into()),
-    }
 }
 
 /// A little-endian two's complement integer of any width.

@@ -23,7 +23,8 @@ enum Node {
     Int(i64),
     /// An integer beyond 64 bits: little-endian two's complement.
     BigInt(Box<[u8]>),
-    Float(f64),
+    /// Its value, which no description needs, is not kept.
+    Float,
     Str(Box<str>),
     Bytes(Box<[u8]>),
     List(Vec<Id>),
@@ -58,7 +59,7 @@ pub struct Pickle {
 }
 
 impl Pickle {
-    /// Reads the pickle at the start of `data`, protocols 0 to 5 (without out-of-band buffers).
+    /// Reads the pickle at the start of `data`, protocols 2 to 5 (torch writes 2; without out-of-band buffers).
     ///
     /// # Errors
     /// Truncated or malformed input, naming the byte.
@@ -110,14 +111,6 @@ impl<'a> Value<'a> {
     pub fn int(self) -> Option<i64> {
         match self.node() {
             Node::Int(value) => Some(*value),
-            _ => None,
-        }
-    }
-
-    pub fn float(self) -> Option<f64> {
-        match self.node() {
-            Node::Float(value) => Some(*value),
-            Node::Int(value) => Some(*value as f64),
             _ => None,
         }
     }

@@ -1,6 +1,6 @@
 //! Bounds-checked reads from a pickle's bytes.
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result};
 
 pub(super) struct Reader<'a> {
     data: &'a [u8],
@@ -51,67 +51,13 @@ impl<'a> Reader<'a> {
 
     /// Up to the next line feed, which is taken but not returned.
     pub fn line(&mut self) -> Result<&'a str> {
-        utf8(self.line_bytes()?)
-    }
-
-    /// A line of Latin-1, as protocol 0 writes texts.
-    pub fn latin1_line(&mut self) -> Result<String> {
-        Ok(self.line_bytes()?.iter().map(|&byte| char::from(byte)).collect())
-    }
-
-    fn line_bytes(&mut self) -> Result<&'a [u8]> {
         let rest = &self.data[self.at..];
         let end = rest.iter().position(|&b| b == b'\n').context("the pickle ends within a line")?;
         self.at += end + 1;
-        Ok(&rest[..end])
+        utf8(&rest[..end])
     }
 }
 
 fn utf8(bytes: &[u8]) -> Result<&str> {
     std::str::from_utf8(bytes).context("a text in the pickle is not UTF-8")
-}
-
-/// What the escapes of a protocol 0 text mean.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Escapes {
-    /// Only `\u0000` and `\U00000000` (raw-unicode-escape).
-    Unicode,
-    /// Those of Python 2's `str`.
-    Quoted,
-}
-
-/// The text that `text` with its escapes stands for.
-pub(super) fn unescape(text: &str, escapes: Escapes) -> Result<String> {
-    let quoted = escapes == Escapes::Quoted;
-    let mut out = String::with_capacity(text.len());
-    let mut chars = text.chars();
-    while let Some(c) = chars.next() {
-        if c != '\\' {
-            out.push(c);
-            continue;
-        }
-        match chars.next().context("a text in the pickle ends in a backslash")? {
-            'u' if !quoted => out.push(hex(&mut chars, 4)?),
-            'U' if !quoted => out.push(hex(&mut chars, 8)?),
-            c if !quoted => out.extend(['\\', c]),
-            'n' => out.push('\n'),
-            'r' => out.push('\r'),
-            't' => out.push('\t'),
-            'x' => out.push(hex(&mut chars, 2)?),
-            c => out.push(c),
-        }
-    }
-    Ok(out)
-}
-
-fn hex(chars: &mut std::str::Chars<'_>, digits: usize) -> Result<char> {
-    let text: String = chars.take(digits).collect();
-    let code = u32::from_str_radix(&text, 16).ok().filter(|_| text.len() == digits);
-    code.and_then(char::from_u32).ok_or_else(|| anyhow!("bad escape `{text}` in a text of the pickle"))
-}
-
-/// The text within the quotes of a protocol 0 `str`.
-pub(super) fn unquote(line: &str) -> Result<&str> {
-    let inner = |quote| line.strip_prefix(quote).and_then(|rest| rest.strip_suffix(quote));
-    inner('\'').or_else(|| inner('"')).ok_or_else(|| anyhow!("a text of the pickle lacks its quotes"))
 }
