@@ -7,10 +7,12 @@
 //! and how often the likeliest token is the same. For `--fast`, the share of the exact utterance's codes that come out the
 //! same, greedily. Rule-made weights are as good as random: trained ones have sharper distributions.
 
+use crate::noise::Size;
+#[path = "../tests/noise/mod.rs"]
+mod noise;
+
 use anyhow::{Context, Result};
-use barkclone::checkpoint;
-use barkclone::checkpoint::Bark;
-use barkclone::checkpoint::demo::{self, Size};
+use barkclone::checkpoint::{self, Bark};
 use barkclone::net::gpt::{Gpt, Input};
 use barkclone::net::repr::Repr;
 use barkclone::progress::Silent;
@@ -55,7 +57,7 @@ fn run(args: &Args) -> Result<()> {
         "large" => Size::Large,
         other => anyhow::bail!("--bark {other}: tiny, small or large"),
     };
-    let exact = demo::demo_bark(size, SEED);
+    let exact = noise::bark(size, SEED);
     for (stage, start, wanted) in
         [(Stage::Semantic, semantic_start(&exact)?, 0..10_001), (Stage::Coarse, coarse_start(), 10_000..11_024)]
     {
@@ -118,7 +120,7 @@ fn packed(exact: &Bark, name: &str, repr: Repr) -> Result<Bark> {
     std::fs::create_dir_all(folder)?;
     let path = folder.join(format!("{name}-{repr}.safetensors"));
     if !path.exists() {
-        checkpoint::pack(exact, &demo::demo_codec(SEED)?, repr, &path, &Silent)?;
+        checkpoint::pack(exact, &noise::codec(SEED), repr, &path, &Silent)?;
     }
     checkpoint::bark(&path)
 }
@@ -148,7 +150,7 @@ fn fast(bark: Bark, args: &Args) -> Result<()> {
     (settings.coarse, settings.fine) = (Sampling::GREEDY, Sampling::GREEDY);
     settings.stop = Stop { min_eos_p: None, max_seconds: Some(args.seconds) };
     let mut request = Request::text((100..130).collect(), Some(voice()?), settings);
-    let mut speaker = Speaker::new(bark, demo::demo_codec(SEED)?, DType::F32, &Device::Cpu, true);
+    let mut speaker = Speaker::new(bark, noise::codec(SEED), DType::F32, &Device::Cpu, true);
     let exact = speaker.speak(&request, &Silent)?;
     request.content = Content::Semantic(exact.semantic);
     request.settings = settings.fast();

@@ -1,12 +1,11 @@
-//! Clones a voice through the library, and prints where its file is. Without paths it runs on the built-in models and
+//! Clones a voice through the library, and prints where its file is. Without paths it runs on the built-in demo models and
 //! `examples/reference.wav`:
 //!
 //!     cargo run --release --example clone -- [REFERENCE.wav [HUBERT QUANTIZER CODEC]]
 
 use anyhow::Result;
 use barkclone::audio::read_wav;
-use barkclone::checkpoint;
-use barkclone::checkpoint::demo;
+use barkclone::checkpoint::{self, builtin};
 use barkclone::clone::{Cloner, LONGEST};
 use barkclone::progress::Silent;
 use candle_core::Device;
@@ -18,11 +17,7 @@ fn main() -> Result<()> {
         [_, hubert, quantizer, codec] => {
             (checkpoint::hubert(hubert)?, checkpoint::quantizer(quantizer)?, checkpoint::codec(codec)?)
         }
-        _ => (
-            demo::demo_hubert(demo::Size::Tiny, 1)?,
-            demo::demo_quantizer(demo::Size::Tiny, 1, 1)?,
-            demo::demo_codec(1)?,
-        ),
+        _ => (builtin::hubert()?, builtin::quantizer()?, builtin::codec()?),
     };
     let shipped = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/reference.wav").into();
     let clip = read_wav(paths.first().unwrap_or(&shipped), LONGEST)?;

@@ -1,11 +1,11 @@
-//! Says a text through the library, and prints where the sound is. Without paths it runs on the built-in models, whose
-//! speech is noise:
+//! Says a text through the library, and prints where the sound is. Without paths it runs on the built-in demo
+//! models:
 //!
 //!     cargo run --release --example say -- [TEXT [VOICE.npz [BARK_FOLDER TOKENIZER.json]]]
 
 use anyhow::{Context, Result};
 use barkclone::audio::{Encoding, write_wav};
-use barkclone::checkpoint::{bark, demo};
+use barkclone::checkpoint::{bark, builtin};
 use barkclone::progress::Silent;
 use barkclone::speak::{Request, Settings, Speaker};
 use barkclone::stage::text::Text;
@@ -19,7 +19,7 @@ fn main() -> Result<()> {
     let voice = arguments.next().map(|path| Voice::read(Path::new(&path))).transpose()?;
     let (bark, tokenizer) = match (arguments.next(), arguments.next()) {
         (Some(folder), Some(tokenizer)) => (bark(Path::new(&folder))?, Text::open(Path::new(&tokenizer))?),
-        _ => (demo::demo_bark(demo::Size::Tiny, 1), Text::bytes()?),
+        _ => (builtin::bark()?, builtin::tokenizer()?),
     };
     let codec = bark.codec()?.context("a folder in Hugging Face's layout is needed: it holds the codec too")?;
     let mut settings = Settings::new(&bark.protocol, 42);

@@ -5,12 +5,9 @@
 use crate::audio::{Pcm, Recipe, resample};
 use crate::checkpoint::Checkpoint;
 use crate::error::Kind;
-use crate::net::codec::Codec;
-use crate::net::codec::CodecConfig;
-use crate::net::hubert::Hubert;
-use crate::net::hubert::HubertConfig;
-use crate::net::quantizer::Quantizer;
-use crate::net::quantizer::QuantizerConfig;
+use crate::net::codec::{Codec, CodecConfig};
+use crate::net::hubert::{Hubert, HubertConfig};
+use crate::net::quantizer::{Quantizer, QuantizerConfig};
 use crate::progress::Progress;
 use crate::tokens::{CODES_HZ, FINE_CODEBOOKS, Fine, HUBERT_RATE, SAMPLE_RATE, Semantic};
 use crate::voice::Voice;

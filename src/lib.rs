@@ -31,6 +31,9 @@
 //! Units: `T` frames are 75 Hz EnCodec columns (320 samples at 24 kHz), `S` semantic tokens run at 49.9 Hz,
 //! `N` HuBERT frames at 50 Hz (320 samples at 16 kHz), `B` is a batch, `H` a hidden width.
 
+#[cfg(test)]
+extern crate self as barkclone;
+
 pub mod audio;
 pub mod batch;
 pub mod book;
@@ -51,3 +54,10 @@ pub mod speak;
 pub mod stage;
 pub mod tokens;
 pub mod voice;
+
+#[cfg(test)]
+#[path = "../tests/byte_tokenizer.rs"]
+mod byte_tokenizer;
+#[cfg(test)]
+#[path = "../tests/noise/mod.rs"]
+pub mod noise;

@@ -1,9 +1,8 @@
 //! Many utterances at a time: each has the tokens that it has alone, whatever is spoken beside it.
 
+use crate::noise::{self, Size};
 use anyhow::Result;
-use barkclone::checkpoint;
-use barkclone::checkpoint::Bark;
-use barkclone::checkpoint::demo::{self, Size};
+use barkclone::checkpoint::{self, Bark};
 use barkclone::net::repr::Repr;
 use barkclone::progress::Silent;
 use barkclone::speak::{Content, NextRequest, Request, RequestQueue, Settings, Speaker, Utterance};
@@ -48,7 +47,7 @@ impl RequestQueue for List<'_> {
 }
 
 fn speaker(bark: Bark, keep_loaded: bool) -> Speaker {
-    Speaker::new(bark, demo::demo_codec(SEED).unwrap(), DType::F32, &Device::Cpu, keep_loaded)
+    Speaker::new(bark, noise::codec(SEED), DType::F32, &Device::Cpu, keep_loaded)
 }
 
 fn together(speaker: &mut Speaker, requests: &[Request], order: &[usize], batch: usize) -> Vec<Utterance> {
@@ -114,7 +113,7 @@ fn assert_same(batch: &str, got: &[Utterance], alone: &[Utterance]) {
 }
 
 fn tiny() -> Bark {
-    demo::demo_bark(Size::Tiny, SEED)
+    noise::bark(Size::Tiny, SEED)
 }
 
 #[test]
@@ -148,14 +147,13 @@ fn pack(repr: Repr) -> PathBuf {
     let configs = Stage::ALL.map(|stage| barkclone::net::gpt::GptConfig {
         heads: 4,
         width: 256,
-        ..demo::gpt_config(stage, Size::Tiny)
+        ..noise::gpt_config(stage, Size::Tiny)
     });
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("batch-{repr}.safetensors"));
     if path.exists() {
         std::fs::remove_file(&path).unwrap();
     }
-    checkpoint::pack(&demo::demo_bark_of(configs, SEED), &demo::demo_codec(SEED).unwrap(), repr, &path, &Silent)
-        .unwrap();
+    checkpoint::pack(&noise::bark_of(configs, SEED), &noise::codec(SEED), repr, &path, &Silent).unwrap();
     path
 }
 

@@ -2,12 +2,14 @@
 //! ends of the pipe, in parts against the whole.
 
 use super::parity_speak::{difference, integers, scalar, voice};
+use crate::noise::rule;
+use crate::noise::{self, ByRule, Size};
 use barkclone::audio::{Pcm, Recipe, resample};
-use barkclone::checkpoint::demo::rule;
-use barkclone::checkpoint::demo::{self, Size};
 use barkclone::clone::Cloner;
 use barkclone::convert::{self, Decoder, Listener, WINDOW};
+use barkclone::net::hubert::HubertConfig;
 use barkclone::net::quantizer::Quantizer;
+use barkclone::net::quantizer::QuantizerConfig;
 use barkclone::progress::Silent;
 use barkclone::speak::{Settings, Speaker};
 use barkclone::stage::protocol::Protocol;
@@ -38,9 +40,9 @@ fn twenty_seconds_of_tokens_in_a_voice_equal_upstream() {
     let voice = Arc::new(voice(frames as usize, seed).unwrap());
     let mut settings = Settings::new(&Protocol::default(), 0);
     (settings.coarse, settings.fine) = (Sampling::GREEDY, Sampling::GREEDY);
-    let codec = demo::demo_codec(seed).unwrap();
+    let codec = noise::codec(seed);
     let decoder = Decoder::new(&codec, &Device::Cpu).unwrap();
-    let mut speaker = Speaker::new(demo::demo_bark(Size::Tiny, seed), codec, DType::F32, &Device::Cpu, false);
+    let mut speaker = Speaker::new(noise::bark(Size::Tiny, seed), codec, DType::F32, &Device::Cpu, false);
     let fine = convert::codes(&mut speaker, semantic, &voice, settings, &Silent).unwrap();
     let mut codes = |name: &str| -> Vec<Vec<u32>> {
         let array: Array2<i16> = golden.by_name(name).unwrap();
@@ -56,8 +58,7 @@ fn twenty_seconds_of_tokens_in_a_voice_equal_upstream() {
 }
 
 fn listener() -> Listener {
-    let (hubert, quantizer) =
-        (demo::demo_hubert(Size::Tiny, 1).unwrap(), demo::demo_quantizer(Size::Tiny, 1, 1).unwrap());
+    let (hubert, quantizer) = (HubertConfig::of(Size::Tiny).by_rule(1), QuantizerConfig::of(Size::Tiny).by_rule(1));
     Listener::new(&hubert, &quantizer, &Device::Cpu).unwrap()
 }
 
@@ -70,9 +71,8 @@ fn heard(samples: &[f32], rate: u32) -> anyhow::Result<Semantic> {
 
 /// The tokens that cloning gives a clip at 16 kHz.
 fn at_once(samples: &[f32]) -> Semantic {
-    let (hubert, quantizer) =
-        (demo::demo_hubert(Size::Tiny, 1).unwrap(), demo::demo_quantizer(Size::Tiny, 1, 1).unwrap());
-    let codec = demo::demo_codec(1).unwrap();
+    let (hubert, quantizer) = (HubertConfig::of(Size::Tiny).by_rule(1), QuantizerConfig::of(Size::Tiny).by_rule(1));
+    let codec = noise::codec(1);
     let cloner = Cloner { hubert: &hubert, quantizer: &quantizer, codec: &codec, device: &Device::Cpu };
     cloner.semantic(&Pcm { samples: samples.to_vec(), rate: 16_000 }, &Silent).unwrap()
 }
@@ -98,7 +98,7 @@ fn a_long_recording_has_one_token_for_each_fiftieth_of_a_second_and_begins_as_it
 
 #[test]
 fn the_quantizer_goes_on_from_where_it_stopped() {
-    let model = demo::demo_quantizer(Size::Tiny, 1, 3).unwrap();
+    let model = QuantizerConfig::of(Size::Tiny).by_rule(3);
     let quantizer = Quantizer::new(&model.config, &model.weights(DType::F32, &Device::Cpu)).unwrap();
     let features = Tensor::from_vec(rule::uniform("features", 90 * 32, 4), (1, 90, 32), &Device::Cpu).unwrap();
     let mut state = quantizer.start().unwrap();

@@ -1,16 +1,15 @@
 //! Every published layout loads and gives the rule's arrays; every other file is an error that says what to do.
 
+use crate::noise::rule;
+use crate::noise::{self, ByRule, Size};
 use crate::standins::{FairseqOptions, Format, Spec, shared, write_json};
-use barkclone::checkpoint;
-use barkclone::checkpoint::Bark;
-use barkclone::checkpoint::demo::rule;
-use barkclone::checkpoint::demo::{self, Size};
 use barkclone::checkpoint::names::{self, Name};
+use barkclone::checkpoint::{self, Bark};
 use barkclone::error::exit_code;
 use barkclone::net::codec::Codec;
-use barkclone::net::gpt::GptConfig;
-use barkclone::net::gpt::{FineGpt, Gpt};
+use barkclone::net::gpt::{FineGpt, Gpt, GptConfig};
 use barkclone::net::hubert::Hubert;
+use barkclone::net::hubert::HubertConfig;
 use barkclone::net::quantizer::Quantizer;
 use barkclone::net::weights::Weights;
 use barkclone::stage::Stage;
@@ -56,9 +55,9 @@ fn check_bark(path: &Path) {
     assert_eq!(bark.protocol, Protocol::default());
     for (stage, prefix) in Stage::ALL.into_iter().zip(["text", "coarse", "fine"]) {
         let (config, weights) = open_stage(&bark, stage);
-        assert_eq!(config, demo::gpt_config(stage, Size::Tiny), "{}", path.display());
+        assert_eq!(config, noise::gpt_config(stage, Size::Tiny), "{}", path.display());
         weights.ignore("lm_heads.");
-        check(&weights, demo::gpt_shapes(&config), names::gpt, prefix);
+        check(&weights, noise::gpt_shapes(&config), names::gpt, prefix);
     }
 }
 
@@ -95,7 +94,7 @@ fn hugging_face_bark_loads_in_every_format() {
 #[test]
 fn the_nets_take_every_layouts_weights_and_leave_none() {
     for bark in
-        [checkpoint::bark(&suno()).unwrap(), checkpoint::bark(&hf_bark()).unwrap(), demo::demo_bark(Size::Tiny, SEED)]
+        [checkpoint::bark(&suno()).unwrap(), checkpoint::bark(&hf_bark()).unwrap(), noise::bark(Size::Tiny, SEED)]
     {
         for stage in [Stage::Semantic, Stage::Coarse] {
             let (config, weights) = open_stage(&bark, stage);
@@ -129,7 +128,7 @@ fn the_cloning_nets_take_every_layouts_weights_and_leave_what_lies_past_them() {
 #[test]
 fn a_fine_head_is_the_next_codebooks_embedding() {
     let (_, weights) = open_stage(&checkpoint::bark(&hf_bark()).unwrap(), Stage::Fine);
-    let (_, by_rule) = open_stage(&demo::demo_bark(Size::Tiny, SEED), Stage::Fine);
+    let (_, by_rule) = open_stage(&noise::bark(Size::Tiny, SEED), Stage::Fine);
     let head = weights.array((1056, 32), "lm_heads.4.weight").unwrap();
     assert!(head.bytes[..] == weights.array((1056, 32), "input_embeds_layers.5.weight").unwrap().bytes[..]);
     assert!(head.bytes[..] == by_rule.array((1056, 32), "lm_heads.4.weight").unwrap().bytes[..]);
@@ -223,7 +222,7 @@ fn check_codec(path: &Path) {
     assert_eq!((codec.config.hidden_size, codec.config.num_filters, codec.config.codebook_size), (6, 2, 1024));
     codec.config.check().unwrap();
     let weights = codec.weights(DType::F32, &Device::Cpu);
-    check(&weights, demo::codec_shapes(&spec.codec, spec.codebooks), names::codec, "codec");
+    check(&weights, noise::codec_shapes(&spec.codec, spec.codebooks), names::codec, "codec");
 }
 
 #[test]
@@ -262,9 +261,9 @@ fn codebooks_past_the_eighth_can_be_left_out_on_purpose() {
 
 fn check_hubert(path: &Path) {
     let hubert = checkpoint::hubert(path).unwrap();
-    assert_eq!(hubert.config, demo::hubert_config(Size::Tiny), "{}", path.display());
+    assert_eq!(hubert.config, HubertConfig::of(Size::Tiny), "{}", path.display());
     let weights = hubert.weights(DType::F32, &Device::Cpu);
-    check(&weights, demo::hubert_shapes(&hubert.config), names::hubert, "hubert");
+    check(&weights, hubert.config.shapes(), names::hubert, "hubert");
 }
 
 #[test]
@@ -301,7 +300,7 @@ fn check_quantizer(path: &Path, version: u32) {
     let quantizer = checkpoint::quantizer(path).unwrap();
     assert_eq!(quantizer.config, spec().quantizer_config(version), "{}", path.display());
     let weights = quantizer.weights(DType::F32, &Device::Cpu);
-    check(&weights, demo::quantizer_shapes(&quantizer.config), names::quantizer, "quantizer");
+    check(&weights, quantizer.config.shapes(), names::quantizer, "quantizer");
 }
 
 #[test]

@@ -1,12 +1,10 @@
 //! Packed files: the same model in one file, in a type of choice.
 
-use barkclone::checkpoint;
-use barkclone::checkpoint::Bark;
-use barkclone::checkpoint::demo::rule;
-use barkclone::checkpoint::demo::{self, Size};
+use crate::noise::rule;
+use crate::noise::{self, Size};
+use barkclone::checkpoint::{self, Bark};
 use barkclone::error::exit_code;
-use barkclone::net::gpt::GptConfig;
-use barkclone::net::gpt::{FineGpt, FineInput, Gpt, Input};
+use barkclone::net::gpt::{FineGpt, FineInput, Gpt, GptConfig, Input};
 use barkclone::net::repr::Repr;
 use barkclone::progress::Silent;
 use barkclone::stage::Stage;
@@ -16,15 +14,15 @@ use tempfile::TempDir;
 
 /// A model whose rows are whole blocks of every type, with vocabularies as published.
 fn source() -> Bark {
-    let config = |stage| GptConfig { layers: 1, heads: 4, width: 256, ..demo::gpt_config(stage, Size::Tiny) };
+    let config = |stage| GptConfig { layers: 1, heads: 4, width: 256, ..noise::gpt_config(stage, Size::Tiny) };
     let mut configs = Stage::ALL.map(config);
     (configs[0].input_vocab, configs[0].output_vocab) = (129_600, 10_048);
-    demo::demo_bark_of(configs, 5)
+    noise::bark_of(configs, 5)
 }
 
 fn packed(folder: &TempDir, bark: &Bark, repr: Repr) -> PathBuf {
     let path = folder.path().join(format!("{repr}.safetensors"));
-    checkpoint::pack(bark, &demo::demo_codec(5).unwrap(), repr, &path, &Silent).unwrap();
+    checkpoint::pack(bark, &noise::codec(5), repr, &path, &Silent).unwrap();
     path
 }
 
@@ -80,8 +78,8 @@ fn types_get_smaller_in_their_order() {
 fn rows_that_are_not_whole_blocks_are_refused_and_leave_nothing_behind() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("tiny.safetensors");
-    let tiny = demo::demo_bark(Size::Tiny, 5);
-    let refused = checkpoint::pack(&tiny, &demo::demo_codec(5).unwrap(), Repr::Q4K, &path, &Silent).unwrap_err();
+    let tiny = noise::bark(Size::Tiny, 5);
+    let refused = checkpoint::pack(&tiny, &noise::codec(5), Repr::Q4K, &path, &Silent).unwrap_err();
     assert_eq!(exit_code(&refused), 2, "{refused:#}");
     assert!(format!("{refused:#}").contains("take another type"), "{refused:#}");
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
@@ -90,7 +88,7 @@ fn rows_that_are_not_whole_blocks_are_refused_and_leave_nothing_behind() {
 #[test]
 fn a_packed_file_cut_short_is_refused_by_name() {
     let folder = TempDir::new().unwrap();
-    let path = packed(&folder, &demo::demo_bark(Size::Tiny, 5), Repr::Q8_0);
+    let path = packed(&folder, &noise::bark(Size::Tiny, 5), Repr::Q8_0);
     let bytes = std::fs::read(&path).unwrap();
     for len in [9, 1000, bytes.len() / 2, bytes.len() - 1] {
         std::fs::write(&path, &bytes[..len]).unwrap();
@@ -102,7 +100,7 @@ fn a_packed_file_cut_short_is_refused_by_name() {
 #[test]
 fn packing_as_f32_keeps_every_bit() {
     let folder = TempDir::new().unwrap();
-    let bark = checkpoint::bark(&packed(&folder, &demo::demo_bark(Size::Tiny, 5), DType::F32.into())).unwrap();
+    let bark = checkpoint::bark(&packed(&folder, &noise::bark(Size::Tiny, 5), DType::F32.into())).unwrap();
     let (_, weights) = bark.stage(Stage::Semantic, DType::F32, &Device::Cpu).unwrap();
     let array = weights.array((96, 32), "layers.1.attn.att_proj.weight").unwrap();
     let expected = rule::values("text.transformer.h.1.attn.c_attn.weight", &[96, 32], 5);

@@ -1,7 +1,7 @@
 //! The nets that clone a voice against upstream's packages: the golden files of `golden/clone.py`, on weights made by
 //! the same rule.
 
-use barkclone::checkpoint::demo::rule;
+use crate::noise::rule;
 use barkclone::clone::HUBERT_LAYERS;
 use barkclone::net::codec::CodecConfig;
 use barkclone::net::hubert::HubertConfig;

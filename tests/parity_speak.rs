@@ -1,10 +1,9 @@
 //! The stages against suno-ai/bark's own code on rule-made weights: golden/speak.py wrote what is expected.
 
+use crate::noise::rule;
+use crate::noise::{self, Size};
 use barkclone::checkpoint::Bark;
-use barkclone::checkpoint::demo::rule;
-use barkclone::checkpoint::demo::{self, Size};
-use barkclone::net::gpt::GptConfig;
-use barkclone::net::gpt::{Gpt, Input};
+use barkclone::net::gpt::{Gpt, GptConfig, Input};
 use barkclone::progress::Silent;
 use barkclone::speak::{Request, Settings, Speaker};
 use barkclone::stage::Stage;
@@ -77,11 +76,11 @@ pub fn voice(frames: usize, seed: u64) -> Option<Voice> {
 }
 
 fn of_size(layers: usize, heads: usize, width: usize) -> [GptConfig; 3] {
-    Stage::ALL.map(|stage| GptConfig { layers, heads, width, ..demo::gpt_config(stage, Size::Tiny) })
+    Stage::ALL.map(|stage| GptConfig { layers, heads, width, ..noise::gpt_config(stage, Size::Tiny) })
 }
 
 fn configs(size: Size) -> [GptConfig; 3] {
-    Stage::ALL.map(|stage| demo::gpt_config(stage, size))
+    Stage::ALL.map(|stage| noise::gpt_config(stage, size))
 }
 
 /// Largest absolute difference.
@@ -93,9 +92,9 @@ pub fn difference(got: &[f32], expected: &[f32]) -> f32 {
 /// Every token of every stage is upstream's; logits and sound are near.
 fn equals_upstream(case: &str, configs: [GptConfig; 3]) {
     let mut golden = Golden::open(case);
-    let bark = demo::demo_bark_of(configs, golden.seed);
+    let bark = noise::bark_of(configs, golden.seed);
     check_first_logits(&bark, &mut golden);
-    let codec = demo::demo_codec(golden.seed).unwrap();
+    let codec = noise::codec(golden.seed);
     let mut speaker = Speaker::new(bark, codec, DType::F32, &Device::Cpu, false);
     let said = speaker.speak(&golden.request, &Silent).unwrap();
     assert_eq!(said.semantic.as_slice(), golden.tokens("semantic"));

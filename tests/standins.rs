@@ -4,7 +4,7 @@
 mod containers;
 mod python;
 
-use barkclone::checkpoint::demo::{self, Size};
+use crate::noise::{self, ByRule, Size};
 use barkclone::checkpoint::names::{self, Name};
 use barkclone::net::codec::CodecConfig;
 use barkclone::net::gpt::GptConfig;
@@ -74,8 +74,8 @@ impl Spec {
 
     /// A stage under Suno's names, heads included.
     fn gpt(&self, stage: Stage) -> (GptConfig, State) {
-        let config = demo::gpt_config(stage, self.size);
-        let mut state = self.rule(STAGES[stage as usize], demo::gpt_shapes(&config));
+        let config = noise::gpt_config(stage, self.size);
+        let mut state = self.rule(STAGES[stage as usize], noise::gpt_shapes(&config));
         for head in 1..config.codebooks_total {
             let table = state.iter().find(|(name, _)| *name == format!("transformer.wtes.{head}.weight")).unwrap();
             let tied = (format!("lm_heads.{}.weight", head - 1), table.1.clone());
@@ -147,7 +147,7 @@ impl Spec {
 
     /// EnCodec's tensors under facebook's or Hugging Face's names, with the statistics that the published files hold.
     fn codec_state(&self, hugging_face: bool) -> State {
-        let mut state = self.rule("codec", demo::codec_shapes(&self.codec, self.codebooks));
+        let mut state = self.rule("codec", noise::codec_shapes(&self.codec, self.codebooks));
         for i in 0..self.codebooks {
             let codebook = format!("quantizer.vq.layers.{i}._codebook");
             let shape = vec![self.codec.codebook_size, self.codec.hidden_size];
@@ -180,8 +180,8 @@ impl Spec {
     }
 
     fn hubert(&self) -> (HubertConfig, State) {
-        let config = demo::hubert_config(self.size);
-        let mut state = self.rule("hubert", demo::hubert_shapes(&config));
+        let config = HubertConfig::of(self.size);
+        let mut state = self.rule("hubert", config.shapes());
         state.push(("masked_spec_embed".into(), Data::Zeros(vec![config.hidden_size])));
         (config, state)
     }
@@ -229,7 +229,7 @@ impl Spec {
     /// gitmylo's quantizer, version 0 or 1, with `<folder>/.info` in it where `info` names the folder.
     pub fn write_quantizer(&self, path: &Path, version: u32, info: Option<&str>) {
         let config = self.quantizer_config(version);
-        let state = self.rule("quantizer", demo::quantizer_shapes(&config));
+        let state = self.rule("quantizer", config.shapes());
         let text = json!({"input_size": config.input_size, "hidden_size": config.hidden_size,
             "output_size": config.output_size, "version": version});
         let extra: Vec<_> = info.map(|folder| (format!("{folder}/.info"), text.to_string())).into_iter().collect();
@@ -237,7 +237,10 @@ impl Spec {
     }
 
     pub fn quantizer_config(&self, version: u32) -> QuantizerConfig {
-        QuantizerConfig { output_size: self.semantic_tokens, ..demo::quantizer_config(self.size, version) }
+        QuantizerConfig {
+            output_size: self.semantic_tokens,
+            ..QuantizerConfig { version, ..QuantizerConfig::of(self.size) }
+        }
     }
 }
 

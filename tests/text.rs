@@ -1,5 +1,6 @@
 //! What the models read of a text, against transformers' slow BERT tokenizer (tests/golden/pieces.py).
 
+use crate::byte_tokenizer::byte_tokenizer;
 use barkclone::normalize::normalize;
 use barkclone::stage::text::Text;
 use serde::Deserialize;
@@ -63,5 +64,8 @@ fn words_that_are_not_known_are_named() {
     let long = "a".repeat(101);
     assert_eq!(unknown(&format!("Ola\u{301} 🎉 mundo {long} a🎉")), ["🎉", &long, "a🎉"]);
     assert_eq!(unknown(&format!("Olá mundo {}", "a".repeat(100))), Vec::<String>::new());
-    assert_eq!(Text::bytes().unwrap().unknown("Olá 🎉").unwrap(), Vec::<String>::new());
+    assert_eq!(
+        Text::parse(byte_tokenizer().as_bytes(), "bytes".into()).unwrap().unknown("Olá 🎉").unwrap(),
+        Vec::<String>::new()
+    );
 }

@@ -8,13 +8,15 @@
 //! reached: of the bytes of weights and cache for a step, of the operations for a pass. Times are medians.
 
 mod nets;
+#[path = "../../tests/noise/mod.rs"]
+mod noise;
 #[path = "../probe/mod.rs"]
 mod probe;
 mod speech;
 
+use crate::noise::Size;
 use anyhow::{Context, Result};
 use barkclone::checkpoint;
-use barkclone::checkpoint::demo::{self, Size};
 use barkclone::checkpoint::{Bark, Checkpoint};
 use barkclone::net::codec::CodecConfig;
 use barkclone::net::repr::Repr;
@@ -127,9 +129,9 @@ fn run(args: &Args, start: Instant) -> Result<()> {
 
 fn open_bark(choice: &str) -> Result<Bark> {
     Ok(match choice {
-        "tiny" => demo::demo_bark(Size::Tiny, SEED),
-        "small" => demo::demo_bark(Size::Small, SEED),
-        "large" => demo::demo_bark(Size::Large, SEED),
+        "tiny" => noise::bark(Size::Tiny, SEED),
+        "small" => noise::bark(Size::Small, SEED),
+        "large" => noise::bark(Size::Large, SEED),
         path => checkpoint::bark(Path::new(path))?,
     })
 }
@@ -150,7 +152,7 @@ fn packed(args: &Args) -> Result<Option<String>> {
 }
 
 fn open_codec(args: &Args) -> Result<Checkpoint<CodecConfig>> {
-    args.codec.as_ref().map_or_else(|| demo::demo_codec(SEED), |path| checkpoint::codec(Path::new(path)))
+    args.codec.as_ref().map_or_else(|| Ok(noise::codec(SEED)), |path| checkpoint::codec(Path::new(path)))
 }
 
 /// Seconds of `work`, and what it made.

@@ -1,19 +1,15 @@
 //! Each net by itself: loading, prefill, steps at several lengths of the cache, fine passes, the codec, and what clones a voice.
 
+use crate::noise::rule;
+use crate::noise::{ByRule, Size};
 use crate::{Args, Machine, SEED, median, timed};
 use anyhow::{Context, Result};
-use barkclone::checkpoint::demo::rule;
-use barkclone::checkpoint::demo::{self, Size};
 use barkclone::checkpoint::{Bark, Checkpoint};
 use barkclone::net::cache::Cache;
-use barkclone::net::codec::Codec;
-use barkclone::net::codec::CodecConfig;
-use barkclone::net::gpt::GptConfig;
-use barkclone::net::gpt::{FineGpt, FineInput, Gpt, Input};
-use barkclone::net::hubert::Hubert;
-use barkclone::net::hubert::HubertConfig;
-use barkclone::net::quantizer::Quantizer;
-use barkclone::net::quantizer::QuantizerConfig;
+use barkclone::net::codec::{Codec, CodecConfig};
+use barkclone::net::gpt::{FineGpt, FineInput, Gpt, GptConfig, Input};
+use barkclone::net::hubert::{Hubert, HubertConfig};
+use barkclone::net::quantizer::{Quantizer, QuantizerConfig};
 use barkclone::net::repr::Repr;
 use barkclone::stage::Stage;
 use barkclone::tokens::{HUBERT_RATE, SAMPLE_RATE};
@@ -134,7 +130,7 @@ fn clip(seconds: f64, rate: u32) -> Result<Tensor> {
 }
 
 pub fn clone(args: &Args) -> Result<()> {
-    let hubert: Checkpoint<HubertConfig> = demo::demo_hubert(Size::Small, SEED)?;
+    let hubert: Checkpoint<HubertConfig> = HubertConfig::of(Size::Small).by_rule(SEED);
     let hubert = Hubert::new(&hubert.config, &hubert.weights(DType::F32, &Device::Cpu), 9)?;
     let wav = clip(args.seconds, HUBERT_RATE)?;
     let mut features = None;
@@ -143,7 +139,7 @@ pub fn clone(args: &Args) -> Result<()> {
         Ok(())
     })?;
     println!("{:<44} {:>9.1} ms", format!("HuBERT to layer 9, {} s", args.seconds), seconds * 1e3);
-    let quantizer: Checkpoint<QuantizerConfig> = demo::demo_quantizer(Size::Small, 1, SEED)?;
+    let quantizer: Checkpoint<QuantizerConfig> = QuantizerConfig::of(Size::Small).by_rule(SEED);
     let quantizer = Quantizer::new(&quantizer.config, &quantizer.weights(DType::F32, &Device::Cpu))?;
     let features = features.context("HuBERT ran")?;
     let seconds = median(args.repeat, || quantizer.tokens(&features).map(drop))?;

@@ -1,10 +1,10 @@
-//! Bark: Suno's three `.pt` files, Hugging Face's folder with all three GPTs and the codec in one checkpoint, or the built-in
-//! model made by rule. Stages are opened one at a time, so that one stage's weights need not outlive its turn.
+//! Bark: Suno's three `.pt` files, or Hugging Face's folder with all three GPTs and the codec in one checkpoint. Stages are
+//! opened one at a time, so that one stage's weights need not outlive its turn.
 
 use super::codec::{self, Below};
 use super::file::{self, Opened};
 use super::packed::{self, Header, Packed};
-use super::{Checkpoint, demo, folder, names};
+use super::{Checkpoint, folder, names};
 use crate::error::Kind;
 use crate::net::codec::CodecConfig;
 use crate::net::gpt::GptConfig;
@@ -30,9 +30,10 @@ enum Source {
         weights: PathBuf,
         config: Box<BarkJson>,
     },
-    Rule {
-        configs: [GptConfig; 3],
-        seed: u64,
+    /// In [`Stage::ALL`]'s order.
+    Open {
+        stages: Box<[Checkpoint<GptConfig>; 3]>,
+        codec: Option<Checkpoint<CodecConfig>>,
     },
 }
 
@@ -63,9 +64,18 @@ pub fn bark(path: &Path) -> Result<Bark> {
 }
 
 impl Bark {
-    /// The model made by rule.
-    pub(super) fn by_rule(configs: [GptConfig; 3], seed: u64) -> Self {
-        Self { protocol: Protocol::default(), source: Source::Rule { configs, seed } }
+    /// Bark of stages in [`Stage::ALL`]'s order, and perhaps a codec, that are open already.
+    ///
+    /// # Errors
+    /// Kind [`Kind::Model`]: sizes that do not fit `protocol`.
+    pub fn new(
+        protocol: Protocol,
+        stages: [Checkpoint<GptConfig>; 3],
+        codec: Option<Checkpoint<CodecConfig>>,
+    ) -> Result<Self> {
+        let bark = Self { protocol, source: Source::Open { stages: Box::new(stages), codec } };
+        Stage::ALL.into_iter().try_for_each(|stage| bark.open(stage).map(drop))?;
+        Ok(bark)
     }
 
     /// Opens one stage: its sizes, and its weights as `dtype` on `device`. The file is mapped anew, and let go with the weights.
@@ -79,23 +89,23 @@ impl Bark {
     pub fn codec(&self) -> Result<Option<Checkpoint<CodecConfig>>> {
         match &self.source {
             Source::HuggingFace { weights, config } => match &config.codec_config {
-                Some(config) => codec::in_bark(weights, config).map(Some),
+                Some(config) => codec::in_bark(file::open(weights)?.tensors()?, config).map(Some),
                 None => Ok(None),
             },
             Source::Suno(_) => Ok(None),
-            Source::Rule { seed, .. } => demo::demo_codec(*seed).map(Some),
+            Source::Open { codec, .. } => Ok(codec.clone()),
         }
     }
 
     pub(super) fn open(&self, stage: Stage) -> Result<Checkpoint<GptConfig>> {
-        let (config, tensors) = match &self.source {
+        let mut model = match &self.source {
             Source::Suno(files) => suno_stage(&files[stage as usize], stage)?,
-            Source::HuggingFace { weights, config } => hf_stage(weights, config, stage)?,
-            Source::Rule { configs, seed } => demo::gpt(stage, &configs[stage as usize], *seed),
+            Source::HuggingFace { weights, config } => hf_stage(file::open(weights)?.tensors()?, config, stage)?,
+            Source::Open { stages, .. } => stages[stage as usize].clone(),
         };
-        let origin = tensors.origin();
-        self.check(stage, &config).with_context(|| Kind::Model.error(format!("{origin}: it does not fit Bark")))?;
-        let mut model = Checkpoint::new(config, tensors, names::gpt)?;
+        let origin = model.tensors.origin();
+        self.check(stage, &model.config)
+            .with_context(|| Kind::Model.error(format!("{origin}: it does not fit Bark")))?;
         if stage == Stage::Fine {
             tie_heads(&mut model);
         }
@@ -162,7 +172,7 @@ fn complete(files: [PathBuf; 3]) -> Result<[PathBuf; 3]> {
 }
 
 /// One of Suno's files: `model_args` and `model`; the optimizer's state beside them is never touched.
-fn suno_stage(file: &Path, stage: Stage) -> Result<(GptConfig, Arc<dyn Tensors>)> {
+fn suno_stage(file: &Path, stage: Stage) -> Result<Checkpoint<GptConfig>> {
     let unfit = |what: &str| Kind::Model.error(format!("{}: {what}", file.display()));
     let Opened::Torch(torch) = file::open(file)? else {
         bail!(unfit("it is no file of torch.save, as Suno's are"));
@@ -187,7 +197,7 @@ fn suno_stage(file: &Path, stage: Stage) -> Result<(GptConfig, Arc<dyn Tensors>)
         codebooks_total: size("n_codes_total").unwrap_or(total),
         codebooks_given: size("n_codes_given").unwrap_or(given),
     };
-    Ok((config, torch.tensors(model)?))
+    Checkpoint::new(config, torch.tensors(model)?, names::gpt)
 }
 
 /// Hugging Face's layout: `config.json`, perhaps `generation_config.json`, and the weights.
@@ -205,18 +215,7 @@ fn hugging_face(path: &Path) -> Result<Bark> {
     let weights = folder::hf_weights(path).with_context(expected)?;
     let json = folder::beside(&weights, "config.json").with_context(expected)?;
     let mut config: Box<BarkJson> = folder::config(&json, &["bark"])?;
-    for causal in [&mut config.semantic_config, &mut config.coarse_acoustics_config] {
-        (causal.codebooks_total, causal.codebooks_given) = (0, 0);
-    }
-    let fine = &mut config.fine_acoustics_config;
-    if fine.codebooks_total == 0 {
-        // The defaults of transformers' `BarkFineConfig`.
-        (fine.codebooks_total, fine.codebooks_given) = (8, 1);
-    }
-    let mut protocol = Protocol::default();
-    if let Some(codec) = &config.codec_config {
-        protocol.codebook_size = u32::try_from(codec.codebook_size)?;
-    }
+    let mut protocol = config.completed()?;
     if let Some(json) = folder::beside(&weights, "generation_config.json") {
         let unfit = || Kind::Model.error(format!("{}: no generation settings of a Bark model", json.display()));
         protocol.apply_generation(&folder::text(&json)?).with_context(unfit)?;
@@ -224,25 +223,45 @@ fn hugging_face(path: &Path) -> Result<Bark> {
     Ok(Bark { protocol, source: Source::HuggingFace { weights, config } })
 }
 
+impl BarkJson {
+    /// Fills in what transformers' classes do; returns the protocol, as far as this file tells it.
+    pub fn completed(&mut self) -> Result<Protocol> {
+        for causal in [&mut self.semantic_config, &mut self.coarse_acoustics_config] {
+            (causal.codebooks_total, causal.codebooks_given) = (0, 0);
+        }
+        let fine = &mut self.fine_acoustics_config;
+        if fine.codebooks_total == 0 {
+            // The defaults of transformers' `BarkFineConfig`.
+            (fine.codebooks_total, fine.codebooks_given) = (8, 1);
+        }
+        let mut protocol = Protocol::default();
+        if let Some(codec) = &self.codec_config {
+            protocol.codebook_size = u32::try_from(codec.codebook_size)?;
+        }
+        Ok(protocol)
+    }
+}
+
 /// Prefixes of the parts of Hugging Face's checkpoint: the stages, then the codec.
 pub(super) const HF_PARTS: [&str; 4] = ["semantic.", "coarse_acoustics.", "fine_acoustics.", "codec_model."];
 
-fn hf_stage(file: &Path, config: &BarkJson, stage: Stage) -> Result<(GptConfig, Arc<dyn Tensors>)> {
-    let tensors: Arc<dyn Tensors> = Arc::new(Packed(file::open(file)?.tensors()?));
+/// One stage of Hugging Face's checkpoint, or of a packed one.
+pub(super) fn hf_stage(tensors: Arc<dyn Tensors>, config: &BarkJson, stage: Stage) -> Result<Checkpoint<GptConfig>> {
+    let tensors: Arc<dyn Tensors> = Arc::new(Packed(tensors));
+    let (origin, names) = (tensors.origin(), tensors.names());
     let known = |name: &&String| HF_PARTS.iter().any(|part| name.starts_with(part));
-    let names = tensors.names();
     if let Some(name) = names.iter().find(|name| !known(name)) {
-        bail!(Kind::Model.error(format!("{}: unexpected tensor `{name}`: another kind of model?", file.display())));
+        bail!(Kind::Model.error(format!("{origin}: unexpected tensor `{name}`: another kind of model?")));
     }
     let prefix = HF_PARTS[stage as usize];
     ensure!(
         names.iter().any(|name| name.starts_with(prefix)),
-        Kind::Model.error(format!("{}: it has no tensors `{prefix}...`: another kind of model?", file.display()))
+        Kind::Model.error(format!("{origin}: it has no tensors `{prefix}...`: another kind of model?"))
     );
     let config = match stage {
         Stage::Semantic => &config.semantic_config,
         Stage::Coarse => &config.coarse_acoustics_config,
         Stage::Fine => &config.fine_acoustics_config,
     };
-    Ok((config.clone(), Arc::new(Below { tensors, prefix })))
+    Checkpoint::new(config.clone(), Arc::new(Below { tensors, prefix }), names::gpt)
 }

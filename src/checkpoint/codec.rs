@@ -19,24 +19,24 @@ const IN_BARK: &str = "codec_model.";
 /// Kind [`Kind::Model`], naming the file: none there, damaged, or of another kind.
 pub fn codec(path: &Path) -> Result<Checkpoint<CodecConfig>> {
     let file = folder::weights(path)?;
-    let tensors = tensors(&file)?;
+    let tensors = below_bark(file::open(&file)?.tensors()?);
     // A `config.json` beside facebook's file belongs to some other model.
     let facebook = tensors.names().iter().any(|name| name.starts_with("encoder.model."));
     let json = folder::beside(&file, "config.json").filter(|_| !facebook);
     open(tensors, json.map(|json| stated_config(&json)).transpose()?)
 }
 
-/// The codec within Bark's checkpoint `file`.
-pub(super) fn in_bark(file: &Path, config: &CodecConfig) -> Result<Checkpoint<CodecConfig>> {
-    open(tensors(file)?, Some(config.clone()))
+/// The codec within Bark's checkpoint.
+pub(super) fn in_bark(tensors: Arc<dyn Tensors>, config: &CodecConfig) -> Result<Checkpoint<CodecConfig>> {
+    open(below_bark(tensors), Some(config.clone()))
 }
 
-fn tensors(file: &Path) -> Result<Arc<dyn Tensors>> {
-    let tensors = file::open(file)?.tensors()?;
+/// The codec's tensors alone, of Bark's checkpoint or the codec's own.
+fn below_bark(tensors: Arc<dyn Tensors>) -> Arc<dyn Tensors> {
     if tensors.names().iter().any(|name| name.starts_with(IN_BARK)) {
-        return Ok(Arc::new(Below { tensors, prefix: IN_BARK }));
+        return Arc::new(Below { tensors, prefix: IN_BARK });
     }
-    Ok(tensors)
+    tensors
 }
 
 /// Without a stated configuration the tensors' shapes tell.

@@ -5,8 +5,8 @@
 //! other modules know one model's layouts each.
 
 mod bark;
+pub mod builtin;
 mod codec;
-pub mod demo;
 pub mod file;
 mod folder;
 mod hubert;
@@ -38,7 +38,11 @@ pub struct Checkpoint<C> {
 }
 
 impl<C> Checkpoint<C> {
-    fn new(config: C, tensors: Arc<dyn Tensors>, rule: fn(&str) -> Name) -> Result<Self> {
+    /// `tensors`, whose names `rule` translates, under the sizes of `config`.
+    ///
+    /// # Errors
+    /// Two stored tensors of one name.
+    pub fn new(config: C, tensors: Arc<dyn Tensors>, rule: fn(&str) -> Name) -> Result<Self> {
         let names = canonical(tensors.names(), rule)?;
         Ok(Self { config, tensors, names })
     }

@@ -13,12 +13,16 @@ use std::path::Path;
 /// # Errors
 /// Kind [`crate::error::Kind::Model`], naming the file: none there, damaged, or of another kind.
 pub fn quantizer(path: &Path) -> Result<Checkpoint<QuantizerConfig>> {
-    let opened = file::open(&folder::weights(path)?)?;
+    of(&file::open(&folder::weights(path)?)?)
+}
+
+/// The quantizer that an opened file holds.
+pub(super) fn of(opened: &Opened) -> Result<Checkpoint<QuantizerConfig>> {
     let tensors = opened.tensors()?;
     let shapes = Shapes::new(&*tensors, names::quantizer)?;
     let config = infer(&shapes)?;
     shapes.explain(config.check())?;
-    if let Opened::Torch(torch) = &opened
+    if let Opened::Torch(torch) = opened
         && let Some(info) = torch.info().with_context(|| shapes.unfit("its `.info` cannot be read"))?
     {
         let info: Info =

@@ -68,16 +68,16 @@ Examples:
   barkclone clone ref.wav --raw -o voz.npz       # exactly this clip, as upstream would";
 
 #[derive(Args, Debug)]
-#[command(next_help_heading = "Models")]
+#[command(next_help_heading = "Models", arg = nets::demo())]
 struct NetArgs {
     /// The semantic quantizer of the speaker's language: pt, en, en-large, de, pl, es, ja, tr, or a .pth file
-    #[arg(long, value_name = "MODEL", default_value = "pt")]
+    #[arg(long, value_name = "MODEL", default_value = "pt", default_value_if("demo", "true", "demo"))]
     quantizer: String,
     /// HuBERT: a name from `models list`, or a file or folder
-    #[arg(long, value_name = "MODEL", default_value = "hubert-base")]
+    #[arg(long, value_name = "MODEL", default_value = "hubert-base", default_value_if("demo", "true", "demo"))]
     hubert: String,
     /// EnCodec, likewise
-    #[arg(long, value_name = "MODEL", default_value = "encodec")]
+    #[arg(long, value_name = "MODEL", default_value = "encodec", default_value_if("demo", "true", "demo"))]
     codec: String,
     #[command(flatten)]
     device: DeviceArgs,

@@ -109,7 +109,11 @@ fn path(name: &str, models: &Models) -> Result<()> {
 
 fn verify(entries: &[Entry], wanted: bool, models: &Models, progress: &dyn Progress) -> Result<()> {
     let mut wrong = Vec::new();
-    for entry in entries.iter().filter(|e| !e.builtin) {
+    for entry in entries {
+        if entry.builtin {
+            out(format!("{:<10}  {}  {}\n", "built in", entry.name, entry.kind))?;
+            continue;
+        }
         let found = models.verify(entry, progress)?;
         ensure!(!wanted || !found.is_empty(), Kind::Model.error(format!("{} is not in the cache", entry.name)));
         for (file, verdict) in found {
@@ -140,7 +144,7 @@ fn remove(entries: &[Entry], models: &Models, progress: &dyn Progress) -> Result
 
 fn state_text(state: State) -> &'static str {
     match state {
-        State::Builtin => "builtin",
+        State::Builtin => "built in",
         State::Cached => "cached",
         State::Partial => "partial",
         State::Absent => "absent",

@@ -1,9 +1,7 @@
 //! The flags that choose models and the device, and the models that they stand for.
 
 use anyhow::{Context, Result, bail};
-use barkclone::checkpoint;
-use barkclone::checkpoint::demo::{self, Size};
-use barkclone::checkpoint::{Bark, Checkpoint};
+use barkclone::checkpoint::{self, Bark, Checkpoint, builtin};
 use barkclone::device;
 use barkclone::error::Kind;
 use barkclone::models::{ModelKind, Models, Source};
@@ -14,13 +12,17 @@ use barkclone::net::repr::Repr;
 use barkclone::progress::Progress;
 use barkclone::stage::protocol::Protocol;
 use candle_core::{DType, Device};
-use clap::{Args, ValueEnum};
+use clap::{Arg, ArgAction, Args, ValueEnum};
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
-/// The seed of the built-in models' weights.
-pub const SEED: u64 = 1;
+/// `--demo`: the built-in models wherever no other is named. A flag that chooses a model says so by `default_value_if`.
+pub fn demo() -> Arg {
+    let help =
+        "The small built-in models wherever no other is named: they work offline and at once; their voices are robotic";
+    Arg::new("demo").long("demo").action(ArgAction::SetTrue).help(help)
+}
 
 /// Where the nets run.
 #[derive(Args, Debug)]
@@ -100,7 +102,7 @@ impl BarkChoice<'_> {
     /// Bark's protocol as its files state it; reads no weights.
     pub fn protocol(&self, models: &Models, progress: &dyn Progress) -> Result<Protocol> {
         match models.resolve(ModelKind::Bark, self.bark, progress)? {
-            Source::Builtin => Ok(demo::demo_bark(Size::Tiny, SEED).protocol),
+            Source::Builtin => Ok(builtin::bark()?.protocol),
             Source::Path(path) => Ok(checkpoint::bark(&path)?.protocol),
         }
     }
@@ -128,7 +130,7 @@ impl BarkChoice<'_> {
         progress: &dyn Progress,
     ) -> Result<(Bark, Checkpoint<CodecConfig>)> {
         let bark = match source {
-            Source::Builtin => demo::demo_bark(Size::Tiny, SEED),
+            Source::Builtin => builtin::bark()?,
             Source::Path(path) => checkpoint::bark(path)?,
         };
         self.with_codec(bark, models, progress)
@@ -151,7 +153,7 @@ impl BarkChoice<'_> {
 /// EnCodec's files, by name or path.
 pub fn codec(choice: &str, models: &Models, progress: &dyn Progress) -> Result<Checkpoint<CodecConfig>> {
     match models.resolve(ModelKind::Codec, choice, progress)? {
-        Source::Builtin => demo::demo_codec(SEED),
+        Source::Builtin => builtin::codec(),
         Source::Path(path) => checkpoint::codec(&path),
     }
 }
@@ -159,7 +161,7 @@ pub fn codec(choice: &str, models: &Models, progress: &dyn Progress) -> Result<C
 /// HuBERT's files, by name or path.
 pub fn hubert(choice: &str, models: &Models, progress: &dyn Progress) -> Result<Checkpoint<HubertConfig>> {
     match models.resolve(ModelKind::Hubert, choice, progress)? {
-        Source::Builtin => demo::demo_hubert(Size::Tiny, SEED),
+        Source::Builtin => builtin::hubert(),
         Source::Path(path) => checkpoint::hubert(&path),
     }
 }
@@ -167,7 +169,7 @@ pub fn hubert(choice: &str, models: &Models, progress: &dyn Progress) -> Result<
 /// The quantizer's file, by name or path.
 pub fn quantizer(choice: &str, models: &Models, progress: &dyn Progress) -> Result<Checkpoint<QuantizerConfig>> {
     match models.resolve(ModelKind::Quantizer, choice, progress)? {
-        Source::Builtin => demo::demo_quantizer(Size::Tiny, 1, SEED),
+        Source::Builtin => builtin::quantizer(),
         Source::Path(path) => checkpoint::quantizer(&path),
     }
 }

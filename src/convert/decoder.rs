@@ -1,8 +1,7 @@
 //! Codes of any length to sound, handed on as it is made.
 
 use crate::checkpoint::Checkpoint;
-use crate::net::codec::Codec;
-use crate::net::codec::CodecConfig;
+use crate::net::codec::{Codec, CodecConfig};
 use crate::progress::Progress;
 use crate::tokens::{FINE_CODEBOOKS, FRAME_SAMPLES, Fine};
 use anyhow::Result;

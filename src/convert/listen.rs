@@ -8,11 +8,9 @@
 use crate::audio::{Recipe, Recording, Stream};
 use crate::checkpoint::Checkpoint;
 use crate::error::Kind;
-use crate::net::hubert::Hubert;
-use crate::net::hubert::HubertConfig;
+use crate::net::hubert::{Hubert, HubertConfig};
 use crate::net::lstm::State;
-use crate::net::quantizer::Quantizer;
-use crate::net::quantizer::QuantizerConfig;
+use crate::net::quantizer::{Quantizer, QuantizerConfig};
 use crate::progress::Progress;
 use crate::tokens::{HUBERT_RATE, Semantic};
 use anyhow::{Result, ensure};

@@ -73,6 +73,11 @@ impl Models {
         }
     }
 
+    /// Whether `choice` is a model within the program; nothing is fetched to tell.
+    pub fn is_builtin(&self, kind: ModelKind, choice: &str) -> bool {
+        !Path::new(choice).exists() && self.registry.find(kind, choice).is_ok_and(|entry| entry.builtin)
+    }
+
     /// The semantic, coarse and fine arrays (`.npy`) of Suno's preset `name`, fetched if need be.
     pub fn voice_preset(&self, name: &str, progress: &dyn Progress) -> Result<[PathBuf; 3]> {
         let preset = self.registry.preset(name)?;

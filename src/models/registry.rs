@@ -75,7 +75,7 @@ impl ModelFile {
 pub struct Entry {
     pub name: String,
     pub kind: ModelKind,
-    /// Made by the program itself: no files.
+    /// Within the program itself: no files.
     #[serde(default)]
     pub builtin: bool,
     /// `owner/name` on the hub.

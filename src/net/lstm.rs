@@ -109,7 +109,7 @@ fn recur_by_steps(gates: &Tensor, recurrent: &Tensor, state: &Tensor) -> Result<
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::checkpoint::demo::rule;
+    use crate::noise::rule;
     use candle_core::Device;
 
     #[test]

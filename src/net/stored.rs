@@ -9,7 +9,6 @@ use candle_core::DType;
 use half::{bf16, f16};
 use rayon::prelude::*;
 use std::ops::Range;
-use std::sync::Arc;
 
 /// Rows that one thread packs at a time.
 const PACKED_ROWS: usize = 64;
@@ -58,9 +57,7 @@ impl StoredMatrix {
             Ok(kernels::quantize_q8_0(&values))
         };
         let parts = bytes.par_chunks(PACKED_ROWS * repr.row_bytes(self.inner())?).map(quantized);
-        let owner = Blocks(parts.collect::<Result<Vec<_>>>()?.concat());
-        let len = owner.as_ref().len();
-        let bytes = Bytes::new(Arc::new(owner), 0..len)?;
+        let bytes = Bytes::new(Blocks(parts.collect::<Result<Vec<_>>>()?.concat()));
         Ok(Self { array: Array { repr: Repr::Q8_0, shape: shape.clone(), bytes } })
     }
 
@@ -152,19 +149,17 @@ fn copied<T: AnyBitPattern>(bytes: &[u8]) -> Vec<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::checkpoint::demo::rule;
+    use crate::noise::rule;
 
     const SHAPE: [usize; 2] = [70, 256];
 
     fn original() -> (Vec<f32>, Array) {
         let values = rule::uniform("host", SHAPE[0] * SHAPE[1], 1);
-        (values.clone(), Array::from_f32(values, SHAPE.to_vec()).unwrap())
+        (values.clone(), Array::from_f32(values, SHAPE.to_vec()))
     }
 
     fn repacked(array: &Array, repr: Repr) -> Array {
-        let bytes = packed(array, repr).unwrap();
-        let len = bytes.len();
-        let bytes = crate::net::weights::Bytes::new(std::sync::Arc::new(bytes), 0..len).unwrap();
+        let bytes = Bytes::new(packed(array, repr).unwrap());
         Array { repr, shape: array.shape.clone(), bytes }
     }
 
@@ -199,7 +194,7 @@ mod tests {
         assert_eq!(rounded.array.repr, Repr::Q8_0);
         assert_eq!(rounded.array.bytes[..], packed(&array, Repr::Q8_0).unwrap());
         assert_eq!(rounded.rounded().unwrap().array.bytes.as_ptr(), rounded.array.bytes.as_ptr());
-        let odd = Array::from_f32(vec![0.5; 96], vec![2, 48]).unwrap();
+        let odd = Array::from_f32(vec![0.5; 96], vec![2, 48]);
         assert_eq!(StoredMatrix::new(odd).unwrap().rounded().unwrap().bytes(), 4 * 96);
         let half = StoredMatrix::new(repacked(&array, Repr::Plain(DType::F16))).unwrap();
         assert_eq!(half.rounded().unwrap().bytes(), 2 * 70 * 256);
@@ -207,7 +202,7 @@ mod tests {
 
     #[test]
     fn rows_that_are_not_whole_blocks_and_ids_out_of_range_are_refused() {
-        let array = Array::from_f32(vec![0.0; 96], vec![2, 48]).unwrap();
+        let array = Array::from_f32(vec![0.0; 96], vec![2, 48]);
         assert!(packed(&array, Repr::Q8_0).unwrap_err().to_string().contains("blocks of 32"));
         assert!(rows(&array, &[2]).unwrap_err().to_string().contains("out of range 0..2"));
     }

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::{Arc, Mutex};
 
-/// Bytes that something keeps alive: a memory map or a vector.
+/// Bytes that something keeps alive: a memory map, a vector, the program itself.
 #[derive(Clone)]
 pub struct Bytes {
     owner: Arc<dyn AsRef<[u8]> + Send + Sync>,
@@ -19,13 +19,26 @@ pub struct Bytes {
 }
 
 impl Bytes {
-    /// The bytes `range` of `owner`; the range must lie within it.
-    pub fn new(owner: Arc<dyn AsRef<[u8]> + Send + Sync>, range: Range<usize>) -> Result<Self> {
-        let len = (*owner).as_ref().len();
+    /// All of `owner`'s bytes.
+    pub fn new(owner: impl AsRef<[u8]> + Send + Sync + 'static) -> Self {
+        let range = 0..owner.as_ref().len();
+        Self { owner: Arc::new(owner), range }
+    }
+
+    /// The bytes `range` of these; refused where they are not all there.
+    pub fn part(&self, range: Range<usize>) -> Result<Self> {
+        let len = self.len();
         if range.start > range.end || range.end > len {
             bail!("bytes {}..{} lie outside the file's {len}", range.start, range.end);
         }
-        Ok(Self { owner, range })
+        let start = self.range.start;
+        Ok(Self { owner: self.owner.clone(), range: start + range.start..start + range.end })
+    }
+}
+
+impl AsRef<[u8]> for Bytes {
+    fn as_ref(&self) -> &[u8] {
+        self
     }
 }
 
@@ -53,19 +66,16 @@ impl Array {
         let stored = Tensor::from_raw_buffer(&self.bytes, stored, &self.shape, &Device::Cpu)?;
         Ok(stored.to_dtype(dtype)?.to_device(device)?)
     }
-}
 
-impl Array {
     /// A copy as f32, aligned as f32 is.
     pub fn to_f32(&self) -> Result<Array> {
-        Array::from_f32(self.tensor(DType::F32, &Device::Cpu)?.flatten_all()?.to_vec1()?, self.shape.clone())
+        let values = self.tensor(DType::F32, &Device::Cpu)?.flatten_all()?.to_vec1()?;
+        Ok(Array::from_f32(values, self.shape.clone()))
     }
 
     /// `values`, row-major, of `shape`.
-    pub fn from_f32(values: Vec<f32>, shape: Vec<usize>) -> Result<Array> {
-        let owner = Floats(values);
-        let len = owner.as_ref().len();
-        Ok(Array { repr: DType::F32.into(), shape, bytes: Bytes::new(Arc::new(owner), 0..len)? })
+    pub fn from_f32(values: Vec<f32>, shape: Vec<usize>) -> Array {
+        Array { repr: DType::F32.into(), shape, bytes: Bytes::new(Floats(values)) }
     }
 }
 

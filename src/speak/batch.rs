@@ -58,7 +58,7 @@ fn fitting(free: u64, weights: u64, row: u64, most: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::checkpoint::demo::{Size, demo_bark, gpt_config};
+    use crate::noise::{self, Size, gpt_config};
 
     const GB: u64 = 1_000_000_000;
 
@@ -84,7 +84,7 @@ mod tests {
 
     #[test]
     fn the_tiny_model_fits_any_machine_and_its_weights_are_counted_as_stored() {
-        let bark = demo_bark(Size::Tiny, 1);
+        let bark = noise::bark(Size::Tiny, 1);
         assert_eq!(automatic(&bark, DType::F32, &Device::Cpu).unwrap(), MOST_ON_CPU);
         let (config, stored) = bark.stage(Stage::Semantic, DType::F32, &Device::Cpu).unwrap();
         assert_eq!(weight_bytes(&config, &stored).unwrap(), 4 * (12 * 2 * 32 * 32 + 10_048 * 32));

@@ -191,8 +191,7 @@ mod tests {
     #[test]
     fn draws_follow_the_reference_distribution() {
         let draws = 200_000;
-        let logits: Vec<f32> =
-            crate::checkpoint::demo::rule::uniform("logits", 40, 3).iter().map(|u| 3.0 * u).collect();
+        let logits: Vec<f32> = crate::noise::rule::uniform("logits", 40, 3).iter().map(|u| 3.0 * u).collect();
         let settings = [
             Sampling::at(0.7),
             Sampling { top_k: Some(12), ..Sampling::at(0.7) },
@@ -214,8 +213,8 @@ mod tests {
 
     #[test]
     fn logits_that_are_off_by_little_mostly_draw_the_same() {
-        let logits = crate::checkpoint::demo::rule::uniform("logits", 1000, 4);
-        let off = crate::checkpoint::demo::rule::uniform("off", 1000, 5);
+        let logits = crate::noise::rule::uniform("logits", 1000, 4);
+        let off = crate::noise::rule::uniform("off", 1000, 5);
         let near: Vec<f32> = logits.iter().zip(off).map(|(logit, off)| logit + 0.01 * off).collect();
         let sampling = Sampling { top_k: Some(900), ..Sampling::at(0.7) };
         let (mut a, mut b) = (Sampler::new(sampling, 1, 0), Sampler::new(sampling, 1, 0));

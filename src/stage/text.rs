@@ -23,12 +23,8 @@ impl Text {
         Self::parse(&bytes, origin)
     }
 
-    /// One id a byte: enough to drive the built-in models, whose embeddings mean nothing anyway.
-    pub fn bytes() -> Result<Self> {
-        Self::parse(byte_level().as_bytes(), "the built-in byte tokenizer".into())
-    }
-
-    fn parse(json: &[u8], origin: String) -> Result<Self> {
+    /// Reads the text of a Hugging Face `tokenizer.json`; `origin` is what messages call it.
+    pub fn parse(json: &[u8], origin: String) -> Result<Self> {
         let tokenizer = Tokenizer::from_bytes(json)
             .map_err(|e| Kind::Model.error(format!("{origin}: not a Hugging Face tokenizer.json: {e}")))?;
         Ok(Self { tokenizer, origin })
@@ -82,30 +78,14 @@ fn spelled(text: &str) -> String {
     composed(&normalize(text).replace(['\u{200c}', '\u{200d}'], ""))
 }
 
-/// A tokenizer.json of the 256 byte characters of byte-level BPE, without merges.
-fn byte_level() -> String {
-    use tokenizers::pre_tokenizers::byte_level::ByteLevel;
-    let mut alphabet: Vec<char> = ByteLevel::alphabet().into_iter().collect();
-    alphabet.sort_unstable();
-    let vocab: serde_json::Map<_, _> = alphabet.iter().zip(0u32..).map(|(c, id)| (c.to_string(), id.into())).collect();
-    let byte_level =
-        serde_json::json!({"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": false, "use_regex": false});
-    serde_json::json!({
-        "version": "1.0", "truncation": null, "padding": null, "added_tokens": [], "normalizer": null,
-        "pre_tokenizer": byte_level, "post_processor": null, "decoder": null,
-        "model": {"type": "BPE", "dropout": null, "unk_token": null, "continuing_subword_prefix": null,
-                  "end_of_word_suffix": null, "fuse_unk": false, "byte_fallback": false, "vocab": vocab, "merges": []},
-    })
-    .to_string()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::byte_tokenizer::byte_tokenizer;
 
     #[test]
     fn the_byte_tokenizer_gives_one_id_a_byte() {
-        let text = Text::bytes().unwrap();
+        let text = Text::parse(byte_tokenizer().as_bytes(), "bytes".into()).unwrap();
         let ids = text.ids("Olá  olá", 256).unwrap();
         assert_eq!(ids.len(), "Olá olá".len());
         assert_eq!(text.count("Olá  olá").unwrap(), ids.len());
@@ -115,7 +95,7 @@ mod tests {
 
     #[test]
     fn empty_and_overlong_texts_are_refused() {
-        let text = Text::bytes().unwrap();
+        let text = Text::parse(byte_tokenizer().as_bytes(), "bytes".into()).unwrap();
         assert!(text.ids(" \t", 256).unwrap_err().to_string().contains("empty"));
         let error = text.ids(&"palavra ".repeat(100), 256).unwrap_err().to_string();
         assert!(error.contains("799 tokens, 256 fit") && error.contains("about 32 words"), "{error}");

@@ -1,12 +1,13 @@
-//! The demo models from end to end: what is cloned, spoken and converted with them is heard again, and must be the words, in
+//! The built-in models from end to end: what is cloned, spoken and converted with them is heard again, and must be the words, in
 //! the voice. The demo's own HuBERT listens: it mishears about half of a synthetic sentence's phonemes, and over three quarters of a
 //! sentence's that was not said.
 
 use super::{Desk, Ran};
 use barkclone::audio::{Recording, read_wav};
-use barkclone::checkpoint;
+use barkclone::checkpoint::builtin;
 use barkclone::convert::Listener;
 use barkclone::progress::Silent;
+use barkclone::voice::Voice;
 use candle_core::Device;
 use std::collections::BTreeMap;
 use std::fs;
@@ -23,29 +24,18 @@ const DOOR: Sentence<'static> =
 const TEN: Sentence<'static> =
     Sentence("Meu pai tem doze dias na rua.", "m eU p aI t eI N d o z y dZ i ; & z n a x u &");
 
-/// A desk with the demo models, and a voice that is cloned from a recording that they never met.
+/// A desk with a voice that is cloned from a recording that the built-in models never met.
 struct Studio {
     desk: Desk,
-    hubert: String,
-    quantizer: String,
-    bark: String,
 }
+
+const SPEAK: [&str; 5] = ["--demo", "--voice", "voice.npz", "--seed", "1"];
 
 impl Studio {
     fn new() -> Self {
-        let model = |part: &str| format!("{FOLDER}/model/{part}");
-        let (hubert, quantizer, bark) = (model("hubert"), model("quantizer.pth"), model("bark"));
-        let studio = Self { desk: Desk::new(), hubert, quantizer, bark };
-        studio.run(&["clone", &reference(), "-o", "voice.npz"], &studio.ears()).prints();
+        let studio = Self { desk: Desk::new() };
+        studio.run(&["clone", &reference(), "-o", "voice.npz"], &["--demo"]).prints();
         studio
-    }
-
-    fn ears(&self) -> [&str; 6] {
-        ["--hubert", &self.hubert, "--quantizer", &self.quantizer, "--codec", &self.bark]
-    }
-
-    fn mouth(&self) -> [&str; 6] {
-        ["--bark", &self.bark, "--voice", "voice.npz", "--seed", "1"]
     }
 
     fn run(&self, arguments: &[&str], flags: &[&str]) -> Ran {
@@ -54,8 +44,7 @@ impl Studio {
 
     /// The phonemes that HuBERT and the quantizer hear in a recording.
     fn heard(&self, name: &str) -> Vec<String> {
-        let hubert = checkpoint::hubert(Path::new(&self.hubert)).unwrap();
-        let quantizer = checkpoint::quantizer(Path::new(&self.quantizer)).unwrap();
+        let (hubert, quantizer) = (builtin::hubert().unwrap(), builtin::quantizer().unwrap());
         let listener = Listener::new(&hubert, &quantizer, &Device::Cpu).unwrap();
         let tokens = listener.tokens(Recording::open(&self.desk.path(name)).unwrap(), &Silent).unwrap();
         let numbers: BTreeMap<String, u32> =
@@ -131,7 +120,7 @@ fn pitch(path: &Path) -> f64 {
 fn a_clone_says_the_words_at_the_pitch_of_its_reference() {
     let studio = Studio::new();
     for (name, sentence, others) in [("a.wav", &VOICE, [&DOOR, &TEN]), ("b.wav", &DOOR, [&VOICE, &TEN])] {
-        studio.run(&["speak", sentence.0, "-o", name], &studio.mouth()).prints();
+        studio.run(&["speak", sentence.0, "-o", name], &SPEAK).prints();
         assert!(studio.errors(name, sentence) < 0.7, "{:?}", studio.heard(name));
         assert!(others.iter().all(|other| studio.errors(name, other) > 0.75), "{:?}", studio.heard(name));
         let (wanted, got) = (pitch(Path::new(&reference())), studio.pitch(name));
@@ -144,8 +133,7 @@ fn a_recording_keeps_its_words_and_takes_the_pitch_of_the_voice() {
     let studio = Studio::new();
     let other = format!("{FOLDER}/other.wav");
     fs::copy(&other, studio.desk.path("other.wav")).unwrap();
-    let flags = [&studio.ears()[..], &studio.mouth()[..]].concat();
-    studio.run(&["convert", "other.wav", "-o", "mine.wav"], &flags).prints();
+    studio.run(&["convert", "other.wav", "-o", "mine.wav"], &SPEAK).prints();
     assert!(studio.errors("mine.wav", &TEN) < 0.7, "{:?}", studio.heard("mine.wav"));
     let (source, voice, got) = (studio.pitch("other.wav"), pitch(Path::new(&reference())), studio.pitch("mine.wav"));
     assert!((got / voice - 1.0).abs() < 0.2 && (got / source - 1.0).abs() > 0.2, "{source} Hz to {got} of {voice}");
@@ -157,7 +145,7 @@ fn each_of_many_lines_says_its_own_words() {
     let sentences = [&VOICE, &DOOR, &TEN];
     let lines = sentences.map(|sentence| sentence.0).join("\n");
     fs::write(studio.desk.path("lines.txt"), lines).unwrap();
-    let ran = studio.run(&["speak", "--lines", "lines.txt", "-d", "out", "--batch", "3"], &studio.mouth());
+    let ran = studio.run(&["speak", "--lines", "lines.txt", "-d", "out", "--batch", "3"], &SPEAK);
     let paths: Vec<&str> = ran.prints().lines().collect();
     assert_eq!(paths.len(), 3);
     for path in paths {
@@ -174,8 +162,37 @@ fn a_long_text_says_its_sentences_one_after_the_other() {
     let sentences = [&TEN, &VOICE, &DOOR, &TEN];
     let text = sentences.map(|sentence| sentence.0).join("\n\n");
     fs::write(studio.desk.path("text.txt"), text).unwrap();
-    studio.run(&["speak", "--file", "text.txt", "-o", "book.wav"], &studio.mouth()).prints();
+    studio.run(&["speak", "--file", "text.txt", "-o", "book.wav"], &SPEAK).prints();
     let phonemes = sentences.map(|sentence| sentence.1).join(" ");
     let errors = studio.errors("book.wav", &Sentence("", &phonemes));
     assert!(errors < 0.65, "{errors}: {:?}", studio.heard("book.wav"));
+}
+
+#[test]
+fn the_flag_and_the_names_and_the_files_are_the_same_models() {
+    let studio = Studio::new();
+    let speak = |name: &str, models: &[&str]| {
+        let flags = ["--voice", "voice.npz", "--seed", "1", "--max-seconds", "1", "-o", name];
+        studio.run(&["speak", "Olá"], &[&flags[..], models].concat()).prints();
+        studio.desk.bytes(name)
+    };
+    let expected = speak("flag.wav", &["--demo"]);
+    let names = ["--bark", "demo", "--codec", "demo", "--tokenizer", "demo"];
+    assert!(speak("names.wav", &names) == expected);
+    assert!(speak("files.wav", &["--bark", &format!("{FOLDER}/model/bark")]) == expected);
+    let files = ["--hubert", "hubert", "--quantizer", "quantizer.pth", "--codec", "bark"];
+    let files = files.map(|flag| if flag.starts_with('-') { flag.into() } else { format!("{FOLDER}/model/{flag}") });
+    studio.run(&["clone", &reference(), "-o", "files.npz"], &files.each_ref().map(String::as_str)).prints();
+    let (ours, theirs) = (Voice::read(&studio.desk.path("voice.npz")), Voice::read(&studio.desk.path("files.npz")));
+    assert_eq!(ours.unwrap().hash(), theirs.unwrap().hash());
+}
+
+#[test]
+fn the_built_in_bark_can_be_packed_and_what_is_named_beside_the_flag_is_taken() {
+    let studio = Studio::new();
+    let ran = studio.run(&["speak", VOICE.0, "-o", "q8.wav", "--weights", "q8_0"], &SPEAK);
+    assert_eq!(ran.prints(), "q8.wav");
+    assert!(studio.errors("q8.wav", &VOICE) < 0.7, "{:?}", studio.heard("q8.wav"));
+    let named = studio.run(&["speak", VOICE.0, "-o", "x.wav", "--codec", "nowhere/codec.th"], &SPEAK);
+    named.fails(4, &["nowhere/codec.th"]);
 }

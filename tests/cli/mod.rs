@@ -19,6 +19,11 @@ mod text;
 mod voice;
 mod voices;
 
+use crate::byte_tokenizer::byte_tokenizer;
+use crate::noise::Size;
+use crate::standins::{Format, Spec, shared};
+use barkclone::net::codec::CodecConfig;
+use barkclone::tokens::FINE_CODEBOOKS;
 use hound::{SampleFormat, WavSpec, WavWriter};
 use ndarray::{Array1, Array2};
 use ndarray_npy::NpzReader;
@@ -26,10 +31,35 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::LazyLock;
+
+/// Tiny models of noise in files, which take any voice and any text.
+fn noise() -> PathBuf {
+    shared("cli-noise", |dir| {
+        let codec = CodecConfig { num_filters: 4, hidden_size: 16, ..CodecConfig::default() };
+        let spec = Spec { codec, codebooks: FINE_CODEBOOKS, ..Spec::new(Size::Tiny, 1) };
+        spec.write_hf_bark(&dir.join("bark"), Format::Safetensors, true);
+        std::fs::write(dir.join("bark/tokenizer.json"), byte_tokenizer()).unwrap();
+        spec.write_hf_hubert(&dir.join("hubert"), Format::Safetensors);
+        spec.write_quantizer(&dir.join("quantizer.pth"), 0, None);
+    })
+}
+
+/// `flags`, with the files of [`noise`] in the place of names that begin with `/`.
+fn on_noise(flags: &[&'static str]) -> Vec<&'static str> {
+    let place = |flag: &&'static str| match flag.strip_prefix('/') {
+        Some(name) => noise().join(name).into_os_string().into_string().unwrap().leak(),
+        None => *flag,
+    };
+    flags.iter().map(place).collect()
+}
 
 /// What `clone` and `speak` run on here.
-const CLONE: [&str; 6] = ["--hubert", "demo", "--quantizer", "demo", "--codec", "demo"];
-const SPEAK: [&str; 8] = ["--bark", "demo", "--codec", "demo", "--tokenizer", "demo", "--max-seconds", "0.3"];
+static CLONE: LazyLock<Vec<&str>> =
+    LazyLock::new(|| on_noise(&["--hubert", "/hubert", "--quantizer", "/quantizer.pth", "--codec", "/bark"]));
+static SPEAK: LazyLock<Vec<&str>> = LazyLock::new(|| {
+    on_noise(&["--bark", "/bark", "--codec", "/bark", "--tokenizer", "/bark/tokenizer.json", "--max-seconds", "0.3"])
+});
 
 /// A made-up voice.
 const VOICE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/sound/voices/int64.npz");
@@ -80,24 +110,24 @@ impl Desk {
         Ran::of(child.wait_with_output().unwrap())
     }
 
-    /// `clone --raw` on the built-in models, unless `flags` name others.
+    /// `clone --raw` on models of noise, unless `flags` name others.
     fn clone(&self, reference: &str, flags: &[&str]) -> Ran {
         self.prepare(&[&[reference, "--raw"], flags].concat())
     }
 
-    /// `clone`, which prepares what it is given, on the built-in models.
+    /// `clone`, which prepares what it is given, on models of noise.
     fn prepare(&self, arguments: &[&str]) -> Ran {
         self.run(&[&["clone"], arguments, &without(&CLONE, arguments)].concat())
     }
 
-    /// `convert` on the built-in models, with one of the made-up voices.
+    /// `convert` on models of noise, with one of the made-up voices.
     fn convert(&self, sources: &[&str], flags: &[&str]) -> Ran {
-        let defaults = [&CLONE[..], &["--bark", "demo", "--voice", "voice.npz"]].concat();
+        let defaults = [&CLONE[..], &SPEAK[..2], &["--voice", "voice.npz"]].concat();
         std::fs::copy(VOICE, self.path("voice.npz")).unwrap();
         self.run(&[&["convert"], sources, &without(&defaults, flags)[..], flags].concat())
     }
 
-    /// `speak` on the built-in models, and not for long, unless `flags` say otherwise.
+    /// `speak` on models of noise, and not for long, unless `flags` say otherwise.
     fn speak(&self, text: &str, flags: &[&str]) -> Ran {
         self.run(&[&["speak", text], &without(&SPEAK, flags)[..], flags].concat())
     }

@@ -142,9 +142,12 @@ fn a_clone_tells_where_it_comes_from_and_who_agreed() {
     desk.clone("ana.wav", &["--consent", "Ana agreed\u{1b}[2J, 2026"]).prints();
     Arrays::read(&desk.path("ana.npz")).satisfy_bark();
     let told = desk.run(&["voice", "inspect", "ana.npz"]);
-    for words in
-        ["quantizer   demo (language: unknown)", "source      sha256 ", "2026-11-22", r"Ana agreed\u{1b}[2J, 2026"]
-    {
+    for words in [
+        "quantizer   quantizer.pth (language: unknown)",
+        "source      sha256 ",
+        "2026-11-22",
+        r"Ana agreed\u{1b}[2J, 2026",
+    ] {
         assert!(told.prints().contains(words), "{words}: {}", told.prints());
     }
     let json: serde_json::Value =

@@ -137,7 +137,7 @@ fn the_list_is_an_aligned_table_and_plain_json() {
     world.models(&["fetch", "again"]).succeeds();
     let table = world.models(&["list"]).succeeds().stdout;
     let state_column = table.find("STATE").unwrap();
-    for (name, state) in [("tiny", "partial"), ("again", "cached"), ("demo", "builtin"), ("voices", "absent")] {
+    for (name, state) in [("tiny", "partial"), ("again", "cached"), ("demo", "built in"), ("voices", "absent")] {
         let line = table.lines().find(|l| l.starts_with(name)).unwrap();
         assert!(line[state_column..].starts_with(state), "{table}");
     }
@@ -153,6 +153,7 @@ fn wrong_names_and_registries_are_refused_before_anything_happens() {
     world.models(&["fetch", "tiny", "tinny"]).fails(2, &["did you mean `tiny`?", "again, demo, tiny, voices"]);
     world.models(&["path", "demo"]).fails(2, &["built in"]);
     world.models(&["remove", "demo"]).fails(2, &["built in"]);
+    assert_eq!(world.models(&["verify", "demo"]).succeeds().stdout, "built in    demo  bark\n");
     assert_eq!(world.server.requests(), Vec::<String>::new());
     fs::write(world.folder.path().join("registry.toml"), "[[model]]\nname = 3").unwrap();
     world.models(&["list"]).fails(2, &["--registry", "registry.toml"]);

@@ -1,6 +1,6 @@
 //! Python values and their pickle, protocol 2, as torch.save writes it.
 
-use barkclone::checkpoint::demo::rule;
+use crate::noise::rule;
 
 /// The numbers of a float32 tensor, made when they are written.
 #[derive(Clone)]

@@ -10,7 +10,7 @@ pub use safetensors::safetensors_metadata;
 pub use torch::TorchFile;
 
 use crate::error::Kind;
-use crate::net::weights::{Array, Tensors};
+use crate::net::weights::{Array, Bytes, Tensors};
 use anyhow::{Context, Result, bail, ensure};
 use map::map;
 use safetensors::SafetensorsFile;
@@ -42,17 +42,21 @@ impl Opened {
 /// # Errors
 /// Kind [`Kind::Model`], naming the file, what it is instead, and what to do.
 pub fn open(path: &Path) -> Result<Opened> {
-    let map = map(path)?;
+    open_bytes(path, map(path)?)
+}
+
+/// Opens `bytes` as [`open`] does a file; `path` is what messages call them, and where an index finds its files.
+pub(super) fn open_bytes(path: &Path, bytes: Bytes) -> Result<Opened> {
     let opened = match () {
-        _ if map.starts_with(b"PK\x03\x04") => TorchFile::open_zip(path, map).map(Opened::Torch),
-        _ if TorchFile::is_legacy(&map) => TorchFile::open_legacy(path, map).map(Opened::Torch),
-        _ if SafetensorsFile::recognise(&map) => {
-            SafetensorsFile::open(path, map).map(|file| Opened::Tensors(Arc::new(file)))
+        _ if bytes.starts_with(b"PK\x03\x04") => TorchFile::open_zip(path, bytes).map(Opened::Torch),
+        _ if TorchFile::is_legacy(&bytes) => TorchFile::open_legacy(path, bytes).map(Opened::Torch),
+        _ if SafetensorsFile::recognise(&bytes) => {
+            SafetensorsFile::open(path, bytes).map(|file| Opened::Tensors(Arc::new(file)))
         }
-        _ if map.trim_ascii_start().starts_with(b"{") => {
-            Sharded::open(path, &map).map(|s| Opened::Tensors(Arc::new(s)))
+        _ if bytes.trim_ascii_start().starts_with(b"{") => {
+            Sharded::open(path, &bytes).map(|s| Opened::Tensors(Arc::new(s)))
         }
-        _ => Err(anyhow::anyhow!(Kind::Model.error(what_else(&map)))),
+        _ => Err(anyhow::anyhow!(Kind::Model.error(what_else(&bytes)))),
     };
     opened.map_err(|error| Kind::Model.error(format!("{}: {error:#}", path.display())).into())
 }

@@ -3,11 +3,9 @@
 use crate::net::weights::{Array, Bytes, Tensors};
 use anyhow::{Context, Result, bail};
 use candle_core::DType;
-use memmap2::Mmap;
 use safetensors::{Dtype, SafeTensors, tensor::TensorInfo};
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 /// The header's length comes first.
 const LENGTH_BYTES: usize = 8;
@@ -15,14 +13,14 @@ const LENGTH_BYTES: usize = 8;
 /// An opened `.safetensors` file.
 pub struct SafetensorsFile {
     path: PathBuf,
-    map: Arc<Mmap>,
+    map: Bytes,
     tensors: BTreeMap<String, TensorInfo>,
     /// Where the numbers begin.
     start: usize,
 }
 
 impl SafetensorsFile {
-    pub(super) fn open(path: &Path, map: Arc<Mmap>) -> Result<Self> {
+    pub(super) fn open(path: &Path, map: Bytes) -> Result<Self> {
         let (header, metadata) = SafeTensors::read_metadata(&map)
             .context("the safetensors header does not fit the file: it is damaged or cut short, fetch it again")?;
         let tensors = metadata.tensors().into_iter().map(|(name, info)| (name, info.clone())).collect();
@@ -61,7 +59,7 @@ impl Tensors for SafetensorsFile {
         let Some(info) = self.tensors.get(name) else { return Ok(None) };
         let place = |offset: usize| self.start.checked_add(offset).context("it lies outside of the file");
         let range = place(info.data_offsets.0)?..place(info.data_offsets.1)?;
-        let bytes = Bytes::new(self.map.clone(), range)?;
+        let bytes = self.map.part(range)?;
         Ok(Some(Array { repr: dtype(info.dtype)?.into(), shape: info.shape.clone(), bytes }))
     }
 }

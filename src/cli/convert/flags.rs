@@ -1,6 +1,6 @@
 //! The flags of `convert` that choose how is drawn and from which models.
 
-use crate::cli::nets::{DeviceArgs, WeightType};
+use crate::cli::nets::{self, DeviceArgs, WeightType};
 use barkclone::batch::Sampling;
 use barkclone::speak::Settings;
 use barkclone::stage::protocol::Protocol;
@@ -41,19 +41,19 @@ pub struct SamplingArgs {
 }
 
 #[derive(Args, Debug)]
-#[command(next_help_heading = "Models")]
+#[command(next_help_heading = "Models", arg = nets::demo())]
 pub struct NetArgs {
     /// The semantic quantizer of the recording's language: pt, en, en-large, de, pl, es, ja, tr, or a .pth file
-    #[arg(long, value_name = "MODEL", default_value = "pt")]
+    #[arg(long, value_name = "MODEL", default_value = "pt", default_value_if("demo", "true", "demo"))]
     pub quantizer: String,
     /// HuBERT: a name from `models list`, or a file or folder
-    #[arg(long, value_name = "MODEL", default_value = "hubert-base")]
+    #[arg(long, value_name = "MODEL", default_value = "hubert-base", default_value_if("demo", "true", "demo"))]
     pub hubert: String,
     /// Bark, likewise
-    #[arg(long, value_name = "MODEL", default_value = "large")]
+    #[arg(long, value_name = "MODEL", default_value = "large", default_value_if("demo", "true", "demo"))]
     pub bark: String,
     /// EnCodec, likewise [default: the one in Bark's own file, else encodec]
-    #[arg(long, value_name = "MODEL")]
+    #[arg(long, value_name = "MODEL", default_value_if("demo", "true", "demo"))]
     pub codec: Option<String>,
     /// The type that Bark's weights are held in: smaller ones are faster but not exact
     #[arg(long, value_name = "TYPE", value_enum, default_value = "f32")]

@@ -1,9 +1,10 @@
 //! The flags of `speak` that choose how is drawn and from which models.
 
-use crate::cli::nets::{BarkChoice, DeviceArgs, WeightType};
+use crate::cli::nets::{self, BarkChoice, DeviceArgs, WeightType};
 use anyhow::Result;
 use barkclone::batch::RetryPolicy;
 use barkclone::batch::{self, Sampling};
+use barkclone::checkpoint::builtin;
 use barkclone::models::{ModelKind, Models, Source};
 use barkclone::progress::Progress;
 use barkclone::speak::Settings;
@@ -82,13 +83,13 @@ impl RetryArgs {
 }
 
 #[derive(Args, Debug)]
-#[command(next_help_heading = "Models")]
+#[command(next_help_heading = "Models", arg = nets::demo())]
 pub struct NetArgs {
     /// Bark: a name from `models list`, or a file or folder
-    #[arg(long, value_name = "MODEL", default_value = "large")]
+    #[arg(long, value_name = "MODEL", default_value = "large", default_value_if("demo", "true", "demo"))]
     pub bark: String,
     /// EnCodec, likewise [default: the one in Bark's own file, else encodec]
-    #[arg(long, value_name = "MODEL")]
+    #[arg(long, value_name = "MODEL", default_value_if("demo", "true", "demo"))]
     pub codec: Option<String>,
     /// The text tokenizer: a name or a tokenizer.json [default: the one beside Bark's file, else bert-multilingual-cased]
     #[arg(long, value_name = "MODEL")]
@@ -134,7 +135,7 @@ impl NetArgs {
 
     pub fn tokenizer(&self, models: &Models, progress: &dyn Progress) -> Result<Text> {
         match self.tokenizer_source(models, progress)? {
-            Source::Builtin => Text::bytes(),
+            Source::Builtin => builtin::tokenizer(),
             Source::Path(path) if path.is_dir() => Text::open(&path.join("tokenizer.json")),
             Source::Path(path) => Text::open(&path),
         }
@@ -147,6 +148,7 @@ impl NetArgs {
         let beside = folder.join("tokenizer.json");
         match &self.tokenizer {
             Some(choice) => models.resolve(ModelKind::Tokenizer, choice, progress),
+            None if models.is_builtin(ModelKind::Bark, &self.bark) => Ok(Source::Builtin),
             None if beside.is_file() => Ok(Source::Path(beside)),
             None => models.resolve(ModelKind::Tokenizer, "bert-multilingual-cased", progress),
         }

@@ -18,6 +18,7 @@ use std::path::PathBuf;
 ///
 /// Needs EnCodec alone. Prints the path of the WAV file it wrote: 24 kHz mono.
 #[derive(Args, Debug)]
+#[command(arg = nets::demo().help_heading("Models"))]
 pub struct PreviewArgs {
     /// A voice file
     #[arg(value_name = "VOICE")]
@@ -32,7 +33,13 @@ pub struct PreviewArgs {
     #[arg(long)]
     float: bool,
     /// EnCodec: a name from `models list`, or a file or folder
-    #[arg(long, value_name = "MODEL", default_value = "encodec", help_heading = "Models")]
+    #[arg(
+        long,
+        value_name = "MODEL",
+        default_value = "encodec",
+        help_heading = "Models",
+        default_value_if("demo", "true", "demo")
+    )]
     codec: String,
     #[command(flatten)]
     device: DeviceArgs,

@@ -1,10 +1,10 @@
 use super::*;
-use crate::checkpoint::demo::{self, Size};
 use crate::kernels::Isa;
+use crate::noise::{self, Size};
 use crate::stage::Stage;
 
 fn tiny() -> Gpt {
-    let bark = demo::demo_bark(Size::Tiny, 1);
+    let bark = noise::bark(Size::Tiny, 1);
     let (config, weights) = bark.stage(Stage::Coarse, DType::F32, &Device::Cpu).unwrap();
     Gpt::new(&config, &weights).unwrap()
 }
@@ -67,7 +67,7 @@ fn tokens_taken_together_have_the_bits_of_one_by_one_on_each_instruction_set() {
 #[test]
 #[cfg_attr(miri, ignore = "too long to interpret")]
 fn a_fine_window_beside_others_has_the_bits_of_the_window_alone() {
-    let bark = demo::demo_bark(Size::Tiny, 1);
+    let bark = noise::bark(Size::Tiny, 1);
     let (config, weights) = bark.stage(Stage::Fine, DType::F32, &Device::Cpu).unwrap();
     let gpt = FineGpt::new(&config, &weights).unwrap();
     let rows: Vec<Vec<u32>> = (0..3).map(|row| (0..200).map(|i| (i * 37 + row * 411) % 1024).collect()).collect();

@@ -1,5 +1,5 @@
 use super::*;
-use crate::checkpoint::demo::{self, Size};
+use crate::noise::{self, Size};
 use crate::stage::Stage;
 use crate::stage::sample::{Sampler, Sampling};
 use anyhow::ensure;
@@ -160,7 +160,7 @@ fn guessed_steps_count_every_token() {
 #[test]
 #[cfg_attr(miri, ignore = "too long to interpret")]
 fn a_rounded_net_guesses_and_the_tokens_stay() {
-    let bark = demo::demo_bark(Size::Tiny, 1);
+    let bark = noise::bark(Size::Tiny, 1);
     let load = || {
         let (config, weights) = bark.stage(Stage::Coarse, DType::F32, &Device::Cpu).unwrap();
         Gpt::new(&config, &weights).unwrap()

@@ -8,9 +8,8 @@ mod zip;
 
 use super::pickle::{Pickle, Value};
 use crate::error::Kind;
-use crate::net::weights::{Array, Tensors};
+use crate::net::weights::{Array, Bytes, Tensors};
 use anyhow::{Context, Result, ensure};
-use memmap2::Mmap;
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -35,21 +34,21 @@ impl Storages {
 /// An opened torch file.
 pub struct TorchFile {
     path: PathBuf,
-    map: Arc<Mmap>,
+    map: Bytes,
     pickle: Pickle,
     storages: Storages,
 }
 
 impl TorchFile {
     /// Reads the description in a torch zip archive.
-    pub(super) fn open_zip(path: &Path, map: Arc<Mmap>) -> Result<Self> {
+    pub(super) fn open_zip(path: &Path, map: Bytes) -> Result<Self> {
         let archive = zip::Archive::open(map.clone())?;
         let pickle = Pickle::read(&map[archive.description()?])?;
         Ok(Self { path: path.into(), map, pickle, storages: Storages::Zip(archive) })
     }
 
     /// Reads the description in a legacy stream.
-    pub(super) fn open_legacy(path: &Path, map: Arc<Mmap>) -> Result<Self> {
+    pub(super) fn open_legacy(path: &Path, map: Bytes) -> Result<Self> {
         let (pickle, ranges) = legacy::read(&map)?;
         Ok(Self { path: path.into(), map, pickle, storages: Storages::Legacy(ranges) })
     }
@@ -98,7 +97,7 @@ impl TorchFile {
 
 struct TorchTensors {
     path: PathBuf,
-    map: Arc<Mmap>,
+    map: Bytes,
     tensors: BTreeMap<String, TensorRef>,
 }
 

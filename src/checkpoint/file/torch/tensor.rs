@@ -5,9 +5,7 @@ use crate::checkpoint::file::pickle::Value;
 use crate::net::weights::{Array, Bytes};
 use anyhow::{Context, Result, bail, ensure};
 use candle_core::DType;
-use memmap2::Mmap;
 use std::ops::Range;
-use std::sync::Arc;
 
 /// A storage as the pickle names it: `('storage', torch.FloatStorage, key, location, element count)`.
 pub(super) struct StorageRef<'a> {
@@ -74,7 +72,7 @@ pub(super) struct TensorRef {
 
 impl TensorRef {
     /// The tensor that `value` describes; `None` if it is something else.
-    pub fn new(value: Value, storages: &Storages, map: &Mmap) -> Result<Option<Self>> {
+    pub fn new(value: Value, storages: &Storages, map: &Bytes) -> Result<Option<Self>> {
         let Some(args) = tensor_args(value) else { return Ok(None) };
         let args: Vec<_> = args.items().take(4).collect();
         let [storage, offset, shape, strides] = args.as_slice() else { bail!("its description is incomplete") };
@@ -88,16 +86,14 @@ impl TensorRef {
     }
 
     /// The array: the file's own bytes if they lie row-major, else a copy of them in that order.
-    pub fn array(&self, map: &Arc<Mmap>) -> Result<Array> {
+    pub fn array(&self, map: &Bytes) -> Result<Array> {
         let size = self.dtype.size_in_bytes();
         let count: usize = self.shape.iter().product();
         let bytes = if self.is_contiguous() {
             let start = self.storage.start + self.offset * size;
-            Bytes::new(map.clone(), start..start + count * size)?
+            map.part(start..start + count * size)?
         } else {
-            let copy = self.row_major(&map[self.storage.clone()], size, count);
-            let len = copy.len();
-            Bytes::new(Arc::new(copy), 0..len)?
+            Bytes::new(self.row_major(&map[self.storage.clone()], size, count))
         };
         Ok(Array { repr: self.dtype.into(), shape: self.shape.clone(), bytes })
     }

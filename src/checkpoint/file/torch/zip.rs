@@ -1,12 +1,11 @@
 //! The zip container: `<any>/data.pkl` describes, `<any>/data/<key>` are the storages, stored uncompressed.
 
+use crate::net::weights::Bytes;
 use ::zip::{CompressionMethod, ZipArchive};
 use anyhow::{Context, Result, bail, ensure};
-use memmap2::Mmap;
 use std::collections::HashMap;
 use std::io::{Cursor, Read};
 use std::ops::Range;
-use std::sync::Arc;
 
 /// The longest end of a zip file: its fixed part and a comment of 64 KiB.
 const LONGEST_END: usize = 22 + 0xffff;
@@ -14,33 +13,23 @@ const END_MAGIC: &[u8] = b"PK\x05\x06";
 /// An `.info` is a line of JSON.
 const LONGEST_INFO: u64 = 1 << 16;
 
-#[derive(Clone)]
-struct Bytes(Arc<Mmap>);
-
-impl AsRef<[u8]> for Bytes {
-    fn as_ref(&self) -> &[u8] {
-        &self.0
-    }
-}
-
 /// An archive's entries by name; only those asked for are looked at.
 pub(super) struct Archive {
     zip: ZipArchive<Cursor<Bytes>>,
-    map: Arc<Mmap>,
+    map: Bytes,
     entries: HashMap<String, usize>,
     /// `<any>/`
     folder: String,
 }
 
 impl Archive {
-    pub fn open(map: Arc<Mmap>) -> Result<Self> {
+    pub fn open(map: Bytes) -> Result<Self> {
         let end = &map[map.len().saturating_sub(LONGEST_END)..];
         ensure!(
             end.windows(END_MAGIC.len()).any(|window| window == END_MAGIC),
             "the archive's end is missing: the file is cut short, fetch it again"
         );
-        let zip =
-            ZipArchive::new(Cursor::new(Bytes(map.clone()))).context("the zip archive is damaged: fetch it again")?;
+        let zip = ZipArchive::new(Cursor::new(map.clone())).context("the zip archive is damaged: fetch it again")?;
         let name = |i| zip.name_for_index(i).and_then(Result::ok).map(|name| (name.into_owned(), i));
         let entries: HashMap<_, _> = (0..zip.len()).filter_map(name).collect();
         let described = entries.keys().filter_map(|name| name.strip_suffix("data.pkl"));

@@ -1,10 +1,10 @@
 //! Names and shapes of every tensor that a net of given sizes has, under the names of the rule: Suno's for the GPTs, facebook's for
 //! EnCodec, Hugging Face's for HuBERT.
 
-use crate::net::codec::CodecConfig;
-use crate::net::gpt::GptConfig;
-use crate::net::hubert::HubertConfig;
-use crate::net::quantizer::QuantizerConfig;
+use barkclone::net::codec::CodecConfig;
+use barkclone::net::gpt::GptConfig;
+use barkclone::net::hubert::HubertConfig;
+use barkclone::net::quantizer::QuantizerConfig;
 
 /// Names and shapes.
 pub type Shapes = Vec<(String, Vec<usize>)>;

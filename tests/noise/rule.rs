@@ -8,8 +8,8 @@
 //! value = center + half_width * (2u - 1)                 by the kind of tensor
 //! ```
 
-use crate::net::weights::{Array, Tensors};
 use anyhow::Result;
+use barkclone::net::weights::{Array, Tensors};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 
@@ -83,6 +83,6 @@ impl Tensors for RuleTensors {
 
     fn array(&self, name: &str) -> Result<Option<Array>> {
         let Some((rule_name, shape)) = self.tensors.get(name) else { return Ok(None) };
-        Array::from_f32(values(rule_name, shape, self.seed), shape.clone()).map(Some)
+        Ok(Some(Array::from_f32(values(rule_name, shape, self.seed), shape.clone())))
     }
 }

@@ -1,16 +1,18 @@
 //! Rule-made models have upstream's names and shapes, and the values of the rule as Python computes them
 //! (tests/golden/weights.py).
 
-use super::rule;
-use super::*;
-use anyhow::Context;
+use crate::noise::{ByRule, Shapes, Size, gpt_config, gpt_shapes, rule};
+use anyhow::{Context, Result};
+use barkclone::checkpoint::names;
+use barkclone::net::codec::CodecConfig;
+use barkclone::net::hubert::HubertConfig;
+use barkclone::net::quantizer::QuantizerConfig;
+use barkclone::stage::Stage;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-type Shapes = Vec<(String, Vec<usize>)>;
-
 fn golden() -> Value {
-    serde_json::from_str(include_str!("../../../tests/golden/weights_rule.json")).unwrap()
+    serde_json::from_str(include_str!("golden/weights_rule.json")).unwrap()
 }
 
 /// As `digest` in weights.py; `value` gives a tensor's numbers.
@@ -88,7 +90,7 @@ fn tiny_gpts_are_the_python_ones_bit_for_bit() {
 #[test]
 fn the_codec_has_upstreams_names_shapes_and_values() -> Result<()> {
     let expected = &golden()["codec"];
-    let shapes = codec_shapes(&CodecConfig::default(), CODEBOOKS);
+    let shapes = CodecConfig::of(Size::Tiny).shapes();
     assert_eq!(digest(shapes.clone(), names_alone), expected["facebook"]);
     assert_eq!(digest(canonical(&shapes, names::codec)?, names_alone), expected["hugging_face"]);
     let value = |name: &str, shape: &[usize]| rule::values(&format!("codec.{name}"), shape, 2);
@@ -100,18 +102,18 @@ fn the_codec_has_upstreams_names_shapes_and_values() -> Result<()> {
 fn hubert_and_the_quantizers_have_upstreams_names_shapes_and_values() {
     let golden = golden();
     for (size, label) in [(Size::Tiny, "tiny"), (Size::Large, "large")] {
-        let shapes = hubert_shapes(&hubert_config(size));
+        let shapes = HubertConfig::of(size).shapes();
         let expected = &golden[format!("hubert {label}")];
         assert_eq!(digest(shapes.clone(), names_alone), expected["hugging_face"], "{label}");
         let value = |name: &str, shape: &[usize]| rule::values(&format!("hubert.{name}"), shape, 3);
         assert_eq!(digest(shapes, value), expected["3"], "{label}");
         for version in [0, 1] {
-            let shapes = quantizer_shapes(&quantizer_config(size, version));
+            let shapes = QuantizerConfig { version, ..QuantizerConfig::of(size) }.shapes();
             let expected = &golden[format!("quantizer{version} {label}")];
             assert_eq!(digest(shapes, names_alone), expected["hugging_face"], "{version} {label}");
         }
     }
-    let shapes = quantizer_shapes(&quantizer_config(Size::Tiny, 0));
+    let shapes = QuantizerConfig { version: 0, ..QuantizerConfig::of(Size::Tiny) }.shapes();
     let value = |name: &str, shape: &[usize]| rule::values(&format!("quantizer.{name}"), shape, 5);
     assert_eq!(digest(shapes, value), golden["quantizer0 tiny"]["5"]);
 }

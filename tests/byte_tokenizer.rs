@@ -1,0 +1,18 @@
+//! A tokenizer for models to which no word means anything.
+
+/// A tokenizer.json of the 256 byte characters of byte-level BPE, without merges: one id a byte.
+pub fn byte_tokenizer() -> String {
+    use tokenizers::pre_tokenizers::byte_level::ByteLevel;
+    let mut alphabet: Vec<char> = ByteLevel::alphabet().into_iter().collect();
+    alphabet.sort_unstable();
+    let vocab: serde_json::Map<_, _> = alphabet.iter().zip(0u32..).map(|(c, id)| (c.to_string(), id.into())).collect();
+    let byte_level =
+        serde_json::json!({"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": false, "use_regex": false});
+    serde_json::json!({
+        "version": "1.0", "truncation": null, "padding": null, "added_tokens": [], "normalizer": null,
+        "pre_tokenizer": byte_level, "post_processor": null, "decoder": null,
+        "model": {"type": "BPE", "dropout": null, "unk_token": null, "continuing_subword_prefix": null,
+                  "end_of_word_suffix": null, "fuse_unk": false, "byte_fallback": false, "vocab": vocab, "merges": []},
+    })
+    .to_string()
+}
