@@ -5,8 +5,8 @@ use crate::standins::{Data, shared, write_json, write_safetensors, write_sharded
 use barkclone::checkpoint::file;
 use barkclone::checkpoint::file::Opened;
 use candle_core::{DType, Device};
-use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
 use serde::Deserialize;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -120,9 +120,9 @@ fn flipped_bytes_never_panic() {
         let whole = fs::read(&path).unwrap();
         for _ in 0..600 {
             let mut bytes = whole.clone();
-            for _ in 0..rng.random_range(1..4) {
-                let at = rng.random_range(0..bytes.len());
-                bytes[at] = rng.random();
+            for _ in 0..1 + rng.next_u32() % 3 {
+                let at = rng.next_u64() as usize % bytes.len();
+                bytes[at] = rng.next_u32() as u8;
             }
             fs::write(&flipped, &bytes).unwrap();
             match read_all(&flipped) {

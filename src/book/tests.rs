@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::error::exit_code;
-use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
 use std::io::{BufReader, Read};
 
 fn pieces(text: &[u8], budget: Budget) -> anyhow::Result<Vec<Piece>> {
@@ -72,6 +72,11 @@ fn letters<'a>(texts: impl Iterator<Item = &'a str>) -> String {
     crate::normalize::composed(&texts.flat_map(str::chars).filter(|c| !c.is_whitespace()).collect::<String>())
 }
 
+/// Any number below `end`.
+fn below(rng: &mut ChaCha8Rng, end: usize) -> usize {
+    (rng.next_u64() % end as u64) as usize
+}
+
 /// Words, marks, blanks and line ends in any order; long runs without a mark or a space among them.
 fn random_text(rng: &mut ChaCha8Rng) -> String {
     const PARTS: [&str; 36] = [
@@ -113,12 +118,12 @@ fn random_text(rng: &mut ChaCha8Rng) -> String {
         "\n\n",
     ];
     let mut text = String::from("x");
-    for _ in 0..rng.random_range(0..400) {
-        match rng.random_range(0..60) {
-            0 => text.push_str(&"á".repeat(rng.random_range(0..400))),
-            _ => text.push_str(PARTS[rng.random_range(0..PARTS.len())]),
+    for _ in 0..below(rng, 400) {
+        match below(rng, 60) {
+            0 => text.push_str(&"á".repeat(below(rng, 400))),
+            _ => text.push_str(PARTS[below(rng, PARTS.len())]),
         }
-        text.push_str([" ", " ", "", "\u{a0}", "\t "][rng.random_range(0..5)]);
+        text.push_str([" ", " ", "", "\u{a0}", "\t "][below(rng, 5)]);
     }
     text
 }
@@ -129,7 +134,8 @@ fn nothing_is_lost_and_every_passage_fits() {
     for round in 0..2_000 {
         // Every paragraph begins with a letter: one without any is a pause.
         let text = random_text(&mut rng).replace("\n\n", "\n\nx");
-        let budget = Budget { tokens: rng.random_range(8..300), seconds: rng.random_range(1.0..15.0), aim: 8.0 };
+        let budget =
+            Budget { tokens: 8 + below(&mut rng, 292), seconds: 1.0 + below(&mut rng, 1400) as f64 / 100.0, aim: 8.0 };
         let pieces = pieces(text.as_bytes(), budget).unwrap();
         let silent = pieces.iter().any(|piece| matches!(piece, Piece::Pause(_)));
         let passages = passages(&text, budget);

@@ -110,7 +110,7 @@ fn decode(repr: Repr, bytes: &[u8], out: &mut Vec<f32>) -> Result<()> {
     Ok(())
 }
 
-/// The numbers of `array` `[.., inner]` stored as `repr`; types that are more than rounding apart are refused by the blocks.
+/// The numbers of `array` `[.., inner]`, rounded to `repr` and laid out as it is. A row that is not whole blocks is refused.
 pub fn packed(array: &Array, repr: Repr) -> Result<Vec<u8>> {
     if array.repr == repr {
         return Ok(array.bytes.to_vec());

@@ -2,8 +2,8 @@
 
 use crate::error::Kind;
 use anyhow::{Result, ensure};
-use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
 
 /// How a stage turns logits into tokens. Temperature 0 takes the largest logit.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -111,7 +111,7 @@ impl Sampler {
     fn pick(&mut self, fallback: usize) -> usize {
         let (mut winner, mut fastest, mut inverse) = (fallback, 0.0, f64::INFINITY);
         for (index, &p) in self.probabilities.iter().enumerate() {
-            let (u, p) = ((f64::from(self.rng.random::<u32>()) + 0.5) / 2f64.powi(32), f64::from(p));
+            let (u, p) = ((f64::from(self.rng.next_u32()) + 0.5) / 2f64.powi(32), f64::from(p));
             // It wins if u > exp(-p / fastest), which is at least 1 - p / fastest: most logarithms are not needed.
             if u > 1.0 - p * inverse && p / -u.ln() > fastest {
                 (winner, fastest) = (index, p / -u.ln());

@@ -8,7 +8,6 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader};
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
-use time::UtcDateTime;
 
 /// The name of the array.
 pub const KEY: &str = "barkclone_provenance";
@@ -135,6 +134,36 @@ pub fn sha256_of(path: &Path) -> Result<String> {
 /// The present day, UTC; that of `SOURCE_DATE_EPOCH` where that is set, so that results can be made again bit for bit.
 fn today() -> String {
     let set = std::env::var("SOURCE_DATE_EPOCH").ok().and_then(|seconds| seconds.parse().ok());
-    let now = || SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64);
-    UtcDateTime::from_unix_timestamp(set.unwrap_or_else(now)).unwrap_or(UtcDateTime::UNIX_EPOCH).date().to_string()
+    let now = || SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    date(set.unwrap_or_else(now))
+}
+
+/// The day in UTC, `2026-11-22`, of a second since 1970 (Hinnant, "chrono-compatible low-level date algorithms"). Years begin in
+/// March there, so that the day that some Februaries have comes last.
+fn date(seconds: u64) -> String {
+    let days = seconds / 86_400 + 719_468;
+    let (era, day_of_era) = (days / 146_097, days % 146_097);
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+    let year = 400 * era + year_of_era + u64::from(month <= 2);
+    format!("{year:04}-{month:02}-{day:02}")
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn days_are_those_of_the_calendar() {
+        let days = [
+            (0, "1970-01-01"),
+            (68_169_600, "1972-02-29"),
+            (951_868_799, "2000-02-29"),
+            (951_868_800, "2000-03-01"),
+            (1_795_305_600, "2026-11-22"),
+            (4_107_542_400, "2100-03-01"),
+        ];
+        assert!(days.iter().all(|&(seconds, day)| super::date(seconds) == day));
+    }
 }
