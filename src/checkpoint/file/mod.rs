@@ -22,7 +22,7 @@ use std::sync::Arc;
 /// A file of weights.
 pub enum Opened {
     /// What `torch.save` wrote: tensors within some structure.
-    Torch(TorchFile),
+    Torch(Box<TorchFile>),
     /// Named tensors and nothing else: safetensors, or several files with an index.
     Tensors(Arc<dyn Tensors>),
 }
@@ -48,8 +48,12 @@ pub fn open(path: &Path) -> Result<Opened> {
 /// Opens `bytes` as [`open`] does a file; `path` is what messages call them, and where an index finds its files.
 pub(super) fn open_bytes(path: &Path, bytes: Bytes) -> Result<Opened> {
     let opened = match () {
-        _ if bytes.starts_with(b"PK\x03\x04") => TorchFile::open_zip(path, bytes).map(Opened::Torch),
-        _ if TorchFile::is_legacy(&bytes) => TorchFile::open_legacy(path, bytes).map(Opened::Torch),
+        _ if bytes.starts_with(b"PK\x03\x04") => {
+            TorchFile::open_zip(path, bytes).map(|file| Opened::Torch(Box::new(file)))
+        }
+        _ if TorchFile::is_legacy(&bytes) => {
+            TorchFile::open_legacy(path, bytes).map(|file| Opened::Torch(Box::new(file)))
+        }
         _ if SafetensorsFile::recognise(&bytes) => {
             SafetensorsFile::open(path, bytes).map(|file| Opened::Tensors(Arc::new(file)))
         }
