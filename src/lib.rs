@@ -12,7 +12,7 @@
 //! | `progress` | |
 //! | `audio` | `error` |
 //! | `device` | `error` |
-//! | `models` | `error`, `progress` |
+//! | `models` | `error`, `lock`, `progress` |
 //! | `output` | `error` |
 //! | `tokens` | `error` |
 //! | `book` | `audio`, `error`, `normalize` |

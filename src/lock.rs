@@ -1,8 +1,8 @@
 //! Advisory locks between processes, wherever the file system has them.
 //!
 //! A lock saves work and never guards a file's content: what is written here is written aside and renamed, so that file
-//! systems without locks (Lustre mounted without `-o flock`, some network and FUSE mounts) and those that only pretend to
-//! have them cost a repeated download at worst.
+//! systems without locks (Lustre mounted without `-o flock`, some network and FUSE mounts) and those that only pretend
+//! to have them cost a repeated download at worst.
 
 use std::fs::{File, TryLockError};
 use std::io::{Error, ErrorKind, Result};

@@ -4,6 +4,10 @@
 pub trait Progress: Send + Sync {
     /// A task begins: `total` steps of `unit` (0: unknown).
     fn start(&self, task: &str, total: u64, unit: &str);
+    /// `steps` of the current task were done before: they tell nothing of its speed.
+    fn already(&self, steps: u64) {
+        self.advance(steps);
+    }
     /// `steps` more of the current task are done.
     fn advance(&self, steps: u64);
     /// The current task is over.

@@ -90,6 +90,7 @@ fn cached(models: &Models) -> Vec<Entry> {
 }
 
 fn fetch(entries: &[Entry], models: &Models, progress: &dyn Progress) -> Result<()> {
+    models.check_room(entries)?;
     for entry in entries {
         match entry.builtin {
             true => progress.note(&format!("{} ({}) is built in: nothing to fetch", entry.name, entry.kind)),
@@ -119,6 +120,7 @@ fn verify(entries: &[Entry], wanted: bool, models: &Models, progress: &dyn Progr
         for (file, verdict) in found {
             let (word, why) = match verdict {
                 Verdict::Sound(why) => ("ok", why),
+                Verdict::Unquoted(why) => ("ok", format!("as the hub has it; the registry quotes another one: {why}")),
                 Verdict::Damaged(why) => ("damaged", why),
                 Verdict::Other(why) => ("unexpected", why),
             };

@@ -61,7 +61,11 @@ impl Terminal {
 /// Bytes are counted in their own units; other work in its steps.
 fn style(bounded: bool, unit: &str) -> ProgressStyle {
     let template = match (bounded, unit) {
-        (true, "byte" | "bytes") => "{msg:>9} {wide_bar} {bytes}/{total_bytes} {bytes_per_sec} {eta}".to_string(),
+        // In the decimal units that the hub and the notes count in.
+        (true, "B") => {
+            "{msg:>9} {wide_bar} {decimal_bytes}/{decimal_total_bytes} {decimal_bytes_per_sec} {eta} left".to_string()
+        }
+        (false, "B") => "{msg:>9} {spinner} {decimal_bytes} {decimal_bytes_per_sec}".to_string(),
         (true, _) => format!("{{msg:>9}} {{wide_bar}} {{pos}}/{{len}} {unit}s {{per_sec}} {{eta}}"),
         (false, "") => "{msg:>9} {spinner} {elapsed}".to_string(),
         (false, _) => format!("{{msg:>9}} {{spinner}} {{pos}} {unit}s {{per_sec}}"),
@@ -75,6 +79,15 @@ impl Progress for Terminal {
         self.with_bar(|bar| {
             if let Some(old) = std::mem::replace(bar, new) {
                 old.finish_and_clear();
+            }
+        });
+    }
+
+    fn already(&self, steps: u64) {
+        self.with_bar(|bar| {
+            if let Some(bar) = bar {
+                bar.set_position(steps);
+                bar.reset_eta();
             }
         });
     }

@@ -1,9 +1,11 @@
 //! Whether a file is the one that was published, judged by size and hash.
 //!
 //! Two sources say what to expect: the registry, and the hub itself, whose cache names each file by its hash: the
-//! SHA-256 of large files, git's SHA-1 of small ones.
+//! SHA-256 of large files, git's SHA-1 of small ones (package proxies tag a file with its plain SHA-1). What the
+//! registry says of a file is enforced where the registry pins a commit; of a branch it is a quote, which gives way to
+//! the hub's hash.
 
-use super::registry::ModelFile;
+use super::registry::{Entry, ModelFile};
 use crate::progress::Progress;
 use anyhow::Result;
 use sha1::Sha1;
@@ -17,6 +19,8 @@ use std::path::Path;
 pub enum Verdict {
     /// All that is known of it holds: the line says what that was.
     Sound(String),
+    /// What the hub sent, yet not what the registry quotes of a branch: the line says how. It is used.
+    Unquoted(String),
     /// Not what the hub sent, or sent damaged: the line says how.
     Damaged(String),
     /// What the hub sent, yet not what the registry describes: the line says how.
@@ -24,9 +28,10 @@ pub enum Verdict {
 }
 
 /// The hash that a cache file's name states.
+#[derive(Clone, Copy, PartialEq)]
 enum Named {
     Sha256,
-    GitSha1,
+    Sha1,
     Nothing,
 }
 
@@ -34,45 +39,85 @@ impl Named {
     fn of(blob_name: &str) -> Self {
         match (blob_name.len(), blob_name.bytes().all(|b| b.is_ascii_hexdigit())) {
             (64, true) => Named::Sha256,
-            (40, true) => Named::GitSha1,
+            (40, true) => Named::Sha1,
             _ => Named::Nothing,
         }
     }
 }
 
-/// Reads the whole file `path` and compares it with what its name in the cache and the registry's `file` say.
-pub fn check(path: &Path, blob_name: &str, file: &ModelFile, progress: &dyn Progress) -> Result<Verdict> {
-    let named = Named::of(blob_name);
-    let (size, sha256, git_sha1) = hashes(path, &file.file, matches!(named, Named::GitSha1), progress)?;
-    let found = match named {
-        Named::Sha256 => Some(&sha256),
-        Named::GitSha1 => Some(&git_sha1),
-        Named::Nothing => None,
-    };
-    if let Some(found) = found.filter(|&hash| hash != blob_name) {
-        return Ok(Verdict::Damaged(format!("its hash is {found}, the hub states {blob_name}")));
+/// What the registry says of a file.
+#[derive(Clone, Copy)]
+pub struct Expected<'a> {
+    pub file: &'a ModelFile,
+    /// Of one commit, and so for good.
+    pub pinned: bool,
+}
+
+impl<'a> Expected<'a> {
+    pub fn of(entry: &Entry, file: &'a ModelFile) -> Self {
+        Self { file, pinned: is_commit(&entry.revision) }
     }
-    let wrong = match file.size {
-        Some(expected) if expected != size => Some(format!("it has {size} bytes, {expected} are expected")),
-        _ if !sha256.starts_with(file.sha256_start()) => {
-            Some(format!("its sha256 is {sha256}, {} is expected", file.sha256_start()))
-        }
-        _ => None,
+}
+
+/// Whether a revision is a commit's full hash.
+pub fn is_commit(revision: &str) -> bool {
+    revision.len() == 40 && revision.bytes().all(|b| b.is_ascii_hexdigit())
+}
+
+/// Size in bytes and hashes of a file as it is.
+struct Found {
+    size: u64,
+    sha256: String,
+    /// As git hashes it (over `blob SIZE\0` and the content), and plainly.
+    sha1: [String; 2],
+}
+
+/// Reads the whole file `path` and compares it with what its name in the cache and the registry say.
+pub fn check(path: &Path, blob_name: &str, expected: Expected, progress: &dyn Progress) -> Result<Verdict> {
+    let (file, named) = (expected.file, Named::of(blob_name));
+    let found = hashes(path, &file.file, named == Named::Sha1, progress)?;
+    let wrong = against_registry(&found, file);
+    let (stated, holds) = match named {
+        Named::Sha256 => (Some(&found.sha256), found.sha256 == blob_name),
+        Named::Sha1 => (Some(&found.sha1[0]), found.sha1.iter().any(|hash| hash == blob_name)),
+        Named::Nothing => (None, true),
     };
-    Ok(match (wrong, found) {
+    // A whole hash in the registry that fits is proof enough, whatever a server took its tag from.
+    let proven = file.sha256.is_some() && wrong.is_none();
+    if let Some(hash) = stated.filter(|_| !holds && !proven) {
+        return Ok(Verdict::Damaged(format!("its hash is {hash}, the hub states {blob_name}")));
+    }
+    Ok(match (wrong, stated) {
         (None, None) if file.sha256_start().is_empty() => Verdict::Sound("size only: no hash is known".to_string()),
-        (None, _) => Verdict::Sound(format!("sha256 {sha256}")),
-        (Some(how), Some(_)) => Verdict::Other(how),
+        (None, _) => Verdict::Sound(format!("sha256 {}", found.sha256)),
+        (Some(how), Some(_)) if expected.pinned => Verdict::Other(how),
+        (Some(how), Some(_)) => Verdict::Unquoted(how),
         (Some(how), None) => Verdict::Damaged(how),
     })
 }
 
-/// Size in bytes, SHA-256, and, if `git` asks for it, SHA-1 as git computes it (over `blob SIZE\0` and the content).
-fn hashes(path: &Path, shown: &str, git: bool, progress: &dyn Progress) -> Result<(u64, String, String)> {
+/// The SHA-256 of the file `path`.
+pub fn sha256(path: &Path, shown: &str, progress: &dyn Progress) -> Result<String> {
+    Ok(hashes(path, shown, false, progress)?.sha256)
+}
+
+/// How the file differs from what the registry says.
+fn against_registry(found: &Found, file: &ModelFile) -> Option<String> {
+    let Found { size, sha256, .. } = found;
+    match file.size {
+        Some(expected) if expected != *size => Some(format!("it has {size} bytes, {expected} are expected")),
+        _ if !sha256.starts_with(file.sha256_start()) => {
+            Some(format!("its sha256 is {sha256}, {} is expected", file.sha256_start()))
+        }
+        _ => None,
+    }
+}
+
+fn hashes(path: &Path, shown: &str, with_sha1: bool, progress: &dyn Progress) -> Result<Found> {
     let mut source = File::open(path)?;
     let stated = source.metadata()?.len();
-    let (mut sha256, mut sha1) = (Sha256::new(), Sha1::new());
-    sha1.update(format!("blob {stated}\0"));
+    let (mut sha256, mut git, mut plain) = (Sha256::new(), Sha1::new(), Sha1::new());
+    git.update(format!("blob {stated}\0"));
     progress.start(&format!("checking {shown}"), stated, "B");
     let mut buffer = vec![0; 1 << 20];
     let mut size = 0;
@@ -82,14 +127,15 @@ fn hashes(path: &Path, shown: &str, git: bool, progress: &dyn Progress) -> Resul
             break;
         }
         sha256.update(&buffer[..n]);
-        if git {
-            sha1.update(&buffer[..n]);
+        if with_sha1 {
+            git.update(&buffer[..n]);
+            plain.update(&buffer[..n]);
         }
         size += n as u64;
         progress.advance(n as u64);
     }
     progress.finish();
-    Ok((size, hex(&sha256.finalize()), hex(&sha1.finalize())))
+    Ok(Found { size, sha256: hex(&sha256.finalize()), sha1: [hex(&git.finalize()), hex(&plain.finalize())] })
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -101,37 +147,47 @@ mod tests {
     use super::*;
     use crate::progress::Silent;
 
-    // `printf 'hello\n' | sha256sum` and `printf 'hello\n' | git hash-object --stdin`
+    // `printf 'hello\n' | sha256sum`, `| git hash-object --stdin`, `| sha1sum`
     const SHA256: &str = "5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03";
     const GIT: &str = "ce013625030ba8dba906f756967f9e9ca394464a";
+    const SHA1: &str = "f572d396fae9206628714fb2ce00f72e94f2258f";
 
-    fn verdict(blob_name: &str, size: Option<u64>, sha256: Option<&str>) -> Verdict {
+    fn verdict(blob_name: &str, size: Option<u64>, sha256: Option<&str>, pinned: bool) -> Verdict {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x");
         std::fs::write(&path, "hello\n").unwrap();
         let sha256 = sha256.map(str::to_string);
         let file = ModelFile { file: "x".into(), size, about_bytes: None, sha256, sha256_prefix: None };
-        check(&path, blob_name, &file, &Silent).unwrap()
+        check(&path, blob_name, Expected { file: &file, pinned }, &Silent).unwrap()
     }
 
     #[test]
-    fn both_kinds_of_names_and_the_registry_are_believed_together() {
-        assert!(matches!(verdict(SHA256, Some(6), Some(SHA256)), Verdict::Sound(_)));
-        assert!(matches!(verdict(GIT, Some(6), None), Verdict::Sound(_)));
-        assert!(matches!(verdict("v1", None, Some(SHA256)), Verdict::Sound(_)));
-        assert_eq!(verdict("v1", None, None), Verdict::Sound("size only: no hash is known".into()));
+    fn all_kinds_of_names_and_the_registry_are_believed_together() {
+        for pinned in [true, false] {
+            assert!(matches!(verdict(SHA256, Some(6), Some(SHA256), pinned), Verdict::Sound(_)));
+            assert!(matches!(verdict(GIT, Some(6), None, pinned), Verdict::Sound(_)));
+            assert!(matches!(verdict(SHA1, None, None, pinned), Verdict::Sound(_)));
+            assert!(matches!(verdict("v1", None, Some(SHA256), pinned), Verdict::Sound(_)));
+            assert_eq!(verdict("v1", None, None, pinned), Verdict::Sound("size only: no hash is known".into()));
+        }
     }
 
     #[test]
-    fn a_file_that_contradicts_its_own_name_is_damaged() {
-        assert!(matches!(verdict(&SHA256.replace('5', "6"), None, None), Verdict::Damaged(_)));
-        assert!(matches!(verdict(&GIT.replace('c', "d"), None, None), Verdict::Damaged(_)));
-        assert!(matches!(verdict("v1", Some(7), None), Verdict::Damaged(_)));
+    fn a_file_that_contradicts_its_own_name_is_damaged_unless_the_registry_knows_it_whole() {
+        for pinned in [true, false] {
+            assert!(matches!(verdict(&SHA256.replace('5', "6"), None, None, pinned), Verdict::Damaged(_)));
+            assert!(matches!(verdict(&GIT.replace('c', "d"), None, None, pinned), Verdict::Damaged(_)));
+            assert!(matches!(verdict("v1", Some(7), None, pinned), Verdict::Damaged(_)));
+            assert!(matches!(verdict(&GIT.replace('c', "d"), None, Some(SHA256), pinned), Verdict::Sound(_)));
+        }
     }
 
     #[test]
-    fn a_sound_file_that_the_registry_does_not_describe_is_another_file() {
-        assert!(matches!(verdict(SHA256, Some(7), None), Verdict::Other(_)));
-        assert!(matches!(verdict(GIT, None, Some(&SHA256.replace('5', "6"))), Verdict::Other(_)));
+    fn a_quote_gives_way_to_the_hubs_own_hash_and_a_pin_does_not() {
+        let other = SHA256.replace('5', "6");
+        for (name, size, sha256) in [(SHA256, Some(7), None), (GIT, None, Some(other.as_str()))] {
+            assert!(matches!(verdict(name, size, sha256, false), Verdict::Unquoted(_)));
+            assert!(matches!(verdict(name, size, sha256, true), Verdict::Other(_)));
+        }
     }
 }

@@ -1,26 +1,36 @@
-//! One file from the hub into the cache: hf-hub does the transfer, this does what it leaves out.
+//! One file from the hub, a mirror or a proxy into the cache: asked for, resumed, checked, and only then given its
+//! name.
 //!
-//! hf-hub resumes a `.part` file, but never checks what arrived, doubles a complete `.part`, fetches a blob that is
-//! there already, gives up after five seconds where another program downloads the same file, and waits forever for
-//! a silent server. Its own retries resume at the wrong place, so they stay off and ours repeat the whole call.
+//! Each attempt asks the hub anew, since signed addresses run out. The first answer that has a body tells what the file
+//! is called; if a part of it is here already, the rest is asked for instead. Nothing becomes a blob that was not
+//! checked.
 
+use super::address::Address;
+use super::answer::{Answer, Encoding, Facts, ask};
+use super::byte_text;
 use super::cache::{RepoCache, cannot_write};
-use super::check::{Verdict, check};
+use super::check::{Expected, Verdict, check, is_commit, sha256};
+use super::client::Client;
 use super::hub::Hub;
-use super::registry::{Entry, ModelFile, is_plain_path};
-use super::trouble::Trouble;
+use super::part::Part;
+use super::registry::{Entry, ModelFile};
+use super::room::free_bytes;
+use super::trouble::{LONGEST_WAIT, Trouble};
 use crate::error::Kind;
+use crate::lock;
 use crate::progress::Progress;
-use anyhow::{Context, Result};
-use hf_hub::api::sync::{Api, ApiBuilder, ApiError, Metadata};
-use hf_hub::{Cache, Repo, RepoType};
-use std::fs;
+use anyhow::{Context, anyhow};
+use flate2::read::MultiGzDecoder;
+use sha2::{Digest, Sha256};
+use std::fs::{self, File};
+use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Tries in a row that may bring nothing before a download is given up.
 const TRIES: u32 = 5;
+/// How often those who wait for the lock are told that this goes on.
+const LIFE: Duration = Duration::from_secs(1);
 
 /// One file to download, and where to.
 pub struct Download<'a> {
@@ -29,127 +39,335 @@ pub struct Download<'a> {
     pub file: &'a ModelFile,
     pub cache: &'a RepoCache,
     pub progress: &'a dyn Progress,
+    /// Whoever waits for this file is told of life by its time.
+    pub lock: &'a File,
+}
+
+/// A download that came to nothing.
+pub struct Failure {
+    pub error: anyhow::Error,
+    /// Another repository may have the file.
+    pub gone: bool,
+}
+
+/// What one attempt leaves for the next one.
+#[derive(Default)]
+struct State {
+    part: Option<(String, Part)>,
+    /// The server cannot do ranges: ask for all.
+    whole: bool,
+    /// What was there before this run began was thrown away once.
+    started_over: bool,
+    /// The part holds bytes of an earlier run.
+    resumed: bool,
+    size: Option<u64>,
+    commit: Option<String>,
+    /// The last body ended with its connection, and no size is known.
+    unbounded: bool,
+}
+
+impl State {
+    fn held(&self) -> u64 {
+        self.part.as_ref().map_or(0, |(_, part)| part.len())
+    }
+
+    /// Begins anew.
+    fn clear(&mut self) -> std::io::Result<()> {
+        self.resumed = false;
+        self.part.as_mut().map_or(Ok(()), |(_, part)| part.cut(0))
+    }
 }
 
 impl Download<'_> {
     /// Downloads, resumes or links the file, checks it, and returns its path in the snapshot.
     /// What does not match is not kept.
-    pub fn run(&self) -> Result<PathBuf> {
-        let api = self.api()?;
-        let (mut idle, mut under_way, mut started_over) = (0, false, false);
+    pub fn run(&self) -> Result<PathBuf, Failure> {
+        let mut state = State::default();
+        self.repeat(&mut state).map_err(|trouble| {
+            let gone = trouble.is_gone();
+            Failure { error: trouble.explain(self.hub, self.entry, &self.file.file), gone }
+        })
+    }
+
+    /// Attempts for as long as they bring something, and some more.
+    fn repeat(&self, state: &mut State) -> Result<PathBuf, Trouble> {
+        let client = Client::new(self.hub)?;
+        let address = client.address(&self.entry.repo, &self.entry.revision, &self.file.file);
+        let address = address.map_err(|why| anyhow!(Kind::Usage.error(format!("HF_ENDPOINT: {why}"))))?;
+        let (mut idle, mut furthest) = (0, 0);
         loop {
-            let mut arrived = 0;
-            let trouble = match self.attempt(&api, &mut arrived) {
+            let trouble = match self.attempt(&client, &address, state) {
                 Ok(path) => return Ok(path),
                 Err(trouble) => trouble,
             };
-            under_way |= arrived > 0;
-            idle = if arrived > 0 { 1 } else { idle + 1 };
-            match trouble {
-                Trouble::Spoilt(why) if !started_over => {
-                    started_over = true;
-                    self.say(&format!("what an earlier download left does not fit ({why}): starting over"));
-                }
-                Trouble::Busy => {
-                    idle = 0;
-                    self.say("another program is downloading it: waiting");
-                }
-                Trouble::Api(error) if idle < TRIES && Trouble::is_passing(&error, under_way) => {
-                    self.say(&format!("{error}: trying again"));
-                    std::thread::sleep(Duration::from_millis(250 << idle));
-                }
-                lasting => return Err(lasting.explain(self.hub, self.entry, &self.file.file)),
+            // A server without ranges that breaks off each time at the same place brings nothing new.
+            idle = if state.held() > furthest { 1 } else { idle + 1 };
+            furthest = furthest.max(state.held());
+            self.overcome(trouble, state, idle, furthest > 0)?;
+        }
+    }
+
+    /// Prepares the next attempt, or gives up.
+    fn overcome(&self, trouble: Trouble, state: &mut State, idle: u32, under_way: bool) -> Result<(), Trouble> {
+        let spoil = |state: &mut State| state.clear().with_context(|| cannot_write(&self.cache.blobs()));
+        match trouble {
+            Trouble::Resume if idle < TRIES => Ok(()),
+            Trouble::Spoilt(why) if !state.started_over => {
+                state.started_over = true;
+                self.say(&format!("what an earlier download left does not fit ({why}): starting over"));
+                Ok(spoil(state)?)
+            }
+            Trouble::NoRanges(_) | Trouble::NoSuchRange(_) if !state.whole => {
+                state.whole = true;
+                Ok(spoil(state)?)
+            }
+            passing => {
+                let told = passing.passing(under_way, idle == 1).filter(|_| idle < TRIES);
+                let wait = passing.wait().unwrap_or(Duration::from_millis(50 << (2 * idle.min(6))));
+                let Some(told) = told.filter(|_| wait <= LONGEST_WAIT) else {
+                    if let Trouble::Ended(_) = passing {
+                        spoil(state)?;
+                    }
+                    return Err(passing);
+                };
+                self.say(&format!("{told}: trying again{}", waiting(wait)));
+                self.pause(wait);
+                Ok(())
             }
         }
     }
 
-    fn api(&self) -> Result<Api> {
-        ApiBuilder::from_cache(Cache::new(self.hub.cache.clone()))
-            .with_endpoint(self.hub.endpoint.clone())
-            .with_token(self.hub.token.clone())
-            .with_user_agent(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"))
-            .with_progress(false)
-            .build()
-            .with_context(|| Kind::Network.error("no connection to the hub can be set up"))
-    }
-
-    fn repo(&self) -> Repo {
-        Repo::with_revision(self.entry.repo.clone(), RepoType::Model, self.entry.revision.clone())
-    }
-
-    fn attempt(&self, api: &Api, arrived: &mut u64) -> Result<PathBuf, Trouble> {
-        let url = api.repo(self.repo()).url(&self.file.file);
-        let client = api.clone();
-        let metadata = watched(self.hub.patience, |_| {}, move |_| client.metadata(&url))?;
-        self.refuse_unexpected(&metadata)?;
-        let pointer = self.cache.pointer(metadata.commit_hash(), &self.file.file);
-        let blob = self.cache.blob_path(metadata.etag());
-        let resumed = if fs::metadata(&blob).is_ok_and(|m| m.len() == metadata.size() as u64) {
-            self.cache.link(metadata.etag(), metadata.commit_hash(), &self.file.file)?;
-            true
-        } else {
-            remove_broken_link(&pointer)?;
-            let resumed = prepare_part(&self.cache.part_path(metadata.etag()), metadata.size() as u64)?;
-            self.transfer(api, metadata.size() as u64, arrived)?;
-            resumed
-        };
-        self.accept(pointer, &metadata, resumed)
-    }
-
-    /// Refuses, before anything is fetched, what cannot be the registered file or would leave the cache's folder.
-    fn refuse_unexpected(&self, metadata: &Metadata) -> Result<(), Trouble> {
-        let etag = metadata.etag();
-        if !is_plain_path(etag) || !is_plain_path(metadata.commit_hash()) {
-            return Err(Trouble::NoHub("its file and commit names are no hashes".into()));
+    fn attempt(&self, client: &Client, address: &Address, state: &mut State) -> Result<PathBuf, Trouble> {
+        let start = Some(state.held()).filter(|&held| held > 0 && !state.whole);
+        if start.is_some() && start == state.size {
+            return self.finish(state, address);
         }
-        let (size, known) = (metadata.size() as u64, self.file.sha256_start());
-        if let Some(expected) = self.file.size.filter(|&expected| expected != size) {
+        let answer = match ask(client, address, start, |facts| self.refuse_unexpected(facts)) {
+            // All of it is here: nothing follows.
+            Err(Trouble::NoSuchRange(size))
+                if start.is_some() && size.or(state.size).is_none_or(|s| Some(s) == start) =>
+            {
+                (state.size, state.unbounded) = (start, false);
+                return self.finish(state, address);
+            }
+            answer => answer?,
+        };
+        state.size = answer.facts.size.or(state.size);
+        state.commit = answer.facts.commit.clone().or(state.commit.take());
+        if let Some(path) = self.linked(&answer.facts)? {
+            return Ok(path);
+        }
+        self.claim(state, &answer.facts)?;
+        let held = state.held();
+        if held > 0 && state.size == Some(held) {
+            return self.finish(state, address);
+        }
+        if start.is_none() && held > 0 && !state.whole && answer.span.start == 0 {
+            return Err(Trouble::Resume);
+        }
+        state.unbounded = answer.span.is_unbounded && answer.encoding == Encoding::Identity && state.size.is_none();
+        self.receive(answer, state)?;
+        self.finish(state, address)
+    }
+
+    /// Refuses, before anything is fetched, what cannot be the registered file.
+    fn refuse_unexpected(&self, facts: &Facts) -> Result<(), Trouble> {
+        if !is_commit(&self.entry.revision) {
+            return Ok(());
+        }
+        if let (Some(expected), Some(size)) = (self.file.size, facts.size)
+            && expected != size
+        {
             return Err(Trouble::Mismatch(format!("it has {size} bytes there, {expected} are expected")));
         }
-        if etag.len() == 64 && !etag.starts_with(known) {
-            return Err(Trouble::Mismatch(format!("its sha256 is {etag} there, {known} is expected")));
+        let known = self.file.sha256_start();
+        match facts.sha256() {
+            Some(tag) if !tag.starts_with(known) => {
+                Err(Trouble::Mismatch(format!("its sha256 is {tag} there, {known} is expected")))
+            }
+            _ => Ok(()),
         }
+    }
+
+    /// The name that the snapshot's folder gets.
+    fn commit(&self, stated: &Option<String>) -> String {
+        match stated {
+            _ if is_commit(&self.entry.revision) => self.entry.revision.clone(),
+            Some(commit) => commit.clone(),
+            None => self.cache.nameless(),
+        }
+    }
+
+    /// The file, if its content is among the blobs already.
+    fn linked(&self, facts: &Facts) -> Result<Option<PathBuf>, Trouble> {
+        let Some(name) = self.name(facts) else { return Ok(None) };
+        let blob = self.cache.blob_path(&name);
+        let Ok(metadata) = fs::metadata(&blob) else { return Ok(None) };
+        let fits = facts.size.is_none_or(|size| size == metadata.len());
+        let verdict = fits.then(|| self.check(&blob, &name)).transpose()?;
+        match verdict {
+            Some(Verdict::Sound(_) | Verdict::Unquoted(_)) => {
+                let pointer = self.cache.link(&name, &self.commit(&facts.commit), &self.file.file, false)?;
+                self.cache.mark_checked(&pointer, self.expected());
+                Ok(Some(pointer))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// The blob's name, where it is known beforehand: the hub's tag, or the registry's hash.
+    fn name(&self, facts: &Facts) -> Option<String> {
+        let pinned = || self.file.sha256.clone().filter(|_| self.expected().pinned);
+        facts.tag.clone().or_else(pinned)
+    }
+
+    /// Makes the part that the body goes to.
+    fn claim(&self, state: &mut State, facts: &Facts) -> Result<(), Trouble> {
+        let known = self.name(facts);
+        let name = known.clone().unwrap_or_else(|| self.unnamed());
+        if state.part.as_ref().is_some_and(|(held, _)| *held == name || known.is_none()) {
+            return Ok(());
+        }
+        let blobs = self.cache.blobs();
+        // The part of another version of the file goes back to where it was.
+        state.part = None;
+        let mut part = Part::claim(&blobs, &name).with_context(|| cannot_write(&blobs))?;
+        let useless = known.is_none() || facts.size.is_some_and(|size| part.len() > size);
+        if useless {
+            // Nothing tells whether what an earlier run left is of the same file.
+            part.cut(0).with_context(|| cannot_write(part.path()))?;
+        }
+        state.resumed = part.len() > 0;
+        self.refuse_without_room(facts.size, part.len())?;
+        state.part = Some((name, part));
         Ok(())
     }
 
-    fn transfer(&self, api: &Api, size: u64, arrived: &mut u64) -> Result<(), Trouble> {
-        let (api, repo, name) = (api.clone(), self.repo(), self.file.file.clone());
-        self.progress.start(&self.file.file, size, "B");
-        // The first report is what a `.part` held already.
-        let mut first = true;
-        let on_bytes = |n: u64| {
-            self.progress.advance(n);
-            *arrived += if std::mem::take(&mut first) { 0 } else { n };
-        };
-        let done = watched(self.hub.patience, on_bytes, move |reporter| {
-            api.repo(repo).download_with_progress(&name, reporter).map(drop)
-        });
-        self.progress.finish();
-        done
+    /// What a file is called while nothing tells its name.
+    fn unnamed(&self) -> String {
+        let of = format!("{}\n{}\n{}", self.entry.repo, self.entry.revision, self.file.file);
+        let digest: String = Sha256::digest(of).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        format!("unnamed-{digest}")
     }
 
-    /// Keeps the file if it is what it should be, else removes it.
-    fn accept(&self, pointer: PathBuf, metadata: &Metadata, resumed: bool) -> Result<PathBuf, Trouble> {
-        let (blob, name) = self.cache.blob(&pointer).with_context(|| cannot_write(&pointer))?;
-        let arrived = fs::metadata(&blob).with_context(|| cannot_write(&blob))?.len();
-        let verdict = if arrived == metadata.size() as u64 {
-            check(&blob, &name, self.file, self.progress).with_context(|| cannot_write(&blob))?
-        } else {
-            Verdict::Damaged(format!("{arrived} bytes of {}", metadata.size()))
+    fn refuse_without_room(&self, size: Option<u64>, held: u64) -> Result<(), Trouble> {
+        let (Some(size), Some(free)) = (size, free_bytes(&self.cache.blobs())) else { return Ok(()) };
+        let needed = size.saturating_sub(held);
+        if needed <= free {
+            return Ok(());
+        }
+        Err(no_room(&self.file.file, needed, free, self.hub).into())
+    }
+
+    /// Takes the body into the part.
+    fn receive(&self, answer: Answer, state: &mut State) -> Result<(), Trouble> {
+        let Answer { span, encoding, body, .. } = answer;
+        let size = state.size;
+        let Some((_, part)) = &mut state.part else { return Ok(()) };
+        let place = part.path().to_path_buf();
+        let lost = || cannot_write(&place);
+        if span.start > part.len() {
+            return Err(Trouble::NoRanges(format!(
+                "a range from {} on was sent, from {} on was asked",
+                span.start,
+                part.len()
+            )));
+        }
+        if span.start < part.len() {
+            part.cut(span.start).with_context(lost)?;
+        }
+        state.resumed = span.start > 0;
+        self.progress.start(&self.file.file, size.unwrap_or(0), "B");
+        self.progress.already(part.len());
+        let body = body.into_reader();
+        let received = match encoding {
+            Encoding::Identity => self.pour(body, part, size),
+            Encoding::Gzip => self.pour(MultiGzDecoder::new(body), part, size),
         };
-        match verdict {
-            Verdict::Sound(_) => {
-                self.cache.mark_checked(&pointer, self.file);
-                Ok(pointer)
+        self.progress.finish();
+        received?;
+        let (got, told) = (part.len(), span.length.map(|length| span.start + length));
+        match size.or(told.filter(|_| encoding == Encoding::Identity)) {
+            Some(size) if got < size => Err(Trouble::Cut { got, size }),
+            None if span.is_open => Err(Trouble::Resume),
+            _ => Ok(()),
+        }
+    }
+
+    fn pour(&self, mut body: impl Read, part: &mut Part, size: Option<u64>) -> Result<(), Trouble> {
+        // What no header bounds, the disk does.
+        let most = size.or_else(|| Some(part.len() + free_bytes(&self.cache.blobs())?)).unwrap_or(u64::MAX);
+        let mut buffer = vec![0; 1 << 18];
+        let mut told = Instant::now();
+        loop {
+            let n = match body.read(&mut buffer) {
+                Ok(0) => return Ok(()),
+                Ok(n) => n,
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(Trouble::of_read(error)),
+            };
+            if part.len() + n as u64 > most {
+                return Err(Trouble::Spoilt(format!("more than {most} bytes came")));
             }
-            Verdict::Damaged(why) => {
-                self.cache.discard(&pointer)?;
-                Err(if resumed { Trouble::Spoilt(why) } else { Trouble::Mismatch(why) })
+            part.append(&buffer[..n]).with_context(|| cannot_write(part.path()))?;
+            self.progress.advance(n as u64);
+            if told.elapsed() > LIFE {
+                lock::show_life(self.lock);
+                told = Instant::now();
             }
-            Verdict::Other(why) => {
-                self.cache.remove(&pointer)?;
-                Err(Trouble::Mismatch(why))
+        }
+    }
+
+    /// Checks the part and makes it the file.
+    fn finish(&self, state: &mut State, address: &Address) -> Result<PathBuf, Trouble> {
+        let Some((name, mut part)) = state.part.take() else {
+            return Err(Trouble::nonsense(address, "nothing"));
+        };
+        let named = !name.starts_with("unnamed-");
+        let verdict = self.check(part.path(), if named { &name } else { "" })?;
+        let why = match verdict {
+            Verdict::Sound(_) => None,
+            Verdict::Unquoted(why) => {
+                self.say(&format!("the hub's file is not the one that the registry quotes: {why}; it is used"));
+                None
             }
+            Verdict::Damaged(why) | Verdict::Other(why) => Some(why),
+        };
+        if let Some(why) = why {
+            if state.unbounded {
+                state.part = Some((name, part));
+                return Err(Trouble::Ended(why));
+            }
+            part.cut(0).with_context(|| cannot_write(part.path()))?;
+            state.part = Some((name, part));
+            return Err(if state.resumed { Trouble::Spoilt(why) } else { Trouble::Mismatch(why) });
+        }
+        let name = if named { name } else { self.sha256(part.path())? };
+        let blob = self.cache.blob_path(&name);
+        part.settle(&blob).with_context(|| cannot_write(&blob))?;
+        let pointer = self.cache.link(&name, &self.commit(&state.commit), &self.file.file, true)?;
+        self.cache.mark_checked(&pointer, self.expected());
+        Ok(pointer)
+    }
+
+    fn check(&self, path: &Path, name: &str) -> Result<Verdict, Trouble> {
+        Ok(check(path, name, self.expected(), self.progress).with_context(|| cannot_write(path))?)
+    }
+
+    fn sha256(&self, path: &Path) -> Result<String, Trouble> {
+        Ok(sha256(path, &self.file.file, self.progress).with_context(|| cannot_write(path))?)
+    }
+
+    fn expected(&self) -> Expected<'_> {
+        Expected::of(self.entry, self.file)
+    }
+
+    /// Waits, and gives signs of life meanwhile.
+    fn pause(&self, wait: Duration) {
+        let until = Instant::now() + wait;
+        while let Some(left) = until.checked_duration_since(Instant::now()) {
+            lock::show_life(self.lock);
+            std::thread::sleep(left.min(LIFE));
         }
     }
 
@@ -158,66 +376,16 @@ impl Download<'_> {
     }
 }
 
-/// hf-hub cannot replace a link whose target is gone.
-fn remove_broken_link(pointer: &Path) -> Result<()> {
-    if pointer.is_symlink() && !pointer.exists() {
-        fs::remove_file(pointer).with_context(|| cannot_write(pointer))?;
-    }
-    Ok(())
+/// The refusal of what the disk cannot take.
+pub fn no_room(what: &str, needed: u64, free: u64, hub: &Hub) -> anyhow::Error {
+    anyhow!(Kind::Output.error(format!(
+        "{what}: {} are needed in {}, where {} are free: make room, or set HF_HOME to a folder on another disk",
+        byte_text(needed),
+        hub.cache.display(),
+        byte_text(free)
+    )))
 }
 
-/// Makes a `.part` resumable: at least one byte short of `size`. Returns whether there is one.
-fn prepare_part(part: &Path, size: u64) -> Result<bool> {
-    let Ok(held) = fs::metadata(part).map(|m| m.len()) else { return Ok(false) };
-    let prepared = || -> std::io::Result<()> {
-        match held {
-            _ if held > size => fs::remove_file(part),
-            // A server answers an empty range with an error, so the last byte is fetched again.
-            _ if held == size => fs::OpenOptions::new().write(true).open(part)?.set_len(size.saturating_sub(1)),
-            _ => Ok(()),
-        }
-    };
-    prepared().with_context(|| cannot_write(part))?;
-    Ok(held <= size && held > 0)
-}
-
-enum Event<T> {
-    Bytes(u64),
-    Done(Result<T, ApiError>),
-}
-
-struct Reporter<T>(Sender<Event<T>>);
-
-impl<T> hf_hub::api::Progress for Reporter<T> {
-    fn init(&mut self, _size: usize, _name: &str) {}
-
-    fn update(&mut self, bytes: usize) {
-        // The receiver is gone only after it gave up waiting.
-        self.0.send(Event::Bytes(bytes as u64)).unwrap_or_default();
-    }
-
-    fn finish(&mut self) {}
-}
-
-/// Runs `job` on its own thread and passes on the bytes that it reports, unless it is silent for longer than
-/// `patience`: then it is left to itself, for a blocked read cannot be called back.
-fn watched<T: Send + 'static>(
-    patience: Duration,
-    mut on_bytes: impl FnMut(u64),
-    job: impl FnOnce(Reporter<T>) -> Result<T, ApiError> + Send + 'static,
-) -> Result<T, Trouble> {
-    let (sender, events) = channel();
-    std::thread::spawn(move || {
-        let result = job(Reporter(sender.clone()));
-        sender.send(Event::Done(result)).unwrap_or_default();
-    });
-    loop {
-        match events.recv_timeout(patience) {
-            Ok(Event::Bytes(n)) => on_bytes(n),
-            Ok(Event::Done(Err(ApiError::LockAcquisition(_)))) => return Err(Trouble::Busy),
-            Ok(Event::Done(result)) => return result.map_err(Trouble::Api),
-            Err(RecvTimeoutError::Timeout) => return Err(Trouble::Silence(patience)),
-            Err(RecvTimeoutError::Disconnected) => return Err(Trouble::NoHub("its answer makes no sense".into())),
-        }
-    }
+fn waiting(wait: Duration) -> String {
+    if wait < Duration::from_secs(5) { String::new() } else { format!(" in {} s", wait.as_secs()) }
 }

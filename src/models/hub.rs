@@ -3,11 +3,16 @@
 //! | variable | meaning |
 //! |---|---|
 //! | `HF_ENDPOINT` | the hub's address, `https://huggingface.co` if unset |
-//! | `HF_HUB_CACHE`, `HF_HOME`, `XDG_CACHE_HOME` | the cache: itself, `$HF_HOME/hub`, `$XDG_CACHE_HOME/huggingface/hub` |
+//! | `HF_HUB_CACHE`, `HF_HOME`, `XDG_CACHE_HOME` | the cache; `$HF_HOME/hub`; `huggingface/hub` in there |
+//! | `HUGGINGFACE_HUB_CACHE` | the cache's older name |
 //! | `HF_TOKEN`, `HF_TOKEN_PATH` | the access token, or a file that holds it (`$HF_HOME/token` if unset) |
-//! | `HF_HUB_OFFLINE` | 1: make no request |
+//! | `HUGGING_FACE_HUB_TOKEN` | the token's older name |
+//! | `HF_HUB_OFFLINE`, `TRANSFORMERS_OFFLINE` | 1: make no request |
 //! | `HF_HUB_DOWNLOAD_TIMEOUT` | seconds of silence after which a transfer is given up |
+//! | `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`, `NO_PROXY` | see [`Proxies`] |
+//! | `SSL_CERT_FILE`, `SSL_CERT_DIR` | certificate authorities to trust beside Mozilla's, instead of the system's |
 
+use super::proxy::Proxies;
 use crate::error::Kind;
 use anyhow::{Context, Result};
 use std::path::PathBuf;
@@ -28,6 +33,9 @@ pub struct Hub {
     pub offline: bool,
     /// Longest silence of the server.
     pub patience: Duration,
+    pub proxies: Proxies,
+    /// `$XDG_CACHE_HOME/barkclone`: what is ours where the cache cannot be written.
+    pub own: Option<PathBuf>,
 }
 
 impl Hub {
@@ -40,13 +48,13 @@ impl Hub {
     }
 
     fn from_variables(variable: impl Fn(&str) -> Option<String>, home: Option<PathBuf>) -> Result<Self> {
-        let set = |name| variable(name).map(|v| v.trim().to_string()).filter(|v| !v.is_empty());
-        let folder = |name| set(name).map(PathBuf::from);
-        let hf_home = folder("HF_HOME")
-            .or_else(|| folder("XDG_CACHE_HOME").map(|p| p.join("huggingface")))
-            .or_else(|| home.map(|p| p.join(".cache").join("huggingface")));
+        let set = |name: &str| variable(name).map(|v| v.trim().to_string()).filter(|v| !v.is_empty());
+        let folder = |name: &str| set(name).map(PathBuf::from);
+        let user_cache = folder("XDG_CACHE_HOME").or_else(|| home.map(|p| p.join(".cache")));
+        let hf_home = folder("HF_HOME").or_else(|| user_cache.as_ref().map(|p| p.join("huggingface")));
         let no_home = || Kind::Output.error("no place to keep models: set HF_HOME to a folder");
-        let cache = folder("HF_HUB_CACHE").or_else(|| hf_home.as_ref().map(|p| p.join("hub"))).with_context(no_home)?;
+        let named = folder("HF_HUB_CACHE").or_else(|| folder("HUGGINGFACE_HUB_CACHE"));
+        let cache = named.or_else(|| hf_home.as_ref().map(|p| p.join("hub"))).with_context(no_home)?;
         let token_file = folder("HF_TOKEN_PATH").or_else(|| hf_home.map(|p| p.join("token")));
         let stored =
             || std::fs::read_to_string(token_file?).ok().map(|t| t.trim().to_string()).filter(|t| !t.is_empty());
@@ -54,10 +62,20 @@ impl Hub {
         Ok(Self {
             endpoint: set("HF_ENDPOINT").unwrap_or_else(|| ENDPOINT.to_string()).trim_end_matches('/').to_string(),
             cache: std::path::absolute(cache).with_context(no_home)?,
-            token: set("HF_TOKEN").or_else(stored),
-            offline: set("HF_HUB_OFFLINE").is_some_and(truth),
+            token: set("HF_TOKEN").or_else(|| set("HUGGING_FACE_HUB_TOKEN")).or_else(stored),
+            offline: set("HF_HUB_OFFLINE").or_else(|| set("TRANSFORMERS_OFFLINE")).is_some_and(truth),
             patience: patience(set("HF_HUB_DOWNLOAD_TIMEOUT"))?,
+            proxies: Proxies::from_variables(set),
+            own: user_cache.map(|p| p.join("barkclone")),
         })
+    }
+
+    /// The endpoint as a message shows it: without a password.
+    pub fn endpoint_shown(&self) -> String {
+        match self.endpoint.split_once("://").zip(self.endpoint.rsplit_once('@')) {
+            Some(((scheme, _), (_, host))) => format!("{scheme}://{host}"),
+            None => self.endpoint.clone(),
+        }
     }
 }
 
@@ -91,6 +109,12 @@ mod tests {
         assert_eq!(cache(&[("XDG_CACHE_HOME", "/x")]), PathBuf::from("/x/huggingface/hub"));
         assert_eq!(cache(&[("XDG_CACHE_HOME", "/x"), ("HF_HOME", "/h")]), PathBuf::from("/h/hub"));
         assert_eq!(cache(&[("HF_HOME", "/h"), ("HF_HUB_CACHE", "/c")]), PathBuf::from("/c"));
+        assert_eq!(cache(&[("HF_HOME", "/h"), ("HUGGINGFACE_HUB_CACHE", "/o")]), PathBuf::from("/o"));
+        assert_eq!(cache(&[("HUGGINGFACE_HUB_CACHE", "/o"), ("HF_HUB_CACHE", "/c")]), PathBuf::from("/c"));
+        assert_eq!(hub(&[("HUGGING_FACE_HUB_TOKEN", "hf_o")]).unwrap().token.as_deref(), Some("hf_o"));
+        assert!(hub(&[("TRANSFORMERS_OFFLINE", "1")]).unwrap().offline);
+        assert_eq!(hub(&[("XDG_CACHE_HOME", "/x")]).unwrap().own, Some(PathBuf::from("/x/barkclone")));
+        assert_eq!(hub(&[("HF_ENDPOINT", "https://a:b@mirror")]).unwrap().endpoint_shown(), "https://mirror");
         assert_eq!(hub(&[("HF_ENDPOINT", "http://mirror/")]).unwrap().endpoint, "http://mirror");
         assert_eq!(hub(&[("HF_TOKEN", " hf_x\n")]).unwrap().token.as_deref(), Some("hf_x"));
         assert!(hub(&[("HF_HUB_OFFLINE", "YES")]).unwrap().offline);

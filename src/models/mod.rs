@@ -3,22 +3,32 @@
 //! A file is hashed once, when it arrives or is first met in the cache; after that a small note beside it says so, and
 //! a start with everything at hand makes no request and reads no model byte.
 
+mod address;
+mod answer;
 mod cache;
 mod check;
+mod client;
 mod download;
 mod hub;
+mod part;
+mod proxy;
 mod registry;
+mod room;
 mod trouble;
 
 pub use check::Verdict;
 pub use hub::Hub;
-pub use registry::{Entry, ModelFile, ModelKind, Registry};
+pub use proxy::Proxies;
+pub use registry::{Entry, Mirror, ModelFile, ModelKind, Registry};
 
 use crate::error::Kind;
+use crate::lock::{self, Hold};
 use crate::progress::Progress;
 use anyhow::{Context, Result, bail, ensure};
 use cache::RepoCache;
-use download::Download;
+use check::Expected;
+use download::{Download, Failure, no_room};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 /// Fetching everything anew this often is enough even where a branch moves meanwhile.
@@ -87,29 +97,71 @@ impl Models {
     }
 
     /// Makes sure that every file of `entry` is cached and sound. Returns the file to load, or the folder that holds
-    /// them all. Errors: [`Kind::Network`], [`Kind::Model`] for cached files that are not the registered ones,
-    /// [`Kind::Output`] for a cache that cannot be written.
+    /// them all. Where the repository is gone, its mirrors are tried in order. Errors: [`Kind::Network`],
+    /// [`Kind::Model`] for cached files that are not the registered ones, [`Kind::Output`] for a cache that cannot be
+    /// written or takes no more.
     pub fn fetch(&self, entry: &Entry, progress: &dyn Progress) -> Result<PathBuf> {
         ensure!(!entry.builtin, Kind::Usage.error(format!("`{}` is built in: it has no files", entry.name)));
-        let cache = RepoCache::new(&self.hub.cache, entry);
+        let places = entry.places();
+        // What lies in the cache is used, wherever it came from.
+        let place = places.iter().find(|place| self.is_cached(place));
+        if let Some(place) = place {
+            return self.fetch_from(place, progress).map_err(|failure| failure.error);
+        }
+        let mut gone: Option<anyhow::Error> = None;
+        for (i, place) in places.iter().enumerate() {
+            if let Some(error) = &gone {
+                progress.note(&format!("{error:#}"));
+                progress.note(&format!("trying the mirror {} of {}", place.repo, entry.name));
+            }
+            match self.fetch_from(place, progress) {
+                Ok(path) => return Ok(path),
+                Err(failure) if failure.gone && i + 1 < places.len() => gone = Some(failure.error),
+                Err(failure) if failure.gone => return Err(with_a_way_out(failure.error, entry, &places)),
+                Err(failure) => return Err(failure.error),
+            }
+        }
+        bail!(not_fetched(Kind::Network, entry, ""))
+    }
+
+    /// Fetches all files from the one repository that `entry` names.
+    fn fetch_from(&self, entry: &Entry, progress: &dyn Progress) -> Result<PathBuf, Failure> {
+        let cache = RepoCache::new(&self.hub, entry);
         let files = entry.all_files();
         for _ in 0..MAX_PASSES {
-            self.announce(entry, &cache, &files, progress);
+            self.announce(entry, &cache, &files, progress).map_err(lasting)?;
             for file in &files {
                 self.fetch_file(entry, file, &cache, progress)?;
             }
             // A branch that moved between two files leaves the first ones behind, in the older snapshot.
             if files.iter().all(|f| cache.find(&f.file).is_some()) {
-                return self.path(entry);
+                return self.path_in(entry).map_err(lasting);
             }
         }
-        bail!(Kind::Network.error(format!("{}: the repository keeps changing: try again later", entry.repo)))
+        let changing = format!("{}: the repository keeps changing: try again later", entry.repo);
+        Err(lasting(Kind::Network.error(changing).into()))
+    }
+
+    fn is_cached(&self, place: &Entry) -> bool {
+        let cache = RepoCache::new(&self.hub, place);
+        place.all_files().iter().all(|file| cache.find(&file.file).is_some())
     }
 
     /// Where a cached model lies: its only or main file, else the folder of its files. Never fetches.
     pub fn path(&self, entry: &Entry) -> Result<PathBuf> {
         ensure!(!entry.builtin, Kind::Usage.error(format!("`{}` is built in: it has no path", entry.name)));
-        let cache = RepoCache::new(&self.hub.cache, entry);
+        self.path_in(&self.place(entry))
+    }
+
+    /// Where the model is cached: as published, or from a mirror.
+    fn place(&self, entry: &Entry) -> Entry {
+        let places = entry.places();
+        let cached = places.iter().find(|place| self.is_cached(place)).cloned();
+        cached.unwrap_or_else(|| entry.clone())
+    }
+
+    fn path_in(&self, entry: &Entry) -> Result<PathBuf> {
+        let cache = RepoCache::new(&self.hub, entry);
         let files = entry.all_files();
         let missing = files.iter().find(|f| cache.find(&f.file).is_none());
         let folder = cache.snapshot().filter(|_| missing.is_none());
@@ -121,17 +173,32 @@ impl Models {
         })
     }
 
+    /// Refuses to fetch models that the disk cannot take together; what is known of their sizes counts.
+    pub fn check_room(&self, entries: &[Entry]) -> Result<()> {
+        let Some(free) = room::free_bytes(&self.hub.cache) else { return Ok(()) };
+        let mut seen = std::collections::BTreeSet::new();
+        let mut needed = 0u64;
+        for entry in entries.iter().filter(|e| !e.builtin && !self.is_cached(&self.place(e))) {
+            let cache = RepoCache::new(&self.hub, entry);
+            let new = entry.all_files().into_iter().filter(|f| seen.insert((entry.repo.clone(), f.file.clone())));
+            needed = new.fold(needed, |sum, file| sum.saturating_add(missing_bytes(&cache, &file).unwrap_or(0)));
+        }
+        let names: Vec<&str> = entries.iter().map(|e| e.name.as_str()).collect();
+        if needed <= free { Ok(()) } else { Err(no_room(&names.join(", "), needed, free, &self.hub)) }
+    }
+
     /// How much of the model is in the cache, by presence alone, and the bytes that it takes there.
     pub fn state(&self, entry: &Entry) -> (State, u64) {
         if entry.builtin {
             return (State::Builtin, 0);
         }
-        let cache = RepoCache::new(&self.hub.cache, entry);
+        let entry = &self.place(entry);
+        let cache = RepoCache::new(&self.hub, entry);
         let files = entry.all_files();
         let length = |path: &Path| std::fs::metadata(path).ok().map(|m| m.len());
         let held: Vec<u64> = files.iter().filter_map(|f| length(&cache.find(&f.file)?)).collect();
         // Only where the registry knows the hash can a part be told to belong to this model.
-        let parts = files.iter().filter_map(|f| length(&cache.part_path(f.sha256.as_deref()?)));
+        let parts = files.iter().filter_map(|f| Some(cache.part_bytes(f.sha256.as_deref()?)));
         let bytes = held.iter().sum::<u64>() + parts.sum::<u64>();
         match held.len() {
             n if n == files.len() => (State::Cached, bytes),
@@ -142,11 +209,12 @@ impl Models {
 
     /// Hashes every cached file of `entry` again: its name and what was found. Files that are absent are left out.
     pub fn verify(&self, entry: &Entry, progress: &dyn Progress) -> Result<Vec<(String, Verdict)>> {
-        let cache = RepoCache::new(&self.hub.cache, entry);
+        let entry = &self.place(entry);
+        let cache = RepoCache::new(&self.hub, entry);
         let mut found = Vec::new();
         for file in entry.all_files() {
             if let Some(pointer) = cache.find(&file.file) {
-                found.push((file.file.clone(), examine(&cache, &file, &pointer, progress)?));
+                found.push((file.file.clone(), examine(&cache, Expected::of(entry, &file), &pointer, progress)?));
             }
         }
         Ok(found)
@@ -155,15 +223,20 @@ impl Models {
     /// Deletes the cached files of `entry` that no other registered model uses. Returns the bytes freed.
     pub fn remove(&self, entry: &Entry, progress: &dyn Progress) -> Result<u64> {
         ensure!(!entry.builtin, Kind::Usage.error(format!("`{}` is built in: it cannot be removed", entry.name)));
-        let cache = RepoCache::new(&self.hub.cache, entry);
+        let places = entry.places();
+        places.iter().try_fold(0, |freed, place| Ok(freed + self.remove_from(place, progress)?))
+    }
+
+    fn remove_from(&self, entry: &Entry, progress: &dyn Progress) -> Result<u64> {
+        let cache = RepoCache::new(&self.hub, entry);
         let mut freed = 0;
         for file in entry.all_files().iter().filter(|f| !self.is_shared(entry, &f.file)) {
             if let Some(pointer) = cache.find(&file.file) {
-                let _lock = cache.lock(&file.file, || waiting(entry, file, progress))?;
+                let _lock = self.lock(entry, file, &cache, progress)?;
                 freed += cache.remove(&pointer)?;
             }
             if let Some(sha256) = &file.sha256 {
-                freed += cache.remove(&cache.part_path(sha256))?;
+                freed += cache.remove_parts(sha256)?;
             }
         }
         Ok(freed + cache.remove_leftovers()?)
@@ -176,28 +249,63 @@ impl Models {
         self.registry.entries().iter().filter(other).any(|e| e.all_files().iter().any(|f| f.file == file))
     }
 
-    fn fetch_file(&self, entry: &Entry, file: &ModelFile, cache: &RepoCache, progress: &dyn Progress) -> Result<()> {
-        if self.is_at_hand(entry, file, cache, progress)? {
+    fn fetch_file(
+        &self,
+        entry: &Entry,
+        file: &ModelFile,
+        cache: &RepoCache,
+        progress: &dyn Progress,
+    ) -> Result<(), Failure> {
+        if self.is_at_hand(entry, file, cache, progress).map_err(lasting)? {
             return Ok(());
         }
-        ensure!(!self.hub.offline, not_fetched(Kind::Network, entry, &file.file));
-        let _lock = cache.lock(&file.file, || waiting(entry, file, progress))?;
+        if self.hub.offline {
+            return Err(lasting(not_fetched(Kind::Network, entry, &file.file).into()));
+        }
+        let lock = self.lock(entry, file, cache, progress).map_err(lasting)?;
         // Another process may have brought it while this one waited.
-        if !self.is_at_hand(entry, file, cache, progress)? {
-            Download { hub: &self.hub, entry, file, cache, progress }.run()?;
+        if !self.is_at_hand(entry, file, cache, progress).map_err(lasting)? {
+            Download { hub: &self.hub, entry, file, cache, progress, lock: &lock }.run()?;
         }
         Ok(())
+    }
+
+    /// Holds off other processes from the file, as far as the file system and a holder that is alive let it: two
+    /// downloads at once cost time alone, so nobody waits for ever.
+    fn lock(&self, entry: &Entry, file: &ModelFile, cache: &RepoCache, progress: &dyn Progress) -> Result<File> {
+        let waiting = || {
+            progress.note(&format!("{} {}: another process is busy with it: waiting", entry.repo, file.file));
+        };
+        // A holder that downloads shows life each second; one that waits for its server does so for as long as this.
+        let (lock, hold) = cache.lock(&file.file, self.hub.patience.saturating_mul(2), waiting)?;
+        match hold {
+            Hold::Held => (),
+            Hold::Busy => progress
+                .note(&format!("{} {}: the other process does nothing: going on without it", entry.repo, file.file)),
+            Hold::Unsupported => {
+                if let Some(note) = lock::unsupported_note(&cache.own_folder()) {
+                    progress.note(&note);
+                }
+            }
+        }
+        Ok(lock)
     }
 
     /// Whether the file is cached and sound. A damaged one is removed, where it can be fetched again.
     fn is_at_hand(&self, entry: &Entry, file: &ModelFile, cache: &RepoCache, progress: &dyn Progress) -> Result<bool> {
         let Some(pointer) = cache.find(&file.file) else { return Ok(false) };
-        if cache.is_checked(&pointer, file) {
+        let expected = Expected::of(entry, file);
+        // Where no note can be kept, the file is taken as it is: nobody could pay for reading gigabytes at each start.
+        if cache.is_checked(&pointer, expected) || !cache.can_remember() {
             return Ok(true);
         }
         let shown = pointer.display();
-        match examine(cache, file, &pointer, progress)? {
+        match examine(cache, expected, &pointer, progress)? {
             Verdict::Sound(_) => Ok(true),
+            Verdict::Unquoted(why) => {
+                progress.note(&format!("{shown} is not the file that the registry quotes: {why}; it is used"));
+                Ok(true)
+            }
             Verdict::Damaged(why) if !self.hub.offline => {
                 progress.note(&format!("{shown} is damaged ({why}): fetching it again"));
                 cache.discard(&pointer)?;
@@ -216,24 +324,58 @@ impl Models {
         }
     }
 
-    /// Says what is about to be downloaded, from where, how large, and under which licence.
-    fn announce(&self, entry: &Entry, cache: &RepoCache, files: &[ModelFile], progress: &dyn Progress) {
+    /// Says what is about to be downloaded, from where, how large, how much the disk takes, and under which licence;
+    /// refuses what does not fit.
+    fn announce(&self, entry: &Entry, cache: &RepoCache, files: &[ModelFile], progress: &dyn Progress) -> Result<()> {
         let missing: Vec<ModelFile> = files.iter().filter(|f| cache.find(&f.file).is_none()).cloned().collect();
         if missing.is_empty() || self.hub.offline {
-            return;
+            return Ok(());
         }
         let names: Vec<&str> = missing.iter().map(|f| f.file.as_str()).collect();
         let what = if names.len() > 4 { format!("{} files", names.len()) } else { names.join(", ") };
+        let needed = missing.iter().filter_map(|file| missing_bytes(cache, file)).fold(0u64, u64::saturating_add);
         let size = Entry { files: missing, ..entry.clone() }.size_text();
+        let free = room::free_bytes(&self.hub.cache);
         progress.note(&format!(
-            "fetching {}: {what} ({size}) from {}/{} into {}; licence: {}",
+            "fetching {}: {what} ({size}) from {}/{} into {}{}; licence: {}",
             entry.name,
-            self.hub.endpoint,
+            self.hub.endpoint_shown(),
             entry.repo,
             self.hub.cache.display(),
+            free.map_or_else(String::new, |free| format!(" ({} free)", byte_text(free))),
             entry.licence
         ));
+        match free {
+            Some(free) if free < needed => Err(no_room(&entry.name, needed, free, &self.hub)),
+            _ => Ok(()),
+        }
     }
+}
+
+/// What is still to come of the file, in bytes; `None` if it is cached or its size is not known.
+fn missing_bytes(cache: &RepoCache, file: &ModelFile) -> Option<u64> {
+    let held = |hash: &String| match cache.blob_path(hash).is_file() {
+        true => u64::MAX,
+        false => cache.part_bytes(hash),
+    };
+    let bytes = file.bytes().filter(|_| cache.find(&file.file).is_none())?;
+    Some(bytes.saturating_sub(file.sha256.as_ref().map_or(0, held)))
+}
+
+fn lasting(error: anyhow::Error) -> Failure {
+    Failure { error, gone: false }
+}
+
+/// What to do where no repository has the model any more.
+fn with_a_way_out(error: anyhow::Error, entry: &Entry, places: &[Entry]) -> anyhow::Error {
+    let tried: Vec<&str> = places.iter().map(|place| place.repo.as_str()).collect();
+    let flag = match entry.kind {
+        ModelKind::Voices => "--voice".to_string(),
+        kind => format!("--{kind}"),
+    };
+    let also = if tried.len() > 1 { format!(" (tried: {})", tried.join(", ")) } else { String::new() };
+    let told = format!("{error:#}{also}. Whoever has the file already gives it by {flag} FILE");
+    crate::error::kind(&error).unwrap_or(Kind::Network).error(told).into()
 }
 
 impl Entry {
@@ -257,12 +399,13 @@ pub fn byte_text(bytes: u64) -> String {
 }
 
 /// Checks a cached file and remembers the outcome.
-fn examine(cache: &RepoCache, file: &ModelFile, pointer: &Path, progress: &dyn Progress) -> Result<Verdict> {
+fn examine(cache: &RepoCache, expected: Expected, pointer: &Path, progress: &dyn Progress) -> Result<Verdict> {
     let unreadable = || Kind::Model.error(format!("{} cannot be read", pointer.display()));
     let (path, name) = cache.blob(pointer).with_context(unreadable)?;
-    let verdict = check::check(&path, &name, file, progress).with_context(unreadable)?;
+    let verdict = check::check(&path, &name, expected, progress).with_context(unreadable)?;
     match verdict {
-        Verdict::Sound(_) => cache.mark_checked(pointer, file),
+        // Where no note can be kept, the next start asks again.
+        Verdict::Sound(_) | Verdict::Unquoted(_) => drop(cache.mark_checked(pointer, expected)),
         _ => cache.unmark(pointer)?,
     }
     Ok(verdict)
@@ -274,8 +417,4 @@ fn not_fetched(kind: Kind, entry: &Entry, file: &str) -> crate::error::Error {
          --offline nor HF_HUB_OFFLINE",
         entry.repo, entry.name
     ))
-}
-
-fn waiting(entry: &Entry, file: &ModelFile, progress: &dyn Progress) {
-    progress.note(&format!("{} {}: another process is busy with it: waiting", entry.repo, file.file));
 }

@@ -43,16 +43,16 @@ impl fmt::Display for ModelKind {
 pub struct ModelFile {
     /// Path within the repository.
     pub file: String,
-    /// Exact size in bytes; enforced.
+    /// Exact size in bytes; enforced where the entry's revision is a commit, else a quote.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub size: Option<u64>,
     /// A rounded size in bytes, for messages.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub about_bytes: Option<u64>,
-    /// SHA-256, 64 lower-case hex digits; enforced.
+    /// SHA-256, 64 lower-case hex digits; enforced where the entry's revision is a commit, else a quote.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sha256: Option<String>,
-    /// The first digits of the SHA-256; enforced.
+    /// The first digits of the SHA-256, as they were quoted somewhere.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sha256_prefix: Option<String>,
 }
@@ -98,6 +98,26 @@ pub struct Entry {
     pub languages: Vec<String>,
     #[serde(default)]
     pub files: Vec<ModelFile>,
+    /// Other repositories that hold the same files, tried in order where this one is gone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mirrors: Vec<Mirror>,
+}
+
+/// Another repository with the files of an entry.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Mirror {
+    /// `owner/name` on the hub.
+    pub repo: String,
+    #[serde(default = "main_branch")]
+    pub revision: String,
+    /// What the file is called there; only for entries of one file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+}
+
+fn main_branch() -> String {
+    "main".to_string()
 }
 
 impl Entry {
@@ -135,6 +155,25 @@ impl Entry {
         }
     }
 
+    /// The entry as published, then as each of its mirrors has it.
+    pub fn places(&self) -> Vec<Entry> {
+        let at = |mirror: &Mirror| {
+            let renamed = |file: &ModelFile| ModelFile {
+                file: mirror.file.clone().unwrap_or_else(|| file.file.clone()),
+                ..file.clone()
+            };
+            Entry {
+                repo: mirror.repo.clone(),
+                revision: mirror.revision.clone(),
+                files: self.files.iter().map(renamed).collect(),
+                main: self.main.clone().filter(|_| mirror.file.is_none()),
+                mirrors: Vec::new(),
+                ..self.clone()
+            }
+        };
+        std::iter::once(self.clone()).chain(self.mirrors.iter().map(at)).collect()
+    }
+
     /// The known size of all files in bytes, and whether that is exact; `None` if no size is known.
     pub fn bytes(&self) -> Option<(u64, bool)> {
         let known: Vec<u64> = self.files.iter().filter_map(ModelFile::bytes).collect();
@@ -154,6 +193,16 @@ impl Entry {
         ensure!(is_plain_path(&self.revision), "`{name}`: revision `{}` is not a branch or commit", self.revision);
         ensure!(!self.files.is_empty(), "`{name}` has no files");
         self.files.iter().try_for_each(|f| check_file(f).with_context(|| format!("`{name}`: file `{}`", f.file)))?;
+        for mirror in &self.mirrors {
+            let one = mirror.file.is_none() || self.files.len() == 1;
+            let named = mirror.file.as_deref().is_none_or(is_plain_path);
+            let safe = mirror.repo.split('/').count() == 2 && is_plain_path(&mirror.repo);
+            ensure!(
+                one && named && safe && is_plain_path(&mirror.revision),
+                "`{name}`: mirror `{}` is not of the form owner/name, or renames more than one file",
+                mirror.repo
+            );
+        }
         if let Some(main) = &self.main {
             ensure!(self.files.iter().any(|f| &f.file == main), "`{name}`: main `{main}` is none of its files");
         }

@@ -1,10 +1,13 @@
 //! Models by name, against a real HTTP server: fetching, resuming, checking, removing, through the real program.
 
 mod fetching;
+mod secure;
 mod server;
+mod shared;
 mod upkeep;
+mod ways;
 
-use barkclone::models::{Hub, Models, Registry};
+use barkclone::models::{Hub, Models, Proxies, Registry};
 use server::{COMMIT, Served, Server, sha256};
 use std::fs;
 use std::path::PathBuf;
@@ -45,13 +48,18 @@ impl World {
     }
 
     fn write_registry(&self, model_sha256: &str) {
+        self.write_registry_at("main", model_sha256);
+    }
+
+    /// A registry of the revision `tiny` is at, and the hash that it states.
+    fn write_registry_at(&self, revision: &str, model_sha256: &str) {
         let text = format!(
             r#"
             [[model]]
             name = "tiny"
             kind = "bark"
             repo = "{REPO}"
-            revision = "main"
+            revision = "{revision}"
             format = "huggingface"
             licence = "MIT"
             purpose = "tests"
@@ -107,10 +115,13 @@ impl World {
 
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_barkclone"));
-        for variable in ["HF_HUB_CACHE", "HF_TOKEN", "HF_TOKEN_PATH", "HF_HUB_OFFLINE", "http_proxy", "HTTP_PROXY"] {
+        for variable in ["HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_TOKEN", "HF_TOKEN_PATH", "HF_HUB_OFFLINE"] {
             command.env_remove(variable);
         }
-        command.env_remove("ALL_PROXY").env_remove("all_proxy").env("HF_HUB_DOWNLOAD_TIMEOUT", "15");
+        for variable in ["http_proxy", "https_proxy", "all_proxy", "no_proxy"] {
+            command.env_remove(variable).env_remove(variable.to_uppercase());
+        }
+        command.env("XDG_CACHE_HOME", self.folder.path().join("own")).env("HF_HUB_DOWNLOAD_TIMEOUT", "15");
         command.env("HF_ENDPOINT", &self.server.address).env("HF_HOME", self.home());
         command.arg("--registry").arg(self.folder.path().join("registry.toml")).arg("models").args(arguments);
         command
@@ -158,6 +169,8 @@ fn library(world: &World) -> Models {
         token: None,
         offline: false,
         patience: Duration::from_secs(15),
+        proxies: Proxies::default(),
+        own: None,
     };
     Models { registry: Registry::load(&world.folder.path().join("registry.toml")).unwrap(), hub }
 }

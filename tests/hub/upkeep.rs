@@ -32,10 +32,10 @@ fn verify_finds_a_flipped_byte_and_fetch_repairs_it() {
 }
 
 #[test]
-fn a_sound_file_that_the_registry_does_not_describe_is_left_in_place_and_refused() {
+fn a_sound_file_that_a_pinned_registry_does_not_describe_is_left_in_place_and_refused() {
     let world = World::new();
     world.models(&["fetch", "tiny"]).succeeds();
-    world.write_registry(&"cd".repeat(32));
+    world.write_registry_at(COMMIT, &"cd".repeat(32));
     world.models(&["fetch", "tiny"]).fails(4, &["model.bin", "not the file that the registry describes", "remove"]);
     world.assert_whole();
 }
