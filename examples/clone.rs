@@ -6,8 +6,9 @@
 use anyhow::Result;
 use barkclone::audio::read_wav;
 use barkclone::checkpoint::{self, builtin};
-use barkclone::clone::{Cloner, LONGEST};
+use barkclone::clone::Cloner;
 use barkclone::progress::Silent;
+use barkclone::sound::LONGEST_REFERENCE;
 use candle_core::Device;
 use std::path::PathBuf;
 
@@ -20,8 +21,8 @@ fn main() -> Result<()> {
         _ => (builtin::hubert()?, builtin::quantizer()?, builtin::codec()?),
     };
     let shipped = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/reference.wav").into();
-    let clip = read_wav(paths.first().unwrap_or(&shipped), LONGEST)?;
-    let cloner = Cloner { hubert: &hubert, quantizer: &quantizer, codec: &codec, device: &Device::Cpu };
+    let clip = read_wav(paths.first().unwrap_or(&shipped), LONGEST_REFERENCE)?;
+    let cloner = Cloner::new(&hubert, &quantizer, &codec, &Device::Cpu)?;
     let voice = cloner.voice(&clip.pcm, &Silent)?;
     let path = std::env::temp_dir().join("voice.npz");
     voice.write(&path, true)?;

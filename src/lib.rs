@@ -17,15 +17,14 @@
 //! | `tokens` | `error` |
 //! | `book` | `audio`, `error`, `normalize` |
 //! | `voice` | `error`, `output`, `tokens` |
+//! | `sound` | `audio`, `error`, `progress`, `tokens`, `voice` |
 //! | `net` | `device`, `error`, `kernels`, `tokens` |
 //! | `stage` | `error`, `net`, `normalize`, `progress`, `tokens` |
 //! | `checkpoint` | `error`, `net`, `progress`, `stage` |
 //! | `clone` | `audio`, `checkpoint`, `error`, `net`, `progress`, `tokens`, `voice` |
 //! | `speak` | `audio`, `checkpoint`, `device`, `net`, `progress`, `stage`, `tokens`, `voice` |
-//! | `convert` | `audio`, `checkpoint`, `clone`, `error`, `net`, `progress`, `speak`, `tokens`, `voice` |
-//! | `sound` | `audio`, `clone`, `error`, `progress`, `stage`, `tokens`, `voice` |
-//! | `batch` | `error`, `lock`, `normalize`, `output`, `sound`, `speak`, `stage`, `voice` |
-//! | `cli` | `audio`, `batch`, `book`, `checkpoint`, `clone`, `convert`, `device`, `error`, `models`, `net` |
+//! | `batch` | `error`, `lock`, `normalize`, `output`, `sound`, `speak`, `stage`, `tokens`, `voice` |
+//! | `cli` | `audio`, `batch`, `book`, `checkpoint`, `clone`, `device`, `error`, `models`, `net` |
 //! | `cli` | `normalize`, `output`, `progress`, `sound`, `speak`, `stage`, `tokens`, `voice` |
 //!
 //! Units: `T` frames are 75 Hz EnCodec columns (320 samples at 24 kHz), `S` semantic tokens run at 49.9 Hz,
@@ -39,7 +38,6 @@ pub mod batch;
 pub mod book;
 pub mod checkpoint;
 pub mod clone;
-pub mod convert;
 pub mod device;
 pub mod error;
 pub mod kernels;

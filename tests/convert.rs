@@ -5,13 +5,12 @@ use super::parity_speak::{difference, integers, scalar, voice};
 use crate::noise::rule;
 use crate::noise::{self, ByRule, Size};
 use barkclone::audio::{Pcm, Recipe, resample};
-use barkclone::clone::Cloner;
-use barkclone::convert::{self, Decoder, Listener, WINDOW};
-use barkclone::net::hubert::HubertConfig;
+use barkclone::clone::{HUBERT_LAYERS, Listener, WINDOW};
+use barkclone::net::hubert::{Hubert, HubertConfig};
 use barkclone::net::quantizer::Quantizer;
 use barkclone::net::quantizer::QuantizerConfig;
 use barkclone::progress::Silent;
-use barkclone::speak::{Settings, Speaker};
+use barkclone::speak::{Content, Decoder, Request, Settings, Speaker};
 use barkclone::stage::protocol::Protocol;
 use barkclone::stage::sample::Sampling;
 use barkclone::tokens::{Fine, Semantic};
@@ -43,7 +42,8 @@ fn twenty_seconds_of_tokens_in_a_voice_equal_upstream() {
     let codec = noise::codec(seed);
     let decoder = Decoder::new(&codec, &Device::Cpu).unwrap();
     let mut speaker = Speaker::new(noise::bark(Size::Tiny, seed), codec, DType::F32, &Device::Cpu, false);
-    let fine = convert::codes(&mut speaker, semantic, &voice, settings, &Silent).unwrap();
+    let request = Request { content: Content::Semantic(semantic), voice: Some(voice), settings, sound: false };
+    let fine = speaker.speak(&request, &Silent).unwrap().fine;
     let mut codes = |name: &str| -> Vec<Vec<u32>> {
         let array: Array2<i16> = golden.by_name(name).unwrap();
         array.rows().into_iter().map(|row| row.iter().map(|&code| code as u32).collect()).collect()
@@ -69,16 +69,23 @@ fn heard(samples: &[f32], rate: u32) -> anyhow::Result<Semantic> {
     hearing.finish()
 }
 
-/// The tokens that cloning gives a clip at 16 kHz.
+/// The tokens that the nets themselves give a clip at 16 kHz, all of it at once.
 fn at_once(samples: &[f32]) -> Semantic {
     let (hubert, quantizer) = (HubertConfig::of(Size::Tiny).by_rule(1), QuantizerConfig::of(Size::Tiny).by_rule(1));
-    let codec = noise::codec(1);
-    let cloner = Cloner { hubert: &hubert, quantizer: &quantizer, codec: &codec, device: &Device::Cpu };
-    cloner.semantic(&Pcm { samples: samples.to_vec(), rate: 16_000 }, &Silent).unwrap()
+    let (features, tokens) = (hubert.weights(DType::F32, &Device::Cpu), quantizer.weights(DType::F32, &Device::Cpu));
+    let hubert = Hubert::new(&hubert.config, &features, HUBERT_LAYERS).unwrap();
+    let quantizer = Quantizer::new(&quantizer.config, &tokens).unwrap();
+    let wav = Tensor::from_slice(samples, (1, samples.len()), &Device::Cpu).unwrap();
+    Semantic::new(quantizer.tokens(&hubert.features(&wav).unwrap()).unwrap(), quantizer.vocab() as u32).unwrap()
 }
 
 #[test]
-fn a_recording_of_less_than_a_window_has_the_tokens_that_cloning_gives_it() {
+fn a_clip_is_heard_at_once_however_long_it_is_and_a_recording_up_to_a_window() {
+    let pcm = Pcm { samples: rule::uniform("long clip", 22_050 * 31, 5), rate: 22_050 };
+    let whole = at_once(&resample(&pcm, 16_000, Recipe::Functional).unwrap().samples);
+    assert_eq!(listener().clip(&pcm).unwrap(), whole);
+    assert!(heard(&pcm.samples, pcm.rate).unwrap() != whole, "31 s are more than a window");
+
     let pcm = Pcm { samples: rule::uniform("clip", 44_100 * 3, 5), rate: 44_100 };
     let whole = at_once(&resample(&pcm, 16_000, Recipe::Functional).unwrap().samples);
     assert_eq!(heard(&pcm.samples, pcm.rate).unwrap(), whole);

@@ -83,15 +83,17 @@ class Set:
         self.folder, self.half, self.labels = folder, half, {}
         self.random = random.Random(half)
         self.tune = half == "tune"
-        self.voices = [self.speak(i, voice) for i, voice in enumerate(VOICES[half])]
+        self.voices = [self.speak(self.made("clean", i), voice) for i, voice in enumerate(VOICES[half])]
 
-    def speak(self, index, voice):
+    def speak(self, path, voice, monotonous=False):
         """A clean recording: the voice at -23 dB RMS over air at -72 dB, silence of a quarter of a second around it."""
         name, pitch, speed = voice
-        raw, path = self.folder / "raw.wav", self.folder / f"{self.half}-clean-{index}.wav"
+        raw = self.folder / "raw.wav"
         texts = TEXTS[name[:2]]
         text = texts[0] if self.tune else texts[1]
-        run("espeak-ng", "-v", name, "-p", pitch, "-s", speed, "-w", raw, text)
+        if monotonous:
+            text = f'<speak><prosody range="0">{text}</prosody></speak>'
+        run("espeak-ng", *["-m"] * monotonous, "-v", name, "-p", pitch, "-s", speed, "-w", raw, text)
         run("sox", "-D", raw, "-r", RATE, "-c", 1, "-b", 16, path, "gain", "-6", "silence", 1, 0.01, "0.1%", "reverse", "silence", 1, 0.01, "0.1%", "reverse", "pad", 0.25, 0.25)
         samples, rate = read(path)
         gain = db(-23) / loud_rms(samples, rate)
@@ -174,7 +176,7 @@ class Set:
                 notes = [self.synth(1.4, shape, note, "fade", "q", .02, 1.4, .3) for note in chord]
                 tune += [sum(parts) for parts in zip(*notes)]
             for level in ([3, 10, 18] if self.tune else [5, 12, 16]):
-                self.mix(self.cycle(i + level), tune, level, f"music-{shape}-{level}dB", i, ["music"], ["noise", "second-speaker", "reverb"])
+                self.mix(self.cycle(i + level), tune, level, f"music-{shape}-{level}dB", i, ["music"], ["noise", "second-speaker"])
 
     def speakers(self):
         pairs = [(0, 1), (2, 3), (4, 5), (1, 2)] if self.tune else [(0, 1), (2, 3), (4, 5), (3, 1)]
@@ -187,13 +189,7 @@ class Set:
             run("sox", "-D", self.voices[a], self.folder / "part.wav", shorter)
             self.label(shorter, "second-speaker", may=["cut-end"])
             other, _ = read(self.voices[b])
-            self.mix(self.voices[a], other, 3, "both", i, ["second-speaker"], ["noise", "music", "reverb", "cut-end"])
-
-    def rooms(self):
-        for i, amount in enumerate([40, 60, 80, 100] if self.tune else [50, 70, 90, 100]):
-            may = ["noise", "cut-end", "second-speaker", "music", "quiet"]
-            self.sox(self.cycle(i), f"room-{amount}", i, "gain", -6, "reverb", amount, 50, 100, 100, 0, 0, must=["reverb"], may=may)
-            self.sox(self.cycle(i + 3), f"wet-{amount}", i, "gain", -6, "reverb", "-w", amount, 30, 80, must=["reverb"], may=may)
+            self.mix(self.voices[a], other, 3, "both", i, ["second-speaker"], ["noise", "music", "cut-end"])
 
     def bands(self):
         for i in range(3):
@@ -257,8 +253,13 @@ class Set:
             self.sox(voice, "gain", i, "gain", [-6, 3, -3, 6, -8, 0][i])
             self.sox(voice, "long", i, "repeat", 1)
 
+    def monotones(self):
+        """Clean voices without intonation: their overtones stand still, as those of music do."""
+        for i, voice in enumerate(VOICES[self.half]):
+            self.speak(self.made("monotone", i), voice, monotonous=True)
+
     def all(self):
-        for part in (self.plain, self.noises, self.clips, self.hums, self.music, self.speakers, self.rooms, self.bands, self.cuts, self.levels, self.silences, self.empties):
+        for part in (self.plain, self.noises, self.clips, self.hums, self.music, self.speakers, self.bands, self.cuts, self.levels, self.silences, self.empties, self.monotones):
             part()
         for scratch in ("raw.wav", "synth.wav", "part.wav", "call.gsm", "small.mp3"):
             (self.folder / scratch).unlink(missing_ok=True)

@@ -1,9 +1,10 @@
 //! Several attempts at one utterance, of which the best is kept.
 
-use crate::sound::utterance::{Facts, Finding, listen, trim_tail};
+use crate::sound::{Finding, badness, listen, trim_tail};
 use crate::speak::Utterance;
 use crate::stage::protocol::Protocol;
 use crate::stage::semantic::Stop;
+use crate::tokens::Semantic;
 use anyhow::{Result, ensure};
 
 /// What is done about an utterance that does not sound right.
@@ -26,7 +27,7 @@ pub struct Attempt<T = Utterance> {
 
 impl<T> Attempt<T> {
     fn faults(&self) -> u32 {
-        self.findings.iter().map(|finding| finding.fault.weight()).sum()
+        badness(&self.findings)
     }
 }
 
@@ -87,17 +88,22 @@ impl Attempts {
         if self.policy.trim_tail {
             utterance.pcm = trim_tail(&utterance.pcm)?;
         }
-        let facts = Facts::of(&utterance.semantic, limits.0, limits.1);
-        let findings = listen(&utterance.pcm, Some(text), facts)?;
+        let findings = listen(&utterance.pcm, Some(text), ended(&utterance.semantic, limits.0, limits.1))?;
         Ok(self.judge(utterance, findings))
     }
+}
+
+/// Whether `semantic`, which was generated under these limits, ended by itself.
+fn ended(semantic: &Semantic, protocol: &Protocol, stop: &Stop) -> bool {
+    let timely = stop.max_seconds.is_none_or(|most| semantic.seconds() <= most);
+    timely && semantic.len() < protocol.max_semantic_steps
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::audio::Pcm;
-    use crate::tokens::{Coarse, Fine, SAMPLE_RATE, Semantic};
+    use crate::tokens::{Coarse, Fine, SAMPLE_RATE};
 
     const STOP: Stop = Stop { min_eos_p: None, max_seconds: None };
 
@@ -147,5 +153,16 @@ mod tests {
         let takes =
             Attempts::new(RetryPolicy::default(), 0).hear(sounding(f32::NAN), "oi", (&Protocol::default(), &STOP));
         assert!(takes.err().unwrap().to_string().contains("no sound"));
+    }
+
+    #[test]
+    fn a_limit_that_was_reached_is_no_end() {
+        let ended = |tokens, stop: &Stop| {
+            let semantic = Semantic::new(vec![0; tokens], 1).unwrap();
+            super::ended(&semantic, &Protocol::default(), stop)
+        };
+        let brief = Stop { max_seconds: Some(2.0), ..STOP };
+        assert_eq!([ended(767, &STOP), ended(768, &STOP)], [true, false]);
+        assert_eq!([ended(99, &brief), ended(100, &brief)], [true, false]);
     }
 }

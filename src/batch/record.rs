@@ -1,7 +1,7 @@
 //! A report's lines: what became of each utterance.
 
 use super::hash::hash;
-use crate::sound::utterance::Finding;
+use crate::sound::RecordedFinding;
 use crate::speak::Settings;
 use crate::stage::fine::Context as FineContext;
 use serde::{Deserialize, Serialize};
@@ -57,7 +57,7 @@ pub struct Record {
     pub takes: Option<u32>,
     /// What does not sound right.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub findings: Vec<Finding>,
+    pub findings: Vec<RecordedFinding>,
     /// The chain of utterances that it goes on in.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub chain: Option<u64>,

@@ -9,6 +9,7 @@ use super::stop::Stop;
 use super::voices::{LoadedVoice, VoiceCache};
 use crate::error::{Kind, is_fatal};
 use crate::output::{Pending, Sink};
+use crate::sound::RecordedFinding;
 use crate::speak::{NextRequest, Request, RequestQueue, Settings, Utterance};
 use crate::stage::protocol::Protocol;
 use crate::voice::Voice;
@@ -417,7 +418,7 @@ impl<'a, P: Iterator<Item = Result<Planned>>> Run<'a, P> {
             share: Some(rounded(share)),
             real_time_factor: Some(rounded(took / seconds)),
             takes: Some(job.takes.made()).filter(|&made| made > 1),
-            findings: take.findings.clone(),
+            findings: take.findings.iter().map(RecordedFinding::from).collect(),
             at: now(),
             ..Record::default()
         };

@@ -10,7 +10,7 @@ use barkclone::error::Kind;
 use barkclone::output;
 use barkclone::progress::Progress;
 use barkclone::sound::page::{self, Picture};
-use barkclone::sound::{self, Finding, Level, Report};
+use barkclone::sound::{self, LONGEST_CHECKED, Level, Report};
 use clap::Args;
 use serde::Serialize;
 use std::fmt::Write;
@@ -22,8 +22,8 @@ use std::path::{Path, PathBuf};
 ///
 /// Prints a block for each recording: the findings, worst first, what was measured, and which seconds each of Bark's stages will
 /// hear. "bad" means that the voice will be bad, "warning" that it will be worse than it could be, "note" that it will hardly
-/// suffer. Music, a second speaker and a room's echo are hints, with how sure they are. Of a recording longer than 300 seconds the last 300 are
-/// looked at.
+/// suffer. Music and a second speaker are hints, with how sure they are. Of a recording longer than 300 seconds the last 300
+/// are looked at.
 #[derive(Args, Debug)]
 pub struct CheckArgs {
     /// Recordings, or folders of them
@@ -38,9 +38,6 @@ pub struct CheckArgs {
     /// Write a page of HTML about all of them: waveforms, spectrograms, findings. It needs no network and holds no sound
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
-    /// Write the picture of one recording alone
-    #[arg(long, value_name = "FILE")]
-    png: Option<PathBuf>,
     /// Replace files that exist
     #[arg(long)]
     force: bool,
@@ -74,19 +71,15 @@ pub fn run(mut args: CheckArgs, terminal: &Terminal) -> Result<()> {
 
 impl CheckArgs {
     fn check_outputs(&self) -> Result<()> {
-        let one = self.png.is_none() || self.recordings.len() == 1;
-        ensure!(one, Kind::Usage.error("--png draws one recording; --report takes several"));
-        let same = self.png.is_some() && self.png == self.report;
-        ensure!(!same, Kind::Usage.error("--png and --report name the same file"));
-        [&self.report, &self.png].into_iter().flatten().try_for_each(|path| output::check(path, self.force))
+        self.report.iter().try_for_each(|path| output::check(path, self.force))
     }
 
     /// Checks one recording and prints what was found.
     fn one(&self, path: &Path, pictures: &mut Vec<Picture>) -> Result<Report> {
-        let clip = audio::read(path, sound::LONGEST)?;
+        let clip = audio::read(path, LONGEST_CHECKED)?;
         let report = sound::check(&clip)?;
         out(if self.json { json(path, &report)? } else { block(path, &report)? })?;
-        if self.report.is_some() || self.png.is_some() {
+        if self.report.is_some() {
             let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
             pictures.push(Picture::new(name, &clip.pcm, report.clone())?);
         }
@@ -97,10 +90,6 @@ impl CheckArgs {
         if let (Some(path), false) = (&self.report, pictures.is_empty()) {
             let page = page::html(pictures)?;
             output::write_atomically(path, self.force, |sink| Ok(sink.write_all(page.as_bytes())?))?;
-        }
-        if let (Some(path), Some(picture)) = (&self.png, pictures.first()) {
-            let png = picture.png()?;
-            output::write_atomically(path, self.force, |sink| Ok(sink.write_all(&png)?))?;
         }
         Ok(())
     }
@@ -124,7 +113,7 @@ fn block(path: &Path, report: &Report) -> Result<String> {
     let (path, seconds, rate) = (path.display(), report.seconds, report.rate);
     writeln!(block, "{path}: {seconds:.1} s at {rate} Hz, {} channel(s). {}", report.channels, report.verdict())?;
     for finding in &report.findings {
-        writeln!(block, "  {:<8} {}", finding.level, line(finding))?;
+        writeln!(block, "  {:<8} {finding}", finding.level)?;
     }
     let measured: Vec<_> = report.table().into_iter().map(|row| format!("{} {}", row.name, row.value)).collect();
     writeln!(block, "  measured {}", measured.join(", "))?;
@@ -134,14 +123,4 @@ fn block(path: &Path, report: &Report) -> Result<String> {
         writeln!(block, "  heard    text stage {text}, coarse {coarse}, fine {fine}")?;
     }
     Ok(block)
-}
-
-fn line(finding: &Finding) -> String {
-    let hint = finding.confidence.map_or(String::new(), |c| format!(" (a hint, {:.0} % sure)", 100.0 * c));
-    let at = match finding.at.as_slice() {
-        [] => String::new(),
-        [at] => format!(", {:.1} to {:.1} s", at.start, at.end),
-        [first, .., last] => format!(", {} places, {:.1} to {:.1} s", finding.at.len(), first.start, last.end),
-    };
-    format!("{}{hint}: {}{at}; {}", finding.what, finding.message, finding.advice)
 }

@@ -8,7 +8,7 @@ use super::{check_voice_target, out, tell};
 use anyhow::{Result, ensure};
 use barkclone::audio::{Encoding, write_wav};
 use barkclone::checkpoint::Checkpoint;
-use barkclone::clone::Cloner;
+use barkclone::clone::{Cloner, heard_codes};
 use barkclone::error::{Kind, exit_code};
 use barkclone::models::Models;
 use barkclone::net::codec::CodecConfig;
@@ -17,7 +17,8 @@ use barkclone::net::quantizer::QuantizerConfig;
 use barkclone::output;
 use barkclone::progress::Progress;
 use barkclone::sound::Reference;
-use barkclone::sound::stretch::LENGTHS;
+use barkclone::sound::thresholds::LENGTHS;
+use barkclone::speak::Decoder;
 use barkclone::voice::provenance::{QuantizerName, sha256_of};
 use barkclone::voice::{Provenance, Voice};
 use candle_core::Device;
@@ -103,8 +104,8 @@ pub fn run(args: CloneArgs, models: &Models, terminal: &Terminal) -> Result<()> 
     args.check_preview(&target)?;
     let reference = args.references.prepare(&recordings, terminal)?;
     let nets = args.nets.open(models, terminal)?;
-    let voice = args.write_voice(&reference, &target, &nets.cloner(), terminal)?;
-    args.write_preview(&voice, &nets.cloner())?;
+    let voice = args.write_voice(&reference, &target, &nets.cloner()?, terminal)?;
+    args.write_preview(&voice, &nets)?;
     out(format!("{}\n", target.display()))
 }
 
@@ -126,9 +127,9 @@ impl CloneArgs {
         output::check(path, self.force)
     }
 
-    fn write_preview(&self, voice: &Voice, cloner: &Cloner) -> Result<()> {
+    fn write_preview(&self, voice: &Voice, nets: &Nets) -> Result<()> {
         let Some(path) = &self.preview else { return Ok(()) };
-        let pcm = cloner.preview(voice)?;
+        let pcm = Decoder::new(&nets.codec, &nets.device)?.pcm(&heard_codes(voice)?)?;
         let info = provenance::remarks("preview", "what Bark hears of a voice");
         output::write_atomically(path, self.force, |sink| write_wav(sink, &pcm, Encoding::Pcm16, &info))
     }
@@ -153,10 +154,10 @@ impl CloneArgs {
     fn run_each(&self, recordings: &[PathBuf], models: &Models, terminal: &Terminal) -> Result<()> {
         let targets = self.targets(recordings)?;
         output::make_folder(&self.output_dir)?;
-        let nets = self.nets.open(models, terminal)?;
+        let cloner = self.nets.open(models, terminal)?.cloner()?;
         let mut failed = 0;
         for (recording, target) in recordings.iter().zip(&targets) {
-            match self.run_one(recording, target, &nets.cloner(), terminal) {
+            match self.run_one(recording, target, &cloner, terminal) {
                 Ok(()) => out(format!("{}\n", target.display()))?,
                 Err(error) if matches!(exit_code(&error), 3 | 6) => {
                     failed += 1;
@@ -201,8 +202,8 @@ impl NetArgs {
 }
 
 impl Nets {
-    fn cloner(&self) -> Cloner<'_> {
-        Cloner { hubert: &self.hubert, quantizer: &self.quantizer, codec: &self.codec, device: &self.device }
+    fn cloner(&self) -> Result<Cloner> {
+        Cloner::new(&self.hubert, &self.quantizer, &self.codec, &self.device)
     }
 }
 

@@ -2,9 +2,8 @@
 
 use super::progress::Terminal;
 use anyhow::{Context, Result, ensure};
-use barkclone::clone::LONGEST;
 use barkclone::error::Kind;
-use barkclone::sound::{Preparation, Reference, raw};
+use barkclone::sound::{LONGEST_REFERENCE, Preparation, Reference, raw};
 use clap::Args;
 use std::ffi::OsStr;
 use std::fs;
@@ -48,7 +47,7 @@ impl ReferenceArgs {
         let one = recordings.len() == 1;
         ensure!(one || within == (0.0..f64::INFINITY), Kind::Usage.error("--start and --end are for one recording"));
         match recordings {
-            [recording] if self.raw => raw(recording, within, LONGEST, terminal),
+            [recording] if self.raw => raw(recording, within, LONGEST_REFERENCE, terminal),
             _ if self.raw => Err(Kind::Usage.error("--raw takes one recording, or --each").into()),
             _ => Preparation { within, denoise: self.denoise }.best(recordings, terminal),
         }

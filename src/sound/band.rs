@@ -1,7 +1,8 @@
 //! Bandwidth: where the spectrum ends in an edge, as a telephone, a low sample rate or a lossy codec leaves it.
 
 use super::analysis::Analysis;
-use super::spectra::{Spectra, decibels, power};
+use super::level::{SILENCE, decibels, power};
+use super::spectra::Spectra;
 use super::thresholds::{EDGE_DROP, EDGE_LOWEST};
 use anyhow::Result;
 
@@ -43,7 +44,7 @@ fn bands(sound: &Analysis) -> Result<Vec<f64>> {
         let bin = |hz: f64| (hz * length as f64 / rate).round() as usize;
         bin(band as f64 * BAND)..bin((band + 1) as f64 * BAND)
     };
-    let floor = power(super::spectra::SILENCE);
+    let floor = power(SILENCE);
     let band = |band| {
         let bins = &sums[bins(band)];
         decibels(bins.iter().sum::<f64>() / (frames * bins.len().max(1) as f64) + floor)

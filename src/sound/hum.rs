@@ -5,7 +5,9 @@
 //! and minimum statistics", 2001), and a tone is what stands out of its neighbours there.
 
 use super::analysis::Analysis;
-use super::spectra::{Spectra, decibels, percentile};
+use super::level::decibels;
+use super::pitch;
+use super::spectra::{Spectra, percentile};
 use super::thresholds::{HUM_PROMINENCE, HUM_SOLO_PROMINENCE};
 use crate::audio::{Recipe, resample};
 use anyhow::Result;
@@ -39,8 +41,9 @@ pub struct Hum {
     pub level: f64,
 }
 
-/// Finds the mains' hum; `None` also where the recording is under 2.5 s.
-pub fn hum(sound: &Analysis) -> Result<Option<Hum>> {
+/// Finds the mains' hum; `None` also where the recording is under 2.5 s. `voice`: the pitch that a monotonous voice holds, Hz,
+/// whose overtones stand still as well.
+pub fn hum(sound: &Analysis, voice: Option<f64>) -> Result<Option<Hum>> {
     let slow = resample(&sound.pcm, RATE, Recipe::Functional)?;
     let spectra = Spectra::new(LENGTH, HOP);
     if spectra.frames(slow.samples.len()) < ENOUGH {
@@ -51,15 +54,17 @@ pub fn hum(sound: &Analysis) -> Result<Option<Hum>> {
         bins.iter_mut().zip(power).for_each(|(bin, &p)| bin.push(f64::from(p)));
     })?;
     let still: Vec<f64> = bins.iter_mut().map(|bin| percentile(bin, STILL).unwrap_or_default()).collect();
-    let hums = [50, 60].map(|hz| of(&still, hz));
+    let hums = [50, 60].map(|hz| of(&still, hz, voice));
     Ok(hums
         .into_iter()
         .flatten()
         .max_by(|a, b| a.multiples.len().cmp(&b.multiples.len()).then(a.level.total_cmp(&b.level))))
 }
 
-fn of(still: &[f64], hz: usize) -> Option<Hum> {
-    let tones: Vec<_> = (1..=MULTIPLES).map(|multiple| (multiple, tone(still, (multiple * hz) as f64))).collect();
+fn of(still: &[f64], hz: usize, voice: Option<f64>) -> Option<Hum> {
+    let is_voice = |hz: f64| voice.is_some_and(|pitch| pitch::is_overtone(hz, pitch, 1.5 * BIN));
+    let multiples = (1..=MULTIPLES).map(|multiple| (multiple, (multiple * hz) as f64)).filter(|&(_, hz)| !is_voice(hz));
+    let tones: Vec<_> = multiples.map(|(multiple, hz)| (multiple, tone(still, hz))).collect();
     let out = |least: f64| tones.iter().filter(move |(_, tone)| tone.prominence >= least);
     let solo = out(HUM_SOLO_PROMINENCE).any(|&(multiple, _)| multiple <= 2);
     if !solo && out(HUM_PROMINENCE).count() < 3 {

@@ -1,9 +1,10 @@
 //! All measures of one recording.
 
-use super::analysis::{Analysis, mean};
+use super::analysis::Analysis;
+use super::level::{self, decibels, power};
 use super::reference::stages;
-use super::spectra::{decibels, percentile, power};
-use super::{Clipping, Edges, Hum, Registers, band, edges, hum, level, music, pitch, reverb, speakers};
+use super::spectra::percentile;
+use super::{Clipping, Edges, Hum, Registers, band, clipping, edges, hum, music, pitch, speakers};
 use crate::audio::Pcm;
 use anyhow::Result;
 use serde::Serialize;
@@ -36,8 +37,6 @@ pub struct Measures {
     pub offset: f64,
     /// Where the spectrum ends, Hz.
     pub cutoff: f64,
-    /// Seconds for a decay by 60 dB.
-    pub decay: Option<f64>,
     /// The median of the blocks' continuous frequency activations, 0 to 5.
     pub music: Option<f64>,
     /// The middle pitch of the voice, Hz.
@@ -49,10 +48,11 @@ pub struct Measures {
 impl Measures {
     /// Of `raw` as it was read, and of what was made of it to be looked at.
     pub(super) fn of(raw: &Pcm, sound: &Analysis) -> Result<Self> {
-        let hum = hum::hum(sound)?;
         let track = pitch::track(sound)?;
+        let hum = hum::hum(sound, pitch::held(&track, 0.0..f64::INFINITY))?;
         let heard = stages::stages(sound.seconds())?.map_or(0.0..sound.seconds(), |stages| stages.any());
-        let mut activations = music::activations(sound, hum.as_ref())?;
+        let (speech_level, floor) = (sound.speech_level(), sound.floor());
+        let mut activations = music::activations(sound, hum.as_ref(), &track)?;
         Ok(Self {
             length: sound.seconds(),
             speech_seconds: sound.speech_seconds(),
@@ -60,13 +60,12 @@ impl Measures {
             heard_seconds: heard.end - heard.start,
             peak: level::peak(raw),
             loudness: level::loudness(raw)?,
-            speech_level: sound.speech_level(),
-            floor: sound.floor(),
-            snr: snr(sound, hum.as_ref()),
-            clipping: level::clipping(raw),
-            offset: mean(&raw.samples),
+            speech_level,
+            floor,
+            snr: speech_level.zip(floor).map(|(speech, floor)| snr(speech, floor, hum.as_ref())),
+            clipping: clipping::clipping(raw),
+            offset: level::mean(&raw.samples),
             cutoff: band::cutoff(sound)?,
-            decay: reverb::decay(sound)?,
             music: percentile(&mut activations, 0.5),
             pitch: percentile(&mut track.iter().map(|(_, hz)| *hz).collect::<Vec<_>>(), 0.5),
             registers: speakers::registers(&track),
@@ -76,9 +75,10 @@ impl Measures {
     }
 }
 
-/// dB; what is measured as speech is speech and noise, and the noise is what the hum leaves of the floor.
-fn snr(sound: &Analysis, hum: Option<&Hum>) -> Option<f64> {
-    let (speech, floor) = (power(sound.speech_level()?), power(sound.floor()?));
+/// How far speech is over the noise, dB, of the levels `speech` and `floor`, dB. What is measured as speech is speech and
+/// noise, and the noise is what the hum leaves of the floor.
+pub(super) fn snr(speech: f64, floor: f64, hum: Option<&Hum>) -> f64 {
+    let (speech, floor) = (power(speech), power(floor));
     let noise = floor - hum.map_or(0.0, |hum| power(hum.level)).min(HUM_SHARE * floor);
-    Some(decibels((speech - floor).max(0.0)) - decibels(noise))
+    decibels((speech - floor).max(0.0)) - decibels(noise)
 }

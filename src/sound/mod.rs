@@ -10,6 +10,7 @@
 
 mod analysis;
 mod band;
+mod clipping;
 mod denoise;
 mod edges;
 mod finding;
@@ -22,7 +23,6 @@ pub mod page;
 mod pitch;
 pub mod prepare;
 pub mod reference;
-mod reverb;
 mod speakers;
 mod spectra;
 pub mod stretch;
@@ -30,15 +30,17 @@ pub mod thresholds;
 pub mod utterance;
 pub mod vad;
 
+pub use clipping::{Clipping, clipping};
 pub use denoise::denoise;
 pub use edges::Edges;
-pub use finding::{Finding, Level, What};
+pub use finding::{Finding, Level, RecordedFinding, What};
 pub use hum::Hum;
-pub use level::{Clipping, clipping, loudness};
+pub use level::loudness;
 pub use measures::Measures;
 pub use prepare::{Preparation, Reference, raw};
-pub use reference::{LONGEST, Report, Row, Stages, check};
+pub use reference::{Report, Row, Stages, check};
 pub use speakers::Registers;
 pub use stretch::{Stretch, choose};
-pub use utterance::{Facts, Fault, listen, trim_tail};
-pub use vad::{FRAME_SECONDS, Frames, Listener, speech};
+pub use thresholds::{LONGEST_CHECKED, LONGEST_REFERENCE};
+pub use utterance::{badness, listen, trim_tail};
+pub use vad::{FRAME_SECONDS, Frames, SpeechDetector, speech};

@@ -2,11 +2,14 @@
 //!
 //! Continuous frequency activation (Seyerlehner, Pohle, Schedl and Widmer, "Automatic music detection in television
 //! productions", DAFx 2007): where the spectrum's local peaks stay in the same bin for seconds, something is held that no
-//! voice holds.
+//! voice holds. A voice that stays on one pitch does hold its overtones: where there is one, its multiples do not count.
 
 use super::analysis::Analysis;
 use super::hum::Hum;
-use super::spectra::{Spectra, decibels};
+use super::level::decibels;
+use super::pitch;
+use super::spectra::Spectra;
+use super::thresholds::SAME_PITCH;
 use crate::audio::{Recipe, resample};
 use anyhow::Result;
 
@@ -27,17 +30,20 @@ const ENOUGH: usize = 2;
 /// dB by which a bin is a local peak. (The paper's 0.1 is of a power spectrum whose scale it does not state.)
 const PEAK: f64 = 5.0;
 
-/// The activation of each block of 2.3 s, 1.2 s apart: `[blocks]`, 0 to 5; nothing of less than 3.5 s.
-pub fn activations(sound: &Analysis, hum: Option<&Hum>) -> Result<Vec<f64>> {
+/// The activation of each block of 2.3 s, 1.2 s apart: `[blocks]`, 0 to 5; nothing of less than 3.5 s. `track`: the voice's
+/// pitch, as seconds and Hz.
+pub fn activations(sound: &Analysis, hum: Option<&Hum>, track: &[(f64, f64)]) -> Result<Vec<f64>> {
     let slow = resample(&sound.pcm, RATE, Recipe::Functional)?;
     // Above half of a low sample rate nothing moves, and so everything is held.
     let highest = (0.45 * f64::from(sound.pcm.rate) / BIN) as usize;
     let mut blocks = Vec::new();
     let mut frames: Vec<Vec<bool>> = Vec::new();
-    Spectra::new(LENGTH, HOP).each(&slow.samples, |_, power| {
+    Spectra::new(LENGTH, HOP).each(&slow.samples, |frame, power| {
         frames.push(peaks(power));
         if frames.len() == BLOCK {
-            blocks.push(activation(&frames, highest, hum));
+            let voice = pitch::held(track, seconds(frame + 1 - BLOCK)..seconds(frame + 1));
+            let is_explained = |bin: usize| is_hum(bin, hum) || voice.is_some_and(|hz| is_overtone(bin, hz));
+            blocks.push(activation(&frames, highest, is_explained));
             frames.drain(..BLOCK / 2);
         }
     })?;
@@ -55,10 +61,10 @@ fn peaks(power: &[f32]) -> Vec<bool> {
 }
 
 /// The sum of the highest peaks in how often each bin stands out.
-fn activation(frames: &[Vec<bool>], highest: usize, hum: Option<&Hum>) -> f64 {
+fn activation(frames: &[Vec<bool>], highest: usize, is_explained: impl Fn(usize) -> bool) -> f64 {
     let bins = frames[0].len();
     let often = |bin: usize| frames.iter().filter(|frame| frame[bin]).count() as f64 / frames.len() as f64;
-    let heard = |bin: usize| (LOWEST..highest).contains(&bin) && !is_hum(bin, hum);
+    let heard = |bin: usize| (LOWEST..highest).contains(&bin) && !is_explained(bin);
     let often: Vec<f64> = (0..bins).map(|bin| if heard(bin) { often(bin) } else { 0.0 }).collect();
     let mut heights: Vec<f64> = (1..bins - 1).filter_map(|bin| height(&often, bin)).collect();
     heights.sort_by(|a, b| b.total_cmp(a));
@@ -87,6 +93,18 @@ fn height(often: &[f64], bin: usize) -> Option<f64> {
     let left = down(&mut often[..bin].iter().rev());
     let right = down(&mut often[bin + 1..].iter());
     Some((here - left).min(here - right))
+}
+
+/// Whether a voice that holds this pitch is in this bin: a tone is four bins wide in a Hann window, and wavers by as much as
+/// the pitch does.
+fn is_overtone(bin: usize, pitch: f64) -> bool {
+    let hz = bin as f64 * BIN;
+    pitch::is_overtone(hz, pitch, (3.0 * BIN).max(SAME_PITCH * hz).min(0.4 * pitch))
+}
+
+/// When a frame begins.
+fn seconds(frame: usize) -> f64 {
+    (frame * HOP) as f64 / f64::from(RATE)
 }
 
 /// Whether the mains' hum is in this bin.

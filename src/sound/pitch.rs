@@ -2,9 +2,12 @@
 //! music", 2002, steps 1 to 5).
 
 use super::analysis::Analysis;
+use super::spectra::percentile;
+use super::thresholds::{MONOTONOUS, SAME_PITCH};
 use super::vad::FRAME_SECONDS;
 use crate::audio::{Recipe, resample};
 use anyhow::Result;
+use std::ops::Range;
 
 /// Rate that is listened at, Hz: pitch needs no more.
 const RATE: u32 = 8_000;
@@ -29,6 +32,20 @@ pub fn track(sound: &Analysis) -> Result<Vec<(f64, f64)>> {
         Some((second, f64::from(RATE) / period(frame)?))
     };
     Ok(frames.filter_map(pitch).collect())
+}
+
+/// The pitch, Hz, that a monotonous voice holds in these seconds of a `track`; none where it moves as people's voices do.
+pub fn held(track: &[(f64, f64)], seconds: Range<f64>) -> Option<f64> {
+    let within = track.iter().filter(|(second, _)| seconds.contains(second));
+    let mut pitches: Vec<f64> = within.map(|&(_, hz)| hz).collect();
+    let middle = percentile(&mut pitches, 0.5)?;
+    let same = pitches.iter().filter(|&hz| (hz / middle - 1.0).abs() < SAME_PITCH).count();
+    (same as f64 >= MONOTONOUS * pitches.len() as f64).then_some(middle)
+}
+
+/// Whether `hz` is a multiple of a held `pitch`, to within `apart` Hz.
+pub fn is_overtone(hz: f64, pitch: f64, apart: f64) -> bool {
+    (hz - (hz / pitch).round() * pitch).abs() <= apart
 }
 
 /// The period of a frame, samples; none where it is not voiced.
@@ -78,5 +95,16 @@ mod tests {
         };
         assert_eq!(period(&(0..WINDOW + LONGEST + 1).map(|_| noise()).collect::<Vec<_>>()), None);
         assert_eq!(period(&[0.0; WINDOW + LONGEST + 1]), None);
+    }
+
+    #[test]
+    fn a_voice_without_intonation_holds_its_pitch_and_one_that_speaks_does_not() {
+        let track = |sway: f64| -> Vec<(f64, f64)> {
+            (0..200).map(|i| (i as f64 * 0.016, 110.0 * (1.0 + sway * (i as f64 / 9.0).sin()))).collect()
+        };
+        let held_at = held(&track(0.01), 0.0..9.0).unwrap();
+        assert!((held_at - 110.0).abs() < 1.0, "{held_at}");
+        assert_eq!((held(&track(0.2), 0.0..9.0), held(&[], 0.0..9.0), held(&track(0.0), 8.0..9.0)), (None, None, None));
+        assert!(is_overtone(331.0, 110.0, 2.0) && !is_overtone(340.0, 110.0, 2.0));
     }
 }

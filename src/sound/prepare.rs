@@ -4,22 +4,19 @@
 //! an hour takes no more memory than a minute.
 
 use super::denoise;
-use super::normalize::{self, Levelled, TARGET};
-use super::stretch::{LENGTHS, Stretch, choose};
-use super::vad::{Frames, Listener};
+use super::finding::{Finding, Level, What};
+use super::level::SILENCE;
+use super::normalize::{self, Levelled};
+use super::reference::{Report, check};
+use super::stretch::{Stretch, choose};
+use super::thresholds::{LENGTHS, LOUDNESS_TARGET, SHORTEST};
+use super::vad::{Frames, SpeechDetector};
 use crate::audio::{Clip, Pcm, Recording};
 use crate::error::Kind;
 use crate::progress::Progress;
 use anyhow::{Result, ensure};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-
-/// Shortest reference, seconds: under it, Bark's own loader refuses the voice's ratio of codes to tokens.
-pub const SHORTEST: f64 = 1.0;
-/// Speech that is less clear than this is warned of, dB.
-const NOISY: f64 = 15.0;
-/// As is speech of which more than this share is clipped.
-const CLIPPED: f64 = 0.01;
 
 /// What the models are to hear.
 #[derive(Clone, Debug)]
@@ -56,7 +53,10 @@ pub fn raw(path: &Path, within: Range<f64>, longest: f64, progress: &dyn Progres
         let kept = clip.pcm.seconds();
         progress.note(&format!("only the last {kept:.0} s of {:.0} s are used", clip.total_seconds));
     }
-    Reference::new(path, within.start + clip.start, clip.pcm)
+    check_length(path, clip.pcm.seconds())?;
+    let start = within.start + clip.start;
+    warn(&check(&whole(&clip))?, start, |what| matches!(what, What::Short | What::Long), progress);
+    Ok(Reference::new(path, start, clip.pcm))
 }
 
 impl Preparation {
@@ -79,9 +79,9 @@ impl Preparation {
     fn find<'a>(&self, path: &'a Path, progress: &dyn Progress) -> Result<Found<'a>> {
         let recording = Recording::open(path)?;
         let (rate, channels) = (recording.rate(), recording.channels());
-        let mut listener = Listener::new(rate);
-        let samples = self.play(recording, progress, &mut |block| listener.hear(block))?;
-        let (frames, seconds) = (listener.finish()?, samples as f64 / f64::from(rate));
+        let mut detector = SpeechDetector::new(rate);
+        let samples = self.play(recording, progress, &mut |block| detector.hear(block))?;
+        let (frames, seconds) = (detector.finish()?, samples as f64 / f64::from(rate));
         progress.note(&format!("{}; {}", heard(path, seconds, rate, channels), share_of_speech(&frames, seconds)));
         check_length(path, seconds)?;
         let silent = || Kind::Input.error(format!("{}: {}", path.display(), silence(&frames)));
@@ -116,8 +116,11 @@ impl Preparation {
             true => self.within.clone(),
             false => self.within.start + stretch.seconds.start..self.within.start + stretch.seconds.end,
         };
-        let clip: Clip = Recording::open(path)?.read(seconds.clone(), f64::INFINITY)?;
-        tell(path, stretch, self.within.start, progress);
+        let clip = Recording::open(path)?.read(seconds.clone(), f64::INFINITY)?;
+        check_length(path, clip.pcm.seconds())?;
+        let report = check(&whole(&clip))?;
+        tell(path, stretch, self.within.start, &report, progress);
+        warn(&report, seconds.start, |what| self.mends(what), progress);
         let mut pcm = clip.pcm;
         if self.denoise {
             pcm = denoise(&pcm)?;
@@ -125,14 +128,23 @@ impl Preparation {
         }
         let levelled = normalize::level(&mut pcm)?;
         levelled.tell(progress);
-        Reference::new(path, seconds.start, pcm)
+        Ok(Reference::new(path, seconds.start, pcm))
+    }
+
+    /// What is chosen or changed here, so that nobody needs to be told of it.
+    fn mends(&self, what: What) -> bool {
+        match what {
+            What::Short | What::Long | What::Quiet => true,
+            What::SilenceStart | What::SilenceInside | What::SilenceEnd => true,
+            What::Noise => self.denoise,
+            _ => false,
+        }
     }
 }
 
 impl Reference {
-    fn new(path: &Path, start: f64, pcm: Pcm) -> Result<Self> {
-        check_length(path, pcm.seconds())?;
-        Ok(Self { path: path.to_owned(), seconds: start..start + pcm.seconds(), pcm })
+    fn new(path: &Path, start: f64, pcm: Pcm) -> Self {
+        Self { path: path.to_owned(), seconds: start..start + pcm.seconds(), pcm }
     }
 }
 
@@ -140,7 +152,7 @@ impl Levelled {
     fn tell(&self, progress: &dyn Progress) {
         let Some(before) = self.before.filter(|_| self.gain != 0.0) else { return };
         let (verb, by) = (if self.gain > 0.0 { "raised" } else { "lowered" }, self.gain.abs());
-        let short = (TARGET - before - self.gain).abs() > 0.05;
+        let short = (LOUDNESS_TARGET - before - self.gain).abs() > 0.05;
         let why = if short { ": more would clip its peaks" } else { "" };
         progress.note(&format!("{verb} by {by:.1} dB, from {before:.1} to {:.1} LUFS{why}", before + self.gain));
     }
@@ -165,33 +177,35 @@ fn share_of_speech(frames: &Frames, seconds: f64) -> String {
 }
 
 fn silence(frames: &Frames) -> &'static str {
-    match frames.peaks.iter().all(|&peak| peak == 0.0) {
+    match frames.decibels.iter().all(|&level| f64::from(level) <= SILENCE) {
         true => "it is silent",
         false => "no speech was found in it; --raw takes it as it is",
     }
 }
 
-/// Says what was chosen, and what is wrong with it.
-fn tell(path: &Path, stretch: &Stretch, start: f64, progress: &dyn Progress) {
-    let seconds = start + stretch.seconds.start..start + stretch.seconds.end;
+/// What was cut out, as a recording of its own.
+fn whole(clip: &Clip) -> Clip {
+    Clip { start: 0.0, total_seconds: clip.pcm.seconds(), ..clip.clone() }
+}
+
+/// Says what was chosen.
+fn tell(path: &Path, stretch: &Stretch, start: f64, report: &Report, progress: &dyn Progress) {
+    let Range { start: from, end: to } = start + stretch.seconds.start..start + stretch.seconds.end;
     let which = match stretch.whole {
         true => "all of it".to_owned(),
-        false => format!(
-            "{:.1} to {:.1} s of {} ({:.1} s)",
-            seconds.start,
-            seconds.end,
-            path.display(),
-            seconds.end - seconds.start
-        ),
+        false => format!("{from:.1} to {to:.1} s of {} ({:.1} s)", path.display(), to - from),
     };
+    let speech = format!("{:.1} s of speech", report.measures.speech_seconds);
+    let noise = report.measures.snr.map_or(String::new(), |snr| format!(", {snr:.1} dB over its noise"));
     let pause = stretch.pause.map_or(String::new(), |pause| format!(", then a pause of {pause:.1} s"));
-    let (speech, clarity) = (100.0 * stretch.speech, stretch.clarity);
-    progress.note(&format!("taken: {which}: {speech:.0} % speech, {clarity:.0} dB over its noise{pause}"));
-    if clarity < NOISY {
-        progress.note("warning: it is noisy; --denoise may help, a cleaner recording does");
-    }
-    if stretch.clipped > CLIPPED {
-        let clipped = 100.0 * stretch.clipped;
-        progress.note(&format!("warning: {clipped:.0} % of its speech is clipped; record it less loud"));
+    progress.note(&format!("taken: {which}: {speech}{noise}{pause}"));
+}
+
+/// Says what is wrong with what begins `start` seconds into a recording, but for what is mended.
+fn warn(report: &Report, start: f64, is_mended: impl Fn(What) -> bool, progress: &dyn Progress) {
+    let told = report.findings.iter().filter(|finding| finding.level >= Level::Warning && !is_mended(finding.what));
+    for finding in told {
+        let at: Vec<_> = finding.at.iter().map(|at| start + at.start..start + at.end).collect();
+        progress.note(&format!("warning: {}", Finding { at, ..finding.clone() }));
     }
 }

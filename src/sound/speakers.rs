@@ -84,8 +84,8 @@ impl Moments {
 
 #[cfg(test)]
 mod tests {
-    use super::super::thresholds::SPEAKERS_SEPARATION;
     use super::*;
+    use crate::sound::thresholds::SPEAKERS_SEPARATION;
 
     fn track(pitch: impl Fn(usize) -> f64) -> Vec<(f64, f64)> {
         (0..240).map(|i| (i as f64 * 0.016, pitch(i) * (1.0 + 0.05 * (i as f64 / 7.0).sin()))).collect()

@@ -42,19 +42,6 @@ impl Spectra {
     }
 }
 
-/// Power -> dB; silence is [`SILENCE`].
-pub fn decibels(power: f64) -> f64 {
-    (10.0 * power.log10()).max(SILENCE)
-}
-
-/// dB -> power.
-pub fn power(decibels: f64) -> f64 {
-    10f64.powf(decibels / 10.0)
-}
-
-/// The level that digital silence is given, dB.
-pub const SILENCE: f64 = -120.0;
-
 /// The value under which this share, 0 to 1, of `values` lies; none of nothing.
 pub fn percentile(values: &mut [f64], share: f64) -> Option<f64> {
     let rank = (share * values.len().saturating_sub(1) as f64).round() as usize;

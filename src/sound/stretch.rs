@@ -4,37 +4,30 @@
 //! 6.8 s in the fine one. So a stretch begins where somebody starts to speak and ends where they pause; of all that last 5
 //! to 12 s, the one with the highest score is taken:
 //!
-//! | share | what | nothing at | all at |
-//! |---|---|---|---|
-//! | 0.25 | clarity: the speech's level over the noise's in it | 10 dB | 40 dB |
-//! | 0.25 | speech, of the last 6.8 s | 30 % | 85 % |
-//! | 0.20 | the pause that it ends with, so that no sentence is cut in two | 0.1 s | 0.6 s |
-//! | 0.15 | length, until every stage has all that it can hear | 2 s | 7 s |
-//! | 0.10 | frames of speech that are not clipped | 95 % | 100 % |
-//! | 0.05 | evenness: how little the level of its phrases varies (deviation) | 6 dB | 1 dB |
+//! | share | what |
+//! |---|---|
+//! | 0.25 | how far the speech is over the noise in and around it |
+//! | 0.25 | share of speech in what the models hear |
+//! | 0.20 | the pause that it ends with, so that no sentence is cut in two |
+//! | 0.15 | length, until every stage has all that it can hear |
+//! | 0.10 | frames of speech that are not clipped |
+//! | 0.05 | evenness: how little the level of its phrases varies |
 //!
-//! Between the two, a score rises linearly. The lengths are those of upstream's advice on references; pauses between
-//! sentences mostly last longer than 0.6 s, those within sentences less (Campione and Veronis, "A large-scale multilingual
-//! study of silent pause duration", 2002); the other limits are this project's choice.
+//! Between the two limits of each, which [`super::thresholds`] has, a score rises linearly.
 
+use super::level::{SILENCE, mean_power};
+use super::measures::snr;
+use super::thresholds::*;
 use super::vad::{FRAME_SECONDS, Frames};
 use std::ops::Range;
 
-/// Lengths that are looked for, seconds.
-pub const LENGTHS: Range<f64> = 5.0..12.0;
 /// What the stage that hears most hears of a voice, seconds.
 const HEARD: f64 = 6.8;
 /// Kept around the speech, seconds: some of the pauses.
 const LEAD: f64 = 0.1;
-const TAIL: f64 = 0.25;
-/// A recording of a good length is taken whole if it has no more silence than this before and after its speech, and at
-/// least that little at its end, so that no word is cut off; seconds.
-const LEAD_OF_WHOLE: f64 = 0.5;
-const TAIL_OF_WHOLE: Range<f64> = 0.05..0.7;
+const KEPT: f64 = 0.25;
 /// A recording that ends this long after its speech is taken to have been cut at a pause, seconds.
 const PAUSE_AT_END: f64 = 0.1;
-/// Peaks from here on are clipped.
-const CLIPPED: f32 = 0.99;
 /// Around a stretch, the noise is looked for this far, seconds.
 const AROUND: f64 = 0.5;
 
@@ -48,10 +41,10 @@ pub struct Stretch {
     /// Share of speech in its last 6.8 s.
     pub speech: f64,
     /// Level of the speech over that of the noise, dB.
-    pub clarity: f64,
+    pub snr: f64,
     /// Pause that it ends with, seconds; `None`: it is where the recording ends.
     pub pause: Option<f64>,
-    /// Share of the speech that is clipped.
+    /// Share of the speech's frames that are clipped.
     pub clipped: f64,
     /// 0 to 1, by the table above.
     pub score: f64,
@@ -79,11 +72,13 @@ struct Phrases<'a> {
     seconds: f64,
     /// Runs of frames, in order.
     runs: Vec<Range<usize>>,
+    /// For each frame, whether it is well inside a pause.
+    pauses: Vec<bool>,
 }
 
 impl<'a> Phrases<'a> {
     fn new(frames: &'a Frames, seconds: f64) -> Self {
-        let longest = ((LENGTHS.end - LEAD - TAIL) / FRAME_SECONDS) as usize;
+        let longest = ((LENGTHS.end - LEAD - KEPT) / FRAME_SECONDS) as usize;
         let mut runs = Vec::new();
         for mut run in frames.spoken() {
             while run.len() > longest {
@@ -93,7 +88,7 @@ impl<'a> Phrases<'a> {
             }
             runs.push(run);
         }
-        Self { frames, seconds, runs }
+        Self { frames, seconds, runs, pauses: frames.pauses() }
     }
 
     /// The recording itself, if it is good as it is.
@@ -120,7 +115,7 @@ impl<'a> Phrases<'a> {
     fn edges(&self, phrases: &Range<usize>) -> Range<f64> {
         let (before, after) = (self.pause(phrases.start), self.pause(phrases.end));
         let start = time(self.runs[phrases.start].start) - before.min(LEAD);
-        let end = time(self.runs[phrases.end - 1].end) + after.min(TAIL);
+        let end = time(self.runs[phrases.end - 1].end) + after.min(KEPT);
         start.max(0.0)..end.min(self.seconds)
     }
 
@@ -138,9 +133,9 @@ impl<'a> Phrases<'a> {
         let mut stretch = Stretch {
             whole: false,
             speech: speech(runs, seconds.start.max(seconds.end - HEARD)..seconds.end),
-            clarity: self.clarity(runs, &seconds),
+            snr: self.snr(runs, &seconds),
             pause,
-            clipped: share(runs, |frame| self.frames.peaks[frame] >= CLIPPED),
+            clipped: share(runs, |frame| self.frames.clipped[frame]),
             score: 0.0,
             seconds,
         };
@@ -150,27 +145,25 @@ impl<'a> Phrases<'a> {
 
     fn score(&self, stretch: &Stretch, runs: &[Range<usize>]) -> f64 {
         let at_end = if self.pause(self.runs.len()) >= PAUSE_AT_END { 1.0 } else { 0.0 };
-        0.25 * between(stretch.clarity, 10.0, 40.0)
-            + 0.25 * between(stretch.speech, 0.3, 0.85)
-            + 0.20 * stretch.pause.map_or(at_end, |pause| between(pause, 0.1, 0.6))
-            + 0.15 * between(stretch.seconds.end - stretch.seconds.start, 2.0, 7.0)
-            + 0.10 * between(1.0 - stretch.clipped, 0.95, 1.0)
-            + 0.05 * between(self.unevenness(runs), 6.0, 1.0)
+        0.25 * between(stretch.snr, SCORED_SNR)
+            + 0.25 * between(stretch.speech, SCORED_SPEECH)
+            + 0.20 * stretch.pause.map_or(at_end, |pause| between(pause, SCORED_PAUSE))
+            + 0.15 * between(stretch.seconds.end - stretch.seconds.start, SCORED_LENGTH)
+            + 0.10 * between(1.0 - stretch.clipped, SCORED_UNCLIPPED)
+            + 0.05 * (1.0 - between(self.unevenness(runs), SCORED_UNEVENNESS))
     }
 
-    /// Level of the speech over that of the quietest tenth of the frames in and around the stretch, dB.
-    fn clarity(&self, runs: &[Range<usize>], seconds: &Range<f64>) -> f64 {
-        let spoken = runs.iter().cloned().flatten().map(|frame| self.frames.decibels[frame]);
+    /// Level of the speech over that of the pauses in and around the stretch, dB.
+    fn snr(&self, runs: &[Range<usize>], seconds: &Range<f64>) -> f64 {
+        let speech = level(runs.iter().cloned().flatten().map(|frame| self.frames.decibels[frame]));
         let last = self.frames.decibels.len();
         let around = frame(seconds.start - AROUND).min(last)..frame(seconds.end + AROUND).min(last);
-        let mut levels = self.frames.decibels[around].to_vec();
-        levels.sort_unstable_by(f32::total_cmp);
-        mean_power(spoken) - f64::from(levels.get(levels.len() / 10).copied().unwrap_or_default())
+        snr(speech, self.frames.floor(around, &self.pauses).unwrap_or(SILENCE), None)
     }
 
     /// Standard deviation of the phrases' levels, dB.
     fn unevenness(&self, runs: &[Range<usize>]) -> f64 {
-        let level = |run: &Range<usize>| mean_power(self.frames.decibels[run.clone()].iter().copied());
+        let level = |run: &Range<usize>| level(self.frames.decibels[run.clone()].iter().copied());
         let levels: Vec<f64> = runs.iter().map(level).collect();
         let mean = levels.iter().sum::<f64>() / levels.len() as f64;
         (levels.iter().map(|level| (level - mean).powi(2)).sum::<f64>() / levels.len() as f64).sqrt()
@@ -179,7 +172,7 @@ impl<'a> Phrases<'a> {
 
 /// The frame of these with the least power around it.
 fn quietest(decibels: &[f32], frames: Range<usize>) -> usize {
-    let around = |&frame: &usize| mean_power(decibels[frame.saturating_sub(2)..frame + 3].iter().copied());
+    let around = |&frame: &usize| level(decibels[frame.saturating_sub(2)..frame + 3].iter().copied());
     let middle = frames.start.midpoint(frames.end);
     frames.min_by(|a, b| around(a).total_cmp(&around(b))).unwrap_or(middle)
 }
@@ -196,13 +189,13 @@ fn share(runs: &[Range<usize>], which: impl Fn(usize) -> bool) -> f64 {
     runs.iter().cloned().flatten().filter(|&frame| which(frame)).count() as f64 / frames.max(1) as f64
 }
 
-fn mean_power(decibels: impl Iterator<Item = f32>) -> f64 {
-    super::vad::mean_power(decibels).unwrap_or(f64::from(super::vad::SILENCE))
+fn level(decibels: impl Iterator<Item = f32>) -> f64 {
+    mean_power(decibels).unwrap_or(SILENCE)
 }
 
-/// 0 at `none`, 1 at `all`, linear between them.
-fn between(value: f64, none: f64, all: f64) -> f64 {
-    ((value - none) / (all - none)).clamp(0.0, 1.0)
+/// 0 at the start of these limits, 1 at their end, linear between them.
+fn between(value: f64, limits: Range<f64>) -> f64 {
+    ((value - limits.start) / (limits.end - limits.start)).clamp(0.0, 1.0)
 }
 
 fn time(frame: usize) -> f64 {

@@ -1,118 +1,56 @@
 //! Listening to what was spoken: whether an utterance is worth keeping, and where its speech ends.
 //!
 //! Bark draws at random, and now and then it says nothing, rushes, rambles on until its limit, or ends in babble and noise. The
-//! criteria, each with its constant below:
+//! criteria, by the numbers of [`super::thresholds`]:
 //!
-//! - silent: no loudness, or under [`SILENT`];
-//! - clipped: more than [`CLIPPED`] of the samples are beyond full scale, or peaks are cut flat;
-//! - too fast, too slow: letters a second of speech outside of [`FASTEST`] and [`SLOWEST`];
+//! - silent: no loudness, or next to none;
+//! - clipped: peaks are cut off flat, as what goes beyond full scale is in a file;
+//! - too fast, too slow: more or fewer letters a second of speech than people say;
 //! - ran out: the semantic stage was stopped by a limit and did not end by itself;
-//! - garbled tail: more than [`TAIL`] seconds of sound after the last speech, or noise-like sound or a burst at the end of it.
+//! - garbled tail: sound after the last speech, or noise-like sound or a burst at the end of it.
 
-use super::spectra::{self, Spectra, decibels, percentile};
+use super::clipping::clipping;
+use super::finding::{Finding, Level, What};
+use super::level::{SILENCE, loudness, mean_power};
+use super::spectra::{Spectra, percentile};
+use super::thresholds::*;
 use super::vad::{FRAME_SECONDS, Frames};
-use super::{clipping, loudness};
 use crate::audio::Pcm;
-use crate::stage::protocol::Protocol;
-use crate::stage::semantic::Stop;
-use crate::tokens::Semantic;
 use anyhow::Result;
-use serde::{Deserialize, Serialize};
 use std::ops::Range;
 
-/// Loudness under which nothing was said, LUFS: Bark speaks at -30 to -15.
-const SILENT: f64 = -50.0;
-/// Samples beyond full scale, as a share of all, and flat tops a second.
-const CLIPPED: f64 = 1e-3;
-const FLAT_TOPS: f64 = 15.0;
-/// Letters a second of speech. Languages are spoken at 5 to 8 syllables a second (Pellegrino, Coupé and Marsico, "A
-/// cross-language perspective on speech information rate", 2011), which is 10 to 20 letters; these are half and nearly twice of it.
-const SLOWEST: f64 = 5.0;
-const FASTEST: f64 = 35.0;
-/// Seconds that any text may take on top, for a sigh or a laugh.
-const GRACE: f64 = 2.0;
-/// Texts of fewer letters are not too fast: `Oi.` takes no time.
-const FEW_LETTERS: f64 = 20.0;
 /// Letters that an ideograph, a kana or a Hangul syllable stands for: each is about a syllable.
 const SYLLABLE_LETTERS: f64 = 2.5;
-/// Seconds of sound after the speech, or of noise at its end, that make a tail.
-const TAIL: f64 = 0.5;
-/// Sound: no further under the speech than this, dB.
-const AUDIBLE: f64 = 30.0;
-/// Spectral flatness of noise, 0 to 1: a vowel has under 0.1, white noise 0.56 in one frame.
-const NOISE_LIKE: f64 = 0.35;
 /// The band in which flatness is judged, Hz: where both voices and noise are.
 const BAND: Range<f64> = 200.0..8000.0;
-/// The last second is a burst if it is louder than the speech before it by this, dB.
-const BURST: f64 = 9.0;
-const BURST_SECONDS: f64 = 1.0;
 /// What is kept after the speech, and over how much of it the sound fades, seconds.
 const KEPT: f64 = 0.2;
 const FADE: f64 = 0.1;
 
-/// What the sound itself does not tell of an utterance.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Facts {
-    /// The semantic stage ended by itself, not by a limit.
-    pub ended: bool,
+/// How bad these findings of an utterance are together, to choose the best of several: what [`trim_tail`] mends is the least.
+pub fn badness(findings: &[Finding]) -> u32 {
+    let weight = |finding: &Finding| match finding.what {
+        What::Silent => 100,
+        What::TooFast => 20,
+        What::RanOut | What::TooSlow => 10,
+        What::GarbledTail => 3,
+        _ => 5,
+    };
+    findings.iter().map(weight).sum()
 }
 
-impl Facts {
-    /// Of `semantic` as it was generated under these limits.
-    pub fn of(semantic: &Semantic, protocol: &Protocol, stop: &Stop) -> Self {
-        let timely = stop.max_seconds.is_none_or(|most| semantic.seconds() <= most);
-        Self { ended: timely && semantic.len() < protocol.max_semantic_steps }
-    }
-}
-
-/// What is wrong with an utterance, the worst first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Fault {
-    Silent,
-    TooFast,
-    RanOut,
-    TooSlow,
-    GarbledTail,
-    Clipped,
-}
-
-impl Fault {
-    /// How bad it is, to choose the best of several tries by the least sum: what [`trim_tail`] mends is the least.
-    pub fn weight(self) -> u32 {
-        match self {
-            Fault::Silent => 100,
-            Fault::TooFast => 20,
-            Fault::RanOut | Fault::TooSlow => 10,
-            Fault::Clipped => 5,
-            Fault::GarbledTail => 3,
-        }
-    }
-}
-
-/// One fault that was heard.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Finding {
-    pub fault: Fault,
-    /// In a few words, with the number that told.
-    pub message: String,
-    /// Where, seconds.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub at: Option<Range<f64>>,
-}
-
-/// The faults of `pcm`, which was to say `text`; none: keep it. The worst first. Without a text its pace is not judged.
-pub fn listen(pcm: &Pcm, text: Option<&str>, facts: Facts) -> Result<Vec<Finding>> {
-    let loudness = loudness(pcm)?;
-    if loudness.is_none_or(|loudness| loudness < SILENT) {
-        return Ok(vec![finding(Fault::Silent, "nothing is heard".into(), None)]);
+/// What is wrong with `pcm`, which was to say `text`; nothing: keep it. The worst comes first. Without a text its pace is not
+/// judged. `ended`: the semantic stage ended by itself and not by a limit.
+pub fn listen(pcm: &Pcm, text: Option<&str>, ended: bool) -> Result<Vec<Finding>> {
+    if loudness(pcm)?.is_none_or(|loudness| loudness < SILENT) {
+        return Ok(vec![found(What::Silent, "nothing is heard")]);
     }
     let heard = Heard::new(pcm)?;
-    let ran_out = (!facts.ended).then(|| finding(Fault::RanOut, "it was stopped before it ended".into(), None));
+    let ran_out = (!ended).then(|| found(What::RanOut, "it was stopped before it ended"));
     let pace = text.and_then(|text| pace(&heard, text));
-    let found = [ran_out, pace, tail(&heard), clipped(pcm)];
-    let mut findings: Vec<_> = found.into_iter().flatten().collect();
-    findings.sort_by_key(|finding| finding.fault);
+    let findings = [ran_out, pace, tail(&heard), clipped(pcm, &heard)];
+    let mut findings: Vec<_> = findings.into_iter().flatten().collect();
+    findings.sort_by_key(|finding| finding.what);
     Ok(findings)
 }
 
@@ -133,8 +71,15 @@ pub fn trim_tail(pcm: &Pcm) -> Result<Pcm> {
     Ok(Pcm { samples, rate: pcm.rate })
 }
 
-fn finding(fault: Fault, message: String, at: Option<Range<f64>>) -> Finding {
-    Finding { fault, message, at }
+/// A finding, with what can be done about it.
+fn found(what: What, message: impl Into<String>) -> Finding {
+    let (level, advice) = match what {
+        What::Silent => (Level::Bad, "take another seed"),
+        What::GarbledTail => (Level::Warning, "cut it off with --trim-tail, or take another seed"),
+        What::RanOut => (Level::Warning, "take another seed, or a shorter text"),
+        _ => (Level::Warning, "take another seed"),
+    };
+    Finding::new(what, level, message, advice)
 }
 
 /// An utterance with its speech found.
@@ -155,7 +100,7 @@ impl Heard {
         let inside = |frame: usize| speech.iter().any(|s| s.contains(&((frame as f64 + 0.5) * FRAME_SECONDS)));
         let levels = frames.decibels.iter().enumerate().filter(|(frame, _)| inside(*frame));
         let level = percentile(&mut levels.map(|(_, &level)| f64::from(level)).collect::<Vec<_>>(), 0.5);
-        let level = level.unwrap_or(spectra::SILENCE);
+        let level = level.unwrap_or(SILENCE);
         Ok(Self { seconds: pcm.seconds(), flatness: flatness(pcm)?, speech, level, frames })
     }
 
@@ -223,17 +168,16 @@ fn pace(heard: &Heard, text: &str) -> Option<Finding> {
     let (letters, seconds) = (letters(text), heard.speech_seconds());
     let message = |word: &str| format!("{seconds:.1} s of speech for {letters:.0} letters: too {word}");
     if letters >= FEW_LETTERS && seconds < letters / FASTEST {
-        return Some(finding(Fault::TooFast, message("fast, words are missing"), None));
+        return Some(found(What::TooFast, message("fast, words are missing")));
     }
-    (seconds > letters / SLOWEST + GRACE)
-        .then(|| finding(Fault::TooSlow, message("slow, it says something else"), None))
+    (seconds > letters / SLOWEST + GRACE).then(|| found(What::TooSlow, message("slow, it says something else")))
 }
 
 fn tail(heard: &Heard) -> Option<Finding> {
     let speech = heard.speech.last()?;
     let after =
         ((speech.end / FRAME_SECONDS) as usize..heard.frames.decibels.len()).filter(|&f| heard.audible(f)).count();
-    let garbled = |message: String, start: f64| Some(finding(Fault::GarbledTail, message, Some(start..heard.seconds)));
+    let garbled = |message: String, start: f64| Some(found(What::GarbledTail, message).at([start..heard.seconds]));
     let sound = after as f64 * FRAME_SECONDS;
     if sound > TAIL {
         return garbled(format!("{sound:.1} s of sound after the speech"), speech.end);
@@ -253,17 +197,17 @@ fn tail(heard: &Heard) -> Option<Finding> {
 /// Mean power of the audible frames, dB.
 fn mean_level(heard: &Heard, span: Range<f64>) -> f64 {
     let frames = (span.start / FRAME_SECONDS) as usize..(span.end / FRAME_SECONDS) as usize;
-    let levels: Vec<_> = frames.filter(|&f| heard.audible(f)).map(|f| f64::from(heard.frames.decibels[f])).collect();
-    decibels(levels.iter().map(|&level| spectra::power(level)).sum::<f64>() / levels.len().max(1) as f64)
+    let levels = frames.filter(|&frame| heard.audible(frame)).map(|frame| heard.frames.decibels[frame]);
+    mean_power(levels).unwrap_or(SILENCE)
 }
 
-fn clipped(pcm: &Pcm) -> Option<Finding> {
-    let beyond = pcm.samples.iter().filter(|x| x.abs() > 1.0).count() as f64 / pcm.samples.len().max(1) as f64;
-    let flat = clipping(pcm).tops as f64 / pcm.seconds();
-    if beyond > CLIPPED {
-        return Some(finding(Fault::Clipped, format!("{:.1} % of it is beyond full scale", 100.0 * beyond), None));
-    }
-    (flat > FLAT_TOPS).then(|| finding(Fault::Clipped, format!("{flat:.0} peaks a second are cut off"), None))
+/// Judged as a file holds it: cut off at full scale.
+fn clipped(pcm: &Pcm, heard: &Heard) -> Option<Finding> {
+    let samples = pcm.samples.iter().map(|sample| sample.clamp(-1.0, 1.0)).collect();
+    let clipping = clipping(&Pcm { samples, rate: pcm.rate });
+    let rate = clipping.tops as f64 / heard.speech_seconds().max(LEAST_SPEECH);
+    let message = || format!("{rate:.0} peaks a second of speech are cut off");
+    (rate >= CLIPPED).then(|| found(What::Clipping, message()).at(clipping.at))
 }
 
 #[cfg(test)]
@@ -276,18 +220,5 @@ mod tests {
         assert_eq!(letters("Ha [laughs loudly] ha."), 4.0);
         assert_eq!(letters("こんにちは"), 12.5);
         assert_eq!(letters("]♪ [la"), 0.0);
-    }
-
-    #[test]
-    fn a_limit_that_was_reached_is_no_end() -> Result<()> {
-        let protocol = Protocol::default();
-        let semantic = |len| Semantic::new(vec![0; len], 1);
-        let free = Stop { min_eos_p: None, max_seconds: None };
-        let brief = Stop { max_seconds: Some(2.0), ..free };
-        assert!(Facts::of(&semantic(767)?, &protocol, &free).ended);
-        assert!(!Facts::of(&semantic(768)?, &protocol, &free).ended);
-        assert!(Facts::of(&semantic(99)?, &protocol, &brief).ended);
-        assert!(!Facts::of(&semantic(100)?, &protocol, &brief).ended);
-        Ok(())
     }
 }

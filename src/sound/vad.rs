@@ -6,6 +6,10 @@
 //! more than 30 dB under the loud parts is taken off: the range of speech's levels (ANSI S3.5, "Speech Intelligibility
 //! Index"). The detector knows hiss and most tones from speech; a loud tone at 440 Hz it takes for speech.
 
+use super::clipping::ClippedFrames;
+use super::level::{self, mean_power};
+use super::spectra::percentile;
+use super::thresholds::AUDIBLE;
 use crate::audio::{Pcm, Recipe, resample};
 use anyhow::Result;
 use earshot::Detector;
@@ -17,9 +21,6 @@ const RATE: u32 = 16_000;
 const FRAME: usize = 256;
 /// Duration of one frame.
 pub const FRAME_SECONDS: f64 = FRAME as f64 / RATE as f64;
-/// The level that digital silence is given, dB re full scale.
-pub const SILENCE: f32 = -120.0;
-
 /// Seconds that are resampled at once: a whole number of frames at every rate.
 const STRETCH: usize = 10;
 
@@ -32,24 +33,27 @@ const SHORTEST_SPEECH: usize = (0.25 / FRAME_SECONDS) as usize;
 const LONGEST_CLOSURE: usize = (0.15 / FRAME_SECONDS) as usize;
 /// Frames by which the detector, which looks back over three, is late.
 const LATE: usize = 2;
-/// Range of the levels of speech, dB.
-const DYNAMICS: f32 = 30.0;
+/// Frames beside speech that are neither speech nor pause: what fades in and out.
+const GUARD: usize = 4;
+/// Fewest frames from which a pause's level is taken: about 0.2 s.
+const ENOUGH: usize = 12;
 
 /// What is heard in each 16 ms of a recording, `[F]`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Frames {
     /// Of speech, 0 to 1.
     pub probabilities: Vec<f32>,
-    /// RMS level, dB re full scale: a full-scale sine is at -3, digital silence at [`SILENCE`].
+    /// RMS level, dB re full scale: a full-scale sine is at -3, digital silence at [`level::SILENCE`].
     pub decibels: Vec<f32>,
-    /// Highest sample, 1 being full scale.
-    pub peaks: Vec<f32>,
+    /// Whether it holds a peak that was cut off.
+    pub clipped: Vec<bool>,
 }
 
-/// Hears a recording of any length, a block at a time.
-pub struct Listener {
+/// Finds the speech of a recording of any length, a block at a time.
+pub struct SpeechDetector {
     detector: Box<Detector>,
     frames: Frames,
+    clipped: ClippedFrames,
     /// What is not yet heard: less than a stretch of [`STRETCH`] seconds.
     pending: Pcm,
 }
@@ -59,11 +63,12 @@ pub fn speech(pcm: &Pcm) -> Result<Vec<Range<f64>>> {
     Ok(Frames::of(pcm)?.speech())
 }
 
-impl Listener {
+impl SpeechDetector {
     /// For samples at `rate` Hz.
     pub fn new(rate: u32) -> Self {
         let pending = Pcm { samples: Vec::new(), rate };
-        Self { detector: Detector::default_boxed(), frames: Frames::default(), pending }
+        let (frames, clipped) = (Frames::default(), ClippedFrames::default());
+        Self { detector: Detector::default_boxed(), frames, clipped, pending }
     }
 
     /// Takes the samples that follow.
@@ -73,7 +78,7 @@ impl Listener {
             self.pending.samples.extend_from_slice(part);
             if self.pending.samples.len() >= stretch {
                 let rest = self.pending.samples.split_off(stretch);
-                self.listen()?;
+                self.detect()?;
                 self.pending.samples = rest;
             }
         }
@@ -82,17 +87,18 @@ impl Listener {
 
     /// What was heard; the last frame is filled up with silence.
     pub fn finish(mut self) -> Result<Frames> {
-        self.listen()?;
-        Ok(self.frames)
+        self.detect()?;
+        let clipped = self.clipped.finish(self.frames.decibels.len());
+        Ok(Frames { clipped, ..self.frames })
     }
 
-    fn listen(&mut self) -> Result<()> {
+    fn detect(&mut self) -> Result<()> {
+        self.clipped.hear(&self.pending.samples, self.pending.rate, self.frames.decibels.len());
         let pcm = resample(&self.pending, RATE, Recipe::Functional)?;
         for chunk in pcm.samples.chunks(FRAME) {
             let mut frame = [0.0; FRAME];
             frame[..chunk.len()].copy_from_slice(chunk);
-            self.frames.decibels.push(level(chunk));
-            self.frames.peaks.push(chunk.iter().fold(0.0, |peak, sample| peak.max(sample.abs())));
+            self.frames.decibels.push(level::rms(chunk) as f32);
             // The detector wants no more than full scale, which resampling may overshoot.
             self.frames.probabilities.push(self.detector.predict_f32(&frame.map(|x| x.clamp(-1.0, 1.0))));
         }
@@ -103,9 +109,9 @@ impl Listener {
 impl Frames {
     /// `pcm` at any rate; the last frame is filled up with silence.
     pub fn of(pcm: &Pcm) -> Result<Self> {
-        let mut listener = Listener::new(pcm.rate);
-        listener.hear(&pcm.samples)?;
-        listener.finish()
+        let mut detector = SpeechDetector::new(pcm.rate);
+        detector.hear(&pcm.samples)?;
+        detector.finish()
     }
 
     /// Seconds that are speech, in order, apart from each other.
@@ -119,14 +125,25 @@ impl Frames {
         mean_power(self.spoken().into_iter().flatten().map(|frame| self.decibels[frame]))
     }
 
-    /// Level of what is no speech, dB: its median, so that breaths and clicks do not count.
-    pub fn noise_floor(&self) -> Option<f64> {
-        let mut spoken = vec![false; self.decibels.len()];
-        self.spoken().into_iter().for_each(|frames| spoken[frames].fill(true));
-        let levels = self.decibels.iter().zip(spoken).filter(|(_, spoken)| !spoken);
-        let mut levels: Vec<f32> = levels.map(|(&level, _)| level).collect();
-        levels.sort_unstable_by(f32::total_cmp);
-        levels.get(levels.len() / 2).map(|&level| f64::from(level))
+    /// For each frame, whether it is well inside a pause.
+    pub(super) fn pauses(&self) -> Vec<bool> {
+        let mut pauses = vec![true; self.decibels.len()];
+        for run in self.spoken() {
+            pauses[run.start.saturating_sub(GUARD)..(run.end + GUARD).min(self.decibels.len())].fill(false);
+        }
+        pauses
+    }
+
+    /// Level of what lies under the speech of these frames, dB: the median of their `pauses`, so that a breath or a click
+    /// does not count; without enough of them, what the quietest twentieth of all frames keeps under.
+    pub(super) fn floor(&self, within: Range<usize>, pauses: &[bool]) -> Option<f64> {
+        let levels = self.decibels[within.clone()].iter().map(|&level| f64::from(level));
+        let quiet = levels.clone().zip(&pauses[within]).filter(|(_, pause)| **pause);
+        let mut quiet: Vec<f64> = quiet.map(|(level, _)| level).collect();
+        match quiet.len() >= ENOUGH {
+            true => percentile(&mut quiet, 0.5),
+            false => percentile(&mut levels.collect::<Vec<_>>(), 0.05),
+        }
     }
 
     /// Runs of frames that are speech.
@@ -152,7 +169,7 @@ impl Frames {
         let levels = &self.decibels[run.clone()];
         let mut sorted = levels.to_vec();
         sorted.sort_unstable_by(f32::total_cmp);
-        let least = sorted[sorted.len() * 9 / 10] - DYNAMICS;
+        let least = sorted[sorted.len() * 9 / 10] - AUDIBLE as f32;
         let parts = runs(levels.iter().map(|&level| level >= least), LONGEST_CLOSURE);
         parts.into_iter().map(|part| run.start + part.start..run.start + part.end).collect()
     }
@@ -168,19 +185,6 @@ fn runs(frames: impl Iterator<Item = bool>, gap: usize) -> Vec<Range<usize>> {
         }
     }
     runs
-}
-
-/// RMS of `samples`, dB re full scale.
-fn level(samples: &[f32]) -> f32 {
-    let power = samples.iter().map(|&x| f64::from(x).powi(2)).sum::<f64>() / samples.len().max(1) as f64;
-    (10.0 * power.log10()).max(f64::from(SILENCE)) as f32
-}
-
-/// Mean power of these levels, dB.
-pub(super) fn mean_power(decibels: impl Iterator<Item = f32>) -> Option<f64> {
-    let (sum, count) =
-        decibels.fold((0.0, 0), |(sum, count), level| (sum + 10f64.powf(f64::from(level) / 10.0), count + 1));
-    (count > 0).then(|| 10.0 * (sum / f64::from(count)).log10())
 }
 
 #[cfg(test)]

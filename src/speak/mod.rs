@@ -4,6 +4,7 @@
 //! its slot to the next one, and the stages take turns so that their slots are full.
 
 mod batch;
+mod decoder;
 mod engine;
 mod nets;
 mod request;
@@ -13,6 +14,7 @@ mod tests;
 mod told;
 mod turn;
 
+pub use decoder::Decoder;
 pub use request::{Content, Request, Settings};
 
 use crate::audio::Pcm;

@@ -5,7 +5,7 @@
 use super::{Desk, Ran};
 use barkclone::audio::{Recording, read_wav};
 use barkclone::checkpoint::builtin;
-use barkclone::convert::Listener;
+use barkclone::clone::Listener;
 use barkclone::progress::Silent;
 use barkclone::voice::Voice;
 use candle_core::Device;

@@ -1,7 +1,7 @@
 //! Listening to utterances that went wrong in ways that are known, because they were made so.
 
 use barkclone::audio::{Pcm, read_wav};
-use barkclone::sound::{Facts, Fault, listen, trim_tail};
+use barkclone::sound::{What, listen, trim_tail};
 use std::path::Path;
 
 /// About what the example recording says: as many letters.
@@ -30,8 +30,8 @@ fn noise(level: f32) -> impl FnMut(usize) -> f32 {
 }
 
 #[track_caller]
-fn faults(pcm: &Pcm, text: &str) -> Vec<Fault> {
-    listen(pcm, Some(text), Facts { ended: true }).unwrap().into_iter().map(|finding| finding.fault).collect()
+fn faults(pcm: &Pcm, text: &str) -> Vec<What> {
+    listen(pcm, Some(text), true).unwrap().into_iter().map(|finding| finding.what).collect()
 }
 
 #[test]
@@ -43,22 +43,22 @@ fn speech_as_it_should_be_has_no_fault() {
 #[test]
 fn silence_is_the_only_fault_of_silence() {
     for samples in [vec![], vec![0.0; 48_000], vec![1e-4; 48_000]] {
-        assert_eq!(faults(&Pcm { samples, rate: 24_000 }, "Bom dia"), [Fault::Silent]);
+        assert_eq!(faults(&Pcm { samples, rate: 24_000 }, "Bom dia"), [What::Silent]);
     }
 }
 
 #[test]
 fn a_limit_that_was_reached_is_told() {
     let pcm = spoken();
-    let findings = listen(&pcm, Some(&text(&pcm)), Facts { ended: false }).unwrap();
-    assert_eq!(findings.iter().map(|f| f.fault).collect::<Vec<_>>(), [Fault::RanOut]);
+    let findings = listen(&pcm, Some(&text(&pcm)), false).unwrap();
+    assert_eq!(findings.iter().map(|f| f.what).collect::<Vec<_>>(), [What::RanOut]);
 }
 
 #[test]
 fn speech_too_long_or_too_short_for_its_text_is_told() {
     let pcm = spoken();
-    assert_eq!(faults(&pcm, "Oi."), [Fault::TooSlow]);
-    assert_eq!(faults(&pcm, &text(&pcm).repeat(4)), [Fault::TooFast]);
+    assert_eq!(faults(&pcm, "Oi."), [What::TooSlow]);
+    assert_eq!(faults(&pcm, &text(&pcm).repeat(4)), [What::TooFast]);
 }
 
 #[test]
@@ -66,7 +66,7 @@ fn a_sound_beyond_full_scale_is_told() {
     let pcm = spoken();
     let peak = pcm.samples.iter().fold(0.0, |high: f32, x| high.max(x.abs()));
     let loud = Pcm { samples: pcm.samples.iter().map(|x| x * 4.0 / peak).collect(), rate: pcm.rate };
-    assert_eq!(faults(&loud, &text(&pcm)), [Fault::Clipped]);
+    assert_eq!(faults(&loud, &text(&pcm)), [What::Clipping]);
 }
 
 #[test]
@@ -74,7 +74,7 @@ fn noise_after_the_speech_is_a_tail_and_is_cut_off() {
     let pcm = spoken();
     for seconds in [0.8, 2.0] {
         let garbled = then(&pcm, seconds, noise(0.05));
-        assert_eq!(faults(&garbled, &text(&pcm)), [Fault::GarbledTail], "{seconds}");
+        assert_eq!(faults(&garbled, &text(&pcm)), [What::GarbledTail], "{seconds}");
         let trimmed = trim_tail(&garbled).unwrap();
         assert!(trimmed.seconds() < pcm.seconds() + 0.25, "{} of {}", trimmed.seconds(), pcm.seconds());
         assert_eq!(faults(&trimmed, &text(&pcm)), [], "{seconds}");

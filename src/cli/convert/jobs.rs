@@ -8,7 +8,7 @@ use crate::cli::references::recordings;
 use crate::cli::sound::SoundTarget;
 use anyhow::{Result, ensure};
 use barkclone::audio::Recording;
-use barkclone::convert::{self, Listener};
+use barkclone::clone::{self, Listener};
 use barkclone::error::Kind;
 use barkclone::models::Models;
 use barkclone::output;
@@ -106,8 +106,8 @@ fn hear(listener: &Listener, source: &Path, terminal: &Terminal) -> Result<Seman
     let (rate, seconds) = (recording.rate(), recording.seconds());
     let length = seconds.map_or(String::new(), |seconds| format!("{seconds:.1} s "));
     terminal.note(&format!("{shown}: {length}at {rate} Hz"));
-    if seconds.is_some_and(|seconds| seconds > convert::WINDOW) {
-        terminal.note(&format!("{shown}: heard {:.0} s at a time, overlapping", convert::WINDOW));
+    if seconds.is_some_and(|seconds| seconds > clone::WINDOW) {
+        terminal.note(&format!("{shown}: heard {:.0} s at a time, overlapping", clone::WINDOW));
     }
     listener.tokens(recording, terminal)
 }

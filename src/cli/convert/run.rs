@@ -8,13 +8,11 @@ use crate::cli::provenance;
 use anyhow::{Error, Result};
 use barkclone::audio;
 use barkclone::batch::{Attempt, Attempts, RetryPolicy};
-use barkclone::convert::Decoder;
 use barkclone::error::is_fatal;
 use barkclone::output::Pending;
 use barkclone::progress::{Progress, Silent};
-use barkclone::sound;
-use barkclone::sound::utterance::{Facts, Finding, listen};
-use barkclone::speak::{Content, NextRequest, Request, RequestQueue, Settings, Utterance};
+use barkclone::sound::{Finding, LONGEST_CHECKED, listen};
+use barkclone::speak::{Content, Decoder, NextRequest, Request, RequestQueue, Settings, Utterance};
 use barkclone::tokens::{FRAME_SAMPLES, Fine, Semantic};
 use barkclone::voice::Voice;
 use std::collections::VecDeque;
@@ -174,5 +172,5 @@ impl RequestQueue for Run<'_, '_> {
 /// What does not sound right in the file.
 fn findings(draft: &Draft) -> Result<Vec<Finding>> {
     let Some(file) = &draft.file else { return Ok(Vec::new()) };
-    listen(&audio::read(file.path(), sound::LONGEST)?.pcm, None, Facts { ended: true })
+    listen(&audio::read(file.path(), LONGEST_CHECKED)?.pcm, None, true)
 }

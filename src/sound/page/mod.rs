@@ -1,11 +1,10 @@
-//! A check as a picture: a page of HTML that needs nothing else, or a PNG.
+//! A check as a picture: a page of HTML that needs nothing else.
 //!
-//! Both draw the same: waveform and spectrogram over one time axis, and below them, a lane each, the speech, what the stages
+//! It draws waveform and spectrogram over one time axis, and below them, a lane each, the speech, what the stages
 //! hear and where the findings are. The sound itself is not in the page.
 
 mod html;
 mod lanes;
-mod raster;
 mod spectrogram;
 mod svg;
 mod wave;
@@ -35,11 +34,6 @@ impl Picture {
         let lanes = lanes::lanes(&report);
         let spectrogram = Spectrogram::of(pcm, COLUMNS)?;
         Ok(Self { name: name.into(), wave: wave::extremes(&pcm.samples, COLUMNS), spectrogram, lanes, report })
-    }
-
-    /// A PNG image, 1200 pixels wide.
-    pub fn png(&self) -> Result<Vec<u8>> {
-        raster::draw(self)
     }
 
     /// The drawn seconds.

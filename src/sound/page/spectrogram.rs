@@ -1,7 +1,8 @@
 //! A spectrogram of fixed size, however long the sound is.
 
 use crate::audio::Pcm;
-use crate::sound::spectra::{Spectra, decibels};
+use crate::sound::level::decibels;
+use crate::sound::spectra::Spectra;
 use anyhow::Result;
 
 /// Rows.

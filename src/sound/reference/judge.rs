@@ -1,6 +1,5 @@
-//! From measures to findings: the thresholds are in `limits`.
+//! From the measures of a recording to findings, by the thresholds of [`crate::sound::thresholds`].
 
-use crate::clone;
 use crate::sound::thresholds::*;
 use crate::sound::{Finding, Level, Measures, What};
 use std::ops::Range;
@@ -23,7 +22,7 @@ pub fn soften(finding: &mut Finding, heard: &Range<f64>) {
 
 /// Findings that need a voice.
 fn voice(m: &Measures) -> Vec<Finding> {
-    let parts = [little_speech(m), noise(m), second_speaker(m), reverb(m), bandwidth(m)];
+    let parts = [little_speech(m), noise(m), second_speaker(m), bandwidth(m)];
     parts.into_iter().flatten().chain(cuts(m)).chain(silences(m)).collect()
 }
 
@@ -41,8 +40,8 @@ fn length(total: f64) -> Option<Finding> {
         let message = format!("{total:.1} s, and the text stage could hear 5.1");
         return Some(Finding::new(What::Short, Level::Warning, message, "record 5 to 12 s"));
     }
-    (total > clone::LONGEST).then(|| {
-        let message = format!("{total:.0} s, of which a voice is made of the last {:.0}", clone::LONGEST);
+    (total > LONGEST_REFERENCE).then(|| {
+        let message = format!("{total:.0} s, of which a voice is made of the last {LONGEST_REFERENCE:.0}");
         Finding::new(What::Long, Level::Note, message, "cut out the best 5 to 12 s")
     })
 }
@@ -115,16 +114,6 @@ fn second_speaker(m: &Measures) -> Option<Finding> {
         let finding = Finding::new(What::SecondSpeaker, Level::Warning, message, "keep one person only");
         finding
             .hint(0.5 + (r.separation - SPEAKERS_SEPARATION) / (SPEAKERS_SEPARATION_SURE - SPEAKERS_SEPARATION) / 2.0)
-    })
-}
-
-fn reverb(m: &Measures) -> Option<Finding> {
-    let decay = m.decay.filter(|_| m.snr.is_some_and(|snr| snr >= REVERB_SNR))?;
-    (decay >= REVERB).then(|| {
-        let message = format!("the sound decays by 60 dB in about {decay:.1} s: a room may be heard");
-        let advice = "record closer to the microphone, among curtains or clothes";
-        let confidence = 0.5 + (decay - REVERB) / (REVERB_SURE - REVERB) / 2.0;
-        Finding::new(What::Reverb, Level::Warning, message, advice).hint(confidence)
     })
 }
 

@@ -18,9 +18,6 @@ use anyhow::Result;
 use serde::Serialize;
 use std::ops::Range;
 
-/// Longest end of a recording that is looked at, seconds; memory and time are bounded by it.
-pub const LONGEST: f64 = 300.0;
-
 /// All that a check tells of one recording. Times are seconds from the start of the file.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Report {
@@ -42,7 +39,7 @@ pub struct Report {
     pub measures: Measures,
 }
 
-/// Checks what [`crate::audio`] read of a recording, best with [`LONGEST`] as its limit.
+/// Checks what [`crate::audio`] read of a recording, best with [`super::thresholds::LONGEST_CHECKED`] as its limit.
 ///
 /// # Errors
 /// None that a readable recording causes, however bad it is.

@@ -1,6 +1,6 @@
 //! Which seconds of a recording each of Bark's stages will hear, once it is a voice.
 
-use crate::clone;
+use crate::sound::thresholds::LONGEST_REFERENCE;
 use crate::tokens::{CODEBOOK_SIZE, FRAME_SAMPLES, Fine, HUBERT_RATE, SAMPLE_RATE, SEMANTIC_VOCAB, Semantic};
 use crate::voice::Voice;
 use anyhow::Result;
@@ -30,7 +30,7 @@ impl Stages {
 /// Of a recording of so many seconds; `None` if it is too short for a voice. The arithmetic is that of the voice that
 /// `clone` would make: a voice ends where its recording ends.
 pub fn stages(seconds: f64) -> Result<Option<Stages>> {
-    let kept = seconds.min(clone::LONGEST);
+    let kept = seconds.min(LONGEST_REFERENCE);
     let samples = |rate: u32| (kept * f64::from(rate)).ceil() as usize;
     let (hubert, codec) = (samples(HUBERT_RATE), samples(SAMPLE_RATE));
     let Some(more) = hubert.checked_sub(HUBERT_FIRST) else { return Ok(None) };

@@ -37,7 +37,6 @@ impl Report {
             Some(row("mains hum", "none", hum)),
             Some(row("cut-off peaks", "none", m.clipping.tops.to_string())),
             Some(row("bandwidth", "8 kHz and more", format!("{:.1} kHz", m.cutoff / 1000.0))),
-            optional("decay by 60 dB", "under 0.3 s", m.decay.map(|decay| format!("{decay:.2} s"))),
             optional("pitch", "60 to 300 Hz", m.pitch.map(|pitch| format!("{pitch:.0} Hz"))),
             optional("held tones", "under 1.75", m.music.map(|music| format!("{music:.2}"))),
             Some(row("DC offset", "0 %", format!("{:.2} %", 100.0 * m.offset))),

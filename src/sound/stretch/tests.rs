@@ -1,13 +1,14 @@
 use super::*;
 
-/// A recording made of (seconds, level in dB) pieces: what is at -60 dB or below is silence, all else is speech.
+/// A recording made of (seconds, level in dB) pieces: what is at -60 dB or below is silence, all else is speech, and
+/// what is at 0 dB is clipped.
 fn recording(pieces: &[(f64, f32)]) -> (Frames, f64) {
     let mut frames = Frames::default();
     for &(seconds, level) in pieces {
         for _ in 0..(seconds / FRAME_SECONDS).round() as usize {
             frames.probabilities.push(if level > -60.0 { 0.9 } else { 0.1 });
             frames.decibels.push(level);
-            frames.peaks.push(10f32.powf(level / 20.0));
+            frames.clipped.push(level >= 0.0);
         }
     }
     let seconds = frames.decibels.len() as f64 * FRAME_SECONDS;

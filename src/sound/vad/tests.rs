@@ -60,12 +60,16 @@ fn silence_hiss_and_most_tones_are_no_speech() {
 }
 
 #[test]
-fn levels_and_peaks_are_those_of_16_ms_each() {
+fn levels_are_those_of_16_ms_each() {
     let mut samples = vec![0.0; 512];
     (0..256).for_each(|i| samples[i] = if i % 2 == 0 { 0.5 } else { -0.25 });
     let frames = Frames::of(&Pcm { samples, rate: 16_000 }).unwrap();
-    assert_eq!((frames.probabilities.len(), &frames.peaks[..]), (2, &[0.5, 0.0][..]));
-    assert!((frames.decibels[0] + 8.07).abs() < 0.01 && frames.decibels[1] == SILENCE, "{:?}", frames.decibels);
+    assert_eq!((frames.probabilities.len(), &frames.clipped[..]), (2, &[false, false][..]));
+    assert!((frames.decibels[0] + 8.07).abs() < 0.01 && frames.decibels[1] == -120.0, "{:?}", frames.decibels);
+}
+
+fn floor(frames: &Frames) -> Option<f64> {
+    frames.floor(0..frames.decibels.len(), &frames.pauses())
 }
 
 #[test]
@@ -76,18 +80,18 @@ fn speech_and_noise_are_measured_apart() {
     pcm.samples.iter_mut().zip(noise).for_each(|(sample, noise)| *sample += noise);
     let frames = Frames::of(&pcm).unwrap();
     // Uniform noise of amplitude a has the power a^2 / 3; a third of it lies above 8 kHz.
-    let (speech, noise) = (frames.speech_level().unwrap(), frames.noise_floor().unwrap());
+    let (speech, noise) = (frames.speech_level().unwrap(), floor(&frames).unwrap());
     assert!((-21.0..-17.0).contains(&speech) && (noise + 46.5).abs() < 0.5, "{speech} {noise}");
     let silence = Frames::of(&Pcm { samples: vec![], rate: 8_000 }).unwrap();
-    assert_eq!((silence.speech_level(), silence.noise_floor()), (None, None));
+    assert_eq!((silence.speech_level(), floor(&silence)), (None, None));
 }
 
 #[test]
 fn a_recording_in_blocks_is_heard_as_it_is_at_once() {
     let pcm = reference();
-    let mut listener = Listener::new(pcm.rate);
-    pcm.samples.chunks(4_001).for_each(|block| listener.hear(block).unwrap());
-    assert_eq!(listener.finish().unwrap(), Frames::of(&pcm).unwrap());
+    let mut detector = SpeechDetector::new(pcm.rate);
+    pcm.samples.chunks(4_001).for_each(|block| detector.hear(block).unwrap());
+    assert_eq!(detector.finish().unwrap(), Frames::of(&pcm).unwrap());
 }
 
 #[test]
@@ -99,6 +103,18 @@ fn what_is_longer_than_is_heard_at_once_has_no_seams() {
     assert_eq!(frames.decibels.len(), (pcm.seconds() / FRAME_SECONDS).ceil() as usize);
     let whole = resample(&pcm, RATE, Recipe::Functional).unwrap();
     for (index, (chunk, &level)) in whole.samples.chunks(FRAME).zip(&frames.decibels).enumerate() {
-        assert!((super::level(chunk) - level).abs() < 1.0, "frame {index}");
+        assert!((level::rms(chunk) - f64::from(level)).abs() < 1.0, "frame {index}");
+    }
+}
+
+#[test]
+fn peaks_that_were_cut_off_are_marked_at_every_rate_and_level() {
+    let whole = reference();
+    assert!(Frames::of(&whole).unwrap().clipped.iter().filter(|&&clipped| clipped).count() < 5);
+    for (ceiling, gain) in [(0.2, 5.0), (0.2, 0.5)] {
+        let samples = whole.samples.iter().map(|x| gain * x.clamp(-ceiling, ceiling)).collect();
+        let frames = Frames::of(&Pcm { samples, rate: whole.rate }).unwrap();
+        assert_eq!(frames.clipped.len(), frames.decibels.len());
+        assert!(frames.clipped.iter().filter(|&&clipped| clipped).count() > 30, "{gain}");
     }
 }

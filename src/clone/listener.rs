@@ -1,11 +1,12 @@
-//! A recording of any length to semantic tokens, in memory that does not grow with it.
+//! Sound to semantic tokens, by HuBERT and the quantizer: a clip at once, a recording of any length in memory that does not
+//! grow with it.
 //!
 //! The quantizer's LSTM goes on from its state: its tokens are those of the whole. HuBERT's attention, and its first norm, are
 //! over all that it is given; of more than [`WINDOW`] seconds it is given that much at a time, overlapping, and of each stretch
-//! the middle is kept, so that every frame was seen with [`MARGIN`] seconds on both sides. Up to [`WINDOW`] seconds are heard
-//! at once: exact.
+//! the middle is kept, so that every frame was seen with [`MARGIN`] seconds on both sides. Up to [`WINDOW`] seconds, and clips
+//! of any length, are heard at once: exact.
 
-use crate::audio::{Recipe, Recording, Stream};
+use crate::audio::{Pcm, Recipe, Recording, Stream};
 use crate::checkpoint::Checkpoint;
 use crate::error::Kind;
 use crate::net::hubert::{Hubert, HubertConfig};
@@ -16,7 +17,9 @@ use crate::tokens::{HUBERT_RATE, Semantic};
 use anyhow::{Result, ensure};
 use candle_core::{DType, Device, Tensor};
 
-/// What HuBERT hears at once, seconds.
+/// HuBERT's layer whose output the published quantizers were trained on.
+pub const HUBERT_LAYERS: usize = 9;
+/// What HuBERT hears of a recording at once, seconds.
 pub const WINDOW: f64 = 30.0;
 /// What each frame is heard with on both sides at least, seconds.
 pub const MARGIN: f64 = 5.0;
@@ -40,11 +43,23 @@ impl Listener {
         let frames = Frames::new(config.conv_stride.iter().product(), config.min_samples());
         let weights = |model: &Checkpoint<QuantizerConfig>| model.weights(DType::F32, device);
         Ok(Self {
-            hubert: Hubert::new(config, &hubert.weights(DType::F32, device), crate::clone::HUBERT_LAYERS)?,
+            hubert: Hubert::new(config, &hubert.weights(DType::F32, device), HUBERT_LAYERS)?,
             quantizer: Quantizer::new(&quantizer.config, &weights(quantizer))?,
             frames,
             device: device.clone(),
         })
+    }
+
+    /// The tokens of a clip at any rate, heard at once however long it is: one for each of HuBERT's frames, 50 a second.
+    ///
+    /// # Errors
+    /// Too little for a single frame.
+    pub fn clip(&self, clip: &Pcm) -> Result<Semantic> {
+        // More frames than there are samples there cannot be.
+        let frames = Frames { window: clip.samples.len(), ..self.frames };
+        let mut hearing = Hearing { frames, ..self.listen(clip.rate)? };
+        hearing.push(&clip.samples)?;
+        hearing.finish()
     }
 
     /// The tokens of a recording; `progress` counts its seconds.
@@ -72,6 +87,7 @@ impl Listener {
     pub fn listen(&self, rate: u32) -> Result<Hearing<'_>> {
         Ok(Hearing {
             listener: self,
+            frames: self.frames,
             resampler: Stream::new(rate, HUBERT_RATE, Recipe::Functional)?,
             state: self.quantizer.start()?,
             line: Line::default(),
@@ -83,6 +99,7 @@ impl Listener {
 /// One recording on its way through the nets.
 pub struct Hearing<'a> {
     listener: &'a Listener,
+    frames: Frames,
     resampler: Stream,
     state: State,
     line: Line,
@@ -103,14 +120,14 @@ impl Hearing<'_> {
     pub fn finish(mut self) -> Result<Semantic> {
         let resampled = self.resampler.finish()?;
         self.hear_all(&resampled)?;
-        let turn = self.listener.frames.last(&self.line)?;
+        let turn = self.frames.last(&self.line)?;
         self.hear(&turn)?;
         Semantic::new(self.tokens, self.listener.quantizer.vocab() as u32)
     }
 
     fn hear_all(&mut self, samples: &[f32]) -> Result<()> {
         self.line.samples.extend_from_slice(samples);
-        while let Some(turn) = self.listener.frames.next(&self.line) {
+        while let Some(turn) = self.frames.next(&self.line) {
             self.hear(&turn)?;
         }
         Ok(())
@@ -123,7 +140,7 @@ impl Hearing<'_> {
         let kept = features.narrow(1, turn.skip, turn.keep)?.contiguous()?;
         self.tokens.extend(listener.quantizer.tokens_from(&kept, &mut self.state)?);
         self.line.samples.drain(..turn.drop);
-        self.line.heard = turn.skip + turn.keep - turn.drop / listener.frames.hop;
+        self.line.heard = turn.skip + turn.keep - turn.drop / self.frames.hop;
         Ok(())
     }
 }
@@ -149,6 +166,7 @@ struct Turn {
 }
 
 /// How frames lie over samples, and how many are heard at once.
+#[derive(Clone, Copy)]
 struct Frames {
     /// Samples from one frame to the next, and of a single one.
     hop: usize,

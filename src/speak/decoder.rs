@@ -1,9 +1,10 @@
-//! Codes of any length to sound, handed on as it is made.
+//! Codes to sound, by EnCodec's decoder.
 
+use crate::audio::Pcm;
 use crate::checkpoint::Checkpoint;
 use crate::net::codec::{Codec, CodecConfig};
 use crate::progress::Progress;
-use crate::tokens::{FINE_CODEBOOKS, FRAME_SAMPLES, Fine};
+use crate::tokens::{FINE_CODEBOOKS, FRAME_SAMPLES, Fine, SAMPLE_RATE};
 use anyhow::Result;
 use candle_core::{DType, Device, Tensor};
 
@@ -20,6 +21,16 @@ impl Decoder {
         Ok(Self { codec, device: device.clone() })
     }
 
+    /// `fine` `[8, T]` -> 320 T samples at 24 kHz, all at once.
+    pub fn pcm(&self, fine: &Fine) -> Result<Pcm> {
+        let samples = self.codec.decode(&self.codes(fine)?)?.flatten_all()?.to_vec1()?;
+        Ok(Pcm { samples, rate: SAMPLE_RATE })
+    }
+
+    fn codes(&self, fine: &Fine) -> Result<Tensor> {
+        Ok(Tensor::from_vec(fine.rows().concat(), (1, FINE_CODEBOOKS, fine.frames()), &self.device)?)
+    }
+
     /// `fine` `[8, T]` -> 320 T samples at 24 kHz, handed to `sink` 10 s at a time: the sound that one decode of all would
     /// make, in memory that does not grow with it.
     pub fn decode(
@@ -29,8 +40,7 @@ impl Decoder {
         progress: &dyn Progress,
     ) -> Result<()> {
         progress.start("audio", fine.frames() as u64, "frame");
-        let codes = Tensor::from_vec(fine.rows().concat(), (1, FINE_CODEBOOKS, fine.frames()), &self.device)?;
-        self.codec.decode_to(&codes, &mut |part| {
+        self.codec.decode_to(&self.codes(fine)?, &mut |part| {
             let samples: Vec<f32> = part.flatten_all()?.to_vec1()?;
             progress.advance((samples.len() / FRAME_SAMPLES) as u64);
             sink(&samples)
