@@ -1,8 +1,9 @@
 #!/bin/sh
 # ffmpeg's libswresample (as in PyAV 18.1.0): two channels to one, and 5.1 to one.
 # Expected: the mean of the channels, whatever the sample format.
-# Seen: 16-bit samples are averaged (0.5 + 0.5), float samples are not: 0.707 + 0.707, 3 dB louder, and a centred voice of
-# full scale comes out at 1.414; 5.1 of ones gives 3.414. Only integer formats are scaled down so that they cannot clip.
+# Seen: 16-bit samples are averaged (0.5 + 0.5), float samples are not: 0.707 + 0.707, 3 dB louder, and a centred
+# voice of full scale comes out at 1.414; 5.1 of ones gives 3.414. Only integer formats are scaled down so that they
+# cannot clip.
 set -eu
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT

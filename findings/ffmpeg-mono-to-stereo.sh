@@ -1,8 +1,8 @@
 #!/bin/sh
 # ffmpeg's libswresample (as in PyAV 18.1.0): one channel to two.
 # Expected: both channels are copies of the one.
-# Seen: both are 0.707 of it, 3 dB quieter, in float and in 16 bits. Back to one channel in float it has its level again, in
-# 16 bits it stays 3 dB down, so every round trip of 16-bit samples loses 3 dB.
+# Seen: both are 0.707 of it, 3 dB quieter, in float and in 16 bits. Back to one channel in float it has its level
+# again, in 16 bits it stays 3 dB down, so every round trip of 16-bit samples loses 3 dB.
 set -eu
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT

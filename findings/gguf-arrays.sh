@@ -1,8 +1,8 @@
 #!/bin/sh
 # gguf 0.19.0, GGUFWriter.add_array: an empty list, and integers beyond 32 bits.
 # Expected: an empty array is stored as an empty array; 64-bit integers, which the format has, are stored as such.
-# Seen: the key of an empty list is left out of the file without a word, and a list of integers is always INT32: 2**31 is
-# accepted by add_array and fails later, when the file is written.
+# Seen: the key of an empty list is left out of the file without a word, and a list of integers is always INT32: 2**31
+# is accepted by add_array and fails later, when the file is written.
 set -eu
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT

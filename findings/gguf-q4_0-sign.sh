@@ -1,9 +1,9 @@
 #!/bin/sh
 # gguf 0.19.0, block type Q4_0 (and Q5_0): weights of one block that are 1 and -1.
 # Expected: a symmetric grid; both come back with the same error.
-# Seen: the weight of the largest magnitude sits on -8 of -8..7, so its opposite (+8) does not exist and comes back an eighth
-# smaller: 1, -1 gives 1, -0.875, and -1, 1 gives -1, 0.875. Which of the two suffers depends on which comes first.
-# Q8_0 is symmetric.
+# Seen: the weight of the largest magnitude sits on -8 of -8..7, so its opposite (+8) does not exist and comes back an
+# eighth smaller: 1, -1 gives 1, -0.875, and -1, 1 gives -1, 0.875. Which of the two suffers depends on which comes
+# first. Q8_0 is symmetric.
 set -eu
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT

@@ -1,8 +1,8 @@
 #!/bin/sh
 # gguf 0.19.0, block type Q8_0: blocks of small weights.
 # Expected: eight bits relative to the block's largest weight, so an error under half a percent of it at any scale.
-# Seen: the scale is a half-precision float whose rounding is not taken into account: a block with the largest weight 5e-6 comes
-# back 51 % too large, one with 3e-6 is all zeros, and from about 8.3e6 on all is infinite.
+# Seen: the scale is a half-precision float whose rounding is not taken into account: a block with the largest weight
+# 5e-6 comes back 51 % too large, one with 3e-6 is all zeros, and from about 8.3e6 on all is infinite.
 set -eu
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT

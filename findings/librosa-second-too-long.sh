@@ -1,8 +1,9 @@
 #!/bin/sh
 # librosa 0.11.0 (soxr 1.1.0): resampling one second, 44100 samples, to 24 kHz.
 # Expected: 24000 samples.
-# Seen: 24001, and the last is a zero that librosa put there: its length is ceil(n * (24000 / 44100)), which the rounding of the
-# quotient lifts over the whole number, while soxr gives 24000. So for 40 of the lengths of 1 to 60 whole seconds; 3 s are right.
+# Seen: 24001, and the last is a zero that librosa put there: its length is ceil(n * (24000 / 44100)), which the
+# rounding of the quotient lifts over the whole number, while soxr gives 24000. So for 40 of the lengths of 1 to 60
+# whole seconds; 3 s are right.
 set -eu
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT

@@ -1,8 +1,8 @@
 #!/bin/sh
 # pedalboard 0.9.26: reading a 16-bit WAV and writing it again, unchanged, as 16-bit WAV.
 # Expected: the same samples; or at most one small change that later copies keep.
-# Seen: reading divides by 32767 (-32768 becomes -1.00003), writing multiplies by 32768 and rounds down, so every negative
-# sample loses one step with every copy, for ever: -1 becomes -2, -3, -4. Positive samples stay.
+# Seen: reading divides by 32767 (-32768 becomes -1.00003), writing multiplies by 32768 and rounds down, so every
+# negative sample loses one step with every copy, for ever: -1 becomes -2, -3, -4. Positive samples stay.
 set -eu
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT

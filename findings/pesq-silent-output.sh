@@ -1,8 +1,10 @@
 #!/bin/sh
 # pesq 0.0.4: scoring a system whose output is all zeros.
-# Expected: the worst score, about 1, or one of the package's own errors, as a silent reference gives NoUtterancesError.
-# Seen: ValueError "cannot convert float NaN to integer", which is no PesqError; with on_error=RETURN_VALUES, which is to turn
-# errors into -1, it is nan. An output a million times too quiet scores 4.64, the best there is: PESQ adjusts the level.
+# Expected: the worst score, about 1, or one of the package's own errors, as a silent reference gives
+# NoUtterancesError.
+# Seen: ValueError "cannot convert float NaN to integer", which is no PesqError; with on_error=RETURN_VALUES, which is
+# to turn errors into -1, it is nan. An output a million times too quiet scores 4.64, the best there is: PESQ adjusts
+# the level.
 set -eu
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT

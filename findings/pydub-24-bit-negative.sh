@@ -1,8 +1,8 @@
 #!/bin/sh
 # pydub 0.25.1: reading a 24-bit WAV, which pydub widens to 32 bits.
 # Expected: each sample times 256.
-# Seen: the new low byte repeats the sign: positive samples are times 256, negative ones times 256 plus 255. Digital -1
-# becomes -1 (of 32 bits), and a 24-bit sound and its inverse no longer cancel.
+# Seen: the new low byte repeats the sign: positive samples are times 256, negative ones times 256 plus 255. Digital
+# -1 becomes -1 (of 32 bits), and a 24-bit sound and its inverse no longer cancel.
 set -eu
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT

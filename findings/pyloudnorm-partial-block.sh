@@ -1,8 +1,8 @@
 #!/bin/sh
 # pyloudnorm 0.2.0: the integrated loudness of a steady sine whose length is no multiple of 0.1 s.
 # Expected: the same figure for every length from 0.4 s on: BS.1770 leaves an incomplete last block out.
-# Seen: an incomplete last block is counted as a whole one, so the rest of it counts as silence: 0.45 s give -3.05 LUFS,
-# 0.46 s give -3.27, 0.50 s give -3.05. In long recordings the effect is small (10.06 s: -3.06).
+# Seen: an incomplete last block is counted as a whole one, so the rest of it counts as silence: 0.45 s give -3.05
+# LUFS, 0.46 s give -3.27, 0.50 s give -3.05. In long recordings the effect is small (10.06 s: -3.06).
 set -eu
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT

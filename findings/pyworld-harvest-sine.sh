@@ -1,8 +1,9 @@
 #!/bin/sh
 # pyworld 0.3.5: the pitch of a pure sine of 200 Hz, by Harvest (the finer method) and by DIO (the quick one).
 # Expected: both say 200 Hz, as both do for a tone with overtones.
-# Seen: DIO says 200.0; Harvest says 189.6 Hz for exactly one second, and for 79 samples more it finds no voiced frame at all.
-# Harvest wants overtones: with the second to seventh harmonic it says 200.0. Do not test a pitch tracker with a sine.
+# Seen: DIO says 200.0; Harvest says 189.6 Hz for exactly one second, and for 79 samples more it finds no voiced frame
+# at all. Harvest wants overtones: with the second to seventh harmonic it says 200.0. Do not test a pitch tracker with
+# a sine.
 set -eu
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT

@@ -1,8 +1,9 @@
 #!/bin/sh
 # soxr 1.1.0, samplerate 0.2.4 (libsamplerate, sinc_best), scipy 1.17.1 (resample_poly): how many samples come out.
 # Expected: n * to / from, rounded in one way.
-# Seen: three ways. soxr rounds, samplerate rounds down, resample_poly rounds up; of 1000 samples at 44.1 kHz there are 363, 362
-# and 363 at 16 kHz, and 333, 333 and 334 of 48 kHz. One sample at 48 kHz becomes 0, 0 and 1, so soxr may return nothing.
+# Seen: three ways. soxr rounds, samplerate rounds down, resample_poly rounds up; of 1000 samples at 44.1 kHz there
+# are 363, 362 and 363 at 16 kHz, and 333, 333 and 334 of 48 kHz. One sample at 48 kHz becomes 0, 0 and 1, so soxr may
+# return nothing.
 set -eu
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT

@@ -1,8 +1,8 @@
 #!/bin/sh
 # soundfile 0.14.0 (with libsndfile of its wheel): writing a float array as 16-bit WAV and as 16-bit FLAC.
 # Expected: both round to the nearest integer, and the two lossless files hold the same samples.
-# Seen: WAV rounds down (0.9 of a step becomes 0, -0.1 becomes -1), so it adds an offset of half a step; FLAC rounds to
-# the nearest (ties to even). Of 10,000 random samples about half differ.
+# Seen: WAV rounds down (0.9 of a step becomes 0, -0.1 becomes -1), so it adds an offset of half a step; FLAC rounds
+# to the nearest (ties to even). Of 10,000 random samples about half differ.
 set -eu
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT

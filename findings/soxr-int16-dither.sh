@@ -1,8 +1,9 @@
 #!/bin/sh
 # soxr 1.1.0 (python-soxr): resampling 16-bit integers.
 # Expected: the result of the same sound as floats, rounded; silence stays silence.
-# Seen: integers are dithered: digital silence comes out as a noise of -1, 0 and 1 (a quarter of the samples are not 0), a
-# constant 100 as 99 to 101. The noise is the same at every call. Floats have none of it, and 32-bit integers neither.
+# Seen: integers are dithered: digital silence comes out as a noise of -1, 0 and 1 (a quarter of the samples are not
+# 0), a constant 100 as 99 to 101. The noise is the same at every call. Floats have none of it, and 32-bit integers
+# neither.
 set -eu
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT

@@ -1,8 +1,9 @@
 #!/bin/sh
 # pystoi 0.4.1: scoring a clip against itself, and against its own shifted copy.
 # Expected: identical clips score 1, whatever their length, and the order of the two arguments hardly matters.
-# Seen: identical clips under about 0.4 s (30 frames of the intermediate rate) score 1e-05 with a warning; and the score is not
-# symmetric: clean against noisy 0.95, noisy against clean 0.67, since frames are dropped where the first argument is quiet.
+# Seen: identical clips under about 0.4 s (30 frames of the intermediate rate) score 1e-05 with a warning; and the
+# score is not symmetric: clean against noisy 0.95, noisy against clean 0.67, since frames are dropped where the first
+# argument is quiet.
 set -eu
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
