@@ -2,15 +2,16 @@
 //!
 //!     cargo run --release --example approximate -- --bark small
 //!
-//! For each weight type, the semantic and coarse stages follow the same tokens that the exact model drew (teacher forcing):
-//! the mean Kullback-Leibler divergence of the next token's distribution at temperature 0.7 from the exact one's, in nats,
-//! and how often the likeliest token is the same. For `--fast`, the share of the exact utterance's codes that come out the
-//! same, greedily. Rule-made weights are as good as random: trained ones have sharper distributions.
+//! For each weight type, the semantic and coarse stages follow the same tokens that the exact model drew (teacher
+//! forcing): the mean Kullback-Leibler divergence of the next token's distribution at temperature 0.7 from the exact
+//! one's, in nats, and how often the likeliest token is the same. For `--fast`, the share of the exact utterance's
+//! codes that come out the same, greedily. Rule-made weights are as good as random: trained ones have sharper
+//! distributions.
 
-use crate::noise::Size;
 #[path = "../tests/noise/mod.rs"]
 mod noise;
 
+use crate::noise::Size;
 use anyhow::{Context, Result};
 use barkclone::checkpoint::{self, Bark};
 use barkclone::net::gpt::{Gpt, Input};
@@ -89,7 +90,8 @@ fn coarse_start() -> Start {
     (semantic.chain([12_050]).chain((0..200).map(|i| 10_000 + i * 13 % 1024 + i % 2 * 1024)).collect(), Vec::new())
 }
 
-/// Feeds `tokens` after the prompt, or what the model draws itself where there are none: the tokens, and each step's logits.
+/// Feeds `tokens` after the prompt, or what the model draws itself where there are none: the tokens, and each step's
+/// logits.
 fn follow(
     bark: &Bark,
     stage: Stage,

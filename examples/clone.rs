@@ -1,5 +1,5 @@
-//! Clones a voice through the library, and prints where its file is. Without paths it runs on the built-in demo models and
-//! `examples/reference.wav`:
+//! Clones a voice through the library, and prints where its file is. Without paths it runs on the built-in demo models
+//! and `examples/reference.wav`:
 //!
 //!     cargo run --release --example clone -- [REFERENCE.wav [HUBERT QUANTIZER CODEC]]
 

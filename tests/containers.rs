@@ -1,4 +1,5 @@
-//! Files of torch.save and safetensors, held to torch's own (tests/golden/weights.py), and every way in which they are damaged.
+//! Files of torch.save and safetensors, held to torch's own (tests/golden/weights.py), and every way in which they are
+//! damaged.
 
 use crate::layouts::fault;
 use crate::standins::{Data, shared, write_json, write_safetensors, write_sharded};

@@ -1,5 +1,5 @@
-//! Writes rule-made checkpoints in every published layout, byte for byte as their publishers' tools would, so that tests need no
-//! Python and no download. The values are those of `checkpoint::demo_*` with the same seed.
+//! Writes rule-made checkpoints in every published layout, byte for byte as their publishers' tools would, so that
+//! tests need no Python and no download. The values are those of `checkpoint::demo_*` with the same seed.
 
 mod containers;
 mod python;
@@ -116,7 +116,8 @@ impl Spec {
         Py::dict(root)
     }
 
-    /// Hugging Face's layout of Bark: `config.json`, perhaps `generation_config.json`, weights with the codec among them.
+    /// Hugging Face's layout of Bark: `config.json`, perhaps `generation_config.json`, weights with the codec among
+    /// them.
     pub fn write_hf_bark(&self, dir: &Path, format: Format, generation: bool) {
         let mut config =
             json!({"model_type": "bark", "architectures": ["BarkModel"], "codec_config": self.codec_json()});
@@ -170,7 +171,8 @@ impl Spec {
         write_zip(path, "archive", &Py::ordered(self.codec_state(false)), &[]);
     }
 
-    /// Hugging Face's `encodec_24khz`, with weight normalisation spelled as today's transformers saves it where `new_names`.
+    /// Hugging Face's `encodec_24khz`, with weight normalisation spelled as today's transformers saves it where
+    /// `new_names`.
     pub fn write_hf_codec(&self, dir: &Path, format: Format, new_names: bool) {
         let mut state = self.codec_state(true);
         if new_names {

@@ -1,5 +1,5 @@
-//! Bark: Suno's three `.pt` files, or Hugging Face's folder with all three GPTs and the codec in one checkpoint. Stages are
-//! opened one at a time, so that one stage's weights need not outlive its turn.
+//! Bark: Suno's three `.pt` files, or Hugging Face's folder with all three GPTs and the codec in one checkpoint. Stages
+//! are opened one at a time, so that one stage's weights need not outlive its turn.
 
 use super::codec::{self, Below};
 use super::file::{self, Opened};
@@ -78,7 +78,8 @@ impl Bark {
         Ok(bark)
     }
 
-    /// Opens one stage: its sizes, and its weights as `dtype` on `device`. The file is mapped anew, and let go with the weights.
+    /// Opens one stage: its sizes, and its weights as `dtype` on `device`. The file is mapped anew, and let go with the
+    /// weights.
     pub fn stage(&self, stage: Stage, dtype: DType, device: &Device) -> Result<(GptConfig, Weights)> {
         let model = self.open(stage)?;
         let weights = model.weights(dtype, device);
@@ -140,8 +141,8 @@ fn tie_heads(model: &mut Checkpoint<GptConfig>) {
 const SUNO_STAGES: [&str; 3] = ["text", "coarse", "fine"];
 const SUNO_ENDINGS: [&str; 2] = ["_2.pt", ".pt"];
 
-/// The three files of Suno's layout at `path`: a folder of them, the large ones first, or one of them. A folder that has
-/// Hugging Face's weights and configuration too is Hugging Face's.
+/// The three files of Suno's layout at `path`: a folder of them, the large ones first, or one of them. A folder that
+/// has Hugging Face's weights and configuration too is Hugging Face's.
 fn suno_files(path: &Path) -> Result<Option<[PathBuf; 3]>> {
     let set = |folder: &Path, ending: &str| SUNO_STAGES.map(|stage| folder.join(format!("{stage}{ending}")));
     if !path.is_dir() {

@@ -1,5 +1,5 @@
-//! The demo set, within the program: small models that were trained on synthetic speech (examples/demo tells how). They speak
-//! offline and at once; their voices are narrow and robotic.
+//! The demo set, within the program: small models that were trained on synthetic speech (examples/demo tells how). They
+//! speak offline and at once; their voices are narrow and robotic.
 
 use super::bark::{BarkJson, hf_stage};
 use super::file::{self, Opened};

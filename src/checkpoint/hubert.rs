@@ -60,14 +60,15 @@ fn fairseq(torch: &TorchFile) -> Result<Option<(Arc<dyn Tensors>, Options)>> {
     Ok(Some((torch.tensors(model)?, options)))
 }
 
-/// An attribute of a Namespace, an entry of a dictionary, or of an OmegaConf node, which keeps its entries in `_content`
-/// and their values in `_val`.
+/// An attribute of a Namespace, an entry of a dictionary, or of an OmegaConf node, which keeps its entries in
+/// `_content` and their values in `_val`.
 fn option<'a>(options: Value<'a>, name: &str) -> Option<Value<'a>> {
     let found = options.get(name).or_else(|| options.get("_content")?.get(name))?;
     Some(found.get("_val").unwrap_or(found)).filter(|value| !value.is_none())
 }
 
-/// Sizes by the shapes of the tensors. Strides are those of every HuBERT; heads must be stated, or the width be HuBERT base's.
+/// Sizes by the shapes of the tensors. Strides are those of every HuBERT; heads must be stated, or the width be HuBERT
+/// base's.
 fn infer(shapes: &Shapes, options: &Options) -> Result<HubertConfig> {
     let base = HubertConfig::default();
     let conv = |i: usize| format!("feature_extractor.conv_layers.{i}.conv.weight");

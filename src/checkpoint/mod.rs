@@ -1,8 +1,8 @@
-//! From a path, a file or a folder in any published layout, to what a net is built from: its configuration and its weights.
-//! Which layout it is follows from what lies there.
+//! From a path, a file or a folder in any published layout, to what a net is built from: its configuration and its
+//! weights. Which layout it is follows from what lies there.
 //!
-//! [`file`] reads one file of named tensors, whatever its format; `names` translates what each publisher calls them; the
-//! other modules know one model's layouts each.
+//! [`file`] reads one file of named tensors, whatever its format; `names` translates what each publisher calls them;
+//! the other modules know one model's layouts each.
 
 mod bark;
 pub mod builtin;
@@ -28,7 +28,8 @@ use names::{Name, canonical};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// A net's configuration and where its weights lie; nothing is read before a net asks for it, so that a copy costs nothing.
+/// A net's configuration and where its weights lie; nothing is read before a net asks for it, so that a copy costs
+/// nothing.
 #[derive(Clone)]
 pub struct Checkpoint<C> {
     pub config: C,

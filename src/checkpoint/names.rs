@@ -1,7 +1,7 @@
 //! One place for the names of tensors: what each publisher calls them, and the canonical name, which is Hugging Face's.
 //!
-//! A name that no rule knows stays as it is, so that it is refused as unexpected; what may be left out is listed here with
-//! the reason.
+//! A name that no rule knows stays as it is, so that it is refused as unexpected; what may be left out is listed here
+//! with the reason.
 
 use crate::error::Kind;
 use anyhow::{Result, bail};
@@ -35,8 +35,8 @@ pub fn canonical<S: Into<String>>(
     Ok(names)
 }
 
-/// Bark's GPTs: Suno's names (`_orig_mod.` of compiled modules, `transformer.h.0.attn.c_attn.weight`) and Hugging Face's,
-/// the latter without their stage's prefix.
+/// Bark's GPTs: Suno's names (`_orig_mod.` of compiled modules, `transformer.h.0.attn.c_attn.weight`) and Hugging
+/// Face's, the latter without their stage's prefix.
 pub fn gpt(stored: &str) -> Name {
     let name = stored.strip_prefix("_orig_mod.").unwrap_or(stored);
     if name.ends_with(".attn.bias") {
@@ -77,8 +77,8 @@ pub fn codec(stored: &str) -> Name {
     Name::Canonical(name)
 }
 
-/// HuBERT: fairseq's names (`encoder.layers.0.self_attn.k_proj.weight`) and Hugging Face's, also below the `hubert.` of a
-/// fine-tuned model.
+/// HuBERT: fairseq's names (`encoder.layers.0.self_attn.k_proj.weight`) and Hugging Face's, also below the `hubert.` of
+/// a fine-tuned model.
 pub fn hubert(stored: &str) -> Name {
     let name = stored.strip_prefix("hubert.").unwrap_or(stored);
     match name.split('.').next().unwrap_or(name) {
@@ -96,7 +96,8 @@ pub fn hubert(stored: &str) -> Name {
     Name::Canonical(hubert_features(&name))
 }
 
-/// fairseq counts the feature extractor's parts (convolution 0, dropout 1, group norm 2) and keeps its projection at the top.
+/// fairseq counts the feature extractor's parts (convolution 0, dropout 1, group norm 2) and keeps its projection at
+/// the top.
 fn hubert_features(name: &str) -> String {
     let parts: Vec<_> = name.split('.').collect();
     match parts.as_slice() {

@@ -1,5 +1,5 @@
-//! Bark packed into one memory-mapped file: Hugging Face's tensors in a weight type of choice, with what `config.json` and
-//! `generation_config.json` say in the header. It is a safetensors file; a tensor in blocks is stored as bytes
+//! Bark packed into one memory-mapped file: Hugging Face's tensors in a weight type of choice, with what `config.json`
+//! and `generation_config.json` say in the header. It is a safetensors file; a tensor in blocks is stored as bytes
 //! `[rows, row bytes]`, its type as an ending of its name.
 
 use super::bark::{BarkJson, HF_PARTS};
@@ -39,8 +39,8 @@ pub(super) fn header(path: &Path) -> Result<Option<Header>> {
     serde_json::from_str(json).with_context(unfit).map(Some)
 }
 
-/// Writes `bark`, and the codec that it comes with, to `path`: matrices as `repr`, of which tables and heads keep at least
-/// 8 bits; everything else, which is little, as f32.
+/// Writes `bark`, and the codec that it comes with, to `path`: matrices as `repr`, of which tables and heads keep at
+/// least 8 bits; everything else, which is little, as f32.
 ///
 /// `path` appears when it is complete, and replaces what was there.
 pub fn pack(

@@ -1,4 +1,5 @@
-//! The quantizer from HuBERT features to semantic tokens: gitmylo's `.pth` with its `.info`, or any state dict of that form.
+//! The quantizer from HuBERT features to semantic tokens: gitmylo's `.pth` with its `.info`, or any state dict of that
+//! form.
 
 use super::file::{self, Opened};
 use super::shapes::Shapes;

@@ -44,8 +44,8 @@ impl StoredMatrix {
         self.array.bytes.len()
     }
 
-    /// Of an f32 matrix the nearest one in `q8_0`; this one where its numbers take less room already, or its rows are not
-    /// whole blocks.
+    /// Of an f32 matrix the nearest one in `q8_0`; this one where its numbers take less room already, or its rows are
+    /// not whole blocks.
     pub fn rounded(&self) -> Result<Self> {
         let Array { repr, shape, bytes } = &self.array;
         if *repr != Repr::Plain(DType::F32) || Repr::Q8_0.row_bytes(self.inner()).is_err() {
@@ -110,7 +110,8 @@ fn decode(repr: Repr, bytes: &[u8], out: &mut Vec<f32>) -> Result<()> {
     Ok(())
 }
 
-/// The numbers of `array` `[.., inner]`, rounded to `repr` and laid out as it is. A row that is not whole blocks is refused.
+/// The numbers of `array` `[.., inner]`, rounded to `repr` and laid out as it is. A row that is not whole blocks is
+/// refused.
 pub fn packed(array: &Array, repr: Repr) -> Result<Vec<u8>> {
     if array.repr == repr {
         return Ok(array.bytes.to_vec());

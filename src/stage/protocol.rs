@@ -1,5 +1,5 @@
-//! The numbers of Bark's protocol: special tokens, windows, rates and the settings that generation starts from. The Hugging
-//! Face layout states them in `generation_config.json` (transformers `BarkGenerationConfig`).
+//! The numbers of Bark's protocol: special tokens, windows, rates and the settings that generation starts from. The
+//! Hugging Face layout states them in `generation_config.json` (transformers `BarkGenerationConfig`).
 
 use crate::error::Kind;
 use crate::net::gpt::GptConfig;

@@ -1,6 +1,6 @@
-//! The built-in models from end to end: what is cloned, spoken and converted with them is heard again, and must be the words, in
-//! the voice. The demo's own HuBERT listens: it mishears about half of a synthetic sentence's phonemes, and over three quarters of a
-//! sentence's that was not said.
+//! The built-in models from end to end: what is cloned, spoken and converted with them is heard again, and must be the
+//! words, in the voice. The demo's own HuBERT listens: it mishears about half of a synthetic sentence's phonemes, and
+//! over three quarters of a sentence's that was not said.
 
 use super::{Desk, Ran};
 use barkclone::audio::{Recording, read_wav};
@@ -88,7 +88,8 @@ fn distance(wanted: &[&str], heard: &[String]) -> usize {
     row[heard.len()]
 }
 
-/// Median pitch of the loud 50 ms of a file, Hz: the shortest lag at which the autocorrelation is nearly as high as anywhere.
+/// Median pitch of the loud 50 ms of a file, Hz: the shortest lag at which the autocorrelation is nearly as high as
+/// anywhere.
 fn pitch(path: &Path) -> f64 {
     let clip = read_wav(path, 60.0).unwrap().pcm;
     let rate = clip.rate as usize;

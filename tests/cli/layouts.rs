@@ -1,4 +1,5 @@
-//! The published layouts through the command line: whichever of them holds the same weights, `speak` and `clone` give the same.
+//! The published layouts through the command line: whichever of them holds the same weights, `speak` and `clone` give
+//! the same.
 
 use super::{Arrays, CLONE, Desk};
 use crate::noise::Size;

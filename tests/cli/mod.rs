@@ -1,4 +1,5 @@
-//! The program as its user meets it: command lines, files, pipes, messages and exit codes, with the built-in models and offline.
+//! The program as its user meets it: command lines, files, pipes, messages and exit codes, with the built-in models and
+//! offline.
 
 mod check;
 mod clone;
@@ -190,7 +191,8 @@ fn spec(channels: u16, rate: u32, bits: u16, sample_format: SampleFormat) -> Wav
     WavSpec { channels, sample_rate: rate, bits_per_sample: bits, sample_format }
 }
 
-/// Babble that every format holds exactly: multiples of 1/128, a buzz of changing pitch under hiss; another for each `seed`.
+/// Babble that every format holds exactly: multiples of 1/128, a buzz of changing pitch under hiss; another for each
+/// `seed`.
 fn babble(frames: usize, rate: u32, seed: u32) -> impl Iterator<Item = i32> {
     let mut noise = seed.wrapping_mul(2_654_435_761);
     let mut phase = 0.0;
@@ -240,7 +242,8 @@ impl Arrays {
         }
     }
 
-    /// The assertions of suno-ai/bark's `_load_history_prompt`, `generate_text_semantic`, `generate_coarse` and `generate_fine`.
+    /// The assertions of suno-ai/bark's `_load_history_prompt`, `generate_text_semantic`, `generate_coarse` and
+    /// `generate_fine`.
     #[track_caller]
     fn satisfy_bark(&self) {
         let (s, t) = (self.semantic.len(), self.coarse.ncols());

@@ -1,5 +1,6 @@
 //! Models made by rule, of any size and without a file: every value is a function of the seed and the tensor's name
-//! ([`rule`]). What they say is noise; they exercise every part of the pipeline. Tests and measurements alone know them.
+//! ([`rule`]). What they say is noise; they exercise every part of the pipeline. Tests and measurements alone know
+//! them.
 
 pub mod rule;
 mod shapes;

@@ -1,5 +1,5 @@
-//! Names and shapes of every tensor that a net of given sizes has, under the names of the rule: Suno's for the GPTs, facebook's for
-//! EnCodec, Hugging Face's for HuBERT.
+//! Names and shapes of every tensor that a net of given sizes has, under the names of the rule: Suno's for the GPTs,
+//! facebook's for EnCodec, Hugging Face's for HuBERT.
 
 use barkclone::net::codec::CodecConfig;
 use barkclone::net::gpt::GptConfig;

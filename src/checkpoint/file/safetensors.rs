@@ -34,7 +34,8 @@ impl SafetensorsFile {
     }
 }
 
-/// What the header of the safetensors file `path` says besides the tensors; `None` if it says nothing, or is no such file.
+/// What the header of the safetensors file `path` says besides the tensors; `None` if it says nothing, or is no such
+/// file.
 pub fn safetensors_metadata(path: &Path) -> Result<Option<HashMap<String, String>>> {
     if !path.is_file() {
         return Ok(None);

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 /// Sizes beyond any model; below it, products of three cannot overflow.
 const MAX_SIZE: usize = 1 << 20;
 
-/// Architecture of one Bark GPT (suno-ai/bark `model.py`, `model_fine.py`; in JSON, transformers' `BarkSubModelConfig`, whose
-/// defaults stand in for fields that are not there).
+/// Architecture of one Bark GPT (suno-ai/bark `model.py`, `model_fine.py`; in JSON, transformers' `BarkSubModelConfig`,
+/// whose defaults stand in for fields that are not there).
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default)]
 pub struct GptConfig {

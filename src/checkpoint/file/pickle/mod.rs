@@ -1,9 +1,10 @@
 //! A pickle reader that executes nothing: classes and functions are names, calls become inert objects.
 //!
-//! Python's pickle is a little stack machine (opcodes: CPython `Lib/pickletools.py`). Its values are kept in one arena and
-//! refer to each other by index, so that shared and cyclic containers cost nothing, and so that no input, however
+//! Python's pickle is a little stack machine (opcodes: CPython `Lib/pickletools.py`). Its values are kept in one arena
+//! and refer to each other by index, so that shared and cyclic containers cost nothing, and so that no input, however
 //! deeply nested, can overflow the stack. Every opcode makes at most a few values, hence memory stays in proportion to
-//! the input; the one operation that copies (an `OrderedDict` from a list of pairs) draws on a budget of the input's size.
+//! the input; the one operation that copies (an `OrderedDict` from a list of pairs) draws on a budget of the input's
+//! size.
 
 mod machine;
 mod reader;

@@ -1,5 +1,5 @@
-//! The stream that torch wrote before 1.6: pickles of a magic number, a version, the machine and the saved object, then the
-//! list of storage keys, then each storage as a 64-bit count and its elements.
+//! The stream that torch wrote before 1.6: pickles of a magic number, a version, the machine and the saved object, then
+//! the list of storage keys, then each storage as a 64-bit count and its elements.
 
 use super::tensor::StorageRef;
 use crate::checkpoint::file::pickle::Pickle;

@@ -1,6 +1,6 @@
-//! Files of `torch.save`: a pickle that describes, and raw storages that hold the numbers. Both containers are read, the
-//! zip archive of today and the stream of torch before 1.6, memory-mapped: what no tensor asks for (the moments of an
-//! optimizer, two thirds of some published files) is never touched.
+//! Files of `torch.save`: a pickle that describes, and raw storages that hold the numbers. Both containers are read,
+//! the zip archive of today and the stream of torch before 1.6, memory-mapped: what no tensor asks for (the moments of
+//! an optimizer, two thirds of some published files) is never touched.
 
 mod legacy;
 mod tensor;
