@@ -22,7 +22,7 @@
 //! | `stage` | `error`, `net`, `normalize`, `progress`, `tokens` |
 //! | `checkpoint` | `error`, `net`, `progress`, `stage` |
 //! | `clone` | `audio`, `checkpoint`, `error`, `net`, `progress`, `tokens`, `voice` |
-//! | `speak` | `audio`, `checkpoint`, `device`, `net`, `progress`, `stage`, `tokens`, `voice` |
+//! | `speak` | `audio`, `checkpoint`, `device`, `error`, `net`, `progress`, `stage`, `tokens`, `voice` |
 //! | `batch` | `error`, `lock`, `normalize`, `output`, `sound`, `speak`, `stage`, `tokens`, `voice` |
 //! | `cli` | `audio`, `batch`, `book`, `checkpoint`, `clone`, `device`, `error`, `models`, `net` |
 //! | `cli` | `normalize`, `output`, `progress`, `sound`, `speak`, `stage`, `tokens`, `voice` |

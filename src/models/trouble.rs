@@ -215,7 +215,7 @@ impl Trouble {
             ),
             Trouble::Broke { what, .. } => format!(
                 "{what}. Check the network, or set HF_ENDPOINT to a mirror; {resume}; models that are in the cache, \
-                 local files and the built-in set `demo` need no network"
+                 local files and the built-in models (`--demo`) need no network"
             ),
             Trouble::Cut { got, size } => format!("the transfer ended at {got} of {size} bytes: {resume}"),
             Trouble::Mismatch(why) | Trouble::Spoilt(why) | Trouble::Ended(why) => format!(

@@ -1,5 +1,6 @@
 //! What to say, in whose voice and how; and how each stage begins on it.
 
+use crate::error::Kind;
 use crate::stage::Stage;
 use crate::stage::coarse::{CoarseRow, Windows};
 use crate::stage::fine::{Context, FineRow};
@@ -8,7 +9,7 @@ use crate::stage::sample::{Sampler, Sampling};
 use crate::stage::semantic::{SemanticRow, Stop};
 use crate::tokens::{Coarse, Semantic};
 use crate::voice::Voice;
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use std::sync::Arc;
 
 /// How an utterance is drawn.
@@ -91,14 +92,27 @@ impl Request {
         Self { content: Content::Text(ids), voice: voice.map(Arc::new), settings, sound: true }
     }
 
+    /// Refuses a voice of other models than those that are to speak, which a large token gives away.
+    fn check_voice(&self, protocol: &Protocol) -> Result<()> {
+        let Some(voice) = &self.voice else { return Ok(()) };
+        check_known(
+            protocol,
+            voice.semantic(),
+            "the voice was made for other models (clone it again for these): it has",
+        )
+    }
+
     /// The semantic stage's part, to say `ids`.
     pub(super) fn semantic_row(&self, protocol: &Protocol, ids: &[u32]) -> Result<SemanticRow> {
+        self.check_voice(protocol)?;
         let history = self.voice.as_ref().map_or(&[][..], |v| v.semantic().as_slice());
         SemanticRow::new(protocol, ids, history, self.settings.stop, self.settings.sampler(Stage::Semantic))
     }
 
     /// The coarse stage's part, once the semantic tokens are there.
     pub(super) fn coarse_row(&self, protocol: &Protocol, semantic: &Semantic) -> Result<CoarseRow> {
+        self.check_voice(protocol)?;
+        check_known(protocol, semantic, "the quantizer was trained for other models: the recording has")?;
         let voice = self.voice.as_ref().map(|v| (v.semantic(), v.coarse()));
         CoarseRow::new(protocol, self.settings.windows, semantic, voice, self.settings.sampler(Stage::Coarse))
     }
@@ -108,4 +122,13 @@ impl Request {
         let voice = (self.voice.as_deref().map(Voice::fine), self.settings.fine_context);
         FineRow::new(protocol, coarse, voice, self.settings.sampler(Stage::Fine))
     }
+}
+
+fn check_known(protocol: &Protocol, tokens: &Semantic, what: &str) -> Result<()> {
+    let (largest, known) = (tokens.as_slice().iter().max().copied().unwrap_or(0), protocol.semantic_vocab);
+    ensure!(
+        largest < known,
+        Kind::Input.error(format!("{what} the semantic token {largest}, Bark knows 0 to {}", known - 1))
+    );
+    Ok(())
 }

@@ -197,3 +197,14 @@ fn the_built_in_bark_can_be_packed_and_what_is_named_beside_the_flag_is_taken() 
     let named = studio.run(&["speak", VOICE.0, "-o", "x.wav", "--codec", "nowhere/codec.th"], &SPEAK);
     named.fails(4, &["nowhere/codec.th"]);
 }
+
+#[test]
+fn a_voice_or_a_quantizer_of_other_models_is_told_as_such() {
+    let studio = Studio::new();
+    fs::copy(super::VOICE, studio.desk.path("other.npz")).unwrap();
+    let speak = ["speak", "Olá", "--demo", "--voice", "other.npz", "-o", "x.wav"];
+    studio.run(&speak, &[]).fails(3, &["made for other models", "Bark knows 0 to 248"]);
+    let convert = ["convert", &reference(), "-o", "x.wav", "--quantizer", super::CLONE[3]];
+    studio.run(&convert, &["--hubert", super::CLONE[1], "--demo", "--voice", "voice.npz"]).fails(3, &["other models"]);
+    assert_eq!(studio.desk.files(), ["other.npz", "voice.npz"]);
+}
