@@ -1,5 +1,5 @@
 //! Writes rule-made checkpoints in every published layout, byte for byte as their publishers' tools would, so that
-//! tests need no Python and no download. The values are those of `checkpoint::demo_*` with the same seed.
+//! tests need no Python and no download. The values are those of `noise` with the same seed.
 
 mod containers;
 mod python;

@@ -1,7 +1,7 @@
 """What upstream's packages hear in a clip: golden numbers for the nets that clone a voice.
 
 transformers' HubertModel (eager), facebook's `encodec` and a torch LSTM quantizer run, float32 on CPU, over weights
-that are made by rule (`src/checkpoint/demo/rule.rs` states it). Two kinds of file are written beside this script, in `clone/`:
+that are made by rule (`tests/noise/rule.rs` states it). Two kinds of file are written beside this script, in `clone/`:
 
 * `models.json`: for each model its config (Hugging Face's field names, defaults left out) and the name and shape of
   every tensor as the published files name them, so that the test can make the same weights;

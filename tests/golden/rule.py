@@ -1,4 +1,4 @@
-"""Weights by rule, as src/checkpoint/demo/rule.rs defines them: each value is a function of (seed, tensor name, index)."""
+"""Weights by rule, as tests/noise/rule.rs defines them: each value is a function of (seed, tensor name, index)."""
 
 import numpy as np
 import torch

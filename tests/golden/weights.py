@@ -4,7 +4,7 @@
 
 `weights_*.pt` hold every kind of view and type that a checkpoint may (`weights_views.json` says what must be read), and
 objects of foreign classes. `weights_rule.json` has, for each stand-in model, a SHA-256 over its tensors in the order of
-their names: name, shape, then the float32 bytes of the rule (see src/checkpoint/demo/rule.rs); and the same over the names and
+their names: name, shape, then the float32 bytes of the rule (see tests/noise/rule.rs); and the same over the names and
 shapes that transformers' own classes have.
 """
 
