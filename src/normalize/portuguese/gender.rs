@@ -9,31 +9,32 @@ const MASCULINE_IN_A: &[&str] = &[
     "colega", "cometa", "croata", "cromossoma", "delta", "democrata", "dia", "diagrama", "dilema", "diploma", "diplomata", "dogma",
     "drama", "dálmata", "eczema", "emblema", "enigma", "esquema", "estigma", "estratagema", "fantasma", "fonema", "glaucoma", "gorila",
     "grama", "hectograma", "hematoma", "holograma", "homicida", "idioma", "indígena", "internauta", "jesuíta", "karma", "koala", "lema",
-    "linfoma", "magma", "mapa", "melanoma", "miligrama", "mioma", "monarca", "nauta", "organograma", "panda", "panorama", "papa",
+    "linfoma", "magma", "mapa", "melanoma", "miligrama", "mioma", "monarca", "organograma", "panda", "panorama", "papa",
     "paradigma", "parasita", "patriarca", "patriota", "pediatra", "pijama", "pirata", "planeta", "plasma", "poema", "poeta", "prisma",
-    "problema", "profeta", "programa", "psicopata", "psiquiatra", "puma", "quilograma", "quilômetra", "sintoma", "sistema", "sofá",
-    "suicida", "symptoma", "telefonema", "telegrama", "tema", "teorema", "terapeuta", "trauma", "trema", "vira-lata", "zebu", "guarda",
+    "problema", "profeta", "programa", "psicopata", "psiquiatra", "puma", "quilograma", "sintoma", "sistema", "sofá",
+    "suicida", "telefonema", "telegrama", "tema", "teorema", "terapeuta", "trauma", "trema", "guarda",
     "cinegrafista", "maná", "crachá", "alvará", "sabiá", "jacaré", "guaraná", "xá",
 ];
 /// Feminine nouns that do not end in -a, -ção, -são, -dade, -gem or -tude, without the plural's s.
 const FEMININE: &[&str] = &[
-    "alface", "ambulante", "análise", "apendicite", "arte", "artrite", "árvore", "atriz", "atrize", "ave", "avó", "base", "boate", "bronquite",
+    "revista", "entrevista", "lista", "pista", "vista", "conquista", "crista", "bicicleta", "equipa",
+    "alface", "análise", "apendicite", "arte", "artrite", "árvore", "atriz", "atrize", "ave", "avó", "base", "boate", "bronquite",
     "calvície", "canção", "carne", "catástrofe", "chave", "cicatriz", "cicatrize", "classe", "cidade", "colher", "colhere", "cor", "core",
-    "corrente", "costela", "crase", "creche", "crise", "cruz", "cruze", "cárie", "cútis", "diretriz", "diretrize", "dor", "dore", "dose",
+    "corrente", "crase", "creche", "crise", "cruz", "cruze", "cárie", "cútis", "diretriz", "diretrize", "dor", "dore", "dose",
     "elipse", "enchente", "enquete", "ênfase", "equipe", "espécie", "estante", "estirpe", "eletricidade", "face", "fase", "febre", "flor",
     "flore", "foice", "fome", "fonte", "foto", "frase", "fraude", "frente", "gente", "gestante", "greve", "gripe", "grade", "haste", "hipótese", "hélice",
-    "imperatriz", "imperatrize", "irmã", "lã", "lebre", "legião", "lei", "lente", "leitora", "libido", "lente", "luz", "luze", "maçã", "manhã",
+    "imperatriz", "imperatrize", "irmã", "lã", "lebre", "legião", "lei", "lente", "libido", "lente", "luz", "luze", "maçã", "manhã",
     "manchete", "matriz", "matrize", "maternidade", "metade", "mente", "meretriz", "metrópole", "morte", "moto", "mulher", "mulhere", "mãe", "mão", "nave",
-    "neve", "noite", "noz", "noze", "nuven", "nuvem", "ordem", "orden", "órbita", "parede", "parte", "paz", "peste", "pele", "plebe",
-    "ponte", "praxe", "prece", "presidente", "prole", "raiz", "raize", "rã", "razão", "rede", "região", "religião", "reunião", "saúde", "sede", "semente",
-    "serpente", "série", "sorte", "superfície", "sílfide", "síndrome", "síntese", "tarde", "tese", "torre", "tosse", "tribo", "turbina", "união",
-    "vale-transporte", "variante", "vez", "veze", "vertente", "vertigem", "virgem", "virgen", "vitrine", "voz", "voze", "vítima",
+    "neve", "noite", "noz", "noze", "nuven", "nuvem", "ordem", "orden", "parede", "parte", "paz", "peste", "pele", "plebe",
+    "ponte", "praxe", "prece", "prole", "raiz", "raize", "rã", "razão", "rede", "região", "religião", "reunião", "saúde", "sede", "semente",
+    "serpente", "série", "sorte", "superfície", "sílfide", "síndrome", "síntese", "tarde", "tese", "torre", "tosse", "tribo", "união",
+    "vale-transporte", "variante", "vez", "veze", "vertente", "vertigem", "virgem", "virgen", "vitrine", "voz", "voze", 
     "opinião", "questão", "gestão", "sugestão", "rebelião", "conexão", "reflexão", "combustão", "digestão", "congestão", "exaustão", "pá", "fé",
-    "parentese", "pose", "posse", "posse", "prótese", "prateleira", "psicose", "raquete", "toalete", "chance", "chapa", "performance", "gangue", "avalanche",
-    "ocupante", "cabine", "madame", "mousse", "pérola", "planície", "imundície", "barbárie", "intempérie", "efígie", "progênie", "cóclea", "laje",
-    "bebê-menina", "lotérica", "couve", "sílaba", "crosta", "linguagem", "massagem", "cerveja", "hecatombe", "catequese", "gravidez", "gravideze",
+    "pose", "posse", "posse", "prótese", "psicose", "raquete", "toalete", "chance", "performance", "gangue", "avalanche",
+    "cabine", "madame", "mousse", "planície", "imundície", "barbárie", "intempérie", "efígie", "progênie", "laje",
+    "couve", "hecatombe", "catequese", "gravidez", "gravideze",
     "surdez", "tez", "vastidão", "multidão", "escuridão", "solidão", "gratidão", "certidão", "servidão", "mansidão", "aptidão", "exatidão",
-    "lente", "nascente", "patente", "tangente", "vertente", "corrente", "torrente", "semente", "sobremesa", "xícara", "libra",
+    "lente", "nascente", "patente", "tangente", "vertente", "corrente", "torrente", "semente", 
 ];
 /// Masculine though they end as feminine ones do.
 const MASCULINE: &[&str] = &["coração", "bastão", "pagem", "personagem", "fã", "ímã", "galã", "divã", "sutiã", "talismã", "brasão", "diapasão", "cristão", "cidadão"];
@@ -80,8 +81,11 @@ pub fn counted(before: &str, after: &str, one: bool) -> Gender {
     if let Some(gender) = noun(after, one) {
         return gender;
     }
-    let feminine_part = first.as_deref() == Some("das") && !one;
-    let determined = FEMININE_BEFORE.contains(&last_word(before).to_lowercase().as_str());
+    let feminine_part = first.as_deref() == Some("das");
+    let verb = ["são", "eram", "foram", "serão", "ficaram", "vieram"].contains(&last_word(before).to_lowercase().as_str());
+    let subject = before.rsplit(['.', '!', '?']).next().unwrap_or_default().to_lowercase();
+    let they = verb && subject.split_whitespace().any(|word| word == "elas");
+    let determined = they || FEMININE_BEFORE.contains(&last_word(before).to_lowercase().as_str());
     if feminine_part || determined { Feminine } else { Masculine }
 }
 
@@ -128,9 +132,13 @@ pub fn of(word: &str) -> Gender {
     let listed = |list: &[&str]| list.contains(&stem);
     let feminine_end = ["ção", "são", "xão", "dade", "gem", "tude", "ície", "a", "ã"];
     let masculine_end = ["ista", "atra", "guarda-chuva", "auta", "cida"];
-    if listed(MASCULINE) || listed(MASCULINE_IN_A) || masculine_end.iter().any(|end| stem.ends_with(end)) {
+    if listed(MASCULINE) || listed(MASCULINE_IN_A) {
         Masculine
-    } else if listed(FEMININE) || feminine_end.iter().any(|end| stem.ends_with(end)) {
+    } else if listed(FEMININE) {
+        Feminine
+    } else if masculine_end.iter().any(|end| stem.ends_with(end)) {
+        Masculine
+    } else if feminine_end.iter().any(|end| stem.ends_with(end)) {
         Feminine
     } else {
         Masculine

@@ -32,8 +32,8 @@ const ORDINAL_TENS: [&str; 10] = [
     "octogésimo", "nonagésimo",
 ];
 const ORDINAL_HUNDREDS: [&str; 10] = [
-    "", "centésimo", "ducentésimo", "trecentésimo", "quadringentésimo", "quingentésimo", "sexcentésimo",
-    "septingentésimo", "octingentésimo", "noningentésimo",
+    "", "centésimo", "ducentésimo", "tricentésimo", "quadringentésimo", "quingentésimo", "sexcentésimo",
+    "septingentésimo", "octingentésimo", "nongentésimo",
 ];
 
 /// The gender of what is counted.
@@ -71,13 +71,13 @@ fn thousands(count: u64, gender: Gender, variety: Variety) -> Option<(u64, Strin
     }
 }
 
-/// The last group is joined by "e" where it is below a hundred or hundreds alone.
+/// A group is joined by "e" where it is at most a hundred, and the last one also where it is hundreds alone.
 fn joined(groups: &[(u64, String)]) -> String {
     let mut words = String::new();
     for (place, (count, group)) in groups.iter().enumerate() {
         if place > 0 {
             let last = place + 1 == groups.len();
-            words += if last && (*count < 100 || count % 100 == 0) { " e " } else { " " };
+            words += if *count <= 100 || (last && count % 100 == 0) { " e " } else { " " };
         }
         words += group;
     }

@@ -1,0 +1,306 @@
+//! Abbreviations, acronyms and symbols.
+
+use super::gender;
+use super::numbers::Gender::{Feminine, Masculine};
+use super::numbers::cardinal;
+use super::quantities::short_number;
+use super::rules::{Place, Say};
+use super::words::{
+    ABBREVIATIONS, BEFORE_COLON, CAPITAL_TITLES, NUMBERED, QUEENS, READ, RULERS, SPELLED, STATES, TITLES, WORDS, letter, spelled,
+};
+use regex::Captures;
+
+pub const RULES: &[(&str, Say)] = &[
+    (r"[pP]\.\s?ex\.", for_example),
+    (r"[aA]\.\s?C\.", |_, place| Some(era("antes de Cristo", place))),
+    (r"[dD]\.\s?C\.", |_, place| Some(era("depois de Cristo", place))),
+    (r"[iI]\.\s?e\.", |_, _| Some("isto é".to_owned())),
+    (r"V\.\s?Ex?(?:cia|ª|a)\.?", |_, _| Some("Vossa Excelência".to_owned())),
+    (r"V\.\s?S(?:ª|a)\.?", |_, _| Some("Vossa Senhoria".to_owned())),
+    (r"S\.\s?Exa?\.", |_, _| Some("Sua Excelência".to_owned())),
+    (r"S[./]\s?A\.?", |_, place| Some(ended("S A", place)).filter(|_| !place.is_cut()).map(|w| w.replace("S A", "esse á"))),
+    (r"D\.\s", dom_or_dona),
+    (r"R\.\s", street),
+    (r"[sS]/[nN]\b\.?[º°]?", |_, _| Some("sem número".to_owned())),
+    (r"([cCsSpP])/\s?", with_slash),
+    (r"a\.\s?([amd])\.", rate),
+    (r"[kK]m\s", |_, place| place.after.starts_with(|c: char| c.is_ascii_digit()).then(|| "quilômetro ".to_owned())),
+    (r"e/ou\b", |_, _| Some("e ou".to_owned())),
+    (r"(\p{L}{1,7}[ªº]?)\.", abbreviated),
+    (r"(\p{L}{2,5}[ªº])", with_raised_end),
+    (r"(?:vs|VS)\b", |_, place| (!place.is_joined()).then(|| "versus".to_owned())),
+    (r"(?:[A-Z]\.){2,6}", pointed),
+    (r"/\s?([A-Z]{2})\b", |found, place| state(&found[1]).map(|name| format!("{}{name}", if place.is_joined() { ", " } else { "" }))),
+    (r"[A-Z]{2}\b", state_alone),
+    (r"(\p{L}{2,4}):", before_colon),
+    (r"([A-Z]{2,8})(s)?\b(?:-?(\d{1,4})\b)?", acronym),
+    (r"([A-Z]{1,6})-?(\d{1,4})([A-Z]\d{0,4})?\b", coded),
+    (r"(\d{1,4})([A-Z])\b", lettered),
+    (r"(\d+)(k\b)?", before_letters),
+    (r"§§?\s?", |found, _| Some(if found[0].starts_with("§§") { "parágrafos " } else { "parágrafo " }.to_owned())),
+    (r"@[\w.]*\w", handle),
+    (r"#(\p{L}\w*)", |found, place| (!place.is_joined()).then(|| format!("hashtag {}", &found[1]))),
+    (r"&", |_, place| sign_between(" e ", place, false)),
+    (r"±\s?", |_, _| Some("mais ou menos ".to_owned())),
+    (r"[≈~]", |_, place| place.after.trim_start().starts_with(|c: char| c.is_ascii_digit()).then(|| "cerca de ".to_owned())),
+    (r"≥", |_, place| sign_between(" maior ou igual a ", place, false)),
+    (r"≤", |_, place| sign_between(" menor ou igual a ", place, false)),
+    (r"×", |_, place| sign_between(" vezes ", place, true)),
+    (r"÷", |_, place| sign_between(" dividido por ", place, true)),
+    (r"x", |_, place| if place.after.starts_with(' ') { sign_between(" vezes ", place, true) } else { None }),
+    (r"\+", |_, place| sign_between(" mais ", place, true)),
+    (r"=", |_, place| sign_between(" igual a ", place, true)),
+    (r">", |_, place| sign_between(" maior que ", place, true)),
+    (r"<", |_, place| sign_between(" menor que ", place, true)),
+    (r"[-−–]", minus),
+    (r"%", |_, place| (!place.is_cut()).then(|| "por cento".to_owned())),
+    (r"€", |_, _| Some("euros".to_owned())),
+];
+
+/// Whether a sentence ends with the point just read.
+fn ends_here(place: &Place) -> bool {
+    let rest = place.after.trim_start_matches(['"', '”', '»', ')']);
+    rest.is_empty() || (rest.starts_with(char::is_whitespace) && starts_sentence(rest.trim_start()))
+}
+
+fn starts_sentence(rest: &str) -> bool {
+    rest.trim_start_matches(|c: char| "\"“«(—–- ".contains(c)).starts_with(char::is_uppercase)
+}
+
+/// `words`, and the abbreviation's point where it ends the sentence too.
+fn ended(words: &str, place: &Place) -> String {
+    if ends_here(place) { format!("{words}.") } else { words.to_owned() }
+}
+
+fn state(letters: &str) -> Option<&'static str> {
+    find(STATES, letters)
+}
+
+/// `em SP`, `de MG`.
+fn state_alone(found: &Captures, place: &Place) -> Option<String> {
+    let near = ["em", "de", "para"].contains(&place.previous().as_str());
+    (near && !place.is_joined()).then(|| state(&found[0])).flatten().map(str::to_owned)
+}
+
+fn before_colon(found: &Captures, place: &Place) -> Option<String> {
+    let long = find(BEFORE_COLON, &found[1].to_lowercase())?;
+    let capital = found[1].starts_with(char::is_uppercase);
+    let words = if capital { super::capitalised(long) } else { long.to_owned() };
+    (!place.is_joined()).then(|| format!("{words}:"))
+}
+
+fn handle(found: &Captures, place: &Place) -> Option<String> {
+    (!place.is_joined()).then(|| super::codes::address_said(&found[0], place))
+}
+
+/// `5% a.m.`
+fn rate(found: &Captures, place: &Place) -> Option<String> {
+    let time = match &found[1] {
+        "a" => "ao ano",
+        "m" => "ao mês",
+        _ => "ao dia",
+    };
+    place.before.trim_end().ends_with("por cento").then(|| ended(time, place))
+}
+
+fn for_example(found: &Captures, place: &Place) -> Option<String> {
+    let words = if found[0].starts_with('P') { "Por exemplo" } else { "por exemplo" };
+    (!place.is_joined()).then(|| words.to_owned())
+}
+
+fn era(words: &str, place: &Place) -> String {
+    ended(words, place)
+}
+
+/// "Dom Pedro", "Dona Ana".
+fn dom_or_dona(_: &Captures, place: &Place) -> Option<String> {
+    let name: String = place.after.chars().take_while(|c| c.is_alphabetic()).collect();
+    if place.is_joined() || !name.starts_with(char::is_uppercase) || name.chars().count() < 2 {
+        return None;
+    }
+    let lady = QUEENS.contains(&name.as_str()) || name.ends_with('a') && !RULERS.contains(&name.as_str());
+    Some(if lady { "Dona " } else { "Dom " }.to_owned())
+}
+
+/// "Rua Augusta": after "na", "da", at the beginning.
+fn street(_: &Captures, place: &Place) -> Option<String> {
+    let near = ["na", "da", "a", "à", "pela", "esta", "uma", ""].contains(&place.previous().as_str());
+    let mut next = place.after.chars();
+    let capital = next.next().is_some_and(char::is_uppercase) && next.next() != Some('.');
+    let named = capital || ["da ", "das ", "de ", "do ", "dos "].iter().any(|of| place.after.starts_with(of));
+    (near && named && !place.is_joined()).then(|| "Rua ".to_owned())
+}
+
+fn with_slash(found: &Captures, place: &Place) -> Option<String> {
+    let word = match &found[1] {
+        "c" | "C" => "com ",
+        "s" | "S" => "sem ",
+        _ => "para ",
+    };
+    let fits = place.after.starts_with(char::is_alphanumeric) && !place.is_joined() && found[1].chars().all(char::is_lowercase);
+    fits.then(|| word.to_owned())
+}
+
+fn find(table: &'static [(&str, &str)], word: &str) -> Option<&'static str> {
+    table.iter().find(|(short, _)| *short == word).map(|(_, long)| *long)
+}
+
+/// Abbreviations that something always follows.
+const NEVER_LAST: &[&str] = &["cia", "vs", "tel", "tels", "aprox", "obs", "av"];
+
+/// `profª` without a point.
+fn with_raised_end(found: &Captures, place: &Place) -> Option<String> {
+    let long = find(TITLES, &found[1].to_lowercase())?;
+    let capital = found[1].starts_with(char::is_uppercase);
+    (!place.is_cut()).then(|| if capital { super::capitalised(long) } else { long.to_owned() })
+}
+
+/// Digits at the beginning of a word.
+fn before_letters(found: &Captures, place: &Place) -> Option<String> {
+    let thousands = found.get(2).is_some() && !place.is_cut();
+    let number = short_number(&found[1], place.variety);
+    if thousands {
+        return Some(format!("{number} mil"));
+    }
+    (!place.is_joined() && place.is_cut()).then(|| format!("{number} "))
+}
+
+/// A word that is cut short by a point.
+fn abbreviated(found: &Captures, place: &Place) -> Option<String> {
+    let (written, lower) = (&found[1], found[1].to_lowercase());
+    if place.is_joined() || place.is_cut() && written.len() > 2 {
+        return None;
+    }
+    let long = title(written, &lower, place)
+        .or_else(|| before_number(&lower, place))
+        .or_else(|| find(BEFORE_COLON, &lower).filter(|_| place.after.starts_with(':')))
+        .or_else(|| find(ABBREVIATIONS, &lower).filter(|_| is_abbreviation(&lower, place)))?;
+    let long = agreeing(long, place);
+    let several = long == "século" && ["os", "nos", "dos", "aos"].contains(&place.previous().as_str());
+    let long = if several { format!("{long}s") } else { long };
+    let long = if written.starts_with(char::is_uppercase) { super::capitalised(&long) } else { long };
+    let goes_on = title(written, &lower, place).is_some() || before_number(&lower, place).is_some() || NEVER_LAST.contains(&lower.as_str());
+    Some(if goes_on && !place.after.is_empty() { long } else { ended(&long, place) })
+}
+
+fn title(written: &str, lower: &str, place: &Place) -> Option<&'static str> {
+    let named = place.after.strip_prefix(' ').is_some_and(|after| after.starts_with(|c: char| c.is_uppercase()) || after.starts_with("d"));
+    find(TITLES, lower).or_else(|| find(CAPITAL_TITLES, written).filter(|_| named))
+}
+
+fn before_number(lower: &str, place: &Place) -> Option<&'static str> {
+    let after = place.after.trim_start();
+    let number = after.starts_with(|c: char| c.is_ascii_digit());
+    let label = after.chars().take_while(|c| c.is_alphanumeric()).all(|c| "IVXLC".contains(c)) && after.starts_with(char::is_uppercase);
+    let block = matches!(lower, "bl" | "ap" | "apto" | "cj" | "qd" | "lt") && after.starts_with(char::is_uppercase);
+    find(NUMBERED, lower).filter(|_| number || label || block)
+}
+
+/// Not a word at the end of its sentence.
+fn is_abbreviation(lower: &str, place: &Place) -> bool {
+    match lower {
+        "min" | "máx" | "mín" | "méd" => !place.before.trim_end().ends_with(|c: char| c.is_ascii_digit()),
+        "fac" | "end" | "ref" | "ago" | "jun" | "jul" | "jan" | "fev" | "abr" | "nov" | "gov" | "pq" | "esq" | "temp" | "cel" => !ends_here(place),
+        _ => true,
+    }
+}
+
+/// "temperatura máxima", "valor máximo".
+fn agreeing(long: &str, place: &Place) -> String {
+    let said = place.before.trim_end().rsplit(' ').next().unwrap_or_default();
+    match long {
+        "máximo" | "mínimo" | "médio" if gender::of(said) == Feminine => long.replace('o', "a"),
+        _ => long.to_owned(),
+    }
+}
+
+/// `E.U.A.`, `O.N.U.`; two letters may be initials.
+fn pointed(found: &Captures, place: &Place) -> Option<String> {
+    let letters = found[0].replace('.', "");
+    let known = READ.contains(&letters.as_str()) || SPELLED.contains(&letters.as_str());
+    let said = read_or_spelled(&letters);
+    ((letters.len() > 2 && !place.after.trim_start().starts_with(char::is_uppercase) || known) && !place.is_joined())
+        .then(|| ended(&said, place))
+}
+
+fn acronym(found: &Captures, place: &Place) -> Option<String> {
+    let letters = &found[1];
+    let known = READ.contains(&letters) || SPELLED.contains(&letters);
+    if place.is_joined() || !known && (WORDS.contains(&letters) || is_shouted(letters, place)) {
+        return None;
+    }
+    if found.get(2).is_some() && place.is_cut() {
+        return None;
+    }
+    let plural = if found.get(2).is_some() { "s" } else { "" };
+    let said = format!("{}{plural}", read_or_spelled(letters));
+    Some(match found.get(3) {
+        Some(number) => format!("{said} {}", short_number(number.as_str(), place.variety)),
+        None => said,
+    })
+}
+
+/// Whether the words beside are in capitals too, or the word is too long for an acronym.
+fn is_shouted(letters: &str, place: &Place) -> bool {
+    let capital = |word: &str| word.chars().filter(|c| c.is_alphabetic()).count() > 1 && !word.contains(char::is_lowercase);
+    let next = place.after.split_whitespace().next().unwrap_or_default();
+    let previous = place.written_before.split_whitespace().next_back().unwrap_or_default();
+    letters.len() > 6 || place.after.starts_with(' ') && capital(next) || capital(previous)
+}
+
+fn read_or_spelled(letters: &str) -> String {
+    let read = READ.contains(&letters) && !SPELLED.contains(&letters);
+    let readable = letters.len() > 3 && is_readable(letters) && !SPELLED.contains(&letters);
+    if read || readable { super::capitalised(&letters.to_lowercase()) } else { spelled(letters) }
+}
+
+/// Whether the letters make Portuguese syllables.
+fn is_readable(letters: &str) -> bool {
+    let vowel = |c: &char| "AEIOU".contains(*c);
+    let letters: Vec<char> = letters.chars().collect();
+    let runs: Vec<&[char]> = letters.chunk_by(|a, b| vowel(a) == vowel(b)).collect();
+    let last = runs.len().saturating_sub(1);
+    let fits = |(place, run): (usize, &&[char])| match (vowel(&run[0]), run.len()) {
+        (true, length) => length <= 2,
+        (false, 1) => place < last || "LMNRSXZ".contains(run[0]),
+        (false, 2) if place == 0 => "LR".contains(run[1]) && "BCDFGPTV".contains(run[0]),
+        (false, 2) if place < last => "LMNRSX".contains(run[0]) || ("LR".contains(run[1]) && "BCDFGPTV".contains(run[0])),
+        _ => false,
+    };
+    runs.len() > 1 && runs.iter().enumerate().all(fits)
+}
+
+/// `G20`, `BR-101`, `H1N1`.
+fn coded(found: &Captures, place: &Place) -> Option<String> {
+    let number = short_number(&found[2], place.variety);
+    let rest = found.get(3).map(|rest| rest.as_str()).unwrap_or_default();
+    let (letters, digits): (String, String) = rest.chars().partition(|c| c.is_alphabetic());
+    let tail = [spelled(&letters), digits.parse().map(|n| cardinal(n, Masculine, place.variety)).unwrap_or_default()];
+    let tail: String = tail.iter().filter(|part| !part.is_empty()).map(|part| format!(" {part}")).collect();
+    (!place.is_joined()).then(|| format!("{} {number}{tail}", read_or_spelled(&found[1])))
+}
+
+/// `5G`, `12A`.
+fn lettered(found: &Captures, place: &Place) -> Option<String> {
+    let name = found[2].chars().next().and_then(letter)?;
+    (!place.is_joined()).then(|| format!("{} {name}", short_number(&found[1], place.variety)))
+}
+
+/// A sign's name between spaces; `numbers`: only where a number is beside it.
+fn sign_between(name: &str, place: &Place, numbers: bool) -> Option<String> {
+    let digit = |c: char| c.is_ascii_digit();
+    let (before, after) = (place.written_before.trim_end(), place.after.trim_start());
+    let beside = after.starts_with(digit) || before.ends_with(digit);
+    if (numbers && !beside) || after.is_empty() || before.is_empty() || (!numbers && name == " e " && !after.starts_with(char::is_alphanumeric)) {
+        return None;
+    }
+    let left = if place.written_before.ends_with(' ') { name.trim_start() } else { name };
+    Some(if place.after.starts_with(' ') { left.trim_end() } else { left }.to_owned())
+}
+
+/// Between two numbers and spaces.
+fn minus(_: &Captures, place: &Place) -> Option<String> {
+    let digit = |c: char| c.is_ascii_digit();
+    let (before, after) = (place.written_before.strip_suffix(' ')?, place.after.strip_prefix(' ')?);
+    (before.ends_with(digit) && after.starts_with(digit) && after.contains('=')).then(|| "menos".to_owned())
+}

@@ -1,0 +1,105 @@
+//! Numbers with units, temperatures, percentages.
+
+use super::Variety;
+use super::numbers::{Amount, Gender};
+use super::rules::{Place, Say};
+use super::words::UNITS;
+use regex::Captures;
+
+pub const RULES: &[(&str, Say)] = &[
+    (r"(NUM)\s?[x×]\s?(NUM)(?:\s?[x×]\s?(NUM))?\s?(UNIT)", sides),
+    (r"(SIGN)?(NUM)\s?(?:[-–—]|a)\s?(NUM)\s?(%|UNIT)(\.)?", span),
+    (r"([-−–+±])?(NUM)\s?(%|UNIT)(\.)?", measure),
+];
+
+/// An alternation of all symbols, longest first.
+pub fn symbols() -> String {
+    let mut symbols: Vec<String> = UNITS.iter().map(|(symbol, ..)| regex::escape(symbol)).collect();
+    symbols.sort_by_key(|symbol| std::cmp::Reverse(symbol.len()));
+    symbols.join("|")
+}
+
+/// A unit's name, and its gender.
+fn unit(symbol: &str, one: bool, variety: Variety) -> Option<(String, Gender)> {
+    if symbol == "%" {
+        return Some(("por cento".to_owned(), Gender::Masculine));
+    }
+    let (_, single, several, feminine) = UNITS.iter().find(|(known, ..)| *known == symbol)?;
+    let gender = if *feminine { Gender::Feminine } else { Gender::Masculine };
+    Some((spelling(if one { single } else { several }, variety), gender))
+}
+
+/// "quilômetro" is "quilómetro" in Portugal.
+fn spelling(name: &str, variety: Variety) -> String {
+    match variety {
+        Variety::Brazil => name.to_owned(),
+        Variety::Portugal => name.replace("ômetro", "ómetro"),
+    }
+}
+
+/// Whether what follows shows that the letters are no unit: the rest of a word, or an ordinal's noun.
+fn is_unit(symbol: &str, number: &str, place: &Place) -> bool {
+    let joined = place.after.starts_with(|c: char| c.is_alphanumeric() || matches!(c, '²' | '³'));
+    let ordinal = symbol == "°" && super::quantities::is_ranked(place.after);
+    let spaced_letter = number.ends_with(' ') && symbol.len() == 1 && matches!(symbol, "s" | "l" | "J") && !place.in_brazil();
+    !((joined && symbol.ends_with(char::is_alphabetic)) || ordinal || spaced_letter)
+}
+
+fn measure(found: &Captures, place: &Place) -> Option<String> {
+    let (sign, symbol) = (found.get(1).map_or("", |sign| sign.as_str()), &found[3]);
+    if place.is_joined() || !is_unit(symbol, &found[2], place) {
+        return None;
+    }
+    let amount = Amount { negative: matches!(sign, "-" | "−" | "–"), ..Amount::parse(&found[2]) };
+    let point = if found.get(4).is_some() { point(place) } else { "" };
+    if let Some(height) = height(&amount, symbol, place.variety) {
+        return Some(height + point);
+    }
+    let (name, gender) = unit(symbol, amount.is_one(), place.variety)?;
+    let plus = match sign {
+        "+" => "mais ",
+        "±" => "mais ou menos ",
+        _ => "",
+    };
+    let of = if amount.is_round() && symbol != "%" { "de " } else { "" };
+    Some(format!("{plus}{} {of}{name}{point}", amount.said(gender, place.variety)))
+}
+
+/// `1,80 m`: "um metro e oitenta".
+fn height(amount: &Amount, symbol: &str, variety: Variety) -> Option<String> {
+    let metres = amount.number().filter(|metres| symbol == "m" && (1..=2).contains(metres))?;
+    let centimetres: u64 = amount.decimals.as_deref().filter(|decimals| decimals.len() == 2)?.parse().ok()?;
+    let (one, cardinal) = (amount.is_one(), |n| super::numbers::cardinal(n, Gender::Masculine, variety));
+    let noun = if one { "metro" } else { "metros" };
+    (centimetres > 0 && !amount.negative).then(|| format!("{} {noun} e {}", cardinal(metres), cardinal(centimetres)))
+}
+
+/// The point after a symbol goes where the sentence goes on.
+fn point(place: &Place) -> &'static str {
+    let on = place.after.strip_prefix(' ').is_some_and(|after| after.starts_with(char::is_lowercase));
+    if on { "" } else { "." }
+}
+
+fn span(found: &Captures, place: &Place) -> Option<String> {
+    let symbol = &found[4];
+    if place.is_joined() || !is_unit(symbol, &found[3], place) {
+        return None;
+    }
+    let (first, last) = (Amount::parse(&found[2]), Amount::parse(&found[3]));
+    let first = Amount { negative: found.get(1).is_some(), ..first };
+    let (name, gender) = unit(symbol, false, place.variety)?;
+    let point = if found.get(5).is_some() { point(place) } else { "" };
+    Some(format!("{} a {} {name}{point}", first.said(gender, place.variety), last.said(gender, place.variety)))
+}
+
+/// "dez por quinze centímetros".
+fn sides(found: &Captures, place: &Place) -> Option<String> {
+    let symbol = &found[4];
+    if place.is_joined() || !is_unit(symbol, &found[2], place) {
+        return None;
+    }
+    let (name, gender) = unit(symbol, false, place.variety)?;
+    let sides = [1, 2, 3].into_iter().filter_map(|side| found.get(side));
+    let sides = sides.map(|side| Amount::parse(side.as_str()).said(gender, place.variety));
+    Some(format!("{} {name}", sides.collect::<Vec<_>>().join(" por ")))
+}

@@ -1,0 +1,199 @@
+//! Dates and times of day.
+
+use super::Variety;
+use super::numbers::Gender::{Feminine, Masculine};
+use super::numbers::{cardinal, fraction};
+use super::rules::{Place, Say};
+use super::words::MONTHS;
+use regex::Captures;
+
+pub const RULES: &[(&str, Say)] = &[
+    (r"\d{1,2}º?/\d{1,2}/(?:\d{4}|\d{2})\b", whole_date),
+    (r"\d{1,2}-\d{1,2}-\d{4}\b", whole_date),
+    (r"\d{1,2}\.\d{1,2}\.\d{4}\b", whole_date),
+    (r"\d{4}-\d{2}-\d{2}\b", iso_date),
+    (r"(\d{1,2})/((?:19|20)\d{2})\b", month_and_year),
+    (r"(\d{1,2})/(\d{1,2})\b", day_and_month),
+    (r"(\d{1,2})\s+de\s+(janeiro|fevereiro|março|abril|maio|junho|julho|agosto|setembro|outubro|novembro|dezembro)\b", day_of_month),
+    (r"(\d{1,2}):([0-5]\d):([0-5]\d)\b(?:\s?h\b)?", to_the_second),
+    (r"([01]?\d|2[0-4]):([0-5]\d)(?:\s?(?:hs|hrs|h|horas)\b)?", clock),
+    (r"(\d{1,3})\s?(?:hs|hrs|h)\s?([0-5]?\d)\s?(?:min|m)\s?([0-5]?\d)\s?(?:seg|s)\b", long_duration),
+    (r"(\d{1,3})\s?(?:hs|hrs|h)\s?([0-5]?\d)\s?(?:min|m)\b", duration),
+    (r"(\d{1,3})\s?(?:hs|hrs|h)\s?([0-5]\d)\b", clock_or_duration),
+    (r"([01]?\d|2[0-4])\.([0-5]\d)\b", clock_with_a_point),
+    (r"(\d{1,3})\s?(?:hs|hrs|h)\b", hours_alone),
+    (r"(\d{1,3})\s?(?:min|m)\s?([0-5]?\d)\s?(?:seg|s)\b", minutes_and_seconds),
+    (r"24/7\b", always),
+];
+
+fn number(text: &str) -> u64 {
+    text.trim_end_matches('º').parse().unwrap_or_default()
+}
+
+/// What is said for day, month and year, where they are a date.
+fn dated(day: u64, month: u64, year: Option<&str>, variety: Variety) -> Option<String> {
+    if !(1..=31).contains(&day) || !(1..=12).contains(&month) {
+        return None;
+    }
+    let mut words = format!("{} de {}", day_said(day, variety), MONTHS[month as usize - 1]);
+    if let Some(year) = year {
+        words += &format!(" de {}", cardinal(full_year(year), Masculine, variety));
+    }
+    Some(words)
+}
+
+/// The first day is "primeiro" in Brazil.
+fn day_said(day: u64, variety: Variety) -> String {
+    match (day, variety) {
+        (1, Variety::Brazil) => "primeiro".to_owned(),
+        _ => cardinal(day, Masculine, variety),
+    }
+}
+
+/// Two digits are of this century up to 49.
+fn full_year(year: &str) -> u64 {
+    match (year.len(), number(year)) {
+        (2, short @ 0..=49) => 2000 + short,
+        (2, short) => 1900 + short,
+        (_, year) => year,
+    }
+}
+
+/// The words for a whole date, day first or year first.
+pub fn date(text: &str, variety: Variety) -> Option<String> {
+    let parts: Vec<&str> = text.split(['/', '-', '.']).collect();
+    match parts[..] {
+        [year, month, day] if year.len() == 4 => dated(number(day), number(month), Some(year), variety),
+        [day, month, year] if year.len() == 4 || year.len() == 2 => dated(number(day), number(month), Some(year), variety),
+        _ => None,
+    }
+}
+
+fn whole_date(found: &Captures, place: &Place) -> Option<String> {
+    if place.is_joined() || place.after.starts_with(['/', '-']) {
+        return None;
+    }
+    let barred = || {
+        let parts = found[0].split(['/', '-', '.']);
+        parts.map(|part| cardinal(number(part), Masculine, place.variety)).collect::<Vec<_>>().join(" barra ")
+    };
+    date(&found[0], place.variety).or_else(|| found[0].contains('/').then(barred))
+}
+
+fn iso_date(found: &Captures, place: &Place) -> Option<String> {
+    date(&found[0], place.variety)
+}
+
+fn month_and_year(found: &Captures, place: &Place) -> Option<String> {
+    let month = number(&found[1]);
+    let year = cardinal(number(&found[2]), Masculine, place.variety);
+    let named = (1..=12).contains(&month) && !place.is_joined();
+    named.then(|| format!("{} de {year}", MONTHS[month as usize - 1]))
+}
+
+/// `25/12`: a date, unless it is a fraction.
+fn day_and_month(found: &Captures, place: &Place) -> Option<String> {
+    if place.is_joined() || place.after.starts_with(['/', '-']) || &found[0] == "24/7" {
+        return None;
+    }
+    let (first, second) = (number(&found[1]), number(&found[2]));
+    let dating = ["dia", "dias", "em", "até", "desde", "data", "de", "a", "para", "no"].contains(&place.previous().as_str())
+        && super::gender::noun(place.after, true).is_none();
+    let of = [" do ", " da ", " de ", " dos ", " das "].iter().any(|of| place.after.starts_with(of));
+    let padded = found[1].starts_with('0') || found[2].starts_with('0');
+    let is_fraction = first < second && second > 1 && !padded && (of || !dating);
+    let day = dated(first, second, None, place.variety).filter(|_| !is_fraction);
+    let improper = || format!("{} barra {}", cardinal(first, Masculine, place.variety), cardinal(second, Masculine, place.variety));
+    match day {
+        Some(day) => Some(day),
+        None if first >= second || padded => Some(improper()),
+        None => None,
+    }
+}
+
+fn day_of_month(found: &Captures, place: &Place) -> Option<String> {
+    let day = number(&found[1]);
+    ((1..=31).contains(&day) && !place.is_joined()).then(|| format!("{} de {}", day_said(day, place.variety), &found[2]))
+}
+
+fn hours(count: u64, variety: Variety) -> String {
+    let noun = if count < 2 { "hora" } else { "horas" };
+    format!("{} {noun}", cardinal(count, Feminine, variety))
+}
+
+fn minutes(count: u64, variety: Variety) -> String {
+    format!("{} minuto{}", cardinal(count, Masculine, variety), if count == 1 { "" } else { "s" })
+}
+
+fn seconds(count: u64, variety: Variety) -> String {
+    format!("{} segundo{}", cardinal(count, Masculine, variety), if count == 1 { "" } else { "s" })
+}
+
+fn to_the_second(found: &Captures, place: &Place) -> Option<String> {
+    let part = |i: usize| number(&found[i]);
+    let (h, m, s) = (hours(part(1), place.variety), minutes(part(2), place.variety), seconds(part(3), place.variety));
+    Some(format!("{h}, {m} e {s}"))
+}
+
+/// "catorze e trinta", "zero hora e quinze".
+fn clock_said(hour: u64, minute: u64, variety: Variety) -> String {
+    match (hour, minute) {
+        (_, 0) => hours(hour, variety),
+        (0, _) => format!("zero hora e {}", cardinal(minute, Masculine, variety)),
+        _ => format!("{} e {}", cardinal(hour, Feminine, variety), cardinal(minute, Masculine, variety)),
+    }
+}
+
+fn clock(found: &Captures, place: &Place) -> Option<String> {
+    let fits = !place.is_joined() && !place.is_cut() && !place.after.starts_with(':');
+    fits.then(|| clock_said(number(&found[1]), number(&found[2]), place.variety))
+}
+
+/// Whether the word before says that a time of day comes.
+fn is_at(place: &Place) -> bool {
+    ["às", "à", "das", "pelas", "as", "da", "meia"].contains(&place.previous().as_str())
+}
+
+fn clock_or_duration(found: &Captures, place: &Place) -> Option<String> {
+    if is_at(place) { clock(found, place) } else { duration(found, place) }
+}
+
+fn clock_with_a_point(found: &Captures, place: &Place) -> Option<String> {
+    let at = ["às", "à"].contains(&place.previous().as_str()) && !place.after.starts_with(['.', ',']);
+    let dotted = at || !place.after.starts_with(|c: char| c == '.' || c.is_ascii_digit());
+    (at && dotted).then(|| clock(found, place)).flatten()
+}
+
+fn duration(found: &Captures, place: &Place) -> Option<String> {
+    if place.is_joined() || place.is_cut() {
+        return None;
+    }
+    let (h, m) = (number(&found[1]), number(&found[2]));
+    Some(match m {
+        0 => hours(h, place.variety),
+        _ => format!("{} e {}", hours(h, place.variety), minutes(m, place.variety)),
+    })
+}
+
+fn long_duration(found: &Captures, place: &Place) -> Option<String> {
+    to_the_second(found, place)
+}
+
+fn hours_alone(found: &Captures, place: &Place) -> Option<String> {
+    (!place.is_joined() && !place.is_cut() && !place.after.starts_with('/')).then(|| hours(number(&found[1]), place.variety))
+}
+
+fn minutes_and_seconds(found: &Captures, place: &Place) -> Option<String> {
+    let (m, s) = (minutes(number(&found[1]), place.variety), seconds(number(&found[2]), place.variety));
+    (!place.is_joined()).then(|| format!("{m} e {s}"))
+}
+
+fn always(_: &Captures, _: &Place) -> Option<String> {
+    Some("vinte e quatro por sete".to_owned())
+}
+
+/// `3/4`, as a fraction.
+pub fn parts(of: (&str, &str), variety: Variety) -> Option<String> {
+    let (parts, whole) = (of.0.parse().ok()?, of.1.parse().ok()?);
+    (whole > 1 && parts > 0).then(|| fraction(parts, whole, variety))
+}
