@@ -16,7 +16,7 @@
 //! | `output` | `error` |
 //! | `tokens` | `error` |
 //! | `book` | `audio`, `error`, `normalize` |
-//! | `voice` | `error`, `output`, `tokens` |
+//! | `voice` | `error`, `normalize`, `output`, `tokens` |
 //! | `sound` | `audio`, `error`, `progress`, `tokens`, `voice` |
 //! | `net` | `device`, `error`, `kernels`, `tokens` |
 //! | `stage` | `error`, `net`, `normalize`, `progress`, `tokens` |

@@ -1,7 +1,7 @@
 //! What a line asks for: a plain text, or a JSON object with settings of its own.
 
 use crate::error::Kind;
-use crate::normalize::normalize;
+use crate::normalize::{Replacement, Said, Wording, normalize};
 use crate::speak::Settings;
 use crate::stage::protocol::Protocol;
 use anyhow::{Context, Result, ensure};
@@ -20,6 +20,16 @@ pub struct Job {
     pub sampling: Sampling,
     /// The chain of utterances that it goes on in, each having the one before as its voice; `None`: the voice as it is.
     pub chain: Option<u64>,
+    /// What of the text was written otherwise.
+    pub replaced: Vec<Replacement>,
+}
+
+impl Job {
+    /// With numbers and the like in words.
+    pub fn worded(self, wording: Wording) -> Self {
+        let Said { text, replaced } = wording.said(&self.text);
+        Self { text, replaced, ..self }
+    }
 }
 
 /// Settings that are given, by the names of the flags; for the others the model's own hold.
@@ -134,7 +144,7 @@ fn json(line: &str) -> Result<Job> {
     });
     ensure!(id.as_deref().is_none_or(is_plain), Kind::Input.error("`id`: expected 1 to 200 printable characters"));
     let Object { text, voice, seed, out, .. } = object;
-    Ok(Job { text, id, voice, seed, out, sampling, chain: None })
+    Ok(Job { text, id, voice, seed, out, sampling, chain: None, replaced: Vec::new() })
 }
 
 fn is_plain(id: &str) -> bool {
@@ -164,6 +174,7 @@ mod tests {
             out: text("x.wav"),
             sampling,
             chain: None,
+            replaced: Vec::new(),
         };
         assert_eq!(Form::Json.parse(job).unwrap(), expected);
         assert_eq!(Form::Json.parse(r#"{"text":"oi","id":null}"#).unwrap().id, None);

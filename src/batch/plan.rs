@@ -8,6 +8,7 @@ use super::job::{Form, Job, Sampling};
 use super::lines::Lines;
 use super::name::{Named, Template, inside};
 use crate::error::Kind;
+use crate::normalize::Replacement;
 use anyhow::{Error, Result, bail, ensure};
 use std::collections::HashMap;
 use std::io::BufRead;
@@ -34,6 +35,8 @@ pub struct Task {
     /// Below the output folder.
     pub out: PathBuf,
     pub chain: Option<u64>,
+    /// What of the text was written otherwise.
+    pub replaced: Vec<Replacement>,
 }
 
 /// A line that cannot become a task.
@@ -148,8 +151,8 @@ impl<I: Iterator<Item = Result<SourceJob>>> Plan<I> {
             Some(out) => self.given(inside(out)?)?,
             None => self.free(&named)?,
         };
-        let Job { text, voice, sampling, chain, .. } = job;
-        Ok(Task { line, index: self.index, id, text, voice, seed, sampling, out, chain })
+        let Job { text, voice, sampling, chain, replaced, .. } = job;
+        Ok(Task { line, index: self.index, id, text, voice, seed, sampling, out, chain, replaced })
     }
 
     fn given(&mut self, out: PathBuf) -> Result<PathBuf> {

@@ -29,7 +29,11 @@ pub(super) fn cut(text: &str) -> Option<usize> {
 }
 
 fn is_strong(c: char) -> bool {
-    matches!(c, ';' | ':' | '.' | '!' | '?' | '…' | ')' | '。' | '、' | '，')
+    matches!(c, ';' | ':' | '.' | '!' | '?' | '…' | ')') || is_wide(c)
+}
+
+fn is_wide(c: char) -> bool {
+    matches!(c, '。' | '、' | '，' | '；' | '：' | '！' | '？')
 }
 
 fn begins_phrase(text: &str) -> bool {
@@ -41,7 +45,8 @@ fn begins_phrase(text: &str) -> bool {
 fn free_spaces(text: &str) -> Vec<usize> {
     let spans: Vec<Range<usize>> = protected(text);
     let mut spans = spans.iter().peekable();
-    let begins = text.match_indices(' ').map(|(at, _)| at + 1);
+    // Chinese and Japanese have marks of their own and no spaces.
+    let begins = text.match_indices(|c: char| c == ' ' || is_wide(c)).map(|(at, mark)| at + mark.len());
     begins
         .filter(|at| {
             while spans.next_if(|span| span.end <= *at).is_some() {}

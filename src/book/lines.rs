@@ -71,11 +71,12 @@ impl<R: BufRead> Lines<R> {
     }
 }
 
-/// Without the line's end and what cannot be seen, accents composed.
+/// Without the line's end and what cannot be seen, but for a soft hyphen at its end; accents composed.
 fn trimmed(mut text: String) -> String {
     let end = text.strip_suffix('\n').map(|t| t.strip_suffix('\r').unwrap_or(t).len());
     text.truncate(end.unwrap_or(text.len()));
-    composed(&text)
+    let cut = if text.ends_with('\u{ad}') { "\u{ad}" } else { "" };
+    composed(&text) + cut
 }
 
 #[cfg(test)]

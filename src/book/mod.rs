@@ -1,19 +1,27 @@
 //! A long text -> passages of one utterance each -> their WAV files joined into one, with subtitles.
 //!
-//! The text is read as a stream. A blank line ends a paragraph; a line of its own may be a directive: `[voice: ana]` (until the
-//! next one; `[voice]` goes back to the default voice) or `[pause 0.8]` (seconds). Everything else is said.
+//! The text is read as a stream. A blank line ends a paragraph; directives change the voice, `[voice: ana]` (until the next one;
+//! `[voice]` goes back to the default voice), or are silence, `[pause 0.8]` (seconds). Everything else is said.
 
+use crate::normalize::Replacement;
+
+mod breaks;
+mod check;
 mod cut;
 mod directive;
 mod join;
 mod lines;
+mod markdown;
 mod pack;
 mod paragraph;
 mod pieces;
 mod sentences;
 mod subtitles;
 
+pub use breaks::LineBreaks;
+pub use check::{Remarks, check};
 pub use join::{Part, Silence, Span, join};
+pub use markdown::{Markdown, markdown};
 pub use pack::{Budget, estimate};
 pub use pieces::Pieces;
 pub use sentences::sentences;
@@ -37,6 +45,8 @@ pub struct Passage {
     pub ends: Ends,
     /// The line of the text where it begins, from 1.
     pub line: u64,
+    /// What of it was written otherwise.
+    pub replaced: Vec<Replacement>,
 }
 
 /// What ends where a passage ends, and so how long the silence after it is.

@@ -34,6 +34,8 @@ impl Default for Budget {
 
 /// What is shorter, in seconds, is put beside its neighbour even past the aim: on a word or two alone, Bark rambles.
 const SHORT: f64 = 2.5;
+/// What is shorter, in seconds, and comes after a longer passage is evened out with it.
+const LEFTOVER: f64 = 4.0;
 /// Letters and spaces that are read aloud in a second, pauses apart: 150 to 170 Portuguese or English words a minute.
 const LETTERS_PER_SECOND: f64 = 14.0;
 
@@ -43,7 +45,8 @@ pub fn estimate(text: &str) -> f64 {
     let mut chars = text.chars().peekable();
     let mut seconds = 0.0;
     while let Some(c) = chars.next() {
-        let pauses = chars.peek().is_none_or(|next| next.is_whitespace());
+        let wide = matches!(c, '。' | '！' | '？' | '、' | '，');
+        let pauses = wide || chars.peek().is_none_or(|next| next.is_whitespace());
         seconds += letters(c) / LETTERS_PER_SECOND + if pauses { pause(c) } else { 0.0 };
     }
     seconds
@@ -61,8 +64,8 @@ fn letters(c: char) -> f64 {
 
 fn pause(c: char) -> f64 {
     match c {
-        ',' | ';' | ':' | '—' | '–' | ')' => 0.15,
-        '.' | '!' | '?' | '…' => 0.3,
+        ',' | ';' | ':' | '—' | '–' | ')' | '、' | '，' => 0.15,
+        '.' | '!' | '?' | '…' | '。' | '！' | '？' => 0.3,
         _ => 0.0,
     }
 }
@@ -75,6 +78,11 @@ pub(super) fn passages(text: &str, budget: &Budget, tokens: &dyn Fn(&str) -> usi
         packer.split(sentence, Ends::Sentence, &mut parts);
     }
     packer.merge(parts)
+}
+
+/// Where a run of parts is in the text.
+fn whole(parts: &[(Range<usize>, Ends)], run: &Range<usize>) -> Range<usize> {
+    parts[run.start].0.start..parts[run.end - 1].0.end
 }
 
 struct Packer<'a> {
@@ -95,16 +103,31 @@ impl Packer<'_> {
     }
 
     fn merge(&self, parts: Vec<(Range<usize>, Ends)>) -> Vec<(Range<usize>, Ends)> {
-        let mut merged: Vec<(Range<usize>, Ends)> = Vec::new();
-        for (range, ends) in parts {
-            match merged.last_mut() {
-                Some((last, last_ends)) if self.go_together(last, &range) => {
-                    (last.end, *last_ends) = (range.end, ends);
-                }
-                _ => merged.push((range, ends)),
+        // Each passage as the parts it is made of.
+        let mut passages: Vec<Range<usize>> = Vec::new();
+        for (place, (range, _)) in parts.iter().enumerate() {
+            match passages.last_mut() {
+                Some(last) if self.go_together(&whole(&parts, last), range) => last.end = place + 1,
+                _ => passages.push(place..place + 1),
             }
         }
-        merged
+        for second in 1..passages.len() {
+            self.balance(&parts, &mut passages[second - 1..=second]);
+        }
+        passages.into_iter().map(|passage| (whole(&parts, &passage), parts[passage.end - 1].1)).collect()
+    }
+
+    /// A leftover takes parts from the passage before it, as long as that stays the longer one.
+    fn balance(&self, parts: &[(Range<usize>, Ends)], pair: &mut [Range<usize>]) {
+        let [first, second] = pair else { return };
+        let seconds = |passage: &Range<usize>| estimate(&self.text[whole(parts, passage)]);
+        while first.len() > 1 && seconds(second) < LEFTOVER {
+            let (less, more) = (first.start..first.end - 1, second.start - 1..second.end);
+            if seconds(&less) < seconds(&more) || !self.fits(&self.text[whole(parts, &more)], self.budget.seconds) {
+                return;
+            }
+            (*first, *second) = (less, more);
+        }
     }
 
     fn go_together(&self, first: &Range<usize>, second: &Range<usize>) -> bool {
@@ -154,6 +177,23 @@ mod tests {
         let passages = pack(&text, &Budget { aim: 8.0, ..Budget::default() });
         assert_eq!(passages.len(), 2, "{passages:?}");
         assert!(passages[1].0.ends_with("falou. Não."));
+    }
+
+    #[test]
+    fn a_leftover_is_evened_out_with_what_is_before_it() {
+        let sentence = "Ela olhou pela janela e viu que chovia muito.";
+        let text = format!("{} Não.", [sentence; 4].join(" "));
+        let passages = pack(&text, &Budget { seconds: 13.8, aim: 13.8, ..Budget::default() });
+        let sentences: Vec<_> = passages.iter().map(|(text, _)| text.matches('.').count()).collect();
+        assert_eq!(sentences, [3, 2], "{passages:?}");
+    }
+
+    #[test]
+    fn chinese_and_japanese_are_cut_at_their_own_marks() {
+        let text = "今日はとても良い天気ですから、友達と一緒に公園へ散歩に行きましょう、と彼は言いました。".repeat(2);
+        for (passage, _) in pack(&text, &Budget { tokens: 80, ..Budget::default() }) {
+            assert!(passage.ends_with(['、', '。']), "{passage}");
+        }
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! The lines of a paragraph as one text with single spaces, which knows from which line each part came.
 
+use super::breaks::Joint;
+
 /// A paragraph, or as much of it as is read.
 #[derive(Default)]
 pub(super) struct Paragraph {
@@ -8,6 +10,8 @@ pub(super) struct Paragraph {
     lines: Vec<(usize, u64)>,
     /// White space was read, and nothing after it.
     space: bool,
+    /// The next line goes on in the middle of a word.
+    joined: bool,
 }
 
 impl Paragraph {
@@ -17,7 +21,9 @@ impl Paragraph {
 
     /// Adds a line, or the next part of one.
     pub fn push(&mut self, number: u64, begins: bool, text: &str) {
-        self.space |= begins;
+        let joined = std::mem::take(&mut self.joined);
+        let text = if joined { text.trim_start() } else { text };
+        self.space |= begins && !joined;
         let mut marked = !begins;
         for c in text.chars() {
             if c.is_whitespace() {
@@ -31,6 +37,24 @@ impl Paragraph {
                 self.lines.push((self.text.len(), number));
             }
             self.text.push(c);
+        }
+    }
+
+    /// Before a line is added: how it goes together with what is here.
+    pub fn join(&mut self, joint: Joint) {
+        match joint {
+            Joint::Space => (),
+            Joint::Stop if self.text.ends_with(|c: char| c.is_alphanumeric() || matches!(c, ')' | '»' | '”' | '"')) =>
+            {
+                self.text.push('.');
+            }
+            Joint::Stop => (),
+            Joint::Word => {
+                let stem = self.text.trim_end_matches(['-', '\u{2010}', '\u{ad}']).len();
+                self.text.truncate(stem);
+                (self.joined, self.space) = (true, false);
+            }
+            Joint::Compound => (self.joined, self.space) = (true, false),
         }
     }
 

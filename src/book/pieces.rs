@@ -1,11 +1,13 @@
 //! The pieces of a text, as a stream.
 
-use super::directive::Directive;
+use super::breaks::{Breaks, LineBreaks};
+use super::directive::{Directive, Part, parts};
 use super::lines::{Line, Lines};
 use super::pack::{Budget, passages};
 use super::paragraph::Paragraph;
 use super::{Ends, Passage, Piece};
 use crate::error::Kind;
+use crate::normalize::{Said, Wording};
 use anyhow::{Context, Result};
 use std::collections::VecDeque;
 use std::io::BufRead;
@@ -23,6 +25,8 @@ pub struct Pieces<R, F> {
     budget: Budget,
     tokens: F,
     voices: Vec<String>,
+    wording: Wording,
+    breaks: Breaks,
     paragraph: Paragraph,
     voice: Option<String>,
     ready: VecDeque<Piece>,
@@ -33,7 +37,13 @@ impl<R: BufRead, F: Fn(&str) -> usize> Pieces<R, F> {
     /// `tokens` counts what the model reads of a text; `voices` are the names that `[voice: name]` may give.
     pub fn new(reader: R, budget: Budget, tokens: F, voices: Vec<String>) -> Self {
         let (paragraph, ready) = (Paragraph::default(), VecDeque::new());
-        Self { lines: Lines::new(reader, HELD), budget, tokens, voices, paragraph, voice: None, ready, over: false }
+        let (lines, wording, breaks) = (Lines::new(reader, HELD), Wording::default(), Breaks::default());
+        Self { lines, budget, tokens, voices, wording, breaks, paragraph, voice: None, ready, over: false }
+    }
+
+    /// With numbers and the like in words, and line ends read as `breaks` has it.
+    pub fn reading(self, wording: Wording, breaks: LineBreaks) -> Self {
+        Self { wording, breaks: Breaks::new(breaks), ..self }
     }
 
     fn read(&mut self) -> Result<()> {
@@ -42,28 +52,43 @@ impl<R: BufRead, F: Fn(&str) -> usize> Pieces<R, F> {
             self.flush(Ends::Paragraph);
             return Ok(());
         };
-        let directive = self.directive(&line);
-        match directive.with_context(|| Kind::Input.error(format!("line {}", line.number)))? {
-            Some(Directive::Voice(voice)) => {
-                self.flush(Ends::Sentence);
-                self.voice = voice;
-            }
-            Some(Directive::Pause(seconds)) => {
-                self.flush(Ends::Sentence);
-                self.ready.push_back(Piece::Pause(seconds));
-            }
-            None if line.begins && line.ends && line.text.trim().is_empty() => self.flush(Ends::Paragraph),
-            None => self.take(&line),
+        match () {
+            () if line.begins && line.ends && line.text.trim().is_empty() => self.flush(Ends::Paragraph),
+            () if line.begins => self.whole(&line)?,
+            () => self.take(&line),
         }
         Ok(())
     }
 
-    /// A line that has no end within what is held is no directive.
-    fn directive(&self, line: &Line) -> Result<Option<Directive>> {
-        if line.begins { Directive::parse(&line.text, &self.voices) } else { Ok(None) }
+    /// A line, or the first part of one that is longer than what is held.
+    fn whole(&mut self, line: &Line) -> Result<()> {
+        let voices = std::mem::take(&mut self.voices);
+        let parts = parts(&line.text, &voices).with_context(|| Kind::Input.error(format!("line {}", line.number)));
+        let taken = parts.map(|parts| parts.into_iter().for_each(|part| self.part(line, part)));
+        self.voices = voices;
+        taken
+    }
+
+    fn part(&mut self, line: &Line, part: Part) {
+        match part {
+            Part::Text(text) => {
+                self.take(&Line { text: text.to_owned(), number: line.number, begins: true, ends: true })
+            }
+            Part::Directive(directive) => {
+                self.flush(Ends::Sentence);
+                match directive {
+                    Directive::Voice(voice) => self.voice = voice,
+                    Directive::Pause(seconds) => self.ready.push_back(Piece::Pause(seconds)),
+                }
+            }
+        }
     }
 
     fn take(&mut self, line: &Line) {
+        if line.begins {
+            let joint = self.breaks.before(&line.text);
+            self.paragraph.join(joint);
+        }
         self.paragraph.push(line.number, line.begins, &line.text);
         if self.paragraph.text().len() >= HELD {
             self.flush_but_last();
@@ -71,31 +96,36 @@ impl<R: BufRead, F: Fn(&str) -> usize> Pieces<R, F> {
     }
 
     fn flush(&mut self, ends: Ends) {
+        self.breaks.forget();
         let paragraph = std::mem::take(&mut self.paragraph);
-        for (range, within) in passages(paragraph.text(), &self.budget, &self.tokens) {
-            let last = range.end == paragraph.text().len();
-            self.emit(&paragraph, range, if last { ends } else { within });
+        let said = self.wording.said(paragraph.text());
+        for (range, within) in passages(&said.text, &self.budget, &self.tokens) {
+            let last = range.end == said.text.len();
+            self.emit((&paragraph, &said), range, if last { ends } else { within });
         }
     }
 
     /// The last passage may go on in what is not read yet.
     fn flush_but_last(&mut self) {
         let mut paragraph = std::mem::take(&mut self.paragraph);
-        let mut passages = passages(paragraph.text(), &self.budget, &self.tokens);
-        let last = if passages.len() > 1 { passages.pop() } else { None };
-        let last = last.map_or(paragraph.text().len(), |(range, _)| range.start);
+        let said = self.wording.said(paragraph.text());
+        let mut passages = passages(&said.text, &self.budget, &self.tokens);
+        let goes_on = passages.len() > 1 && passages.last().is_some_and(|(range, _)| !said.is_within(range.start));
+        let last = if goes_on { passages.pop() } else { None };
+        let last = last.map_or(paragraph.text().len(), |(range, _)| said.origin(range.start));
         for (range, ends) in passages {
-            self.emit(&paragraph, range, ends);
+            self.emit((&paragraph, &said), range, ends);
         }
         paragraph.drop_until(last);
         self.paragraph = paragraph;
     }
 
-    fn emit(&mut self, paragraph: &Paragraph, range: Range<usize>, ends: Ends) {
-        let line = paragraph.line(range.start);
-        let text = paragraph.text()[range].to_owned();
+    fn emit(&mut self, (paragraph, said): (&Paragraph, &Said), range: Range<usize>, ends: Ends) {
+        let line = paragraph.line(said.origin(range.start));
+        let replaced = said.replaced.iter().filter(|replacement| range.contains(&replacement.to)).cloned().collect();
+        let text = said.text[range].replace('\u{ad}', "");
         let piece = if text.contains(char::is_alphanumeric) {
-            Piece::Speak(Passage { text, voice: self.voice.clone(), ends, line })
+            Piece::Speak(Passage { text, voice: self.voice.clone(), ends, line, replaced })
         } else {
             Piece::Pause(SCENE)
         };

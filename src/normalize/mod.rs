@@ -1,10 +1,43 @@
 //! What is typed, pasted or saved -> the text as it is spoken, keyed, named and shown.
 
+mod language;
+pub mod portuguese;
 mod utf8;
 
+pub use language::{is_language, language_of};
+pub use portuguese::{Replacement, Said, Variety};
 pub use utf8::utf8;
 
+use language::is_likely_portuguese;
+
 use unicode_normalization::UnicodeNormalization;
+
+/// Whether numbers, abbreviations and the like are put into words.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Wording {
+    /// The text stays as it is written.
+    #[default]
+    Written,
+    Portuguese(Variety),
+    /// Brazil's Portuguese, where the text is most likely Portuguese.
+    Guessed,
+}
+
+impl Wording {
+    /// `text`, which has single spaces for white space, in words.
+    pub fn said(self, text: &str) -> Said {
+        match self {
+            Self::Portuguese(variety) => portuguese::said(text, variety),
+            Self::Guessed if is_likely_portuguese(text) => portuguese::said(text, Variety::Brazil),
+            _ => Said { text: text.to_owned(), replaced: Vec::new() },
+        }
+    }
+}
+
+/// Whether a text is surely Portuguese and has digits, which the models do not read well.
+pub fn wants_words(text: &str) -> bool {
+    text.contains(|c: char| c.is_ascii_digit()) && language_of(text) == Some("pt")
+}
 
 /// Runs of white space become one space, none at the ends (Python's `re.sub(r"\s+", " ", text).strip()`, as upstream has it); what
 /// cannot be seen goes, and letters with accents of their own are composed (NFC), as upstream's slow BERT tokenizer does.

@@ -1,31 +1,7 @@
 //! Whether a text is in the language that a voice's quantizer was trained on.
 
 use super::provenance::Provenance;
-use whatlang::{Detector, Lang};
-
-/// The languages that Bark speaks: to be told apart from these alone makes a guess far surer.
-const BARK: [(Lang, &str); 13] = [
-    (Lang::Cmn, "zh"),
-    (Lang::Deu, "de"),
-    (Lang::Eng, "en"),
-    (Lang::Fra, "fr"),
-    (Lang::Hin, "hi"),
-    (Lang::Ita, "it"),
-    (Lang::Jpn, "ja"),
-    (Lang::Kor, "ko"),
-    (Lang::Pol, "pl"),
-    (Lang::Por, "pt"),
-    (Lang::Rus, "ru"),
-    (Lang::Spa, "es"),
-    (Lang::Tur, "tr"),
-];
-/// Fewest letters to guess from: a word or two look alike in many languages.
-const LEAST_LETTERS: usize = 20;
-
-/// Whether `code` stands for a language that Bark speaks.
-pub(super) fn is_known(code: &str) -> bool {
-    BARK.iter().any(|(_, known)| *known == code)
-}
+use crate::normalize::language_of;
 
 /// A warning where `text` is surely in another language than every quantizer that `provenance` tells of; `None` where it is
 /// not, or where nothing is sure.
@@ -39,16 +15,6 @@ pub fn language_warning(provenance: &Provenance, text: &str) -> Option<String> {
          unclearly; clone it with `--quantizer {spoken}` if there is one",
         trained.join(", ")
     ))
-}
-
-/// The language of a text, two letters, if that is sure.
-pub fn language_of(text: &str) -> Option<&'static str> {
-    if text.chars().filter(|letter| letter.is_alphabetic()).count() < LEAST_LETTERS {
-        return None;
-    }
-    let guess = Detector::with_allowlist(BARK.iter().map(|(lang, _)| *lang).collect()).detect(text)?;
-    let code = BARK.iter().find(|(lang, _)| *lang == guess.lang()).map(|(_, code)| *code)?;
-    guess.is_reliable().then_some(code)
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ mod repair;
 
 pub use check::problems;
 pub use edit::{Difference, differences};
-pub use language::{language_of, language_warning};
+pub use language::language_warning;
 pub use place::Place;
 pub use provenance::Provenance;
 pub use raw::{RawArray, RawVoice};

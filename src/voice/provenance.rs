@@ -64,7 +64,7 @@ impl QuantizerName {
         if path.extension().is_some() || path.components().count() > 1 {
             return Self { name: path.file_name().unwrap_or_default().to_string_lossy().into_owned(), language: None };
         }
-        let language = choice.split('-').next().filter(|code| super::language::is_known(code));
+        let language = choice.split('-').next().filter(|code| crate::normalize::is_language(code));
         Self { name: choice.to_owned(), language: language.map(str::to_owned) }
     }
 }

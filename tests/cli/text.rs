@@ -58,6 +58,38 @@ fn case_and_accents_are_kept() {
 }
 
 #[test]
+fn numbers_are_put_into_words_where_that_is_asked_for_and_nowhere_else() {
+    let desk = Desk::new();
+    let text = "Custa R$ 1,50.";
+    desk.speak(text, &["-o", "off.wav"]).prints();
+    assert_eq!(spoken(&desk, "off.wav"), text);
+    for (language, words) in [("pt", "centavos"), ("pt-pt", "cêntimos"), ("auto", "centavos")] {
+        let wav = format!("{language}.wav");
+        desk.speak(text, &["-o", &wav, "--normalize", language]).prints();
+        assert_eq!(spoken(&desk, &wav), format!("Custa um real e cinquenta {words}."));
+    }
+    let english = "The meeting is at 14:30 in room 2.";
+    desk.speak(english, &["-o", "english.wav", "--normalize", "auto"]).prints();
+    assert_eq!(spoken(&desk, "english.wav"), english);
+    let portuguese = "A reunião é às 14:30 na sala 2 do nosso escritório.";
+    desk.speak(portuguese, &["-o", "hint.wav"]).says(&["--normalize pt"]);
+}
+
+#[test]
+fn a_plan_lists_what_is_put_into_words() {
+    let desk = Desk::new();
+    std::fs::write(desk.path("a.txt"), "Tenho 2 filhas.\n\nOlá.\n").unwrap();
+    for source in [&["--lines", "a.txt", "-d", "out"][..], &["--file", "a.txt", "-o", "a.wav"]] {
+        let flags = ["--normalize", "pt", "--dry-run", "--json"];
+        let ran = desk.run(&[&["speak"], source, &flags, &SPEAK[..]].concat());
+        let plan: Vec<serde_json::Value> = ran.prints().lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+        assert_eq!(plan[0]["text"], "Tenho duas filhas.");
+        assert_eq!(plan[0]["replaced"], serde_json::json!([{"written": "2", "said": "duas"}]));
+        assert_eq!(plan[1]["replaced"], serde_json::json!([]));
+    }
+}
+
+#[test]
 fn an_empty_text_is_refused() {
     let desk = Desk::new();
     for text in ["", " \t\n", "\u{a0}\u{3000}"] {

@@ -1,15 +1,19 @@
 //! `--file`: a long text, spoken piece by piece and joined into one sound.
 
 use super::source::{Jobs, is_stdin, open};
+use super::text::TextArgs;
+use crate::cli::progress::Terminal;
 use anyhow::{Context, Result, bail, ensure};
 use barkclone::batch::{Job, Ledger, Plan, Planned, Record, Rules, SourceJob, Task, now};
-use barkclone::book::{self, Budget, Cue, Ends, Part, Passage, Piece, Pieces, Silence, Span, Subtitles};
+use barkclone::book::{self, Budget, Cue, Ends, Markdown, Part, Passage, Piece, Pieces, Silence, Span, Subtitles};
 use barkclone::error::Kind;
 use barkclone::output::{self, Pending, Scratch};
+use barkclone::progress::Progress;
 use barkclone::stage::protocol::Protocol;
 use barkclone::stage::text::Text;
 use clap::Args;
 use std::cell::RefCell;
+use std::io::{BufRead, Cursor, Read};
 use std::path::{Path, PathBuf};
 
 #[derive(Args, Debug)]
@@ -66,6 +70,11 @@ impl<'a> Measure<'a> {
     }
 }
 
+/// Most Markdown that is read, bytes: it is read whole.
+const MOST_MARKDOWN: u64 = 64 << 20;
+/// Most tags that are told one by one.
+const MOST_TOLD: usize = 10;
+
 /// A text that becomes one sound.
 pub struct Book<'a> {
     args: &'a BookArgs,
@@ -75,10 +84,18 @@ pub struct Book<'a> {
     pub output: &'a Path,
     /// Names that `[voice: NAME]` may say.
     voices: Vec<String>,
+    reading: &'a TextArgs,
+    /// Whether the text is Markdown.
+    markdown: bool,
 }
 
 impl<'a> Book<'a> {
-    pub fn open(args: &'a BookArgs, text: &Path, output: &'a Path, voices: Vec<String>) -> Result<Self> {
+    pub fn open(
+        args: &'a BookArgs,
+        text: &Path,
+        output: &'a Path,
+        (voices, reading): (Vec<String>, &'a TextArgs),
+    ) -> Result<Self> {
         ensure!(!is_stdin(output), Kind::Usage.error("--output -: a long text is joined into a file, not to stdout"));
         if let Some(subtitles) = &args.subtitles {
             Subtitles::of(subtitles)?;
@@ -86,7 +103,43 @@ impl<'a> Book<'a> {
         let spooled = is_stdin(text).then(|| Scratch::of(std::io::stdin().lock())).transpose()?;
         let path = spooled.as_ref().map_or(text, |file| file.path()).to_owned();
         open(&path)?;
-        Ok(Self { args, path, _spooled: spooled, output, voices })
+        let markdown = reading.is_markdown(text);
+        Ok(Self { args, path, _spooled: spooled, output, voices, reading, markdown })
+    }
+
+    /// The text without marks of Markdown, and how many blocks of code it had.
+    fn text(&self) -> Result<(Box<dyn BufRead>, usize)> {
+        let mut text = open(&self.path)?;
+        if !self.markdown {
+            return Ok((text, 0));
+        }
+        let (shown, mut source) = (self.path.display(), String::new());
+        let read = text.by_ref().take(MOST_MARKDOWN).read_to_string(&mut source);
+        read.with_context(|| Kind::Input.error(format!("{shown}: not UTF-8; save the text as UTF-8")))?;
+        ensure!(
+            (source.len() as u64) < MOST_MARKDOWN,
+            Kind::Input.error(format!("{shown}: more than 64 MiB of Markdown"))
+        );
+        let Markdown { text, code_blocks } = book::markdown(&source);
+        Ok((Box::new(Cursor::new(text)), code_blocks))
+    }
+
+    /// Refuses a text whose directives are wrong, with all that is wrong, and tells what is passed over.
+    pub fn check_text(&self, terminal: &Terminal) -> Result<()> {
+        let shown = self.path.display();
+        let (text, code_blocks) = self.text()?;
+        let remarks = book::check(text, &self.voices).with_context(|| Kind::Input.error(shown.to_string()))?;
+        ensure!(remarks.errors.is_empty(), Kind::Input.error(format!("{shown}: {}", remarks.errors.join("\n  "))));
+        for tag in remarks.unknown.iter().take(MOST_TOLD) {
+            terminal.note(&format!("warning: {shown}: {tag} means nothing here, and is spoken as text"));
+        }
+        if let Some(more) = remarks.unknown.len().checked_sub(MOST_TOLD).filter(|more| *more > 0) {
+            terminal.note(&format!("warning: {shown}: {more} more such tags"));
+        }
+        if code_blocks > 0 {
+            terminal.note(&format!("{shown}: {code_blocks} blocks of code are not spoken"));
+        }
+        Ok(())
     }
 
     /// Where the pieces go: `book.wav.parts`.
@@ -104,7 +157,8 @@ impl<'a> Book<'a> {
 
     fn pieces<'t>(&'t self, measure: Measure<'t>) -> Result<impl Iterator<Item = Result<Piece>> + 't> {
         let tokens = move |text: &str| measure.tokens(text);
-        let pieces = Pieces::new(open(&self.path)?, measure.budget, tokens, self.voices.clone());
+        let pieces = Pieces::new(self.text()?.0, measure.budget, tokens, self.voices.clone());
+        let pieces = pieces.reading(self.reading.wording(), self.reading.line_breaks());
         let shown = self.path.display().to_string();
         Ok(pieces.map(move |piece| piece.with_context(|| Kind::Input.error(shown.clone()))))
     }
@@ -219,13 +273,13 @@ struct Chain {
 
 impl Chain {
     fn asked(&mut self, passage: Passage) -> SourceJob {
-        let Passage { text, voice, line, .. } = passage;
+        let Passage { text, voice, line, replaced, .. } = passage;
         if self.used == self.length || self.voice.as_ref() != Some(&voice) {
             (self.number, self.used, self.voice) = (self.number + 1, 0, Some(voice.clone()));
         }
         self.used += 1;
         let chain = (self.length > 1).then_some(self.number);
-        SourceJob { line, job: Ok(Job { text, voice, chain, ..Job::default() }) }
+        SourceJob { line, job: Ok(Job { text, voice, chain, replaced, ..Job::default() }) }
     }
 }
 

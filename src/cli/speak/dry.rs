@@ -15,6 +15,7 @@ use barkclone::progress::Progress;
 use barkclone::stage::protocol::Protocol;
 use serde_json::json;
 use std::path::Path;
+use std::sync::Once;
 
 /// Seconds of speech in a second, on two threads of a server's processor (the README's figures): to say roughly what to expect before
 /// anything was spoken here.
@@ -49,7 +50,8 @@ pub fn run(
     }
     let (protocol, options) = known(args, (&folder, &voices), &offline, terminal);
     let measure = Measure::new(tokenizer.as_ref(), &protocol);
-    let backend = ModelBackend { args, models, terminal, tokenizer: tokenizer.as_ref(), protocol, voices };
+    let backend =
+        ModelBackend { args, models, terminal, tokenizer: tokenizer.as_ref(), protocol, voices, hinted: Once::new() };
     let (plan, stop) = (source.plan(rules, measure)?, Stop::new());
     let mut run = Run::new(plan, ledger, options, (&backend, &Silent), &stop);
     let mut outline = Outline::default();
@@ -103,7 +105,8 @@ impl Outline {
                 let path = folder.join(&task.out).display().to_string();
                 let line = match args.many.json {
                     true => json!({"event": "planned", "id": task.id, "index": task.index, "line": task.line,
-                        "text": task.text, "voice": job.voice, "seed": task.seed, "out": path, "seconds": seconds})
+                        "text": task.text, "voice": job.voice, "seed": task.seed, "out": path, "seconds": seconds,
+                        "replaced": task.replaced})
                     .to_string(),
                     false => format!("{path}\t{seconds:.1} s\t{}", task.text),
                 };

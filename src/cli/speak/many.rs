@@ -4,6 +4,7 @@ use super::book::{Book, BookArgs, Measure};
 use super::dry;
 use super::reporter::Reporter;
 use super::source::{Source, is_stdin};
+use super::text::{HINT, TextArgs, warn_of_unknown};
 use super::{Made, SpeakArgs};
 use crate::cli::batch::Batch;
 use crate::cli::choice::read_voice;
@@ -22,6 +23,7 @@ use barkclone::voice::{Place, Voice};
 use clap::{ArgGroup, Args};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::Once;
 
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Many utterances", group = ArgGroup::new("source"))]
@@ -79,10 +81,10 @@ impl ManyArgs {
     }
 
     /// Where the texts come from.
-    fn source<'a>(&'a self, output: Option<&'a Path>, voices: &Named) -> Result<Source<'a>> {
+    fn source<'a>(&'a self, output: Option<&'a Path>, voices: &Named, reading: &'a TextArgs) -> Result<Source<'a>> {
         if let (Some(file), Some(output)) = (&self.file, output) {
             let names = voices.names.keys().cloned().collect();
-            let book = Book::open(&self.book, file, output, names)?;
+            let book = Book::open(&self.book, file, output, (names, reading))?;
             let apart = self.shard.is_none() || !book.is_chained();
             ensure!(
                 apart,
@@ -91,8 +93,10 @@ impl ManyArgs {
             );
             return Ok(Source::Book(Box::new(book)));
         }
-        let lines = self.lines.as_deref().map(|path| Source::Lines { path, form: Form::Text });
-        let jobs = || self.jobs.as_deref().map(|path| Source::Lines { path, form: Form::Json });
+        let lines =
+            self.lines.as_deref().map(|path| Source::Lines { path, form: Form::Text, wording: reading.wording() });
+        let jobs =
+            || self.jobs.as_deref().map(|path| Source::Lines { path, form: Form::Json, wording: reading.wording() });
         lines.or_else(jobs).context("clap asks for a source")
     }
 
@@ -146,13 +150,18 @@ pub struct ModelBackend<'a> {
     pub tokenizer: Option<&'a Text>,
     pub protocol: Protocol,
     pub voices: Named,
+    /// A hint is given once.
+    pub hinted: Once,
 }
 
 impl Backend for ModelBackend<'_> {
     fn ids(&self, text: &str) -> Result<Vec<u32>> {
         let Some(tokenizer) = self.tokenizer else { return Ok(Vec::new()) };
         let ids = tokenizer.ids(text, self.protocol.text_length)?;
-        super::warn_of_unknown(tokenizer, text, self.terminal)?;
+        warn_of_unknown(tokenizer, text, self.terminal)?;
+        if self.args.reading.is_missed(text) {
+            self.hinted.call_once(|| self.terminal.note(HINT));
+        }
         Ok(ids)
     }
 
@@ -213,8 +222,8 @@ pub fn run(args: &SpeakArgs, models: &Models, terminal: &Terminal) -> Result<()>
     args.sampling.settings(&Protocol::default(), seed).check()?;
     let rules = args.many.rules(seed)?;
     let voices = Named::parse(&args.voice)?;
-    let source = args.many.source(args.output.as_deref(), &voices)?;
-    source.check()?;
+    let source = args.many.source(args.output.as_deref(), &voices, &args.reading)?;
+    source.check(terminal)?;
     voices.check(models, terminal)?;
     match args.many.dry_run {
         true => dry::run(args, (&source, rules), voices, models, terminal),
@@ -248,7 +257,8 @@ fn speak(
     let (bark, codec) = args.nets.choice().open(device.is_cpu(), models, terminal)?;
     let options = options(args, (&folder, &voices), models, terminal)?;
     let protocol = bark.protocol.clone();
-    let backend = ModelBackend { args, models, terminal, tokenizer: Some(&tokenizer), protocol, voices };
+    let backend =
+        ModelBackend { args, models, terminal, tokenizer: Some(&tokenizer), protocol, voices, hinted: Once::new() };
     let running = Running::begin();
     let reporter = Reporter::new(terminal, (args.many.json, source.book().is_none()), &folder, total);
     let mut run = Run::new(plan, ledger, options, (&backend, &reporter), running.stop());

@@ -6,6 +6,7 @@ mod flags;
 mod many;
 mod reporter;
 mod source;
+mod text;
 
 use super::choice::read_voice;
 use super::progress::Terminal;
@@ -21,7 +22,6 @@ use barkclone::output;
 use barkclone::progress::Progress;
 use barkclone::speak::{Request, Settings, Speaker, Utterance};
 use barkclone::stage::protocol::Protocol;
-use barkclone::stage::text::Text;
 use barkclone::voice::language_warning;
 use clap::Args;
 use flags::{NetArgs, RetryArgs, SamplingArgs};
@@ -29,6 +29,7 @@ use many::ManyArgs;
 use std::io::{IsTerminal, Read, Write};
 use std::path::{Path, PathBuf, absolute};
 use std::time::Instant;
+use text::{HINT, TextArgs, warn_of_unknown};
 
 /// Most text that is read from standard input, bytes: far more than one utterance can hold.
 const TEXT_LIMIT: u64 = 1 << 20;
@@ -62,6 +63,8 @@ pub struct SpeakArgs {
     /// Write 32-bit float samples instead of 16-bit integers
     #[arg(long)]
     float: bool,
+    #[command(flatten)]
+    reading: TextArgs,
     #[command(flatten)]
     many: ManyArgs,
     #[command(flatten)]
@@ -97,6 +100,9 @@ fn one(args: SpeakArgs, models: &Models, terminal: &Terminal) -> Result<()> {
     let tokenizer = args.nets.tokenizer(models, terminal)?;
     let ids = tokenizer.ids(&text, bark.protocol.text_length)?;
     warn_of_unknown(&tokenizer, &text, terminal)?;
+    if args.reading.is_missed(&text) {
+        terminal.note(HINT);
+    }
     let settings = args.sampling.settings(&bark.protocol, seed);
     settings.check()?;
     terminal.note(&format!("seed {seed}"));
@@ -112,19 +118,6 @@ fn one(args: SpeakArgs, models: &Models, terminal: &Terminal) -> Result<()> {
     args.keep_voice(&utterance)?;
     let (spoken, took) = (utterance.pcm.seconds(), begin.elapsed().as_secs_f64());
     terminal.note(&format!("{spoken:.1} s of speech in {took:.1} s: {:.2} times real time", took / spoken));
-    Ok(())
-}
-
-/// What the tokenizer does not know is lost, which nobody would guess.
-fn warn_of_unknown(tokenizer: &Text, text: &str, terminal: &Terminal) -> Result<()> {
-    for word in tokenizer.unknown(text)? {
-        let letters = word.chars().count();
-        let shown = match letters {
-            ..=40 => word,
-            _ => format!("{}… ({letters} characters)", word.chars().take(30).collect::<String>()),
-        };
-        terminal.note(&format!("warning: `{shown}` is not spoken: the tokenizer does not know it"));
-    }
     Ok(())
 }
 
@@ -161,7 +154,7 @@ impl SpeakArgs {
         };
         let text = normalize(&text);
         ensure!(!text.is_empty(), Kind::Input.error("the text is empty: there is nothing to say"));
-        Ok(text)
+        Ok(self.reading.wording().said(&text).text)
     }
 
     fn to_stdout(&self) -> bool {

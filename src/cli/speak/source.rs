@@ -1,17 +1,18 @@
 //! Where the texts of many utterances come from: lines, JSON objects, or the sentences of a book.
 
 use super::book::{Book, Measure};
+use crate::cli::progress::Terminal;
 use anyhow::{Context, Result, ensure};
 use barkclone::batch::{self, Form, Plan, Planned, Rules, SourceJob};
 use barkclone::error::Kind;
-use barkclone::normalize::utf8;
+use barkclone::normalize::{Wording, utf8};
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 
 /// A source, and how its parts are named in messages.
 pub enum Source<'a> {
-    Lines { path: &'a Path, form: Form },
+    Lines { path: &'a Path, form: Form, wording: Wording },
     Book(Box<Book<'a>>),
 }
 
@@ -22,9 +23,10 @@ impl Source<'_> {
     /// All tasks. Books are cut into what fits an utterance by `measure`.
     pub fn plan<'a>(&'a self, rules: Rules, measure: Measure<'a>) -> Result<Tasks<'a>> {
         Ok(match self {
-            Source::Lines { path, form } => {
+            Source::Lines { path, form, wording } => {
                 let named = |error: anyhow::Error| error.context(Kind::Input.error(path.display().to_string()));
-                let asked = batch::read(open(path)?, *form).map(move |asked| asked.map_err(named));
+                let worded = |asked: SourceJob| SourceJob { job: asked.job.map(|job| job.worded(*wording)), ..asked };
+                let asked = batch::read(open(path)?, *form).map(move |asked| asked.map(worded).map_err(named));
                 Box::new(Plan::new(asked, rules))
             }
             Source::Book(book) => Box::new(Plan::new(book.asked(measure)?, rules)),
@@ -45,10 +47,11 @@ impl Source<'_> {
     }
 
     /// What is asked for must be there before anything else is done.
-    pub fn check(&self) -> Result<()> {
+    pub fn check(&self, terminal: &Terminal) -> Result<()> {
         match self {
             Source::Lines { path, .. } if !is_stdin(path) => open(path).map(drop),
-            _ => Ok(()),
+            Source::Lines { .. } => Ok(()),
+            Source::Book(book) => book.check_text(terminal),
         }
     }
 

@@ -1,9 +1,9 @@
 //! Telephone numbers, documents, addresses of the web and of mail: digits in groups, and signs by their names.
 
+use super::Variety;
 use super::numbers::digits;
 use super::rules::{Place, Say};
 use super::words::{letter, spelled};
-use super::Variety;
 use regex::Captures;
 
 pub const RULES: &[(&str, Say)] = &[

@@ -6,7 +6,8 @@ use super::numbers::cardinal;
 use super::quantities::short_number;
 use super::rules::{Place, Say};
 use super::words::{
-    ABBREVIATIONS, BEFORE_COLON, CAPITAL_TITLES, NUMBERED, QUEENS, READ, RULERS, SPELLED, STATES, TITLES, WORDS, letter, spelled,
+    ABBREVIATIONS, BEFORE_COLON, CAPITAL_TITLES, NUMBERED, QUEENS, READ, RULERS, SPELLED, STATES, TITLES, WORDS,
+    letter, spelled,
 };
 use regex::Captures;
 
@@ -18,7 +19,9 @@ pub const RULES: &[(&str, Say)] = &[
     (r"V\.\s?Ex?(?:cia|ª|a)\.?", |_, _| Some("Vossa Excelência".to_owned())),
     (r"V\.\s?S(?:ª|a)\.?", |_, _| Some("Vossa Senhoria".to_owned())),
     (r"S\.\s?Exa?\.", |_, _| Some("Sua Excelência".to_owned())),
-    (r"S[./]\s?A\.?", |_, place| Some(ended("S A", place)).filter(|_| !place.is_cut()).map(|w| w.replace("S A", "esse á"))),
+    (r"S[./]\s?A\.?", |_, place| {
+        Some(ended("S A", place)).filter(|_| !place.is_cut()).map(|w| w.replace("S A", "esse á"))
+    }),
     (r"D\.\s", dom_or_dona),
     (r"R\.\s", street),
     (r"[sS]/[nN]\b\.?[º°]?", |_, _| Some("sem número".to_owned())),
@@ -30,7 +33,9 @@ pub const RULES: &[(&str, Say)] = &[
     (r"(\p{L}{2,5}[ªº])", with_raised_end),
     (r"(?:vs|VS)\b", |_, place| (!place.is_joined()).then(|| "versus".to_owned())),
     (r"(?:[A-Z]\.){2,6}", pointed),
-    (r"/\s?([A-Z]{2})\b", |found, place| state(&found[1]).map(|name| format!("{}{name}", if place.is_joined() { ", " } else { "" }))),
+    (r"/\s?([A-Z]{2})\b", |found, place| {
+        state(&found[1]).map(|name| format!("{}{name}", if place.is_joined() { ", " } else { "" }))
+    }),
     (r"[A-Z]{2}\b", state_alone),
     (r"(\p{L}{2,4}):", before_colon),
     (r"([A-Z]{2,8})(s)?\b(?:-?(\d{1,4})\b)?", acronym),
@@ -42,7 +47,9 @@ pub const RULES: &[(&str, Say)] = &[
     (r"#(\p{L}\w*)", |found, place| (!place.is_joined()).then(|| format!("hashtag {}", &found[1]))),
     (r"&", |_, place| sign_between(" e ", place, false)),
     (r"±\s?", |_, _| Some("mais ou menos ".to_owned())),
-    (r"[≈~]", |_, place| place.after.trim_start().starts_with(|c: char| c.is_ascii_digit()).then(|| "cerca de ".to_owned())),
+    (r"[≈~]", |_, place| {
+        place.after.trim_start().starts_with(|c: char| c.is_ascii_digit()).then(|| "cerca de ".to_owned())
+    }),
     (r"≥", |_, place| sign_between(" maior ou igual a ", place, false)),
     (r"≤", |_, place| sign_between(" menor ou igual a ", place, false)),
     (r"×", |_, place| sign_between(" vezes ", place, true)),
@@ -137,7 +144,9 @@ fn with_slash(found: &Captures, place: &Place) -> Option<String> {
         "s" | "S" => "sem ",
         _ => "para ",
     };
-    let fits = place.after.starts_with(char::is_alphanumeric) && !place.is_joined() && found[1].chars().all(char::is_lowercase);
+    let fits = place.after.starts_with(char::is_alphanumeric)
+        && !place.is_joined()
+        && found[1].chars().all(char::is_lowercase);
     fits.then(|| word.to_owned())
 }
 
@@ -179,19 +188,25 @@ fn abbreviated(found: &Captures, place: &Place) -> Option<String> {
     let several = long == "século" && ["os", "nos", "dos", "aos"].contains(&place.previous().as_str());
     let long = if several { format!("{long}s") } else { long };
     let long = if written.starts_with(char::is_uppercase) { super::capitalised(&long) } else { long };
-    let goes_on = title(written, &lower, place).is_some() || before_number(&lower, place).is_some() || NEVER_LAST.contains(&lower.as_str());
+    let goes_on = title(written, &lower, place).is_some()
+        || before_number(&lower, place).is_some()
+        || NEVER_LAST.contains(&lower.as_str());
     Some(if goes_on && !place.after.is_empty() { long } else { ended(&long, place) })
 }
 
 fn title(written: &str, lower: &str, place: &Place) -> Option<&'static str> {
-    let named = place.after.strip_prefix(' ').is_some_and(|after| after.starts_with(|c: char| c.is_uppercase()) || after.starts_with("d"));
+    let named = place
+        .after
+        .strip_prefix(' ')
+        .is_some_and(|after| after.starts_with(|c: char| c.is_uppercase()) || after.starts_with("d"));
     find(TITLES, lower).or_else(|| find(CAPITAL_TITLES, written).filter(|_| named))
 }
 
 fn before_number(lower: &str, place: &Place) -> Option<&'static str> {
     let after = place.after.trim_start();
     let number = after.starts_with(|c: char| c.is_ascii_digit());
-    let label = after.chars().take_while(|c| c.is_alphanumeric()).all(|c| "IVXLC".contains(c)) && after.starts_with(char::is_uppercase);
+    let label = after.chars().take_while(|c| c.is_alphanumeric()).all(|c| "IVXLC".contains(c))
+        && after.starts_with(char::is_uppercase);
     let block = matches!(lower, "bl" | "ap" | "apto" | "cj" | "qd" | "lt") && after.starts_with(char::is_uppercase);
     find(NUMBERED, lower).filter(|_| number || label || block)
 }
@@ -200,7 +215,8 @@ fn before_number(lower: &str, place: &Place) -> Option<&'static str> {
 fn is_abbreviation(lower: &str, place: &Place) -> bool {
     match lower {
         "min" | "máx" | "mín" | "méd" => !place.before.trim_end().ends_with(|c: char| c.is_ascii_digit()),
-        "fac" | "end" | "ref" | "ago" | "jun" | "jul" | "jan" | "fev" | "abr" | "nov" | "gov" | "pq" | "esq" | "temp" | "cel" => !ends_here(place),
+        "fac" | "end" | "ref" | "ago" | "jun" | "jul" | "jan" | "fev" | "abr" | "nov" | "gov" | "pq" | "esq"
+        | "temp" | "cel" => !ends_here(place),
         _ => true,
     }
 }
@@ -242,7 +258,8 @@ fn acronym(found: &Captures, place: &Place) -> Option<String> {
 
 /// Whether the words beside are in capitals too, or the word is too long for an acronym.
 fn is_shouted(letters: &str, place: &Place) -> bool {
-    let capital = |word: &str| word.chars().filter(|c| c.is_alphabetic()).count() > 1 && !word.contains(char::is_lowercase);
+    let capital =
+        |word: &str| word.chars().filter(|c| c.is_alphabetic()).count() > 1 && !word.contains(char::is_lowercase);
     let next = place.after.split_whitespace().next().unwrap_or_default();
     let previous = place.written_before.split_whitespace().next_back().unwrap_or_default();
     letters.len() > 6 || place.after.starts_with(' ') && capital(next) || capital(previous)
@@ -264,7 +281,9 @@ fn is_readable(letters: &str) -> bool {
         (true, length) => length <= 2,
         (false, 1) => place < last || "LMNRSXZ".contains(run[0]),
         (false, 2) if place == 0 => "LR".contains(run[1]) && "BCDFGPTV".contains(run[0]),
-        (false, 2) if place < last => "LMNRSX".contains(run[0]) || ("LR".contains(run[1]) && "BCDFGPTV".contains(run[0])),
+        (false, 2) if place < last => {
+            "LMNRSX".contains(run[0]) || ("LR".contains(run[1]) && "BCDFGPTV".contains(run[0]))
+        }
         _ => false,
     };
     runs.len() > 1 && runs.iter().enumerate().all(fits)
@@ -291,7 +310,11 @@ fn sign_between(name: &str, place: &Place, numbers: bool) -> Option<String> {
     let digit = |c: char| c.is_ascii_digit();
     let (before, after) = (place.written_before.trim_end(), place.after.trim_start());
     let beside = after.starts_with(digit) || before.ends_with(digit);
-    if (numbers && !beside) || after.is_empty() || before.is_empty() || (!numbers && name == " e " && !after.starts_with(char::is_alphanumeric)) {
+    if (numbers && !beside)
+        || after.is_empty()
+        || before.is_empty()
+        || (!numbers && name == " e " && !after.starts_with(char::is_alphanumeric))
+    {
         return None;
     }
     let left = if place.written_before.ends_with(' ') { name.trim_start() } else { name };

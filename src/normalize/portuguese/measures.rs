@@ -41,7 +41,8 @@ fn spelling(name: &str, variety: Variety) -> String {
 fn is_unit(symbol: &str, number: &str, place: &Place) -> bool {
     let joined = place.after.starts_with(|c: char| c.is_alphanumeric() || matches!(c, '²' | '³'));
     let ordinal = symbol == "°" && super::quantities::is_ranked(place.after);
-    let spaced_letter = number.ends_with(' ') && symbol.len() == 1 && matches!(symbol, "s" | "l" | "J") && !place.in_brazil();
+    let spaced_letter =
+        number.ends_with(' ') && symbol.len() == 1 && matches!(symbol, "s" | "l" | "J") && !place.in_brazil();
     !((joined && symbol.ends_with(char::is_alphabetic)) || ordinal || spaced_letter)
 }
 

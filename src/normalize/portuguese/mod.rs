@@ -27,12 +27,14 @@ pub enum Variety {
 }
 
 /// What was said in the place of something written.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Replacement {
     pub written: String,
     pub said: String,
     /// Where `written` begins in the text that was read, and `said` in the one that was made, bytes.
+    #[serde(skip)]
     pub from: usize,
+    #[serde(skip)]
     pub to: usize,
 }
 
@@ -76,7 +78,8 @@ fn sound(text: &str) -> Option<usize> {
     let inner = text.strip_prefix('[')?;
     let end = inner.find(']').filter(|end| *end < MAX_SOUND)?;
     let name = &inner[..end];
-    (name.contains(char::is_alphabetic) && !name.contains(['[', ' ']) || name.starts_with(char::is_lowercase)).then_some(end + 2)
+    (name.contains(char::is_alphabetic) && !name.contains(['[', ' ']) || name.starts_with(char::is_lowercase))
+        .then_some(end + 2)
 }
 
 /// What the first rule that fits makes of what stands at `at`: its length, and the words for it.
@@ -93,6 +96,21 @@ fn first(text: &str, at: usize, said: &str, variety: Variety) -> Option<(usize, 
 }
 
 impl Said {
+    /// Where in the written text what is said at the byte `at` comes from.
+    pub fn origin(&self, at: usize) -> usize {
+        let before = self.replaced.partition_point(|replacement| replacement.to <= at);
+        let Some(last) = before.checked_sub(1).and_then(|last| self.replaced.get(last)) else { return at };
+        let end = last.to + last.said.len();
+        if at < end { last.from } else { last.from + last.written.len() + (at - end) }
+    }
+
+    /// Whether the byte `at` is within what was put into words.
+    pub fn is_within(&self, at: usize) -> bool {
+        self.replaced
+            .iter()
+            .any(|replacement| (replacement.to + 1..replacement.to + replacement.said.len()).contains(&at))
+    }
+
     fn replace(&mut self, written: &str, from: usize, words: String) {
         let words = if begins_sentence(&self.text) { capitalised(&words) } else { words };
         if words != written {

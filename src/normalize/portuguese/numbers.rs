@@ -3,13 +3,39 @@
 use super::Variety;
 
 const SMALL: [&str; 20] = [
-    "zero", "um", "dois", "três", "quatro", "cinco", "seis", "sete", "oito", "nove", "dez", "onze", "doze", "treze",
-    "catorze", "quinze", "dezesseis", "dezessete", "dezoito", "dezenove",
+    "zero",
+    "um",
+    "dois",
+    "três",
+    "quatro",
+    "cinco",
+    "seis",
+    "sete",
+    "oito",
+    "nove",
+    "dez",
+    "onze",
+    "doze",
+    "treze",
+    "catorze",
+    "quinze",
+    "dezesseis",
+    "dezessete",
+    "dezoito",
+    "dezenove",
 ];
 const TENS: [&str; 10] =
     ["", "", "vinte", "trinta", "quarenta", "cinquenta", "sessenta", "setenta", "oitenta", "noventa"];
 const HUNDREDS: [&str; 10] = [
-    "", "cento", "duzentos", "trezentos", "quatrocentos", "quinhentos", "seiscentos", "setecentos", "oitocentos",
+    "",
+    "cento",
+    "duzentos",
+    "trezentos",
+    "quatrocentos",
+    "quinhentos",
+    "seiscentos",
+    "setecentos",
+    "oitocentos",
     "novecentos",
 ];
 /// (size, one, several), greatest first. A Brazilian "bilhão" is Portugal's "mil milhões".
@@ -28,12 +54,28 @@ const SCALES_PORTUGAL: [(u64, &str, &str); 3] = [
 const ORDINAL_ONES: [&str; 10] =
     ["", "primeiro", "segundo", "terceiro", "quarto", "quinto", "sexto", "sétimo", "oitavo", "nono"];
 const ORDINAL_TENS: [&str; 10] = [
-    "", "décimo", "vigésimo", "trigésimo", "quadragésimo", "quinquagésimo", "sexagésimo", "septuagésimo",
-    "octogésimo", "nonagésimo",
+    "",
+    "décimo",
+    "vigésimo",
+    "trigésimo",
+    "quadragésimo",
+    "quinquagésimo",
+    "sexagésimo",
+    "septuagésimo",
+    "octogésimo",
+    "nonagésimo",
 ];
 const ORDINAL_HUNDREDS: [&str; 10] = [
-    "", "centésimo", "ducentésimo", "tricentésimo", "quadringentésimo", "quingentésimo", "sexcentésimo",
-    "septingentésimo", "octingentésimo", "nongentésimo",
+    "",
+    "centésimo",
+    "ducentésimo",
+    "tricentésimo",
+    "quadringentésimo",
+    "quingentésimo",
+    "sexcentésimo",
+    "septingentésimo",
+    "octingentésimo",
+    "nongentésimo",
 ];
 
 /// The gender of what is counted.

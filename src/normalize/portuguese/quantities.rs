@@ -75,7 +75,9 @@ fn per_unit(symbol: &str) -> &str {
 /// "dois milhões de reais", "um real e cinquenta centavos", "cinco vírgula nove nove nove reais".
 fn sum(amount: &Amount, currency: &Currency, scale: Option<&str>, place: &Place) -> Option<String> {
     let name = |one: bool| if one { currency.one } else { currency.several };
-    let unnamed = [" reais", " de reais", " dólares", " de dólares", " euros", " de euros"].iter().any(|n| place.after.starts_with(n));
+    let unnamed = [" reais", " de reais", " dólares", " de dólares", " euros", " de euros"]
+        .iter()
+        .any(|n| place.after.starts_with(n));
     if let Some(scale) = scale {
         let of = if scale == "mil" || scale == "k" { "" } else { "de " };
         let words = scaled(amount, scale, Masculine, place.variety);
@@ -203,8 +205,34 @@ fn ranked_in_letters(found: &Captures, place: &Place) -> Option<String> {
 
 /// What is ranked by ordinals, so that ° before it is º.
 const RANKED: &[&str] = &[
-    "lugar", "andar", "grau", "dia", "ano", "semestre", "trimestre", "bimestre", "turno", "tempo", "round", "capítulo", "colocado", "lote",
-    "período", "passo", "gol", "set", "batalhão", "distrito", "encontro", "congresso", "de janeiro", "de maio", "título", "aniversário", "item", "ciclo",
+    "lugar",
+    "andar",
+    "grau",
+    "dia",
+    "ano",
+    "semestre",
+    "trimestre",
+    "bimestre",
+    "turno",
+    "tempo",
+    "round",
+    "capítulo",
+    "colocado",
+    "lote",
+    "período",
+    "passo",
+    "gol",
+    "set",
+    "batalhão",
+    "distrito",
+    "encontro",
+    "congresso",
+    "de janeiro",
+    "de maio",
+    "título",
+    "aniversário",
+    "item",
+    "ciclo",
 ];
 
 pub fn is_ranked(after: &str) -> bool {
@@ -217,8 +245,10 @@ fn ranked_by_degree(found: &Captures, place: &Place) -> Option<String> {
 }
 
 /// Words of a match between two sides.
-const CONTESTS: &[&str] =
-    &["venceu", "ganhou", "perdeu", "placar", "jogo", "empat", "gol", "final", "bateu", "derrot", "vencer", "vitória", "goleou"];
+const CONTESTS: &[&str] = &[
+    "venceu", "ganhou", "perdeu", "placar", "jogo", "empat", "gol", "final", "bateu", "derrot", "vencer", "vitória",
+    "goleou",
+];
 
 /// `3x2`: a score, a product or a format.
 fn crossed(found: &Captures, place: &Place) -> Option<String> {

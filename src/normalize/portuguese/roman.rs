@@ -34,8 +34,19 @@ fn roman(found: &Captures, place: &Place) -> Option<String> {
 /// The number, if the letters are one in its usual form.
 fn value(letters: &str) -> Option<u64> {
     const VALUES: [(u64, &str); 13] = [
-        (1000, "M"), (900, "CM"), (500, "D"), (400, "CD"), (100, "C"), (90, "XC"), (50, "L"), (40, "XL"), (10, "X"),
-        (9, "IX"), (5, "V"), (4, "IV"), (1, "I"),
+        (1000, "M"),
+        (900, "CM"),
+        (500, "D"),
+        (400, "CD"),
+        (100, "C"),
+        (90, "XC"),
+        (50, "L"),
+        (40, "XL"),
+        (10, "X"),
+        (9, "IX"),
+        (5, "V"),
+        (4, "IV"),
+        (1, "I"),
     ];
     let (mut rest, mut n) = (letters, 0);
     for (value, letters) in VALUES {

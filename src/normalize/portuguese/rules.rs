@@ -53,7 +53,15 @@ const SIGN: &str = "[-−–]";
 pub static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| patterns().filter_map(compiled).collect());
 
 pub fn patterns() -> impl Iterator<Item = (&'static str, Say)> {
-    let parts = [codes::RULES, times::RULES, quantities::MONEY, measures::RULES, quantities::RULES, roman::RULES, letters::RULES];
+    let parts = [
+        codes::RULES,
+        times::RULES,
+        quantities::MONEY,
+        measures::RULES,
+        quantities::RULES,
+        roman::RULES,
+        letters::RULES,
+    ];
     parts.into_iter().flatten().copied()
 }
 

@@ -92,8 +92,13 @@ fn amounts_are_read_as_they_are_written_in_portuguese() {
         (negative, whole, decimals.unwrap_or_default())
     };
     for (text, negative, whole, decimals) in [
-        ("1.234,56", false, "1234", "56"), ("-5", true, "5", ""), ("1.234", false, "1234", ""), ("0,05", false, "0", "05"),
-        ("1,234.56", false, "1234", "56"), ("9.99", false, "9", "99"), ("1\u{a0}234", false, "1234", ""),
+        ("1.234,56", false, "1234", "56"),
+        ("-5", true, "5", ""),
+        ("1.234", false, "1234", ""),
+        ("0,05", false, "0", "05"),
+        ("1,234.56", false, "1234", "56"),
+        ("9.99", false, "9", "99"),
+        ("1\u{a0}234", false, "1234", ""),
     ] {
         assert_eq!(amount(text), (negative, whole.to_owned(), decimals.to_owned()), "{text}");
     }
@@ -103,8 +108,13 @@ fn amounts_are_read_as_they_are_written_in_portuguese() {
 #[test]
 fn what_is_in_words_stays_byte_for_byte() {
     for text in [
-        "", "Olá, mundo!", "— Vens comigo? — Não posso.", "O guarda-chuva (azul) de Ana: «caro»… enfim!", "[laughs] ♪ lá lá ♪ a < b & c",
-        "Ele disse: “Vem cá.” E ela foi.", "Bem-estar, pôr do sol; hoje não.",
+        "",
+        "Olá, mundo!",
+        "— Vens comigo? — Não posso.",
+        "O guarda-chuva (azul) de Ana: «caro»… enfim!",
+        "[laughs] ♪ lá lá ♪ a < b & c",
+        "Ele disse: “Vem cá.” E ela foi.",
+        "Bem-estar, pôr do sol; hoje não.",
     ] {
         let said = said(text, Variety::Brazil);
         assert!(said.replaced.iter().all(|r| r.written == "&"), "{:?}", said.replaced);

@@ -14,7 +14,10 @@ pub const RULES: &[(&str, Say)] = &[
     (r"\d{4}-\d{2}-\d{2}\b", iso_date),
     (r"(\d{1,2})/((?:19|20)\d{2})\b", month_and_year),
     (r"(\d{1,2})/(\d{1,2})\b", day_and_month),
-    (r"(\d{1,2})\s+de\s+(janeiro|fevereiro|março|abril|maio|junho|julho|agosto|setembro|outubro|novembro|dezembro)\b", day_of_month),
+    (
+        r"(\d{1,2})\s+de\s+(janeiro|fevereiro|março|abril|maio|junho|julho|agosto|setembro|outubro|novembro|dezembro)\b",
+        day_of_month,
+    ),
     (r"(\d{1,2}):([0-5]\d):([0-5]\d)\b(?:\s?h\b)?", to_the_second),
     (r"([01]?\d|2[0-4]):([0-5]\d)(?:\s?(?:hs|hrs|h|horas)\b)?", clock),
     (r"(\d{1,3})\s?(?:hs|hrs|h)\s?([0-5]?\d)\s?(?:min|m)\s?([0-5]?\d)\s?(?:seg|s)\b", long_duration),
@@ -64,7 +67,9 @@ pub fn date(text: &str, variety: Variety) -> Option<String> {
     let parts: Vec<&str> = text.split(['/', '-', '.']).collect();
     match parts[..] {
         [year, month, day] if year.len() == 4 => dated(number(day), number(month), Some(year), variety),
-        [day, month, year] if year.len() == 4 || year.len() == 2 => dated(number(day), number(month), Some(year), variety),
+        [day, month, year] if year.len() == 4 || year.len() == 2 => {
+            dated(number(day), number(month), Some(year), variety)
+        }
         _ => None,
     }
 }
@@ -97,13 +102,16 @@ fn day_and_month(found: &Captures, place: &Place) -> Option<String> {
         return None;
     }
     let (first, second) = (number(&found[1]), number(&found[2]));
-    let dating = ["dia", "dias", "em", "até", "desde", "data", "de", "a", "para", "no"].contains(&place.previous().as_str())
+    let dating = ["dia", "dias", "em", "até", "desde", "data", "de", "a", "para", "no"]
+        .contains(&place.previous().as_str())
         && super::gender::noun(place.after, true).is_none();
     let of = [" do ", " da ", " de ", " dos ", " das "].iter().any(|of| place.after.starts_with(of));
     let padded = found[1].starts_with('0') || found[2].starts_with('0');
     let is_fraction = first < second && second > 1 && !padded && (of || !dating);
     let day = dated(first, second, None, place.variety).filter(|_| !is_fraction);
-    let improper = || format!("{} barra {}", cardinal(first, Masculine, place.variety), cardinal(second, Masculine, place.variety));
+    let improper = || {
+        format!("{} barra {}", cardinal(first, Masculine, place.variety), cardinal(second, Masculine, place.variety))
+    };
     match day {
         Some(day) => Some(day),
         None if first >= second || padded => Some(improper()),
@@ -113,7 +121,8 @@ fn day_and_month(found: &Captures, place: &Place) -> Option<String> {
 
 fn day_of_month(found: &Captures, place: &Place) -> Option<String> {
     let day = number(&found[1]);
-    ((1..=31).contains(&day) && !place.is_joined()).then(|| format!("{} de {}", day_said(day, place.variety), &found[2]))
+    ((1..=31).contains(&day) && !place.is_joined())
+        .then(|| format!("{} de {}", day_said(day, place.variety), &found[2]))
 }
 
 fn hours(count: u64, variety: Variety) -> String {
@@ -180,7 +189,8 @@ fn long_duration(found: &Captures, place: &Place) -> Option<String> {
 }
 
 fn hours_alone(found: &Captures, place: &Place) -> Option<String> {
-    (!place.is_joined() && !place.is_cut() && !place.after.starts_with('/')).then(|| hours(number(&found[1]), place.variety))
+    (!place.is_joined() && !place.is_cut() && !place.after.starts_with('/'))
+        .then(|| hours(number(&found[1]), place.variety))
 }
 
 fn minutes_and_seconds(found: &Captures, place: &Place) -> Option<String> {

@@ -1,0 +1,163 @@
+//! Where a line ends within a paragraph: in the middle of a sentence that was wrapped, in the middle of a word, or where the writer
+//! meant it to end, as in poems, lists and headings.
+
+/// What a line's end means where no blank line follows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LineBreaks {
+    /// The end of what is said in one go, always.
+    Keep,
+    /// A space, always.
+    Join,
+    /// Whichever the lines look like.
+    #[default]
+    Auto,
+}
+
+/// How two lines go together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Joint {
+    Space,
+    /// With a pause between.
+    Stop,
+    /// Halves of a word, whose hyphen goes.
+    Word,
+    /// A word with a hyphen of its own.
+    Compound,
+}
+
+/// Lines that are shorter than this are not wrapped, letters: no page is so narrow.
+const NARROW: usize = 45;
+/// First parts of compounds that keep their hyphen (Acordo Ortográfico, base XV and XVI), and English ones.
+const FIRST_PARTS: &[&str] = &[
+    "afro", "além", "anglo", "aquém", "arco", "arranha", "auto", "beija", "bel", "bem", "bota", "cachorro", "co",
+    "conta", "couve", "decreto", "ex", "gota", "grã", "grão", "guarda", "joão", "luso", "mal", "mato", "médico",
+    "meia", "meio", "mesa", "norte", "pan", "para", "pé", "porta", "pós", "pré", "pró", "primeiro", "quarta", "quebra",
+    "quinta", "recém", "saca", "segunda", "self", "sem", "sexta", "sota", "sul", "terça", "tira", "vice", "vira",
+    "vizo", "well",
+];
+/// Pronouns that follow a verb by a hyphen.
+const PRONOUNS: &[&str] =
+    &["a", "as", "la", "las", "lhe", "lhes", "lo", "los", "me", "na", "nas", "no", "nos", "o", "os", "se", "te", "vos"];
+
+/// Looks at lines as they come.
+#[derive(Default)]
+pub(super) struct Breaks {
+    mode: LineBreaks,
+    /// The longest line so far, letters.
+    width: usize,
+    previous: Option<String>,
+}
+
+impl Breaks {
+    pub fn new(mode: LineBreaks) -> Self {
+        Self { mode, ..Self::default() }
+    }
+
+    /// Nothing goes on into the next line.
+    pub fn forget(&mut self) {
+        self.previous = None;
+    }
+
+    /// How `line` goes together with the one before.
+    pub fn before(&mut self, line: &str) -> Joint {
+        let line = line.trim();
+        self.width = self.width.max(line.chars().count());
+        let joint = self.previous.as_deref().map_or(Joint::Space, |previous| self.joint(previous, line));
+        self.previous = Some(line.to_owned());
+        joint
+    }
+
+    fn joint(&self, previous: &str, next: &str) -> Joint {
+        if let Some(joint) = halves(previous, next) {
+            return joint;
+        }
+        let stops = match self.mode {
+            LineBreaks::Keep => true,
+            LineBreaks::Join => false,
+            LineBreaks::Auto => !is_open(previous) && self.is_meant(previous, next),
+        };
+        if stops { Joint::Stop } else { Joint::Space }
+    }
+
+    /// A list's mark, or a capital after a line that had room for the next word, or a line half as long as others.
+    fn is_meant(&self, previous: &str, next: &str) -> bool {
+        let (length, word) = (previous.chars().count(), next.split(' ').next().unwrap_or_default());
+        let had_room = length + 1 + word.chars().count() <= self.width;
+        let capital = next.trim_start_matches(|c: char| !c.is_alphanumeric()).starts_with(char::is_uppercase);
+        let narrow = self.width < NARROW;
+        is_item(next) || (capital && (narrow || had_room)) || (!narrow && 2 * length < self.width)
+    }
+}
+
+/// Whether the line's last mark says that it goes on.
+fn is_open(line: &str) -> bool {
+    line.ends_with([',', ';', '(', '-', '–', '—', '/']) || line.ends_with(" e") || line.ends_with(" de")
+}
+
+/// `- `, `* `, `• `, `1. `, `a) `, and the dash of a dialogue.
+fn is_item(line: &str) -> bool {
+    let (mark, rest) = line.split_once(' ').unwrap_or((line, ""));
+    let number = mark.strip_suffix(['.', ')']).is_some_and(|number| {
+        let digits = number.len() <= 3 && number.bytes().all(|b| b.is_ascii_digit());
+        !number.is_empty() && (digits || (number.len() == 1 && mark.ends_with(')')))
+    });
+    !rest.is_empty() && (matches!(mark, "-" | "*" | "•" | "·" | "–" | "—" | "+" | "▪" | "◦" | "‣") || number)
+}
+
+/// Whether a word was cut at the line's end.
+fn halves(previous: &str, next: &str) -> Option<Joint> {
+    if previous.ends_with('\u{ad}') {
+        return Some(Joint::Word);
+    }
+    let stem = previous.strip_suffix(['-', '\u{2010}'])?;
+    let first = stem.rsplit(|c: char| !c.is_alphanumeric()).next().filter(|first| !first.is_empty())?;
+    let second = next.split(|c: char| !c.is_alphanumeric()).next().filter(|second| !second.is_empty())?;
+    let known = FIRST_PARTS.contains(&first.to_lowercase().as_str()) || PRONOUNS.contains(&second);
+    let compound = known || stem[..stem.len() - first.len()].ends_with('-') || !second.starts_with(char::is_lowercase);
+    let letters = first.chars().all(char::is_alphabetic);
+    Some(if compound || !letters { Joint::Compound } else { Joint::Word })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use Joint::{Compound, Space, Stop, Word};
+
+    fn joints(mode: LineBreaks, text: &str) -> Vec<Joint> {
+        let mut breaks = Breaks::new(mode);
+        text.lines().map(|line| breaks.before(line)).skip(1).collect()
+    }
+
+    #[test]
+    fn lists_poems_and_headings_stop_at_their_lines() {
+        let auto = |text| joints(LineBreaks::Auto, text);
+        assert_eq!(auto("Compras:\nMaçã\nPera\nUva"), [Stop, Stop, Stop]);
+        assert_eq!(auto("No meio do caminho tinha uma pedra\nTinha uma pedra no meio do caminho"), [Stop]);
+        assert_eq!(auto("Leve:\n- pão\n- leite\n2) ovos"), [Stop, Stop, Stop]);
+        assert_eq!(auto("— Bom dia\n— Olá"), [Stop]);
+        assert_eq!(auto("batatinha quando nasce\nespalha a rama pelo chão"), [Space]);
+    }
+
+    #[test]
+    fn wrapped_prose_goes_on_also_before_a_name() {
+        let prose = "Naquela tarde de domingo o velho capitão contou outra vez a história do\nJoão, que tinha ido ao mar e nunca mais voltou para a aldeia onde nascera\ne crescera.";
+        assert_eq!(joints(LineBreaks::Auto, prose), [Space, Space]);
+        assert_eq!(joints(LineBreaks::Keep, prose), [Stop, Stop]);
+        assert_eq!(joints(LineBreaks::Join, "Compras:\nMaçã\nPera"), [Space, Space]);
+        let heading = "Naquela tarde de domingo o velho capitão contou outra vez a história do mar.\nOUTRO DIA\nO sol nasceu cedo.";
+        assert_eq!(joints(LineBreaks::Auto, heading), [Stop, Stop]);
+    }
+
+    #[test]
+    fn words_that_were_cut_are_joined_and_compounds_keep_their_hyphen() {
+        let cut = |text| joints(LineBreaks::Join, text)[0];
+        for text in ["uma nega-\ntiva", "o co\u{ad}\nração", "cora\u{2010}\nção"] {
+            assert_eq!(cut(text), Word, "{text}");
+        }
+        for text in ["o bem-\nestar", "guarda-\nchuva", "disse-\nme", "Rio-\nSão Paulo", "1939-\n1945", "dá-se-\nlhe"]
+        {
+            assert_eq!(cut(text), Compound, "{text}");
+        }
+        assert_eq!(cut("disse ele -\ne saiu"), Space);
+    }
+}

@@ -1,0 +1,89 @@
+//! The flags of `speak` that say how a text is read, and the notes on it.
+
+use crate::cli::progress::Terminal;
+use anyhow::Result;
+use barkclone::book::LineBreaks;
+use barkclone::normalize::{Variety, Wording, wants_words};
+use barkclone::progress::Progress;
+use barkclone::stage::text::Text;
+use clap::{Args, ValueEnum};
+use std::path::Path;
+
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Text")]
+pub struct TextArgs {
+    /// Say numbers, money, dates, times, measures, abbreviations and acronyms of Portuguese in words: `pt` as in Brazil, `pt-pt` as
+    /// in Portugal, `auto` as in Brazil where the text is Portuguese. `off` leaves the text as it is written
+    #[arg(long, value_name = "LANGUAGE", value_enum, default_value = "off")]
+    normalize: Normalize,
+    /// What a line's end means in --file, but for blank lines, which end a paragraph: `keep`, a stop; `join`, a space; `auto`, a stop in
+    /// poems, lists and headings, and a space in wrapped text
+    #[arg(long, value_name = "HOW", value_enum, default_value = "auto", requires = "file")]
+    line_breaks: LineEnds,
+    /// Read --file as Markdown, as files named .md or .markdown are: headings become pauses, lists lines, links their words; code is not
+    /// spoken
+    #[arg(long, requires = "file")]
+    markdown: bool,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum LineEnds {
+    Keep,
+    Join,
+    Auto,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Normalize {
+    #[value(alias = "pt-br")]
+    Pt,
+    PtPt,
+    Auto,
+    Off,
+}
+
+impl TextArgs {
+    pub fn wording(&self) -> Wording {
+        match self.normalize {
+            Normalize::Pt => Wording::Portuguese(Variety::Brazil),
+            Normalize::PtPt => Wording::Portuguese(Variety::Portugal),
+            Normalize::Auto => Wording::Guessed,
+            Normalize::Off => Wording::Written,
+        }
+    }
+
+    pub fn line_breaks(&self) -> LineBreaks {
+        match self.line_breaks {
+            LineEnds::Keep => LineBreaks::Keep,
+            LineEnds::Join => LineBreaks::Join,
+            LineEnds::Auto => LineBreaks::Auto,
+        }
+    }
+
+    /// Whether a file is read as Markdown.
+    pub fn is_markdown(&self, path: &Path) -> bool {
+        let extension = path.extension().map(|extension| extension.to_ascii_lowercase());
+        self.markdown || extension.is_some_and(|extension| extension == "md" || extension == "markdown")
+    }
+
+    /// Whether a hint at the flag is in place.
+    pub fn is_missed(&self, text: &str) -> bool {
+        self.wording() == Wording::Written && wants_words(text)
+    }
+}
+
+/// What is told of a text with digits.
+pub const HINT: &str = "the text is Portuguese and has digits: --normalize pt says them in words";
+
+/// What the tokenizer does not know is lost, which nobody would guess.
+pub fn warn_of_unknown(tokenizer: &Text, text: &str, terminal: &Terminal) -> Result<()> {
+    for word in tokenizer.unknown(text)? {
+        let letters = word.chars().count();
+        let shown = match letters {
+            ..=40 => word,
+            _ => format!("{}… ({letters} characters)", word.chars().take(30).collect::<String>()),
+        };
+        terminal.note(&format!("warning: `{shown}` is not spoken: the tokenizer does not know it"));
+    }
+    Ok(())
+}
