@@ -145,7 +145,7 @@ mod tests {
         assert_eq!(joints(LineBreaks::Keep, prose), [Stop, Stop]);
         assert_eq!(joints(LineBreaks::Join, "Compras:\nMaçã\nPera"), [Space, Space]);
         let heading = "Naquela tarde de domingo o velho capitão contou outra vez a história do mar.\nOUTRO DIA\nO sol nasceu cedo.";
-        assert_eq!(joints(LineBreaks::Auto, heading), [Stop, Stop]);
+        assert_eq!(joints(LineBreaks::Auto, heading), [Space, Stop], "the first has its stop");
     }
 
     #[test]
