@@ -16,11 +16,11 @@
 //! | `output` | `error` |
 //! | `tokens` | `error` |
 //! | `book` | `audio`, `error`, `normalize` |
-//! | `voice` | `error`, `normalize`, `output`, `tokens` |
-//! | `sound` | `audio`, `error`, `progress`, `tokens`, `voice` |
 //! | `net` | `device`, `error`, `kernels`, `tokens` |
 //! | `stage` | `error`, `net`, `normalize`, `progress`, `tokens` |
 //! | `checkpoint` | `error`, `net`, `progress`, `stage` |
+//! | `voice` | `checkpoint`, `error`, `net`, `normalize`, `output`, `tokens` |
+//! | `sound` | `audio`, `error`, `progress`, `tokens`, `voice` |
 //! | `clone` | `audio`, `checkpoint`, `error`, `net`, `progress`, `tokens`, `voice` |
 //! | `speak` | `audio`, `checkpoint`, `device`, `error`, `net`, `progress`, `stage`, `tokens`, `voice` |
 //! | `batch` | `error`, `lock`, `normalize`, `output`, `sound`, `speak`, `stage`, `tokens`, `voice` |

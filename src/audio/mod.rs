@@ -1,19 +1,27 @@
 //! Sound in and out: recordings of any kind -> mono samples, resampled as torchaudio does; samples -> WAV.
 
+mod aac;
+mod caf;
 mod container;
+mod ffmpeg;
+mod gsm;
+mod input;
 mod join;
 mod opus;
-mod read;
+mod packed;
 mod recording;
 mod resample;
-mod riff;
+mod source;
+mod timeline;
+mod wav;
+mod window;
 mod write;
 
+pub use input::Input;
 pub use join::{WavJoiner, join_wav};
-pub use read::read_wav;
-pub use recording::{Clip, LONGEST, Recording, Sink, read};
+pub use recording::{Clip, LONGEST, Recording, Sink, read, read as read_wav};
 pub use resample::{Recipe, Stream, resample};
-pub use riff::read_info;
+pub use wav::read_info;
 pub use write::{Encoding, Info, WavStream, write_wav};
 
 use anyhow::{Result, ensure};
@@ -21,6 +29,8 @@ use anyhow::{Result, ensure};
 /// Lowest and highest sample rates that are read, Hz.
 pub const MIN_RATE: u32 = 8_000;
 pub const MAX_RATE: u32 = 192_000;
+/// Float samples beyond this are no sound in [-1, 1] but integers, or damage.
+const MAX_LEVEL: f32 = 64.0;
 
 /// Mono sound: `samples` `[L]` f32, nominally in [-1, 1], at `rate` Hz.
 #[derive(Clone, Debug, PartialEq)]

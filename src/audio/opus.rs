@@ -15,7 +15,7 @@ use symphonia::core::errors::{Error, Result};
 use symphonia::core::packet::PacketRef;
 
 /// Rate that Opus is decoded at, Hz, whatever was encoded.
-const RATE: u32 = 48_000;
+pub(super) const RATE: u32 = 48_000;
 /// Frames of the longest packet: 120 ms.
 const LONGEST: usize = 5_760;
 
@@ -30,6 +30,26 @@ pub(super) struct OpusDecoder {
     /// Frames of the pre-skip that are still to be dropped.
     skip: usize,
     buffer: AudioBuffer<f32>,
+}
+
+impl OpusDecoder {
+    /// Of one stream of one or two channels, of which nothing is skipped.
+    pub(super) fn plain(channels: u16) -> Result<Self> {
+        let coupled = u8::from(channels == 2);
+        let header = Header { pre_skip: 0, gain: 1.0, streams: 1, coupled, mapping: (0..=coupled).collect() };
+        Ok(Self::new(AudioCodecParameters::new(), header))
+    }
+
+    fn new(parameters: AudioCodecParameters, header: Header) -> Self {
+        let spec = AudioSpec::new(RATE, Channels::Discrete(header.mapping.len() as u16));
+        let decoder = header.decoder();
+        Self { parameters, decoder, skip: header.pre_skip, buffer: AudioBuffer::new(spec, LONGEST), header }
+    }
+}
+
+/// Frames that are dropped at the start of a track of these `parameters`.
+pub(super) fn pre_skip(parameters: &AudioCodecParameters) -> usize {
+    parameters.extra_data.as_deref().and_then(Header::parse).map_or(0, |header| header.pre_skip)
 }
 
 impl AudioDecoder for OpusDecoder {
@@ -76,14 +96,7 @@ impl RegisterableAudioDecoder for OpusDecoder {
     fn try_registry_new(parameters: &AudioCodecParameters, _: &AudioDecoderOptions) -> Result<Box<dyn AudioDecoder>> {
         let bytes = parameters.extra_data.as_deref().unwrap_or_default();
         let header = Header::parse(bytes).ok_or(Error::DecodeError("opus: invalid header"))?;
-        let spec = AudioSpec::new(RATE, Channels::Discrete(header.mapping.len() as u16));
-        Ok(Box::new(Self {
-            parameters: parameters.clone(),
-            decoder: header.decoder(),
-            skip: header.pre_skip,
-            buffer: AudioBuffer::new(spec, LONGEST),
-            header,
-        }))
+        Ok(Box::new(Self::new(parameters.clone(), header)))
     }
 
     fn supported_codecs() -> &'static [SupportedAudioCodec] {

@@ -1,15 +1,18 @@
-//! A recording of any kind, by what it holds and not by its name: WAV is read exactly (see [`super::read`]), everything
-//! else through symphonia (see [`super::container`]). Sound comes a block at a time, so that an hour costs no more memory
-//! than what is kept of it.
+//! A recording of any kind, by what it holds and not by its name: WAV is read here (see [`super::wav`]), everything else through
+//! symphonia (see [`super::container`]). Sound comes a block at a time, so that an hour costs no more memory than what is kept of it.
 
-use super::Pcm;
-use super::container::Track;
-use super::read::Wav;
+use super::caf::CafOpus;
+use super::container::{Protected, Track};
+use super::ffmpeg::Ffmpeg;
+use super::source::{Mix, Source, mix_of};
+use super::wav::{self, Wave};
+use super::{Input, Pcm};
 use crate::error::Kind;
 use anyhow::{Context, Result, ensure};
 use std::fs::File;
+use std::io::Read;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Longest stretch that is ever listened to, seconds: bounds the work on an absurdly long file.
 pub const LONGEST: f64 = 4.0 * 3600.0;
@@ -28,6 +31,8 @@ pub struct Clip {
     pub total_seconds: f64,
     /// Channels that were averaged.
     pub channels: u16,
+    /// What was assumed where the file contradicts itself.
+    pub notes: Vec<String>,
 }
 
 impl Clip {
@@ -37,66 +42,64 @@ impl Clip {
     }
 }
 
-/// The last `limit_seconds` of the recording `path`. Memory is bounded by the limit, time by [`LONGEST`]; of WAV only the
+/// The last `limit_seconds` of the recording `input`. Memory is bounded by the limit, time by [`LONGEST`]; of WAV only the
 /// kept part is decoded.
-pub fn read(path: &Path, limit_seconds: f64) -> Result<Clip> {
-    Recording::open(path)?.read(0.0..f64::INFINITY, limit_seconds)
+pub fn read(input: impl Into<Input>, limit_seconds: f64) -> Result<Clip> {
+    Recording::open(input)?.read(0.0..f64::INFINITY, limit_seconds)
 }
 
 /// An opened file.
 pub struct Recording {
-    path: PathBuf,
-    source: Source,
-}
-
-enum Source {
-    Wav(Wav),
-    Track(Track),
+    input: Input,
+    source: Box<dyn Source>,
+    mix: Mix,
 }
 
 impl Recording {
-    /// Finds the sound in the file `path`.
-    pub fn open(path: &Path) -> Result<Self> {
-        let source = open(path).with_context(|| unusable(path))?;
-        Ok(Self { path: path.to_owned(), source })
+    /// Finds the sound in the file `input`.
+    pub fn open(input: impl Into<Input>) -> Result<Self> {
+        let input = input.into();
+        let (source, mix) = opened(&input).with_context(|| unusable(input.path()))?;
+        Ok(Self { input, source, mix })
     }
 
     /// Sample rate, Hz.
     pub fn rate(&self) -> u32 {
-        match &self.source {
-            Source::Wav(wav) => wav.rate(),
-            Source::Track(track) => track.rate(),
-        }
+        self.source.rate()
     }
 
     /// Channels, which are averaged.
     pub fn channels(&self) -> u16 {
-        match &self.source {
-            Source::Wav(wav) => wav.channels(),
-            Source::Track(track) => track.channels(),
-        }
+        self.source.channels()
+    }
+
+    /// How many audio tracks the file has, of which one is read.
+    pub fn tracks(&self) -> usize {
+        self.source.tracks()
     }
 
     /// Duration as far as the file tells it, seconds; of compressed ones it may be a guess.
     pub fn seconds(&self) -> Option<f64> {
-        match &self.source {
-            Source::Wav(wav) => Some(wav.seconds()),
-            Source::Track(track) => track.seconds(),
-        }
+        self.source.seconds()
+    }
+
+    /// What was assumed where the file contradicts itself, in a line each. After it was played there may be more.
+    pub fn notes(&self) -> Vec<String> {
+        let inverted = "its two channels are inverted against each other, and together silence: the first is taken";
+        let mix = (self.mix == Mix::First).then(|| inverted.to_owned());
+        self.source.notes().iter().cloned().chain(mix).collect()
     }
 
     /// Hands the mono samples between these `seconds` to `sink`, in order.
-    pub fn play(self, seconds: Range<f64>, sink: &mut Sink) -> Result<()> {
+    pub fn play(&mut self, seconds: Range<f64>, sink: &mut Sink) -> Result<()> {
         self.play_last(seconds, f64::INFINITY, sink)
     }
 
     /// The last `keep` seconds of what lies between these `seconds`.
-    pub fn read(self, seconds: Range<f64>, keep: f64) -> Result<Clip> {
+    pub fn read(mut self, seconds: Range<f64>, keep: f64) -> Result<Clip> {
         let (rate, channels) = (self.rate(), self.channels());
-        let known = match &self.source {
-            Source::Wav(wav) => Some((wav.seconds().min(seconds.end) - seconds.start).max(0.0)),
-            Source::Track(_) => None,
-        };
+        let all = self.source.frames().map(|frames| frames as f64 / f64::from(rate));
+        let known = all.map(|all| (all.min(seconds.end) - seconds.start).max(0.0));
         let longest = (keep * f64::from(rate)).ceil() as usize;
         let (mut samples, mut total) = (Vec::new(), 0);
         self.play_last(seconds, keep, &mut |block| {
@@ -110,49 +113,103 @@ impl Recording {
         samples.drain(..samples.len().saturating_sub(longest));
         let pcm = Pcm { samples, rate };
         let total_seconds = known.unwrap_or(total as f64 / f64::from(rate));
-        Ok(Clip { start: (total_seconds - pcm.seconds()).max(0.0), pcm, total_seconds, channels })
+        let start = (total_seconds - pcm.seconds()).max(0.0);
+        Ok(Clip { start, pcm, total_seconds, channels, notes: self.notes() })
     }
 
     /// As [`Recording::play`]; where it costs nothing, of only the last `keep` seconds.
-    fn play_last(self, seconds: Range<f64>, keep: f64, sink: &mut Sink) -> Result<()> {
-        let Self { path, source } = self;
-        let mut heard = false;
-        let mut sink = |block: &[f32]| {
-            heard |= !block.is_empty();
-            sink(block)
-        };
-        let played = match source {
-            Source::Wav(wav) => play_wav(wav, &seconds, keep, &mut sink),
-            Source::Track(track) => track.play(&seconds, &mut sink),
-        };
-        played.with_context(|| unusable(&path))?;
-        ensure!(
-            heard,
-            Kind::Input.error(format!("{}: there is no sound from {:.2} s on", path.display(), seconds.start))
-        );
+    fn play_last(&mut self, seconds: Range<f64>, keep: f64, sink: &mut Sink) -> Result<()> {
+        let heard = self.played(&seconds, keep, sink).with_context(|| unusable(self.input.path()))?;
+        let silent = || format!("{}: there is no sound from {:.2} s on", self.input.path().display(), seconds.start);
+        ensure!(heard, Kind::Input.error(silent()));
         Ok(())
     }
-}
 
-fn play_wav(wav: Wav, seconds: &Range<f64>, keep: f64, sink: &mut Sink) -> Result<()> {
-    let played = (seconds.end.min(wav.seconds()) - seconds.start).min(keep);
-    ensure!(played <= LONGEST, too_long());
-    wav.play(seconds.clone(), keep, sink)
-}
-
-fn open(path: &Path) -> Result<Source> {
-    let file = regular(path)?;
-    ensure!(file.metadata()?.len() > 0, "it is empty");
-    match Wav::open(file)? {
-        Some(wav) => Ok(Source::Wav(wav)),
-        None => Ok(Source::Track(Track::open(regular(path)?)?)),
+    /// Whether there was anything.
+    fn played(&mut self, seconds: &Range<f64>, keep: f64, sink: &mut Sink) -> Result<bool> {
+        let rate = f64::from(self.rate());
+        let frame = |seconds: f64| (seconds * rate).round() as u64;
+        let (mut start, mut end) = (frame(seconds.start), frame(seconds.end));
+        if let Some(frames) = self.source.frames() {
+            end = end.min(frames);
+            start = start.max(end.saturating_sub((keep * rate).ceil() as u64));
+            ensure!(end.saturating_sub(start) <= frame(LONGEST), too_long());
+        }
+        let first = self.source.seek(start.min(end))?;
+        let (mut next, mut heard) = (first, false);
+        let (mut interleaved, mut mono) = (Vec::new(), Vec::new());
+        while next < end {
+            let channels = self.source.block(&mut interleaved)?;
+            if channels == 0 {
+                break;
+            }
+            let frames = (interleaved.len() / channels) as u64;
+            let within = |at: u64| at.clamp(next, next + frames) - next;
+            let (from, to) = (within(start), within(end.max(start)));
+            mono.clear();
+            let wanted = &interleaved[from as usize * channels..to as usize * channels];
+            self.mix.add(wanted, channels, next + from, &mut mono)?;
+            next += frames;
+            ensure!(next.min(end) - first <= frame(LONGEST), too_long());
+            heard |= !mono.is_empty();
+            sink(&mono)?;
+        }
+        Ok(heard)
     }
 }
 
-/// Opens a file that is neither a folder nor a device nor a pipe, which might never end.
-pub(super) fn regular(path: &Path) -> Result<File> {
-    ensure!(std::fs::metadata(path)?.is_file(), "not a regular file");
-    Ok(File::open(path)?)
+/// The file's sound, and how its channels become one.
+fn opened(input: &Input) -> Result<(Box<dyn Source>, Mix)> {
+    let source = source(input)?;
+    if source.channels() != 2 {
+        return Ok((source, Mix::Average));
+    }
+    // What is damaged is told when it is played.
+    let mix = mix_of(source).unwrap_or(Mix::Average);
+    Ok((self::source(input)?, mix))
+}
+
+/// The sound of `input`: read here, or else through `ffmpeg`, if that is there and may be used.
+fn source(input: &Input) -> Result<Box<dyn Source>> {
+    let file = input.file()?;
+    let len = file.metadata()?.len();
+    ensure!(len > 0, "it is empty");
+    let why = match native(input, file, len) {
+        Err(error) if input.may_use_ffmpeg() && is_binary(input)? && !error.is::<Protected>() => error,
+        read => return read,
+    };
+    let track = input.track().unwrap_or(1) - 1;
+    match Ffmpeg::open(input, track) {
+        Ok(Some(ffmpeg)) => Ok(Box::new(ffmpeg)),
+        Ok(None) => Err(why),
+        Err(error) => Err(why.context(format!("{error:#}"))),
+    }
+}
+
+fn native(input: &Input, file: File, len: u64) -> Result<Box<dyn Source>> {
+    let track = input.track();
+    let source: Box<dyn Source> = match wav::open(file, 0)? {
+        Some(Wave::Samples(wav)) => Box::new(wav),
+        Some(Wave::Packed(packed)) => Box::new(packed),
+        Some(Wave::Stream(file, bytes, tag)) => Box::new(Track::in_wav(file, bytes, tag)?),
+        None => match CafOpus::open(input.file()?)? {
+            Some(caf) => Box::new(caf),
+            None => Box::new(Track::open(input.file()?, 0..len, track)?),
+        },
+    };
+    let tracks = source.tracks();
+    ensure!(
+        track.is_none_or(|track| (1..=tracks).contains(&track)),
+        "it has {tracks} audio track(s): --track is beyond"
+    );
+    Ok(source)
+}
+
+/// Whether a file is more than text. Play lists are text: they would have `ffmpeg` open what they name.
+fn is_binary(input: &Input) -> Result<bool> {
+    let mut start = Vec::new();
+    input.file()?.take(1 << 12).read_to_end(&mut start)?;
+    Ok(start.contains(&0) || std::str::from_utf8(&start).is_err_and(|error| error.error_len().is_some()))
 }
 
 fn unusable(path: &Path) -> crate::error::Error {
@@ -160,6 +217,6 @@ fn unusable(path: &Path) -> crate::error::Error {
 }
 
 /// What is said of a recording that nobody wants to wait for.
-pub(super) fn too_long() -> String {
+fn too_long() -> String {
     format!("longer than {} hours: name a part of it with --start and --end", LONGEST / 3600.0)
 }

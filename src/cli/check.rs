@@ -1,7 +1,7 @@
 //! `barkclone check`: whether recordings will make good voices.
 
 use super::progress::Terminal;
-use super::references::recordings;
+use super::references::{ReadingArgs, recordings};
 use super::{out, tell};
 use anyhow::{Result, ensure};
 use barkclone::audio;
@@ -41,6 +41,8 @@ pub struct CheckArgs {
     /// Replace files that exist
     #[arg(long)]
     force: bool,
+    #[command(flatten)]
+    reading: ReadingArgs,
 }
 
 /// Every recording is looked at, also after one that cannot be read.
@@ -50,7 +52,7 @@ pub fn run(mut args: CheckArgs, terminal: &Terminal) -> Result<()> {
     terminal.start("checking", args.recordings.len() as u64, "recording");
     let (mut pictures, mut unread, mut bad) = (Vec::new(), Vec::new(), 0);
     for path in &args.recordings {
-        match args.one(path, &mut pictures) {
+        match args.one(path, &mut pictures, terminal) {
             Ok(report) => bad += usize::from(report.worst == Some(Level::Bad)),
             Err(error) => unread.push(error),
         }
@@ -75,8 +77,9 @@ impl CheckArgs {
     }
 
     /// Checks one recording and prints what was found.
-    fn one(&self, path: &Path, pictures: &mut Vec<Picture>) -> Result<Report> {
-        let clip = audio::read(path, LONGEST_CHECKED)?;
+    fn one(&self, path: &Path, pictures: &mut Vec<Picture>, terminal: &Terminal) -> Result<Report> {
+        let clip = audio::read(self.reading.input(path, terminal)?, LONGEST_CHECKED)?;
+        clip.notes.iter().for_each(|note| terminal.note(&format!("warning: {}: {note}", path.display())));
         let report = sound::check(&clip)?;
         out(if self.json { json(path, &report)? } else { block(path, &report)? })?;
         if self.report.is_some() {

@@ -19,8 +19,8 @@ use barkclone::progress::Progress;
 use barkclone::sound::Reference;
 use barkclone::sound::thresholds::LENGTHS;
 use barkclone::speak::Decoder;
-use barkclone::voice::provenance::{QuantizerName, sha256_of};
-use barkclone::voice::{Provenance, Voice};
+use barkclone::voice::provenance::{QuantizerName, sha256};
+use barkclone::voice::{Library, Provenance, Voice};
 use candle_core::Device;
 use clap::Args;
 use std::collections::BTreeMap;
@@ -41,6 +41,9 @@ pub struct CloneArgs {
     /// Where to write the voice [default: the recording's name with .npz, in this folder]
     #[arg(long, short, value_name = "FILE", conflicts_with = "each")]
     output: Option<PathBuf>,
+    /// Keep the voice by this name, in $XDG_DATA_HOME/barkclone/voices: `--voice NAME` finds it anywhere
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["each", "output"])]
+    name: Option<String>,
     /// Make a voice of each recording, instead of one of the best of them; one that fails does not stop the others (exit code 7)
     #[arg(long, conflicts_with_all = ["start", "end", "preview"])]
     each: bool,
@@ -66,6 +69,8 @@ Examples:
   barkclone clone interview.m4a --start 1:05 --end 1:40 -o voz.npz
   barkclone clone takes/ -o voz.npz              # the best stretch of all the recordings in a folder
   barkclone clone takes/ --each -d voices/       # a voice of each
+  barkclone clone ref.wav --name ana             # kept by name: speak --voice ana
+  arecord -d 10 -f cd | barkclone clone - --name eu
   barkclone clone ref.wav --raw -o voz.npz       # exactly this clip, as upstream would";
 
 #[derive(Args, Debug)]
@@ -116,6 +121,10 @@ impl CloneArgs {
                 check_voice_target("--output", path)?;
                 Ok(path.clone())
             }
+            (None, _) if let Some(name) = &self.name => Library::of_user()?.target(name),
+            (None, [recording]) if recording.exists() && !recording.is_file() || recording == Path::new("-") => {
+                Err(Kind::Usage.error("a recording from a pipe: name the voice with -o or --name").into())
+            }
             (None, [recording]) => Ok(named_after(recording)?.into()),
             _ => Err(Kind::Usage.error("several recordings: name the voice with -o, or make one of --each").into()),
         }
@@ -136,7 +145,7 @@ impl CloneArgs {
 
     fn write_voice(&self, reference: &Reference, target: &Path, cloner: &Cloner, terminal: &Terminal) -> Result<Voice> {
         let voice = cloner.voice(&reference.pcm, terminal)?;
-        let source_sha256 = Some(sha256_of(&reference.path)?);
+        let source_sha256 = Some(sha256(reference.input.file()?)?);
         let source_seconds = Some([reference.seconds.start, reference.seconds.end]);
         let origin = Provenance { source_sha256, source_seconds, ..self.origin()? };
         voice.write_with(Some(&origin), target, self.force)?;

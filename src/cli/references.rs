@@ -2,8 +2,9 @@
 
 use super::progress::Terminal;
 use anyhow::{Context, Result, ensure};
+use barkclone::audio::Input;
 use barkclone::error::Kind;
-use barkclone::sound::{LONGEST_REFERENCE, Preparation, Reference, raw};
+use barkclone::sound::{LONGEST_REFERENCE, Preparation, Reference, raw, with_speech};
 use clap::Args;
 use std::ffi::OsStr;
 use std::fs;
@@ -18,7 +19,8 @@ const EXTENSIONS: [&str; 22] = [
 
 #[derive(Args, Debug)]
 pub struct ReferenceArgs {
-    /// Recordings of one person speaking, or folders of them: WAV, FLAC, MP3, Ogg, Opus, M4A, AIFF, CAF, or a video's sound
+    /// Recordings of one person speaking, or folders of them: WAV, FLAC, MP3, Ogg, Opus, M4A, AIFF, CAF, or a video's sound; `-` is
+    /// stdin
     #[arg(required = true, value_name = "RECORDING")]
     paths: Vec<PathBuf>,
     /// Take nothing before this: seconds, or m:ss, or h:mm:ss
@@ -33,6 +35,27 @@ pub struct ReferenceArgs {
     /// Take steady noise out (RNNoise)
     #[arg(long, conflicts_with = "raw")]
     denoise: bool,
+    #[command(flatten)]
+    reading: ReadingArgs,
+}
+
+/// How recordings are read.
+#[derive(Args, Debug)]
+pub struct ReadingArgs {
+    /// Read this audio track of a recording that has several, counted from 1 [default: the one with most speech]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    track: Option<u16>,
+    /// Refuse what is not read here, instead of having `ffmpeg` decode it where that is installed
+    #[arg(long)]
+    no_ffmpeg: bool,
+}
+
+impl ReadingArgs {
+    /// The recording that is named: of a pipe all that comes out of it, of several tracks the one to be read.
+    pub fn input(&self, path: &Path, terminal: &Terminal) -> Result<Input> {
+        let input = Input::named(path)?.with_track(self.track.map(usize::from)).with_ffmpeg(!self.no_ffmpeg);
+        Ok(with_speech(input, terminal))
+    }
 }
 
 impl ReferenceArgs {
@@ -46,10 +69,11 @@ impl ReferenceArgs {
         let within = self.within()?;
         let one = recordings.len() == 1;
         ensure!(one || within == (0.0..f64::INFINITY), Kind::Usage.error("--start and --end are for one recording"));
-        match recordings {
+        let inputs = recordings.iter().map(|path| self.reading.input(path, terminal)).collect::<Result<Vec<_>>>()?;
+        match &inputs[..] {
             [recording] if self.raw => raw(recording, within, LONGEST_REFERENCE, terminal),
             _ if self.raw => Err(Kind::Usage.error("--raw takes one recording, or --each").into()),
-            _ => Preparation { within, denoise: self.denoise }.best(recordings, terminal),
+            _ => Preparation { within, denoise: self.denoise }.best(&inputs, terminal),
         }
     }
 
@@ -76,10 +100,15 @@ fn recordings_in(folder: &Path) -> Result<Vec<PathBuf>> {
     let unreadable = || Kind::Input.error(format!("{}: cannot be read", folder.display()));
     let entries = fs::read_dir(folder).with_context(unreadable)?.collect::<std::io::Result<Vec<_>>>();
     let mut paths: Vec<_> = entries.with_context(unreadable)?.into_iter().map(|entry| entry.path()).collect();
-    paths.retain(|path| path.is_file() && is_recording(path));
+    paths.retain(|path| path.is_file() && is_recording(path) && !is_hidden(path));
     ensure!(!paths.is_empty(), Kind::Input.error(format!("{}: no recordings in this folder", folder.display())));
     paths.sort();
     Ok(paths)
+}
+
+/// Whether a file is hidden. macOS puts a `._talk.wav` that holds no sound beside each `talk.wav` on other systems' disks.
+fn is_hidden(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
 }
 
 fn is_recording(path: &Path) -> bool {

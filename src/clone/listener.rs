@@ -66,7 +66,7 @@ impl Listener {
     ///
     /// # Errors
     /// Of the file; a recording that is too short for a single frame.
-    pub fn tokens(&self, recording: Recording, progress: &dyn Progress) -> Result<Semantic> {
+    pub fn tokens(&self, mut recording: Recording, progress: &dyn Progress) -> Result<Semantic> {
         let rate = recording.rate();
         progress.start("listening", recording.seconds().map_or(0, |seconds| seconds as u64), "second");
         let mut hearing = self.listen(rate)?;
@@ -80,6 +80,7 @@ impl Listener {
         })?;
         let semantic = hearing.finish()?;
         progress.finish();
+        recording.notes().iter().for_each(|note| progress.note(&format!("warning: {note}")));
         Ok(semantic)
     }
 

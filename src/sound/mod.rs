@@ -27,6 +27,7 @@ mod speakers;
 mod spectra;
 pub mod stretch;
 pub mod thresholds;
+mod tracks;
 pub mod utterance;
 pub mod vad;
 
@@ -42,5 +43,6 @@ pub use reference::{Report, Row, Stages, check};
 pub use speakers::Registers;
 pub use stretch::{Stretch, choose};
 pub use thresholds::{LONGEST_CHECKED, LONGEST_REFERENCE};
+pub use tracks::with_speech;
 pub use utterance::{badness, listen, trim_tail};
 pub use vad::{FRAME_SECONDS, Frames, SpeechDetector, speech};

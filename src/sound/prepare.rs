@@ -11,18 +11,18 @@ use super::reference::{Report, check};
 use super::stretch::{Stretch, choose};
 use super::thresholds::{LENGTHS, LOUDNESS_TARGET, SHORTEST};
 use super::vad::{Frames, SpeechDetector};
-use crate::audio::{Clip, Pcm, Recording};
+use crate::audio::{Clip, Input, Pcm, Recording};
 use crate::error::Kind;
 use crate::progress::Progress;
 use anyhow::{Result, ensure};
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// What the models are to hear.
 #[derive(Clone, Debug)]
 pub struct Reference {
     /// The recording that it comes from.
-    pub path: PathBuf,
+    pub input: Input,
     /// Where it lies in that, seconds.
     pub seconds: Range<f64>,
     pub pcm: Pcm,
@@ -39,59 +39,62 @@ pub struct Preparation {
 
 /// One recording that was heard, and its best stretch.
 struct Found<'a> {
-    path: &'a Path,
+    input: &'a Input,
     stretch: Stretch,
 }
 
-/// The recording `path` as it is, the part `within` these seconds; of that the last `longest` seconds.
-pub fn raw(path: &Path, within: Range<f64>, longest: f64, progress: &dyn Progress) -> Result<Reference> {
-    let recording = Recording::open(path)?;
+/// The recording `input` as it is, the part `within` these seconds; of that the last `longest` seconds.
+pub fn raw(input: &Input, within: Range<f64>, longest: f64, progress: &dyn Progress) -> Result<Reference> {
+    let recording = Recording::open(input.clone())?;
     let (rate, channels) = (recording.rate(), recording.channels());
     let clip = recording.read(within.clone(), longest)?;
-    progress.note(&heard(path, clip.total_seconds, rate, channels));
+    progress.note(&heard(input.path(), clip.total_seconds, rate, channels));
+    warn_of_file(&clip.notes, progress);
     if clip.was_cut() {
         let kept = clip.pcm.seconds();
         progress.note(&format!("only the last {kept:.0} s of {:.0} s are used", clip.total_seconds));
     }
-    check_length(path, clip.pcm.seconds())?;
+    check_length(input.path(), clip.pcm.seconds())?;
     let start = within.start + clip.start;
     warn(&check(&whole(&clip))?, start, |what| matches!(what, What::Short | What::Long), progress);
-    Ok(Reference::new(path, start, clip.pcm))
+    Ok(Reference::new(input, start, clip.pcm))
 }
 
 impl Preparation {
     /// The best stretch of all these recordings. One that cannot be used is an error if it is the only one, else a note.
-    pub fn best(&self, paths: &[PathBuf], progress: &dyn Progress) -> Result<Reference> {
+    pub fn best(&self, inputs: &[Input], progress: &dyn Progress) -> Result<Reference> {
         let mut best: Option<Found> = None;
-        for path in paths {
-            match self.find(path, progress) {
+        for input in inputs {
+            match self.find(input, progress) {
                 Ok(found) if best.as_ref().is_none_or(|b| found.stretch.score > b.stretch.score) => best = Some(found),
                 Ok(_) => {}
-                Err(error) if paths.len() == 1 => return Err(error),
+                Err(error) if inputs.len() == 1 => return Err(error),
                 Err(error) => progress.note(&format!("warning: left out: {error:#}")),
             }
         }
-        let none = || Kind::Input.error(format!("none of these {} recordings can be used", paths.len()));
+        let none = || Kind::Input.error(format!("none of these {} recordings can be used", inputs.len()));
         self.cut(&best.ok_or_else(none)?, progress)
     }
 
-    /// The best stretch of the recording `path`.
-    fn find<'a>(&self, path: &'a Path, progress: &dyn Progress) -> Result<Found<'a>> {
-        let recording = Recording::open(path)?;
+    /// The best stretch of the recording `input`.
+    fn find<'a>(&self, input: &'a Input, progress: &dyn Progress) -> Result<Found<'a>> {
+        let path = input.path();
+        let mut recording = Recording::open(input.clone())?;
         let (rate, channels) = (recording.rate(), recording.channels());
         let mut detector = SpeechDetector::new(rate);
-        let samples = self.play(recording, progress, &mut |block| detector.hear(block))?;
+        let samples = self.play(&mut recording, progress, &mut |block| detector.hear(block))?;
         let (frames, seconds) = (detector.finish()?, samples as f64 / f64::from(rate));
         progress.note(&format!("{}; {}", heard(path, seconds, rate, channels), share_of_speech(&frames, seconds)));
+        warn_of_file(&recording.notes(), progress);
         check_length(path, seconds)?;
         let silent = || Kind::Input.error(format!("{}: {}", path.display(), silence(&frames)));
-        Ok(Found { path, stretch: choose(&frames, seconds).ok_or_else(silent)? })
+        Ok(Found { input, stretch: choose(&frames, seconds).ok_or_else(silent)? })
     }
 
     /// Plays what lies within, telling how far it is; returns how many samples that were.
     fn play(
         &self,
-        recording: Recording,
+        recording: &mut Recording,
         progress: &dyn Progress,
         sink: &mut dyn FnMut(&[f32]) -> Result<()>,
     ) -> Result<usize> {
@@ -111,12 +114,13 @@ impl Preparation {
 
     /// Cuts out what was found, and makes it ready.
     fn cut(&self, found: &Found, progress: &dyn Progress) -> Result<Reference> {
-        let Found { path, stretch } = found;
+        let Found { input, stretch } = found;
         let seconds = match stretch.whole {
             true => self.within.clone(),
             false => self.within.start + stretch.seconds.start..self.within.start + stretch.seconds.end,
         };
-        let clip = Recording::open(path)?.read(seconds.clone(), f64::INFINITY)?;
+        let path = input.path();
+        let clip = Recording::open((*input).clone())?.read(seconds.clone(), f64::INFINITY)?;
         check_length(path, clip.pcm.seconds())?;
         let report = check(&whole(&clip))?;
         tell(path, stretch, self.within.start, &report, progress);
@@ -128,7 +132,7 @@ impl Preparation {
         }
         let levelled = normalize::level(&mut pcm)?;
         levelled.tell(progress);
-        Ok(Reference::new(path, seconds.start, pcm))
+        Ok(Reference::new(input, seconds.start, pcm))
     }
 
     /// What is chosen or changed here, so that nobody needs to be told of it.
@@ -143,8 +147,8 @@ impl Preparation {
 }
 
 impl Reference {
-    fn new(path: &Path, start: f64, pcm: Pcm) -> Self {
-        Self { path: path.to_owned(), seconds: start..start + pcm.seconds(), pcm }
+    fn new(input: &Input, start: f64, pcm: Pcm) -> Self {
+        Self { input: input.clone(), seconds: start..start + pcm.seconds(), pcm }
     }
 }
 
@@ -165,6 +169,11 @@ fn check_length(path: &Path, seconds: f64) -> Result<()> {
         Kind::Input.error(format!("{path}: {seconds:.2} s is too short: at least 1 s is needed, {best}"))
     );
     Ok(())
+}
+
+/// Says what was assumed of a recording that contradicts itself.
+fn warn_of_file(notes: &[String], progress: &dyn Progress) {
+    notes.iter().for_each(|note| progress.note(&format!("warning: {note}")));
 }
 
 fn heard(path: &Path, seconds: f64, rate: u32, channels: u16) -> String {

@@ -4,6 +4,9 @@ use crate::error::Kind;
 use crate::normalize::{composed, normalize};
 use anyhow::{Result, anyhow, ensure};
 use std::path::Path;
+use tokenizers::models::wordpiece::WordPiece;
+use tokenizers::normalizers::BertNormalizer;
+use tokenizers::pre_tokenizers::bert::BertPreTokenizer;
 use tokenizers::{Encoding, Tokenizer};
 
 /// BERT's token for what is in no vocabulary.
@@ -16,11 +19,26 @@ pub struct Text {
 }
 
 impl Text {
-    /// Reads a Hugging Face `tokenizer.json`.
+    /// Reads a Hugging Face `tokenizer.json`, or the `vocab.txt` of a cased BERT, which is all that Suno's cache has.
     pub fn open(path: &Path) -> Result<Self> {
         let origin = path.display().to_string();
+        if path.extension().is_some_and(|extension| extension == "txt") {
+            return Self::of_vocabulary(path, origin);
+        }
         let bytes = std::fs::read(path).map_err(|e| Kind::Model.error(format!("{origin}: {e}")))?;
         Self::parse(&bytes, origin)
+    }
+
+    /// The tokenizer that transformers' `BertTokenizer` makes of a vocabulary, as Bark uses it: cased, accents kept.
+    fn of_vocabulary(path: &Path, origin: String) -> Result<Self> {
+        let refused = |why: String| Kind::Model.error(format!("{origin}: not a vocabulary of BERT: {why}"));
+        let words = WordPiece::from_file(&path.to_string_lossy()).unk_token(UNKNOWN.into()).build();
+        let mut tokenizer = Tokenizer::new(words.map_err(|e| refused(e.to_string()))?);
+        ensure!(tokenizer.token_to_id(UNKNOWN).is_some(), refused(format!("it lacks {UNKNOWN}")));
+        let cased = tokenizer.with_normalizer(Some(BertNormalizer::new(true, true, None, false)));
+        cased.map_err(|e| refused(e.to_string()))?;
+        tokenizer.with_pre_tokenizer(Some(BertPreTokenizer));
+        Ok(Self { tokenizer, origin })
     }
 
     /// Reads the text of a Hugging Face `tokenizer.json`; `origin` is what messages call it.

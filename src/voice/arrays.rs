@@ -22,7 +22,7 @@ pub(super) const SUFFIX: &str = "_prompt";
 /// Largest array: half an hour of eight codebooks in int64, twice over.
 const MAX_ARRAY: u64 = 16 << 20;
 /// Most numbers in an array, whatever their type.
-const MAX_NUMBERS: usize = 2 << 20;
+pub(super) const MAX_NUMBERS: usize = 2 << 20;
 /// Largest file: three such arrays, and room for some that are ignored.
 const MAX_FILE: u64 = 64 << 20;
 /// Most entries in an archive. A directory of millions would take many times its size in memory.
@@ -40,6 +40,7 @@ pub(super) fn from_npz(bytes: &[u8]) -> Result<RawVoice> {
     // More of them than entries is possible by chance, as it were, but never so many.
     let entries = bytes.windows(ENTRY.len()).filter(|bytes| *bytes == ENTRY).count();
     ensure!(entries <= MAX_ENTRIES, "not a voice: an archive of more than {MAX_ENTRIES} entries");
+    ensure!(!is_sound(bytes), "a recording, not a voice: `barkclone clone` makes a voice of it");
     let mut archive = ZipArchive::new(Cursor::new(bytes)).context("not an .npz file (a zip of numpy arrays)")?;
     ensure!(!archive.has_duplicate_names(), "damaged: it holds two arrays of one name");
     let mut raw = RawVoice::default();
@@ -58,6 +59,12 @@ pub(super) fn from_npz(bytes: &[u8]) -> Result<RawVoice> {
     }
     raw.others = (0..archive.len()).filter(|index| !known.contains(index)).filter_map(|i| name(&archive, i)).collect();
     Ok(raw)
+}
+
+/// Whether a file begins as recordings do: WAV, MP3 with a title, FLAC, Ogg, MP4.
+fn is_sound(bytes: &[u8]) -> bool {
+    let begins = [&b"RIFF"[..], b"RF64", b"ID3", b"fLaC", b"OggS", b"caff", b"FORM"];
+    begins.iter().any(|magic| bytes.starts_with(magic)) || bytes.get(4..8) == Some(b"ftyp")
 }
 
 /// Reads the three arrays from an `.npy` each.
@@ -187,11 +194,12 @@ fn array(name: String, npy: &[u8]) -> Result<RawArray> {
         "u4" => whole::<u32>(npy),
         // What is beyond i64 is beyond every vocabulary too.
         "u8" => Ok(read::<u64>(npy)?.mapv(|value| i64::try_from(value).unwrap_or(i64::MAX))),
+        "b1" => Ok(read::<bool>(npy)?.mapv(i64::from)),
         "f4" => rounded(&read::<f32>(npy)?.mapv(f64::from)),
         "f8" => rounded(&read::<f64>(npy)?),
         other => bail!("its elements are of type {other}, expected integers: convert it with `.astype(int)`"),
     }?;
-    Ok(RawArray { name, kind, fortran, deflated: false, values })
+    Ok(RawArray { fortran, ..RawArray::new(&name, &kind, values) })
 }
 
 fn read<T: ReadableElement>(npy: &[u8]) -> Result<ArrayD<T>> {
@@ -205,7 +213,7 @@ where
     Ok(read::<T>(npy)?.mapv(i64::from))
 }
 
-fn rounded(values: &ArrayD<f64>) -> Result<ArrayD<i64>> {
+pub(super) fn rounded(values: &ArrayD<f64>) -> Result<ArrayD<i64>> {
     let other = values.iter().find(|value| value.fract() != 0.0);
     ensure!(other.is_none(), "it holds {}, which is no token", other.unwrap_or(&0.0));
     Ok(values.mapv(|value| value as i64))
@@ -220,7 +228,7 @@ fn element_type(npy: &[u8]) -> Result<(String, bool)> {
     // Every element takes a byte at least; a zero length would let the others be anything.
     let filled = count.is_some_and(|count| (1..=data.len()).contains(&count) && count <= MAX_NUMBERS);
     let (shape, len) = (&header.shape, data.len());
-    ensure!(filled && shape.len() <= 2, "a shape of {shape:?} cannot be read from {len} bytes");
+    ensure!(filled && shape.len() <= 3, "a shape of {shape:?} cannot be read from {len} bytes");
     let name = header.type_descriptor.to_string();
     let kind = name.trim_matches('\'').trim_start_matches(['<', '>', '|', '=']).chars().take(40).collect();
     Ok((kind, header.layout == ndarray_npy::npy::header::Layout::Fortran))

@@ -7,14 +7,17 @@ mod arrays;
 mod check;
 mod edit;
 mod language;
+mod library;
 mod place;
 pub mod provenance;
 mod raw;
 mod repair;
+mod torch;
 
 pub use check::problems;
 pub use edit::{Difference, differences};
 pub use language::language_warning;
+pub use library::Library;
 pub use place::Place;
 pub use provenance::Provenance;
 pub use raw::{RawArray, RawVoice};

@@ -2,6 +2,7 @@
 
 use super::arrays::{self, KEYS, SUFFIX};
 use super::raw::RawVoice;
+use super::torch;
 use super::{Form, Voice, provenance::Provenance};
 use crate::error::Kind;
 use crate::output;
@@ -112,6 +113,7 @@ impl Place {
     /// Kind [`Kind::Input`]: no file, or no arrays of numbers.
     pub fn read(&self) -> Result<RawVoice> {
         let raw = match self {
+            Place::Npz(path) if torch::is_torch(path) => torch::read(path),
             Place::Npz(path) => arrays::file(path).and_then(|bytes| arrays::from_npz(&bytes)),
             Place::Npy(paths) => arrays::from_npy(paths.each_ref().map(PathBuf::as_path)),
         };
@@ -137,6 +139,10 @@ impl Place {
     pub fn write(&self, voice: &Voice, provenance: Option<&Provenance>, form: Form, force: bool) -> Result<()> {
         self.check(force)?;
         match self {
+            Place::Npz(path) if torch::is_asked_for(path, form) => {
+                let name = self.name().to_string_lossy().into_owned();
+                output::write_atomically(path, force, |sink| torch::write(voice, &name, provenance, sink))
+            }
             Place::Npz(path) => {
                 output::write_atomically(path, force, |sink| arrays::to_npz(voice, provenance, form, sink))
             }

@@ -5,7 +5,7 @@ use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::fs::File;
-use std::io::{self, BufRead, BufReader};
+use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -114,21 +114,23 @@ impl Provenance {
 
 /// SHA-256 of a file, in hexadecimal.
 pub fn sha256_of(path: &Path) -> Result<String> {
+    let hash = File::open(path).and_then(sha256);
+    hash.with_context(|| Kind::Input.error(format!("{}: cannot be read", path.display())))
+}
+
+/// SHA-256 of all that is read, in hexadecimal.
+pub fn sha256(source: impl Read) -> io::Result<String> {
     let mut sha = Sha256::new();
-    let mut hash = || -> io::Result<()> {
-        let mut file = BufReader::with_capacity(1 << 16, File::open(path)?);
-        loop {
-            let bytes = file.fill_buf()?;
-            if bytes.is_empty() {
-                return Ok(());
-            }
-            sha.update(bytes);
-            let read = bytes.len();
-            file.consume(read);
+    let mut source = BufReader::with_capacity(1 << 16, source);
+    loop {
+        let bytes = source.fill_buf()?;
+        if bytes.is_empty() {
+            return Ok(sha.finalize().iter().map(|byte| format!("{byte:02x}")).collect());
         }
-    };
-    hash().with_context(|| Kind::Input.error(format!("{}: cannot be read", path.display())))?;
-    Ok(sha.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+        sha.update(bytes);
+        let read = bytes.len();
+        source.consume(read);
+    }
 }
 
 /// The present day, UTC; that of `SOURCE_DATE_EPOCH` where that is set, so that results can be made again bit for bit.

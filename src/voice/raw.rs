@@ -4,7 +4,7 @@ use super::provenance::Provenance;
 use super::{KEYS, Voice, codes};
 use crate::tokens::{SEMANTIC_VOCAB, Semantic};
 use anyhow::{Context, Result, bail, ensure};
-use ndarray::ArrayD;
+use ndarray::{ArrayD, Axis};
 
 /// One array as it was stored.
 #[derive(Clone, Debug)]
@@ -17,11 +17,25 @@ pub struct RawArray {
     pub fortran: bool,
     /// Whether it was compressed.
     pub deflated: bool,
-    /// Its numbers, of any shape of one or two dimensions.
+    /// Its numbers, of any shape of one to three dimensions.
     pub values: ArrayD<i64>,
 }
 
 impl RawArray {
+    /// Of `values` in C order, not compressed.
+    pub(super) fn new(name: &str, kind: &str, values: ArrayD<i64>) -> Self {
+        Self { name: name.to_owned(), kind: kind.to_owned(), fortran: false, deflated: false, values }
+    }
+
+    /// Its numbers without the leading dimensions of one that stand before `dimensions` others: a batch of one is a voice.
+    pub(super) fn squeezed(&self, dimensions: usize) -> ArrayD<i64> {
+        let mut values = self.values.clone();
+        while values.ndim() > dimensions && values.shape()[0] == 1 {
+            values.index_axis_inplace(Axis(0), 0);
+        }
+        values
+    }
+
     /// How it was stored, in words.
     pub fn stored(&self) -> String {
         let order = if self.fortran { "Fortran order" } else { "C order" };
@@ -63,14 +77,10 @@ impl RawVoice {
             let short = key.strip_suffix("_prompt").unwrap_or(key);
             bail!("no array `{key}` (nor `{short}`); it holds {}", self.held())
         };
-        ensure!(
-            !array.kind.starts_with('f'),
-            "`{key}`: its elements are of type {}, expected integers: `barkclone voice fix` converts them",
-            array.kind
-        );
-        let odd = array.values.iter().find(|&&value| u32::try_from(value).is_err());
+        let values = array.squeezed(if index == 0 { 1 } else { 2 });
+        let odd = values.iter().find(|&&value| u32::try_from(value).is_err());
         ensure!(odd.is_none(), "`{key}`: it holds {}, which is no token", odd.unwrap_or(&0));
-        Ok(array.values.mapv(|value| value as u32))
+        Ok(values.mapv(|value| value as u32))
     }
 
     /// The first few names in the file, for a message.

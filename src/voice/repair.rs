@@ -56,10 +56,15 @@ fn mended(
 ) -> Result<Option<ArrayD<i64>>> {
     let Some(mut array) = array else { return Ok(None) };
     let key = KEYS[index];
+    let squeezed = array.squeezed(if index == 0 { 1 } else { 2 });
+    if squeezed.ndim() != array.values.ndim() {
+        changes.push(format!("`{key}` has the shape {:?} instead of {:?}", squeezed.shape(), array.values.shape()));
+        array.values = squeezed;
+    }
     if !separate && array.name != key {
         changes.push(format!("`{}` is called `{key}`", array.name));
     }
-    if matches!(array.kind.as_str(), "i1" | "u1" | "f4" | "f8") {
+    if matches!(array.kind.as_str(), "i1" | "u1" | "b1" | "f2" | "f4" | "f8") {
         changes.push(format!("`{key}` is of type int64 instead of {}", array.kind));
     }
     if !is_shaped(&array, index) {

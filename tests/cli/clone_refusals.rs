@@ -50,14 +50,10 @@ fn a_voice_goes_to_a_file_in_a_folder_that_exists() {
 #[test]
 fn what_is_no_recording_is_refused_with_a_way_out() {
     let desk = Desk::new();
-    write_wav(&desk.path("whole.wav"), spec(1, 16_000, 16, Int), 2.0, 1);
-    let whole = desk.bytes("whole.wav");
-    fs::write(desk.path("cut.wav"), &whole[..whole.len() / 2]).unwrap();
     fs::write(desk.path("empty.wav"), b"").unwrap();
     fs::write(desk.path("talk.mp3"), b"ID3\x04 and so on").unwrap();
     write_wav(&desk.path("silent.wav"), spec(1, 16_000, 16, Int), 0.0, 1);
     write_wav(&desk.path("slow.wav"), spec(1, 4_000, 16, Int), 2.0, 1);
-    refused_early(&desk, "cut.wav", &[], 3, &["cut.wav", "truncated: 1.00 of 2.00 s", "ffmpeg"]);
     refused_early(&desk, "empty.wav", &[], 3, &["empty.wav", "it is empty"]);
     refused_early(&desk, "talk.mp3", &[], 3, &["talk.mp3", "not a recording", "ffmpeg"]);
     refused_early(&desk, "silent.wav", &[], 3, &["silent.wav", "no samples"]);
@@ -66,6 +62,17 @@ fn what_is_no_recording_is_refused_with_a_way_out() {
     fs::create_dir(desk.path("empty")).unwrap();
     refused_early(&desk, "empty", &["-o", "x.npz"], 3, &["empty: no recordings in this folder"]);
     refused_early(&desk, "/dev/null", &["-o", "x.npz"], 3, &["not a regular file"]);
+}
+
+#[test]
+fn of_a_recording_that_was_cut_short_what_is_there_is_taken_and_told() {
+    let desk = Desk::new();
+    write_wav(&desk.path("whole.wav"), spec(1, 16_000, 16, Int), 4.0, 1);
+    let whole = desk.bytes("whole.wav");
+    fs::write(desk.path("cut.wav"), &whole[..whole.len() / 2]).unwrap();
+    let cloned = desk.clone("cut.wav", &[]);
+    assert_eq!(cloned.prints(), "cut.npz");
+    cloned.says(&["warning: truncated: 2.00 of 4.00 s are there"]);
 }
 
 #[test]

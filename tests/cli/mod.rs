@@ -10,10 +10,12 @@ mod demo;
 #[cfg(unix)]
 mod interrupted;
 mod layouts;
+mod library;
 mod many;
 mod many_file;
 mod many_stopped;
 mod pages;
+mod recordings;
 mod sampling;
 mod speak;
 mod text;
@@ -92,6 +94,7 @@ impl Desk {
             command.env_remove(variable);
         }
         command.env("HF_HOME", self.folder.path().join(".home")).env("HF_HUB_OFFLINE", "1");
+        command.env("XDG_DATA_HOME", self.folder.path().join(".home/data"));
         command.env("SOURCE_DATE_EPOCH", "1795305600");
         command.current_dir(self.folder.path()).stdin(Stdio::null()).args(arguments);
         command

@@ -15,7 +15,7 @@ fn clean() -> Pcm {
 }
 
 fn clip(pcm: Pcm) -> Clip {
-    Clip { start: 0.0, total_seconds: pcm.seconds(), pcm, channels: 1 }
+    Clip { start: 0.0, total_seconds: pcm.seconds(), pcm, channels: 1, notes: Vec::new() }
 }
 
 fn checked(pcm: Pcm) -> Report {
@@ -182,7 +182,8 @@ fn noise_silence_and_moments_are_no_speech() {
 fn of_a_long_recording_times_are_those_of_the_file() {
     let pcm = clean();
     let seconds = pcm.seconds();
-    let report = sound::check(&Clip { start: 1000.0, pcm, total_seconds: 1000.0 + seconds, channels: 2 }).unwrap();
+    let report =
+        sound::check(&Clip { start: 1000.0, total_seconds: 1000.0 + seconds, channels: 2, ..clip(pcm) }).unwrap();
     finds(&report, What::Long, Level::Note);
     assert_eq!(report.start.round(), 1000.0);
     assert!(report.speech[0].start >= 1000.0);

@@ -11,7 +11,7 @@ use barkclone::speak::Settings;
 use barkclone::stage::protocol::Protocol;
 use barkclone::stage::text::Text;
 use clap::Args;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Where a flag is not given, the model's own generation settings hold; the defaults named here are the published ones.
 #[derive(Args, Debug)]
@@ -136,7 +136,9 @@ impl NetArgs {
     pub fn tokenizer(&self, models: &Models, progress: &dyn Progress) -> Result<Text> {
         match self.tokenizer_source(models, progress)? {
             Source::Builtin => builtin::tokenizer(),
-            Source::Path(path) if path.is_dir() => Text::open(&path.join("tokenizer.json")),
+            Source::Path(path) if path.is_dir() => {
+                Text::open(&tokenizer_in(&path).unwrap_or(path.join("tokenizer.json")))
+            }
             Source::Path(path) => Text::open(&path),
         }
     }
@@ -145,11 +147,11 @@ impl NetArgs {
     fn tokenizer_source(&self, models: &Models, progress: &dyn Progress) -> Result<Source> {
         let bark = Path::new(&self.bark);
         let folder = if bark.is_file() { bark.parent().unwrap_or(bark) } else { bark };
-        let beside = folder.join("tokenizer.json");
+        let beside = tokenizer_in(folder);
         match &self.tokenizer {
             Some(choice) => models.resolve(ModelKind::Tokenizer, choice, progress),
             None if models.is_builtin(ModelKind::Bark, &self.bark) => Ok(Source::Builtin),
-            None if beside.is_file() => Ok(Source::Path(beside)),
+            None if let Some(beside) = beside => Ok(Source::Path(beside)),
             None => models.resolve(ModelKind::Tokenizer, "bert-multilingual-cased", progress),
         }
     }
@@ -172,4 +174,9 @@ impl NetArgs {
         let files = batch::fingerprint(&paths)?;
         Ok(batch::hash(&[words.as_bytes(), &files.to_le_bytes()]))
     }
+}
+
+/// The tokenizer's file in a folder; Suno's cache has the vocabulary alone.
+fn tokenizer_in(folder: &Path) -> Option<PathBuf> {
+    ["tokenizer.json", "vocab.txt"].map(|name| folder.join(name)).into_iter().find(|path| path.is_file())
 }

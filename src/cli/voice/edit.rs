@@ -1,5 +1,6 @@
 //! `barkclone voice fix`, `convert`, `trim` and `merge`: voices out of voices.
 
+use crate::cli::choice::find_voice;
 use crate::cli::progress::Terminal;
 use crate::cli::{check_voice_target, out};
 use anyhow::{Context, Result, ensure};
@@ -34,9 +35,12 @@ pub struct ConvertArgs {
     /// A voice file
     #[arg(value_name = "VOICE")]
     voice: PathBuf,
-    /// What to write
-    #[arg(long, value_enum, value_name = "FORM")]
-    to: Target,
+    /// Where to write, as -o
+    #[arg(value_name = "FILE", conflicts_with = "output")]
+    target: Option<PathBuf>,
+    /// What to write [default: what the ending of FILE says]
+    #[arg(long, value_enum, value_name = "FORM", required_unless_present_any = ["target", "output"])]
+    to: Option<Target>,
     /// Where to write; for npy, without the ending `_semantic_prompt.npy` [default: the voice's name, in this folder]
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -53,6 +57,8 @@ enum Target {
     Compact,
     /// Hugging Face's three files; they hold no provenance
     Npy,
+    /// One file as coqui-tts keeps it (torch.save)
+    Pth,
 }
 
 /// Keep a stretch of a voice
@@ -97,7 +103,7 @@ pub struct MergeArgs {
 }
 
 pub fn fix(args: &FixArgs, terminal: &Terminal) -> Result<()> {
-    let source = Place::find(&args.voice)?;
+    let source = find_voice(&args.voice)?;
     let target = match &args.output {
         Some(path) => file(path)?,
         None => source.clone(),
@@ -124,24 +130,29 @@ pub fn fix(args: &FixArgs, terminal: &Terminal) -> Result<()> {
 }
 
 pub fn convert(args: &ConvertArgs, terminal: &Terminal) -> Result<()> {
-    let source = Place::find(&args.voice)?;
+    let source = find_voice(&args.voice)?;
     let VoiceFile { voice, provenance } = source.voice()?;
-    let target = match (args.to, &args.output) {
-        (Target::Npy, output) => Place::separate(output.as_deref().unwrap_or(Path::new(&source.name()))),
+    let output = args.output.as_ref().or(args.target.as_ref());
+    let pth = output.is_some_and(|path| path.extension().is_some_and(|extension| extension == "pth"));
+    let to = args.to.unwrap_or(if pth { Target::Pth } else { Target::Npz });
+    ensure!(output.is_none() || pth == (to == Target::Pth), Kind::Usage.error("--to pth is written to a FILE.pth"));
+    let target = match (to, output) {
+        (Target::Npy, output) => Place::separate(output.map_or(Path::new(&source.name()), PathBuf::as_path)),
         (_, Some(path)) => file(path)?,
+        (Target::Pth, None) => Place::Npz(PathBuf::from(source.name()).with_added_extension("pth")),
         (_, None) => Place::Npz(PathBuf::from(source.name()).with_added_extension("npz")),
     };
-    if args.to == Target::Npy && provenance.is_some() {
+    if to == Target::Npy && provenance.is_some() {
         terminal.note("three .npy files hold no provenance: where the voice comes from is not written");
     }
-    let form = if args.to == Target::Compact { Form::Compact } else { Form::Bark };
+    let form = if to == Target::Compact { Form::Compact } else { Form::Bark };
     target.write(&voice, provenance.as_ref(), form, args.force)?;
     out(format!("{target}\n"))
 }
 
 pub fn trim(args: &TrimArgs, terminal: &Terminal) -> Result<()> {
     let target = file(&args.output)?;
-    let VoiceFile { voice, provenance } = VoiceFile::open(&args.voice)?;
+    let VoiceFile { voice, provenance } = find_voice(&args.voice)?.voice()?;
     let whole = voice.seconds();
     let (start, end) = match (args.start, args.end, args.seconds) {
         (Some(start), Some(end), None) => (start, end),
@@ -161,7 +172,7 @@ pub fn trim(args: &TrimArgs, terminal: &Terminal) -> Result<()> {
 
 pub fn merge(args: &MergeArgs, terminal: &Terminal) -> Result<()> {
     let target = file(&args.output)?;
-    let files = args.voices.iter().map(|path| VoiceFile::open(path)).collect::<Result<Vec<_>>>()?;
+    let files = args.voices.iter().map(|path| find_voice(path)?.voice()).collect::<Result<Vec<_>>>()?;
     let (voices, origins): (Vec<_>, Vec<_>) = files.into_iter().map(|file| (file.voice, file.provenance)).unzip();
     let merged = Voice::join(&voices)?;
     let heard = merged.heard().fine;

@@ -1,9 +1,10 @@
 //! `barkclone voice inspect`, `check` and `diff`: what voices hold, on stdout.
 
+use crate::cli::choice::find_voice;
 use crate::cli::{one_line, out};
 use anyhow::{Result, ensure};
 use barkclone::error::Kind;
-use barkclone::voice::{Difference, Heard, Place, Provenance, RawVoice, Voice, VoiceFile, differences, problems};
+use barkclone::voice::{Difference, Heard, Place, Provenance, RawVoice, Voice, differences, problems};
 use clap::Args;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
@@ -52,7 +53,7 @@ pub struct DiffArgs {
 
 pub fn inspect(args: &InspectArgs) -> Result<()> {
     for path in &args.voices {
-        let place = Place::find(path)?;
+        let place = find_voice(path)?;
         let raw = place.read()?;
         match args.json {
             true => out(format!("{}\n", described_json(&place, &raw)))?,
@@ -65,7 +66,7 @@ pub fn inspect(args: &InspectArgs) -> Result<()> {
 pub fn check(args: &CheckArgs) -> Result<()> {
     let mut refused = 0;
     for path in &args.voices {
-        let found = Place::find(path).and_then(|place| Ok(problems(&place.read()?)));
+        let found = find_voice(path).and_then(|place| Ok(problems(&place.read()?)));
         let problems = found.unwrap_or_else(|error| vec![format!("{:#}", error.root_cause())]);
         refused += usize::from(!problems.is_empty());
         let lines = if problems.is_empty() { vec!["ok".to_owned()] } else { problems };
@@ -82,7 +83,7 @@ pub fn check(args: &CheckArgs) -> Result<()> {
 }
 
 pub fn diff(args: &DiffArgs) -> Result<()> {
-    let open = |path: &PathBuf| Ok::<_, anyhow::Error>(VoiceFile::open(path)?.voice);
+    let open = |path: &PathBuf| Ok::<_, anyhow::Error>(find_voice(path)?.voice()?.voice);
     let (a, b) = (open(&args.first)?, open(&args.second)?);
     let differences = differences(&a, &b);
     let lines = match args.json {

@@ -2,6 +2,7 @@
 
 mod edit;
 mod inspect;
+mod library;
 mod preview;
 
 use super::progress::Terminal;
@@ -10,6 +11,7 @@ use barkclone::models::Models;
 use clap::{Args, Subcommand};
 use edit::{ConvertArgs, FixArgs, MergeArgs, TrimArgs};
 use inspect::{CheckArgs, DiffArgs, InspectArgs};
+use library::{ListArgs, RemoveArgs, RenameArgs};
 use preview::PreviewArgs;
 
 const EXAMPLES: &str = "\
@@ -22,8 +24,10 @@ Examples:
   barkclone voice merge calm.npz lively.npz -o both.npz
   barkclone voice preview voz.npz -o voz.wav       # how its codes sound
   barkclone voice diff a.npz b.npz
+  barkclone voice convert voz.npz voz.pth          # as coqui-tts keeps it
+  barkclone voice list                             # those that `clone --name` keeps; a name does wherever a voice is asked for
 
-A voice is an .npz file, or three .npy files as Hugging Face has them: NAME for NAME_semantic_prompt.npy, \
+A voice is an .npz file, a .pth file of coqui-tts, or three .npy files as Hugging Face has them: NAME for NAME_semantic_prompt.npy, \
 NAME_coarse_prompt.npy and NAME_fine_prompt.npy, or the folder that holds them.";
 
 /// Look at voice files, mend, cut, merge and convert them
@@ -44,6 +48,9 @@ enum VoiceCommand {
     Merge(MergeArgs),
     Preview(PreviewArgs),
     Diff(DiffArgs),
+    List(ListArgs),
+    Remove(RemoveArgs),
+    Rename(RenameArgs),
 }
 
 pub fn run(args: VoiceArgs, models: impl FnOnce() -> Result<Models>, terminal: &Terminal) -> Result<()> {
@@ -56,5 +63,8 @@ pub fn run(args: VoiceArgs, models: impl FnOnce() -> Result<Models>, terminal: &
         VoiceCommand::Merge(args) => edit::merge(&args, terminal),
         VoiceCommand::Preview(args) => preview::run(&args, &models()?, terminal),
         VoiceCommand::Diff(args) => inspect::diff(&args),
+        VoiceCommand::List(args) => library::list(&args),
+        VoiceCommand::Remove(args) => library::remove(&args),
+        VoiceCommand::Rename(args) => library::rename(&args),
     }
 }

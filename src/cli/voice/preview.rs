@@ -1,5 +1,6 @@
 //! `barkclone voice preview`: how a voice's codes sound.
 
+use crate::cli::choice::find_voice;
 use crate::cli::nets::{self, DeviceArgs};
 use crate::cli::progress::Terminal;
 use crate::cli::provenance;
@@ -10,7 +11,6 @@ use barkclone::models::Models;
 use barkclone::net::codec::CodecConfig;
 use barkclone::speak::Decoder;
 use barkclone::tokens::FRAME_SAMPLES;
-use barkclone::voice::Place;
 use clap::Args;
 use std::path::PathBuf;
 
@@ -46,7 +46,7 @@ pub struct PreviewArgs {
 }
 
 pub fn run(args: &PreviewArgs, models: &Models, terminal: &Terminal) -> Result<()> {
-    let place = Place::find(&args.voice)?;
+    let place = find_voice(&args.voice)?;
     let path = args.output.clone().unwrap_or_else(|| PathBuf::from(place.name()).with_added_extension("wav"));
     let target = SoundTarget { path, force: args.force, float: args.float };
     target.check()?;

@@ -1,0 +1,130 @@
+//! What is not read here, through the `ffmpeg` that is installed: decoded to an AU stream of floats, which tells its rate and
+//! channels at its head.
+
+use super::check_rate;
+use super::input::Input;
+use super::source::Source;
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use std::fs::File;
+use std::io::{BufReader, Read, Seek};
+use std::process::{Child, ChildStdout, Command, Stdio};
+
+/// The program.
+const PROGRAM: &str = "ffmpeg";
+/// Bytes that are handed on at once.
+const BLOCK: usize = 1 << 16;
+/// AU's number for 32-bit floats, and its shortest and longest sane header.
+const FLOATS: u32 = 6;
+const HEADER: usize = 24;
+const LONGEST_HEADER: u32 = 1 << 16;
+
+/// A running `ffmpeg`.
+pub(super) struct Ffmpeg {
+    child: Child,
+    out: BufReader<ChildStdout>,
+    /// What it says: in a file, for nobody reads along, and a full pipe would stop it.
+    said: File,
+    rate: u32,
+    channels: u16,
+    notes: Vec<String>,
+}
+
+impl Ffmpeg {
+    /// Begins to decode; `None`: it is not installed.
+    ///
+    /// # Errors
+    /// What it says of a file that it cannot decode.
+    pub fn open(input: &Input, track: usize) -> Result<Option<Self>> {
+        let mut command = Command::new(PROGRAM);
+        command.args(["-nostdin", "-hide_banner", "-loglevel", "error"]);
+        // The protocol before it keeps a name from being taken for an option or for another protocol; nothing else may be opened.
+        command.args(["-protocol_whitelist", "file", "-i"]).arg(input.ffmpeg_name());
+        command.args(["-map", &format!("0:a:{track}"), "-vn", "-sn", "-dn", "-c:a", "pcm_f32be", "-f", "au", "pipe:1"]);
+        let said = tempfile::tempfile()?;
+        command.stdin(input.ffmpeg_stdin()?).stdout(Stdio::piped()).stderr(said.try_clone()?);
+        let mut child = match command.spawn() {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            started => started.context("ffmpeg cannot be started")?,
+        };
+        let out = child.stdout.take().context("ffmpeg has no output")?;
+        let out = BufReader::with_capacity(BLOCK, out);
+        let mut running = Self { child, out, said, rate: 0, channels: 0, notes: Vec::new() };
+        running.begin()?;
+        running
+            .notes
+            .push("read through ffmpeg, for it is of no kind that is read here; --no-ffmpeg forbids that".to_owned());
+        Ok(Some(running))
+    }
+
+    /// Reads AU's header: magic, its length, the samples' length, their kind, rate and channels.
+    fn begin(&mut self) -> Result<()> {
+        let mut header = [0; HEADER];
+        if self.out.read_exact(&mut header).is_err() {
+            self.child.wait()?;
+            bail!("ffmpeg cannot read it either: {}", self.last_words());
+        }
+        let long = |at: usize| u32::from_be_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]]);
+        let expected =
+            &header[..4] == b".snd" && long(12) == FLOATS && (HEADER as u32..LONGEST_HEADER).contains(&long(4));
+        ensure!(expected, "ffmpeg gives something other than was asked of it");
+        let more = u64::from(long(4)) - HEADER as u64;
+        std::io::copy(&mut self.out.by_ref().take(more), &mut std::io::sink())?;
+        (self.rate, self.channels) = (long(16), u16::try_from(long(20))?);
+        ensure!(self.channels > 0, "it has no channels");
+        check_rate(self.rate)
+    }
+
+    /// The last line that it wrote to stderr.
+    fn last_words(&mut self) -> String {
+        let mut words = Vec::new();
+        // Without a reason it stays without one.
+        let _ = self.said.rewind().and_then(|()| (&self.said).take(1 << 16).read_to_end(&mut words));
+        let words = String::from_utf8_lossy(&words);
+        let line = words.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("it does not say why");
+        line.chars().map(|c| if c.is_control() { ' ' } else { c }).take(200).collect()
+    }
+}
+
+impl Source for Ffmpeg {
+    fn rate(&self) -> u32 {
+        self.rate
+    }
+
+    fn channels(&self) -> u16 {
+        self.channels
+    }
+
+    fn seconds(&self) -> Option<f64> {
+        None
+    }
+
+    fn block(&mut self, interleaved: &mut Vec<f32>) -> Result<usize> {
+        let frame = 4 * usize::from(self.channels);
+        let mut bytes = Vec::new();
+        self.out.by_ref().take((BLOCK / frame).max(1) as u64 * frame as u64).read_to_end(&mut bytes)?;
+        interleaved.clear();
+        interleaved.extend(bytes.chunks_exact(4).map(|b| f32::from_be_bytes([b[0], b[1], b[2], b[3]])));
+        interleaved.truncate(interleaved.len() / usize::from(self.channels) * usize::from(self.channels));
+        if !interleaved.is_empty() {
+            return Ok(self.channels.into());
+        }
+        let done = self.child.wait().map_err(|error| anyhow!("ffmpeg: {error}"))?;
+        let words = self.last_words();
+        if !done.success() {
+            self.notes.push(format!("ffmpeg stopped early ({words}); what it gave is read"));
+        }
+        Ok(0)
+    }
+
+    fn notes(&self) -> &[String] {
+        &self.notes
+    }
+}
+
+impl Drop for Ffmpeg {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

@@ -1,0 +1,112 @@
+//! Voices by name: a folder of voice files that every command looks into.
+
+use super::Place;
+use crate::error::Kind;
+use crate::output;
+use anyhow::{Context, Result, ensure};
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Longest name, bytes.
+const LONGEST: usize = 100;
+
+/// The user's voices.
+#[derive(Clone, Debug)]
+pub struct Library {
+    folder: PathBuf,
+}
+
+impl Library {
+    /// `$XDG_DATA_HOME/barkclone/voices`, where that is not set `~/.local/share/barkclone/voices` (XDG Base Directory
+    /// Specification 0.8).
+    pub fn of_user() -> Result<Self> {
+        let set = env::var_os("XDG_DATA_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
+        let home = || env::home_dir().map(|home| home.join(".local/share"));
+        let none = || Kind::Output.error("no place for voices by name: set HOME or XDG_DATA_HOME");
+        Ok(Self::at(set.or_else(home).ok_or_else(none)?.join("barkclone/voices")))
+    }
+
+    /// The voices in `folder`.
+    pub fn at(folder: PathBuf) -> Self {
+        Self { folder }
+    }
+
+    /// The voice called `name`, if there is one.
+    pub fn find(&self, name: &str) -> Option<Place> {
+        let path = self.path(name).ok()?;
+        path.is_file().then_some(Place::Npz(path))
+    }
+
+    /// Where the voice called `name` is to be written; the folder is made.
+    ///
+    /// # Errors
+    /// Kind [`Kind::Usage`]: no name for a file. Kind [`Kind::Output`]: no folder that can be written to.
+    pub fn target(&self, name: &str) -> Result<PathBuf> {
+        let path = self.path(name)?;
+        output::make_folder(&self.folder)?;
+        Ok(path)
+    }
+
+    /// All names, sorted.
+    pub fn names(&self) -> Result<Vec<String>> {
+        if !self.folder.exists() {
+            return Ok(Vec::new());
+        }
+        let unreadable = || Kind::Input.error(format!("{}: cannot be read", self.folder.display()));
+        let entries = fs::read_dir(&self.folder).with_context(unreadable)?.collect::<Result<Vec<_>, _>>();
+        let named = |path: PathBuf| {
+            let name = path.file_stem()?.to_str()?.to_owned();
+            (path.extension()? == "npz" && path.is_file() && !name.starts_with('.')).then_some(name)
+        };
+        let mut names: Vec<_> = entries.with_context(unreadable)?.into_iter().filter_map(|e| named(e.path())).collect();
+        names.sort();
+        Ok(names)
+    }
+
+    /// Removes the voice called `name`.
+    ///
+    /// # Errors
+    /// Kind [`Kind::Input`]: there is none.
+    pub fn remove(&self, name: &str) -> Result<()> {
+        let path = self.existing(name)?;
+        fs::remove_file(&path).with_context(|| Kind::Output.error(format!("{}: cannot be removed", path.display())))
+    }
+
+    /// Calls the voice `from` `to`; replaces another only with `force`.
+    ///
+    /// # Errors
+    /// Kind [`Kind::Input`]: there is no `from`. Kind [`Kind::Output`]: there is a `to`.
+    pub fn rename(&self, from: &str, to: &str, force: bool) -> Result<PathBuf> {
+        let (old, new) = (self.existing(from)?, self.path(to)?);
+        let failed = || Kind::Output.error(format!("{}: cannot be written", new.display()));
+        if force {
+            fs::rename(&old, &new).with_context(failed)?;
+            return Ok(new);
+        }
+        // A link is refused where there is a file, also one that was made this very moment.
+        let taken = || Kind::Output.error(format!("there is a voice called `{to}` already; --force replaces it"));
+        ensure!(!new.exists(), taken());
+        fs::hard_link(&old, &new).with_context(failed)?;
+        fs::remove_file(&old).with_context(|| Kind::Output.error(format!("{}: cannot be removed", old.display())))?;
+        Ok(new)
+    }
+
+    fn existing(&self, name: &str) -> Result<PathBuf> {
+        let path = self.path(name)?;
+        let none =
+            || Kind::Input.error(format!("there is no voice called `{name}`; `barkclone voice list` names them"));
+        ensure!(path.is_file(), none());
+        Ok(path)
+    }
+
+    fn path(&self, name: &str) -> Result<PathBuf> {
+        let plain = !name.is_empty() && name.len() <= LONGEST && !name.starts_with('.') && name == name.trim();
+        let plain = plain && !name.chars().any(|c| c.is_control() || "/\\:*?\"<>|".contains(c));
+        ensure!(
+            plain,
+            Kind::Usage.error(format!("`{}` is no name for a voice: letters, digits, - and _", name.escape_debug()))
+        );
+        Ok(self.folder.join(Path::new(name)).with_added_extension("npz"))
+    }
+}

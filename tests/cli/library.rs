@@ -1,0 +1,123 @@
+//! Voices by name, those of coqui-tts, and files of another kind.
+
+use super::{Arrays, Desk, VOICE};
+use ndarray::{Array1, Array3, ArrayD, IxDyn};
+use ndarray_npy::{NpzReader, NpzWriter};
+use std::fs::{self, File};
+
+const KEPT: &str = ".home/data/barkclone/voices";
+
+fn desk_with_ana() -> Desk {
+    let desk = Desk::new();
+    desk.babble("ref.wav", 2.0);
+    let path = desk.path(KEPT).join("ana.npz");
+    assert_eq!(desk.clone("ref.wav", &["--name", "ana"]).prints(), path.to_str().unwrap());
+    desk
+}
+
+#[test]
+fn a_voice_that_was_kept_by_name_is_found_by_it() {
+    let desk = desk_with_ana();
+    assert_eq!(desk.files(), ["ref.wav"]);
+    assert_eq!(desk.speak("oi", &["--voice", "ana", "-o", "a.wav", "--seed", "1"]).prints(), "a.wav");
+    let path = format!("{KEPT}/ana.npz");
+    assert_eq!(desk.speak("oi", &["--voice", &path, "-o", "b.wav", "--seed", "1"]).prints(), "b.wav");
+    assert_eq!(desk.bytes("a.wav"), desk.bytes("b.wav"));
+    assert!(desk.run(&["voice", "inspect", "ana"]).prints().contains("semantic tokens"));
+    // A path of that name comes first.
+    fs::copy(VOICE, desk.path("ana")).unwrap();
+    let inspected = desk.run(&["voice", "inspect", "ana"]);
+    assert!(inspected.prints().starts_with("ana\n"), "{}", inspected.prints());
+    // Without it, and without the voice, it is one of Suno's that is not there.
+    fs::remove_file(desk.path("ana")).unwrap();
+    desk.run(&["voice", "remove", "ana"]).prints();
+    desk.speak("oi", &["--voice", "ana", "-o", "c.wav"]).fails(2, &["ana"]);
+}
+
+#[test]
+fn jobs_name_their_voices() {
+    let desk = desk_with_ana();
+    fs::write(desk.path("jobs.jsonl"), "{\"text\": \"oi\", \"voice\": \"ana\", \"seed\": 1}\n").unwrap();
+    let spoken = desk.run(&[&["speak", "--jobs", "jobs.jsonl", "-d", "out"], &super::SPEAK[..]].concat());
+    assert_eq!(spoken.code, 0, "{}", spoken.stderr);
+    desk.speak("oi", &["--voice", "ana", "-o", "one.wav", "--seed", "1"]).prints();
+    let made = fs::read_dir(desk.path("out")).unwrap().map(|entry| entry.unwrap().path());
+    let made: Vec<_> = made.filter(|path| path.extension().is_some_and(|e| e == "wav")).collect();
+    let samples = |path| barkclone::audio::read(path, 60.0).unwrap().pcm;
+    assert_eq!(samples(made[0].as_path()), samples(desk.path("one.wav").as_path()));
+}
+
+#[test]
+fn kept_voices_are_listed_renamed_and_removed() {
+    let desk = desk_with_ana();
+    let listed = |desk: &Desk| desk.run(&["voice", "list"]).prints().to_owned();
+    let columns: Vec<_> = listed(&desk).split('\t').map(str::to_owned).collect();
+    assert_eq!((columns.len(), &*columns[0], &*columns[2]), (4, "ana", "2026-11-22"), "{columns:?}");
+    desk.clone("ref.wav", &["--name", "ana"]).fails(6, &["ana.npz: exists already"]);
+    desk.run(&["voice", "rename", "ana", "eva"]).prints();
+    desk.clone("ref.wav", &["--name", "ana"]).prints();
+    desk.run(&["voice", "rename", "ana", "eva"]).fails(6, &["`eva` already", "--force"]);
+    desk.run(&["voice", "rename", "ana", "eva", "--force"]).prints();
+    assert!(listed(&desk).starts_with("eva\t") && listed(&desk).lines().count() == 1);
+    desk.run(&["voice", "remove", "ana"]).fails(3, &["no voice called `ana`", "voice list"]);
+    desk.run(&["voice", "remove", "eva"]).prints();
+    assert_eq!(listed(&desk), "");
+    for name in ["../eva", "", ".eva", "a/b", "a\nb"] {
+        desk.clone("ref.wav", &["--name", name]).fails(2, &["is no name for a voice"]);
+    }
+}
+
+#[test]
+fn coquis_voice_files_are_written_and_read() {
+    let desk = Desk::new();
+    fs::copy(VOICE, desk.path("v.npz")).unwrap();
+    assert_eq!(desk.run(&["voice", "convert", "v.npz", "v.pth"]).prints(), "v.pth");
+    assert_eq!(desk.run(&["voice", "diff", "v.npz", "v.pth"]).prints(), "the same tokens");
+    desk.run(&["voice", "convert", "v.pth", "back.npz"]).prints();
+    assert_eq!(Arrays::read(&desk.path("back.npz")), Arrays::read(&desk.path("v.npz")));
+    assert_eq!(desk.speak("oi", &["--voice", "v.pth", "-o", "a.wav", "--seed", "1"]).prints(), "a.wav");
+    desk.run(&["voice", "convert", "v.npz", "v.npz", "--to", "pth"]).fails(2, &["--to pth", ".pth"]);
+    // One that was cloned keeps where it comes from.
+    desk.babble("ref.wav", 2.0);
+    desk.clone("ref.wav", &["-o", "mine.pth"]).prints();
+    assert!(desk.run(&["voice", "inspect", "mine.pth"]).prints().contains("sha256"));
+}
+
+#[test]
+fn a_file_that_is_no_voice_is_named_for_what_it_is() {
+    let desk = Desk::new();
+    desk.babble("ref.wav", 1.0);
+    desk.speak("oi", &["--voice", "./ref.wav", "-o", "a.wav"])
+        .fails(3, &["ref.wav", "a recording, not a voice", "clone"]);
+    let objects = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/weights_views.pt");
+    fs::copy(objects, desk.path("model.pt")).unwrap();
+    desk.run(&["voice", "inspect", "model.pt"]).fails(3, &["model.pt", "a torch file without a voice's arrays"]);
+}
+
+#[test]
+fn batches_floats_and_bools_of_whole_numbers_are_read() {
+    let desk = Desk::new();
+    fs::copy(VOICE, desk.path("v.npz")).unwrap();
+    let Arrays { semantic, coarse, fine } = Arrays::read(&desk.path("v.npz"));
+    let frames = fine.ncols();
+    let mut npz = NpzWriter::new(File::create(desk.path("other.npz")).unwrap());
+    npz.add_array("semantic_prompt", &semantic.mapv(|token| token as f64)).unwrap();
+    npz.add_array("coarse_prompt", &coarse.mapv(|code| code as f32)).unwrap();
+    let batch = Array3::from_shape_vec((1, 8, frames), fine.iter().copied().collect()).unwrap();
+    npz.add_array("fine_prompt", &batch).unwrap();
+    npz.finish().unwrap();
+    assert_eq!(desk.run(&["voice", "diff", "v.npz", "other.npz"]).prints(), "the same tokens");
+    desk.run(&["voice", "fix", "other.npz", "-o", "fixed.npz"]).prints();
+    assert_eq!(Arrays::read(&desk.path("fixed.npz")).fine, fine);
+    let mut npz = NpzWriter::new(File::create(desk.path("bool.npz")).unwrap());
+    npz.add_array("semantic_prompt", &Array1::from_elem(100, true)).unwrap();
+    npz.add_array("coarse_prompt", &ArrayD::from_elem(IxDyn(&[2, 150]), true)).unwrap();
+    npz.add_array("fine_prompt", &ArrayD::from_elem(IxDyn(&[8, 150]), false)).unwrap();
+    npz.finish().unwrap();
+    assert!(desk.run(&["voice", "inspect", "bool.npz"]).prints().contains("2.00 s"));
+    let mut half = NpzWriter::new(File::create(desk.path("half.npz")).unwrap());
+    half.add_array("semantic_prompt", &Array1::from_elem(100, 0.5)).unwrap();
+    half.finish().unwrap();
+    desk.run(&["voice", "inspect", "half.npz"]).fails(3, &["0.5, which is no token"]);
+    assert!(NpzReader::new(File::open(desk.path("bool.npz")).unwrap()).is_ok());
+}

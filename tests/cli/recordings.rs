@@ -1,0 +1,102 @@
+//! Recordings as the command line names them: pipes, folders with files of other systems in them, several tracks, kinds that `ffmpeg`
+//! reads.
+
+use super::{CLONE, Desk, spec, write_wav};
+use hound::SampleFormat::Int;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+fn desk_with_wav() -> Desk {
+    let desk = Desk::new();
+    desk.babble("ref.wav", 2.0);
+    desk
+}
+
+#[test]
+fn stdin_is_a_recording() {
+    let desk = desk_with_wav();
+    desk.clone("ref.wav", &["-o", "file.npz"]).prints();
+    let arguments = [&["clone", "-", "--raw", "-o", "pipe.npz"], &CLONE[..]].concat();
+    assert_eq!(desk.run_with(&desk.bytes("ref.wav"), &arguments).prints(), "pipe.npz");
+    assert_eq!(desk.run(&["voice", "diff", "file.npz", "pipe.npz"]).prints(), "the same tokens");
+    // The file's hash is that of what came through the pipe.
+    let hash =
+        |name| desk.run(&["voice", "inspect", name]).prints().lines().find(|l| l.contains("sha256")).map(str::to_owned);
+    assert!(hash("file.npz").is_some() && hash("file.npz") == hash("pipe.npz"));
+    desk.run_with(b"", &[&["clone", "-", "-o", "x.npz"], &CLONE[..]].concat())
+        .fails(3, &["-: cannot be used", "it is empty"]);
+    desk.run_with(b"", &[&["clone", "-"], &CLONE[..]].concat()).fails(2, &["from a pipe", "-o"]);
+}
+
+#[test]
+fn a_named_pipe_is_a_recording() {
+    let desk = desk_with_wav();
+    let made = std::process::Command::new("mkfifo").arg(desk.path("pipe")).status().unwrap();
+    assert!(made.success());
+    let (bytes, pipe) = (desk.bytes("ref.wav"), desk.path("pipe"));
+    let writer = std::thread::spawn(move || fs::write(pipe, bytes));
+    assert_eq!(desk.prepare(&["pipe", "-o", "v.npz", "--raw"]).prints(), "v.npz");
+    writer.join().unwrap().unwrap();
+}
+
+#[test]
+fn hidden_files_in_a_folder_are_no_recordings() {
+    let desk = Desk::new();
+    fs::create_dir(desk.path("takes")).unwrap();
+    write_wav(&desk.path("takes/a.wav"), spec(1, 16_000, 16, Int), 2.0, 1);
+    fs::write(desk.path("takes/._a.wav"), b"\0\x05\x16\x07\0\x02\0\0Mac OS X").unwrap();
+    let cloned = desk.prepare(&["takes", "-o", "v.npz"]);
+    assert_eq!(cloned.prints(), "v.npz");
+    assert!(!cloned.stderr.contains("left out"), "{}", cloned.stderr);
+}
+
+/// A program called ffmpeg that answers everything with this AU file, and writes down how it was called.
+fn install(desk: &Desk, answer: &[u8]) -> String {
+    fs::create_dir(desk.path("bin")).unwrap();
+    fs::write(desk.path("answer.au"), answer).unwrap();
+    let [log, answer] = ["calls", "answer.au"].map(|name| desk.path(name).display().to_string());
+    let script = format!("#!/bin/sh\nprintf '%s\\n' \"$*\" >> '{log}'\ncat '{answer}'\n");
+    let program = desk.path("bin/ffmpeg");
+    fs::write(&program, script).unwrap();
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    format!("{}:/usr/bin:/bin", desk.path("bin").display())
+}
+
+/// AU of 32-bit floats: magic, the header's length, an unknown length, the kind, rate and channels.
+fn au(samples: impl Iterator<Item = f32>) -> Vec<u8> {
+    let mut bytes = b".snd".to_vec();
+    [28u32, u32::MAX, 6, 16_000, 1].iter().for_each(|field| bytes.extend(field.to_be_bytes()));
+    bytes.extend([0; 4]);
+    samples.for_each(|sample| bytes.extend(sample.to_be_bytes()));
+    bytes
+}
+
+#[test]
+fn what_is_not_read_here_is_read_through_ffmpeg_unless_that_is_forbidden() {
+    let desk = desk_with_wav();
+    let samples = super::babble(32_000, 16_000, 1).map(|level| level as f32 / 128.0);
+    let path = install(&desk, &au(samples));
+    // A kind that nothing here reads, under a name that is an option and a protocol to whoever is careless.
+    let wma = [b"\x30\x26\xB2\x75\x8E\x66\xCF\x11".as_slice(), &[0; 2_000]].concat();
+    fs::write(desk.path("-f lavfi:x.wma"), wma).unwrap();
+    let run = |flags: &[&str]| {
+        let arguments = [&["clone", "--raw", "-o", "v.npz"], &CLONE[..], flags, &["--", "-f lavfi:x.wma"]].concat();
+        super::Ran::of(desk.command(&arguments).env("PATH", &path).output().unwrap())
+    };
+    run(&["--no-ffmpeg"]).fails(3, &["not a recording of a kind that is read", "ffmpeg -i IN OUT.wav"]);
+    assert!(!Path::new(&desk.path("calls")).exists());
+    let cloned = run(&[]);
+    assert_eq!(cloned.prints(), "v.npz");
+    cloned.says(&["read through ffmpeg", "--no-ffmpeg forbids"]);
+    let calls = fs::read_to_string(desk.path("calls")).unwrap();
+    assert!(calls.contains("-protocol_whitelist file -i file:-f lavfi:x.wma -map 0:a:0 "), "{calls}");
+    desk.clone("ref.wav", &["-o", "wav.npz"]).prints();
+    assert_eq!(desk.run(&["voice", "diff", "v.npz", "wav.npz"]).prints(), "the same tokens");
+    // Text is no recording, and may be a list of what to open.
+    fs::write(desk.path("list.m3u8"), "#EXTM3U\nfile:///etc/passwd\n").unwrap();
+    fs::remove_file(desk.path("calls")).unwrap();
+    let arguments = [&["clone", "list.m3u8", "-o", "x.npz"], &CLONE[..]].concat();
+    super::Ran::of(desk.command(&arguments).env("PATH", &path).output().unwrap()).fails(3, &["not a recording"]);
+    assert!(!desk.path("calls").exists());
+}
