@@ -28,6 +28,7 @@ use barkclone::voice::Voice;
 use candle_core::{DType, Device};
 use clap::Parser;
 use std::ops::Range;
+use std::thread::available_parallelism;
 
 const SEED: u64 = 1;
 const TEMPERATURE: f64 = 0.7;
@@ -48,7 +49,7 @@ struct Args {
 
 fn main() -> Result<()> {
     let args = Args::parse();
-    rayon::ThreadPoolBuilder::new().num_threads(num_cpus::get_physical()).build()?.install(|| run(&args))
+    rayon::ThreadPoolBuilder::new().num_threads(available_parallelism()?.get()).build()?.install(|| run(&args))
 }
 
 fn run(args: &Args) -> Result<()> {
@@ -82,7 +83,7 @@ type Start = (Vec<u32>, Vec<u32>);
 fn semantic_start(bark: &Bark) -> Result<Start> {
     let (ids, stop) = ((100..130).collect::<Vec<_>>(), Stop { min_eos_p: None, max_seconds: None });
     let prompt = SemanticRow::new(&bark.protocol, &ids, &[], stop, Sampler::new(Sampling::GREEDY, 0, 0))?.prompt();
-    Ok((prompt.tokens, prompt.overlay))
+    Ok((prompt.tokens, prompt.merged))
 }
 
 fn coarse_start() -> Start {
@@ -95,7 +96,7 @@ fn coarse_start() -> Start {
 fn follow(
     bark: &Bark,
     stage: Stage,
-    (prompt, overlay): &Start,
+    (prompt, merged): &Start,
     tokens: &[u32],
     wanted: Range<usize>,
     steps: usize,
@@ -103,7 +104,7 @@ fn follow(
     let (config, weights) = bark.stage(stage, DType::F32, &Device::Cpu)?;
     let gpt = Gpt::new(&config, &weights)?;
     let (mut cache, mut sampler) = (gpt.cache(1)?, Sampler::new(Sampling::at(TEMPERATURE), SEED, 0));
-    let mut logits = gpt.forward(&[Input { slot: 0, tokens: prompt, overlay }], &mut cache, wanted.clone())?;
+    let mut logits = gpt.forward(&[Input { slot: 0, tokens: prompt, merged }], &mut cache, wanted.clone())?;
     let (mut fed, mut all) = (Vec::new(), Vec::new());
     for step in 0..steps {
         let token = match tokens.get(step) {
@@ -112,7 +113,7 @@ fn follow(
         };
         all.push(logits);
         fed.push(token);
-        logits = gpt.forward(&[Input { slot: 0, tokens: &[token], overlay: &[] }], &mut cache, wanted.clone())?;
+        logits = gpt.forward(&[Input { slot: 0, tokens: &[token], merged: &[] }], &mut cache, wanted.clone())?;
     }
     Ok((fed, all))
 }

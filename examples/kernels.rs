@@ -230,7 +230,6 @@ fn pointwise(bench: &Bench) {
     let bytes = 2 * 4 * rows * width;
     bench.streams("gelu 513x4096", 4 * bytes, || gelu(&mut y));
     bench.streams("add 513x4096", 6 * bytes, || add(&mut y, &x));
-    bench.streams("softmax 513x1024", bytes, || softmax_rows(&mut y[..rows * width], width));
     let norm = Norm { weight: &x[..width], bias: None, eps: 1e-5 };
     bench.streams("layer norm 513x1024", bytes, || layer_norm(&x[..rows * width], width, norm, &mut y[..rows * width]));
 }

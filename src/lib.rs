@@ -16,7 +16,7 @@
 //! | `output` | `error` |
 //! | `tokens` | `error` |
 //! | `book` | `audio`, `error`, `normalize` |
-//! | `net` | `device`, `error`, `kernels`, `tokens` |
+//! | `net` | `error`, `kernels`, `tokens` |
 //! | `stage` | `error`, `net`, `normalize`, `progress`, `tokens` |
 //! | `checkpoint` | `error`, `net`, `progress`, `stage` |
 //! | `voice` | `checkpoint`, `error`, `net`, `normalize`, `output`, `tokens` |

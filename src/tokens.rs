@@ -22,6 +22,24 @@ pub const CODEBOOK_SIZE: u32 = 1024;
 /// Semantic tokens are 0..SEMANTIC_VOCAB.
 pub const SEMANTIC_VOCAB: u32 = 10_000;
 
+/// Bark's windows, that is, how much of a voice each stage is given at most (suno-ai/bark `generation.py`): semantic tokens
+/// in the semantic stage,
+pub const SEMANTIC_HISTORY: usize = 256;
+/// codes of both codebooks together in the coarse stage,
+pub const COARSE_HISTORY: usize = 630;
+/// and frames in the fine stage, which goes on by as many with each pass,
+pub const FINE_HISTORY: usize = 512;
+/// each pass being over so many.
+pub const FINE_WINDOW: usize = 1024;
+
+/// How much of a voice of `semantic` tokens and `codes` coarse codes (of both codebooks together) the coarse stage is given:
+/// equally long stretches of both, at `ratio` codes a token and up to `most` codes (`generate_coarse`).
+pub fn coarse_history(semantic: usize, codes: usize, most: usize, ratio: f64) -> (usize, usize) {
+    let fitting = |codes: usize| (codes as f64 / ratio) as usize;
+    let tokens = fitting(most).min(semantic - semantic % 2).min(fitting(codes));
+    (tokens, (tokens as f64 * ratio).round_ties_even() as usize)
+}
+
 /// Semantic tokens `[S]`, 49.9 Hz.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Semantic(Vec<u32>);

@@ -30,7 +30,7 @@ fn packed(folder: &TempDir, bark: &Bark, repr: Repr) -> PathBuf {
 fn logits(bark: &Bark) -> Vec<f32> {
     let (config, weights) = bark.stage(Stage::Coarse, DType::F32, &Device::Cpu).unwrap();
     let gpt = Gpt::new(&config, &weights).unwrap();
-    let input = Input { slot: 0, tokens: &[1, 500, 12_050, 10_001], overlay: &[] };
+    let input = Input { slot: 0, tokens: &[1, 500, 12_050, 10_001], merged: &[] };
     gpt.forward(&[input], &mut gpt.cache(1).unwrap(), 10_000..11_024).unwrap()
 }
 

@@ -111,7 +111,7 @@ fn check_first_logits(bark: &Bark, golden: &mut Golden) {
     let gpt = Gpt::new(&config, &weights).unwrap();
     let history = golden.request.voice.as_ref().map_or(&[][..], |v| v.semantic().as_slice());
     let prompt = barkclone::stage::semantic::prompt(&bark.protocol, &golden.ids, history).unwrap();
-    let input = Input { slot: 0, tokens: &prompt.tokens, overlay: &prompt.overlay };
+    let input = Input { slot: 0, tokens: &prompt.tokens, merged: &prompt.merged };
     let logits = gpt.forward(&[input], &mut gpt.cache(1).unwrap(), 0..10_001).unwrap();
     let (thinned, expected): (Vec<f32>, _) = (logits.into_iter().step_by(7).collect(), golden.floats("first_logits"));
     let scale = expected.iter().fold(0.0f32, |largest, x| largest.max(x.abs()));

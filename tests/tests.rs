@@ -16,6 +16,7 @@ mod parity_clone;
 mod parity_speak;
 mod recordings;
 mod rule;
+mod sizes;
 mod sound;
 mod standins;
 mod text;

@@ -91,7 +91,7 @@ impl Machine {
 fn main() -> Result<()> {
     let start = Instant::now();
     let args = Args::parse();
-    let threads = args.threads.unwrap_or_else(num_cpus::get_physical);
+    let threads = args.threads.unwrap_or(std::thread::available_parallelism()?.get());
     rayon::ThreadPoolBuilder::new().num_threads(threads).build()?.install(|| run(&args, start))
 }
 

@@ -54,7 +54,7 @@ fn passes(
     let mut cache = gpt.cache(args.batch)?;
     let tokens: Vec<u32> = (0..1000).collect();
     let feed = |cache: &mut Cache, rows: usize, count: usize| -> Result<()> {
-        let inputs: Vec<_> = (0..rows).map(|slot| Input { slot, tokens: &tokens[..count], overlay: &[] }).collect();
+        let inputs: Vec<_> = (0..rows).map(|slot| Input { slot, tokens: &tokens[..count], merged: &[] }).collect();
         gpt.forward(&inputs, cache, wanted.clone()).map(drop)
     };
     let seconds = median(args.repeat, || {
@@ -66,7 +66,7 @@ fn passes(
     for &length in lengths {
         (0..args.batch).for_each(|slot| cache.truncate(slot, 0));
         for slot in 0..args.batch {
-            let input = Input { slot, tokens: &tokens[..length], overlay: &[] };
+            let input = Input { slot, tokens: &tokens[..length], merged: &[] };
             gpt.forward(&[input], &mut cache, wanted.clone())?;
         }
         let seconds = median(4 * args.repeat, || {

@@ -124,7 +124,7 @@ impl Bark {
 }
 
 /// Head `i` and the embedding `i + given` are one tensor; a checkpoint may store it under either name or both.
-fn tie_heads(model: &mut Checkpoint<GptConfig>) {
+pub(super) fn tie_heads(model: &mut Checkpoint<GptConfig>) {
     let given = model.config.codebooks_given;
     for i in 0..model.config.codebooks_total.saturating_sub(given) {
         let (head, table) = (format!("lm_heads.{i}.weight"), format!("input_embeds_layers.{}.weight", i + given));

@@ -24,6 +24,7 @@ use clap::{Args, Parser, Subcommand};
 use progress::Terminal;
 use std::fmt::Display;
 use std::io::{ErrorKind, Write};
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 
 const EXAMPLES: &str = "\
@@ -70,7 +71,7 @@ struct Global {
     /// Make no network request: use what is in the cache
     #[arg(long, global = true)]
     offline: bool,
-    /// CPU threads; results do not depend on their number [default: the machine's physical cores]
+    /// CPU threads; results do not depend on their number [default: as many as this process may use]
     #[arg(long, global = true, value_name = "N", allow_negative_numbers = true)]
     #[arg(value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
@@ -95,10 +96,15 @@ enum Command {
 /// Does what the command line asks for, on a pool of threads: inside it, handing work to the kernels costs least.
 pub fn run(cli: Cli) -> Result<()> {
     interrupt::install()?;
-    let threads = cli.global.threads.map_or_else(num_cpus::get_physical, usize::from);
+    let threads = cli.global.threads.map_or_else(available_threads, usize::from);
     let pool =
         rayon::ThreadPoolBuilder::new().num_threads(threads).build().context("cannot start the worker threads")?;
     pool.install(|| dispatch(cli))
+}
+
+/// As many as this process may run at a time, by its affinity and its group's share.
+fn available_threads() -> usize {
+    std::thread::available_parallelism().map_or(1, NonZero::get)
 }
 
 fn dispatch(cli: Cli) -> Result<()> {

@@ -1,8 +1,8 @@
 //! Matrix products of many rows (prefill, fine passes, HuBERT): blocked and packed, at the speed of multiply-add.
 //!
-//! `x` is packed once, in panels as high as the register tile; each task packs a block of the weight, whatever its type,
-//! into panels of two vectors' width that stay in the second cache, and passes all of `x` over them. Each output is the
-//! sum over blocks of [`STEPS`] products added up in order, whatever the thread and the number of rows.
+//! `x` is packed once, in panels as high as the register tile; each task packs a block of the weight, whatever its
+//! type, into panels of two vectors' width that stay in the second cache, and passes all of `x` over them. Each output
+//! is the sum over blocks of [`STEPS`] products added up in order, whatever the thread and the number of rows.
 
 use super::isa::{Isa, Task};
 use super::linear::Product;

@@ -1,13 +1,15 @@
-//! Matrix products of few rows (decode) with `q4_K` weights, in integers: `x` is quantised to eight bits for each 256 of a
-//! row, as ggml's `q8_K` is, which is far finer than the weights.
+//! Matrix products of few rows (decode) with `q4_K` weights, in integers: `x` is quantised to eight bits for each 256
+//! of a row, as ggml's `q8_K` is, which is far finer than the weights.
 //!
-//! Approximate, and at the memory's speed where unpacking four bits to floats is at half of it. The sums within a block of 256
-//! are exact; each output adds its blocks up in order, whatever the thread, the number of rows or the row's place among them.
+//! Approximate, and at the memory's speed where unpacking four bits to floats is at half of it. The sums within a
+//! block of 256 are exact; each output adds its blocks up in order, whatever the thread, the number of rows or the
+//! row's place among them.
 
 use super::isa::{Isa, Task};
 use super::linear::Product;
 use super::par::{Shared, parallel, scratch};
 use super::quant::{BlockQ4K, Q4K_BLOCK, quantise};
+use super::rows::BLOCK_ROWS;
 use super::simd::Simd;
 use super::source::{Matrix, unpack_groups};
 use bytemuck::{Pod, Zeroable};
@@ -78,14 +80,17 @@ impl Task for Rows<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        for j in self.first..self.last {
-            let mut i = 0;
-            while i < self.p.m {
-                i += match self.p.m - i {
-                    1 => self.outputs::<S, 1>(s, i, j),
-                    2 | 3 => self.outputs::<S, 2>(s, i, j),
-                    _ => self.outputs::<S, 4>(s, i, j),
-                };
+        for first in (0..self.p.m).step_by(BLOCK_ROWS) {
+            let last = self.p.m.min(first + BLOCK_ROWS);
+            for j in self.first..self.last {
+                let mut i = first;
+                while i < last {
+                    i += match last - i {
+                        1 => self.outputs::<S, 1>(s, i, j),
+                        2 | 3 => self.outputs::<S, 2>(s, i, j),
+                        _ => self.outputs::<S, 4>(s, i, j),
+                    };
+                }
             }
         }
     }

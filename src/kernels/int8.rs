@@ -1,5 +1,5 @@
-//! Matrix products in integers: `q8_0` weights by activations that are quantised to eight bits for each 32, too. Groups of
-//! `q4_K` weights become such blocks of 32 first, which rounds them a little further.
+//! Matrix products in integers: `q8_0` weights by activations that are quantised to eight bits for each 32, too.
+//! Groups of `q4_K` weights become such blocks of 32 first, which rounds them a little further.
 //!
 //! Approximate, and two to three times as fast as f32 where the processor multiplies bytes (VNNI). The sums within a
 //! block of 32 are exact; each output adds its blocks up in order, whatever the thread and the number of rows.
@@ -52,8 +52,8 @@ fn tile_rows<S: Simd>(left: usize) -> usize {
     [6, 4, 2].into_iter().find(|&rows| 2 * rows <= S::TILE_ROWS && rows <= left).unwrap_or(1)
 }
 
-/// Quantises rows of `x` from `first` on, in panels; for each block, the words `[WORDS][height]` of bytes with 128 added,
-/// then the scales `[height]`.
+/// Quantises rows of `x` from `first` on, in panels; for each block, the words `[WORDS][height]` of bytes with 128
+/// added, then the scales `[height]`.
 struct Quantise<'a> {
     x: &'a [f32],
     m: usize,
@@ -111,7 +111,8 @@ fn eight_bits<S: Simd>(s: S, block: &BlockQ4K, group: usize) -> (f32, [i8; Q8_0_
         let q = (byte >> (group % 2 * 4)) & 15;
         *integer = nearest_byte((scale * f32::from(q) - min) * inverse) as i8;
     }
-    (top / 127.0, integers)
+    // A maximum passes over NaN, which is not to be hidden.
+    (top / 127.0 + 0.0 * (scale + min), integers)
 }
 
 /// All rows of `x` by weight rows `columns.0..columns.1`.
@@ -166,8 +167,8 @@ impl Block<'_> {
         }
     }
 
-    /// Packs weight rows from `column` on; for each block, the words `[WORDS][width]`, the scales `[width]`, and `[width]`
-    /// sums times -128, which take the 128 in each byte of `x` back.
+    /// Packs weight rows from `column` on; for each block, the words `[WORDS][width]`, the scales `[width]`, and
+    /// `[width]` sums times -128, which take the 128 in each byte of `x` back.
     #[inline(always)]
     fn pack<S: Simd>(&self, s: S, column: usize, panel: &mut [f32]) {
         let width = 2 * S::LANES;

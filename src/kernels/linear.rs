@@ -24,6 +24,18 @@ impl Epilogue<'_> {
     }
 }
 
+/// In which order a product sums, which its last bits depend on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sums {
+    /// Each row of the output has the bits that it has alone, however many there are.
+    RowByRow,
+    /// From [`MOST_STREAMED`] rows on, sums are taken in blocks of a packed weight, at the speed of multiply-add.
+    Blocked,
+}
+
+/// Rows up to which packing the weight does not pay: the sums are those of [`Sums::RowByRow`] either way.
+pub const MOST_STREAMED: usize = 16;
+
 /// A linear layer: weight `[n, k]` and optional bias `[n]`.
 #[derive(Clone, Copy, Debug)]
 pub struct Linear<'a> {
@@ -31,6 +43,7 @@ pub struct Linear<'a> {
     pub n: usize,
     pub k: usize,
     pub bias: Option<&'a [f32]>,
+    pub sums: Sums,
 }
 
 /// The checked arguments of one product.
@@ -46,22 +59,22 @@ pub(super) struct Product<'a> {
 
 /// `out[m, n] = x[m, k] w[n, k]ᵀ + bias[n]`.
 ///
-/// Rows do not depend on the threads. Up to 16 rows of `x`, each row of `out` has the bits that it has alone; from 17 on
-/// too, but other ones (sums are taken in another order). With `q4_K` weights up to 16 rows are rounded to eight bits.
+/// Rows depend neither on the threads nor on each other, but see [`Sums::Blocked`]. With `q4_K` weights, rows that are
+/// streamed are rounded to eight bits.
 pub fn linear(x: &[f32], m: usize, w: Matrix, n: usize, k: usize, bias: Option<&[f32]>, out: &mut [f32]) {
-    linear_then(x, m, Linear { w, n, k, bias }, Epilogue::None, out);
+    linear_then(x, m, Linear { w, n, k, bias, sums: Sums::Blocked }, Epilogue::None, out);
 }
 
 /// [`linear`], then `then`.
 pub fn linear_then(x: &[f32], m: usize, layer: Linear, then: Epilogue, out: &mut [f32]) {
-    let Linear { w, n, k, bias } = layer;
+    let Linear { w, n, k, bias, sums } = layer;
     w.check(n, k);
     assert_eq!(m.checked_mul(k), Some(x.len()), "x is not [{m}, {k}]");
     assert_eq!(m.checked_mul(n), Some(out.len()), "out is not [{m}, {n}]");
     assert!(bias.is_none_or(|bias| bias.len() == n), "the bias is not [{n}]");
     then.check(out.len());
     let product = Product { x, m, w, n, k, bias, then };
-    if m <= rows::MOST_ROWS || k == 0 {
+    if sums == Sums::RowByRow || m <= MOST_STREAMED || k == 0 {
         rows::product(Isa::current(), &product, Shared::new(out));
     } else {
         gemm::product(Isa::current(), &product, Shared::new(out));

@@ -1,15 +1,16 @@
-//! The recurrence of an LSTM layer (EnCodec, the quantizer): a step at a time over gates that hold the inputs' part already.
+//! The recurrence of an LSTM layer (EnCodec, the quantizer): a step at a time over gates that hold the inputs' part
+//! already.
 
 use super::isa::{Isa, Task};
 use super::linear::linear;
 use super::math::{sigmoid, tanh};
-use super::par::awake;
 use super::simd::Simd;
 use super::source::Matrix;
 
-/// Runs a layer on from `state` `[2, hidden]`, its last output and its cell (zeros before the first step), and leaves there
-/// where it has come to: `gates` `[t, 4 * hidden]` are what the inputs and both biases add to each step's gates, in
-/// PyTorch's order input, forget, cell, output; `w_hh` `[4 * hidden, hidden]`. Writes each step's output, `out` `[t, hidden]`.
+/// Runs a layer on from `state` `[2, hidden]`, its last output and its cell (zeros before the first step), and leaves
+/// there where it has come to: `gates` `[t, 4 * hidden]` are what the inputs and both biases add to each step's gates,
+/// in PyTorch's order input, forget, cell, output; `w_hh` `[4 * hidden, hidden]`. Writes each step's output, `out`
+/// `[t, hidden]`.
 pub fn lstm(gates: &[f32], w_hh: &[f32], hidden: usize, state: &mut [f32], out: &mut [f32]) {
     let width = 4 * hidden;
     let t = out.len().checked_div(hidden).unwrap_or(0);
@@ -17,11 +18,6 @@ pub fn lstm(gates: &[f32], w_hh: &[f32], hidden: usize, state: &mut [f32], out: 
     assert_eq!(gates.len(), t * width, "the gates are not [{t}, {width}]");
     assert_eq!(state.len(), 2 * hidden, "the state is not [2, {hidden}]");
 
-    awake(|| steps(gates, w_hh, hidden, state, out));
-}
-
-fn steps(gates: &[f32], w_hh: &[f32], hidden: usize, state: &mut [f32], out: &mut [f32]) {
-    let width = 4 * hidden;
     let isa = Isa::current();
     let (h, c) = state.split_at_mut(hidden);
     let mut sums = vec![0.0; width];

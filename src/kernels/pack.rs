@@ -87,7 +87,8 @@ pub(super) fn transpose4(rows: [&[f32]; 4], width: usize, out: &mut [f32]) {
     let whole = steps / 4 * 4;
     assert!(rows.iter().all(|row| row.len() == steps) && (steps == 0 || out.len() >= (steps - 1) * width + 4));
     for step in (0..whole).step_by(4) {
-        // SAFETY: SSE is part of x86-64; each row has four more; the last column written ends within `out`, as asserted.
+        // SAFETY: SSE is part of x86-64; each row has four more; the last column written ends within `out`, as
+        // asserted.
         unsafe {
             let [mut a, mut b, mut c, mut d] = rows.map(|row| _mm_loadu_ps(row.as_ptr().add(step)));
             _MM_TRANSPOSE4_PS(&mut a, &mut b, &mut c, &mut d);

@@ -41,11 +41,6 @@ pub fn add(x: &mut [f32], y: &[f32]) {
     });
 }
 
-/// Softmax of each row of `x` `[rows, width]`, in place. Each row needs a finite element.
-pub fn softmax_rows(x: &mut [f32], width: usize) {
-    for_rows(x, width, |isa, _, row| isa.run(Softmax(row)));
-}
-
 /// Calls `work` with each row and its index, in parallel.
 fn for_rows(x: &mut [f32], width: usize, work: impl Fn(Isa, usize, &mut [f32]) + Send + Sync) {
     assert!(if width == 0 { x.is_empty() } else { x.len().is_multiple_of(width) }, "x is not rows of {width}");
@@ -57,18 +52,6 @@ fn for_rows(x: &mut [f32], width: usize, work: impl Fn(Isa, usize, &mut [f32]) +
             work(isa, row, unsafe { x.slice(row * width, width) });
         }
     });
-}
-
-struct Softmax<'a>(&'a mut [f32]);
-
-impl Task for Softmax<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<S: Simd>(self, s: S) {
-        math::map(s, self.0, math::ExpFrom(math::largest(s, self.0)));
-        math::map(s, self.0, math::Times(1.0 / math::sum(s, self.0, 0.0, math::Itself())));
-    }
 }
 
 /// The scale and shift after a normalisation, and what keeps its divisor from 0.
@@ -145,15 +128,4 @@ impl Task for ChannelNorm<'_> {
         let (mean, scale) = math::moments(s, self.row, self.eps);
         math::map(s, self.row, math::Normal(mean, scale * self.weight, self.shift));
     }
-}
-
-/// The index of the largest element, the first of several; NaN is never larger. `None` of nothing.
-pub fn argmax(x: &[f32]) -> Option<usize> {
-    let mut best = None;
-    for (i, &v) in x.iter().enumerate() {
-        if best.is_none_or(|(_, top)| v > top) {
-            best = Some((i, v));
-        }
-    }
-    best.map(|(i, _)| i)
 }

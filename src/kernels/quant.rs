@@ -18,7 +18,8 @@ pub struct BlockQ8_0 {
     pub qs: [i8; Q8_0_BLOCK],
 }
 
-/// 256 weights in eight groups of 32: `d * scale[group] * q - dmin * min[group]`, `q` of four bits, scales and minima of six.
+/// 256 weights in eight groups of 32: `d * scale[group] * q - dmin * min[group]`, `q` of four bits, scales and minima
+/// of six.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[repr(C)]
 pub struct BlockQ4K {
@@ -83,14 +84,16 @@ pub(super) fn nearest_byte(x: f32) -> u8 {
     (x + SHIFT).to_bits() as u8
 }
 
-/// `x` as `scale * q`: the scale, and integers of at most 127.
+/// `x` as `scale * q`: the scale, and integers of at most 127. The scale is NaN if an element is not finite, which integers
+/// would hide.
 #[inline(always)]
 pub(super) fn quantise<const N: usize>(x: &[f32; N]) -> (f32, [i8; N]) {
     // Lane by lane, which compiles to vectors.
-    let mut tops = [0f32; 16];
+    let (mut tops, mut zeros) = ([0f32; 16], [0f32; 16]);
     for (i, x) in x.iter().enumerate() {
-        let top = &mut tops[i % 16];
+        let (top, zero) = (&mut tops[i % 16], &mut zeros[i % 16]);
         *top = if x.abs() > *top { x.abs() } else { *top };
+        *zero += 0.0 * x; // NaN of what is not finite
     }
     let top = tops.into_iter().fold(0f32, |a, b| if b > a { b } else { a });
     let inverse = if top > 0.0 { 127.0 / top } else { 0.0 };
@@ -98,10 +101,15 @@ pub(super) fn quantise<const N: usize>(x: &[f32; N]) -> (f32, [i8; N]) {
     for (integer, x) in integers.iter_mut().zip(x) {
         *integer = nearest_byte(x * inverse) as i8;
     }
-    (top / 127.0, integers)
+    (top / 127.0 + zeros.into_iter().sum::<f32>(), integers)
 }
 
-/// Quantises rows of a multiple of 32 weights to the nearest of `q8_0`.
+/// NaN if one of `weights` is not finite, else 0.
+fn poison(weights: &[f32]) -> f32 {
+    weights.iter().map(|weight| 0.0 * weight).sum()
+}
+
+/// Quantises rows of a multiple of 32 weights to the nearest of `q8_0`. A block with a weight that is not finite is NaN.
 pub fn quantize_q8_0(weights: &[f32]) -> Vec<BlockQ8_0> {
     assert!(weights.len().is_multiple_of(Q8_0_BLOCK), "q8_0 needs a multiple of {Q8_0_BLOCK} weights");
     weights.par_chunks_exact(Q8_0_BLOCK).map(q8_0_block).collect()
@@ -111,10 +119,11 @@ fn q8_0_block(weights: &[f32]) -> BlockQ8_0 {
     let scale = weights.iter().fold(0f32, |max, w| max.max(w.abs())) / 127.0;
     let inverse = if scale > 0.0 { 1.0 / scale } else { 0.0 };
     let qs = std::array::from_fn(|i| nearest(weights[i] * inverse) as i8);
-    BlockQ8_0 { d: f16::from_f32(scale), qs }
+    BlockQ8_0 { d: f16::from_f32(scale + poison(weights)), qs }
 }
 
-/// Quantises rows of a multiple of 256 weights to `q4_K`, choosing each group's scale and minimum by least squares.
+/// Quantises rows of a multiple of 256 weights to `q4_K`, choosing each group's scale and minimum by least squares. A
+/// block with a weight that is not finite is NaN.
 pub fn quantize_q4k(weights: &[f32]) -> Vec<BlockQ4K> {
     assert!(weights.len().is_multiple_of(Q4K_BLOCK), "q4_K needs a multiple of {Q4K_BLOCK} weights");
     weights.par_chunks_exact(Q4K_BLOCK).map(q4k_block).collect()
@@ -136,11 +145,12 @@ fn q4k_block(weights: &[f32]) -> BlockQ4K {
             block.qs[j / 2 * 32 + i] |= q << (4 * (j % 2));
         }
     }
+    block.d = f16::from_f32(d.to_f32() + poison(weights));
     block
 }
 
-/// The scale and (negated) minimum that fit `w ≈ scale * q - min`, `q` in 0..=15, best among some roundings of the range;
-/// the search is ggml's `make_qkx2_quants`.
+/// The scale and (negated) minimum that fit `w ≈ scale * q - min`, `q` in 0..=15, best among some roundings of the
+/// range; the search is ggml's `make_qkx2_quants`.
 fn fit_group(w: &[f32]) -> (f32, f32) {
     let low = w.iter().fold(0f32, |a, &b| a.min(b));
     let range = w.iter().fold(0f32, |a, &b| a.max(b)) - low;

@@ -1,4 +1,5 @@
-//! Matrix products of few rows (decode): the weight is streamed once, as it is stored, at the memory's speed.
+//! Matrix products of few rows (decode): the weight is streamed once, as it is stored, at the memory's speed. Many
+//! rows, of large batches, go block by block of rows over a chunk of the weight that stays in the second cache.
 //!
 //! Each output is one vector accumulator over `k`, then the sum of its lanes: the same operations in the same order
 //! whatever the thread, the number of rows of `x` or the row's place among them.
@@ -11,8 +12,8 @@ use super::par::{Shared, parallel};
 use super::simd::Simd;
 use super::source::{Brain, Full, Half, Matrix, Q8, Source};
 
-/// Most rows of `x` that come here: with more of them, packing the weight pays.
-pub(super) const MOST_ROWS: usize = 16;
+/// Rows of `x` that pass over a chunk of the weight together: the second cache holds them beside it.
+pub(super) const BLOCK_ROWS: usize = 16;
 
 /// Rows of `x` that are multiplied at a time.
 const TILE_ROWS: usize = 4;
@@ -52,25 +53,8 @@ impl<W: Source> Task for Rows<'_, W> {
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        let mut j = self.first;
-        while j < self.last {
-            let (left, w) = (self.last - j, &self.w[j * row_items::<W>(self.p.k)..]);
-            // SAFETY: `j + NT <= last <= n` weight rows, and this task alone writes outputs `first..last`.
-            j += unsafe {
-                if self.p.m == 1 && left >= 8 {
-                    self.tile::<S, 1, 8>(s, 0, j, w.as_ptr());
-                    8
-                } else if S::WEIGHT_ROWS == 4 && left >= 4 {
-                    self.tiles::<S, 4>(s, j, w.as_ptr());
-                    4
-                } else if left >= 2 {
-                    self.tiles::<S, 2>(s, j, w.as_ptr());
-                    2
-                } else {
-                    self.tiles::<S, 1>(s, j, w.as_ptr());
-                    1
-                }
-            };
+        for first in (0..self.p.m).step_by(BLOCK_ROWS) {
+            self.block(s, (first, self.p.m.min(first + BLOCK_ROWS)));
         }
     }
 }
@@ -81,14 +65,42 @@ fn row_items<W: Source>(k: usize) -> usize {
 }
 
 impl<W: Source> Rows<'_, W> {
-    /// All rows of `x` by the `NT` rows at `w`, which are the weight's from `j` on, and stay in the first cache meanwhile.
+    /// Rows `rows.0..rows.1` of `x`.
     #[inline(always)]
-    unsafe fn tiles<S: Simd, const NT: usize>(&self, s: S, j: usize, w: *const W::Stored) {
-        let mut i = 0;
-        while i < self.p.m {
-            // SAFETY: `i + MT <= m` rows; the weight rows are the caller's promise.
+    fn block<S: Simd>(&self, s: S, rows: (usize, usize)) {
+        let mut j = self.first;
+        while j < self.last {
+            let (left, w) = (self.last - j, &self.w[j * row_items::<W>(self.p.k)..]);
+            // SAFETY: `j + NT <= last <= n` weight rows, and this task alone writes outputs `first..last`.
+            j += unsafe {
+                if self.p.m == 1 && left >= 8 {
+                    self.tile::<S, 1, 8>(s, 0, j, w.as_ptr());
+                    8
+                } else if S::WEIGHT_ROWS == 4 && left >= 4 {
+                    self.tiles::<S, 4>(s, rows, j, w.as_ptr());
+                    4
+                } else if left >= 2 {
+                    self.tiles::<S, 2>(s, rows, j, w.as_ptr());
+                    2
+                } else {
+                    self.tiles::<S, 1>(s, rows, j, w.as_ptr());
+                    1
+                }
+            };
+        }
+    }
+
+    /// Rows `rows.0..rows.1` of `x` by the `NT` rows at `w`, which stay in the first cache meanwhile.
+    ///
+    /// # Safety
+    /// `x` has these rows, `w` points at rows `j..j + NT` of the weight, and this task alone writes their outputs.
+    #[inline(always)]
+    unsafe fn tiles<S: Simd, const NT: usize>(&self, s: S, rows: (usize, usize), j: usize, w: *const W::Stored) {
+        let mut i = rows.0;
+        while i < rows.1 {
+            // SAFETY: `i + MT <= rows.1` rows; the rest is the caller's promise.
             i += unsafe {
-                match self.p.m - i {
+                match rows.1 - i {
                     1 => {
                         self.tile::<S, 1, NT>(s, i, j, w);
                         1
@@ -106,6 +118,10 @@ impl<W: Source> Rows<'_, W> {
         }
     }
 
+    /// One output of `MT` rows of `x` from `i` on by `NT` weight rows.
+    ///
+    /// # Safety
+    /// As for [`Rows::tiles`], of rows `i..i + MT`.
     #[inline(always)]
     unsafe fn tile<S: Simd, const MT: usize, const NT: usize>(&self, s: S, i: usize, j: usize, w: *const W::Stored) {
         // SAFETY: the caller's promise: rows `i..i + MT` of `x` and `NT` rows at `w` exist.
@@ -123,6 +139,9 @@ impl<W: Source> Rows<'_, W> {
 }
 
 /// The products of `MT` rows at `x` and `NT` rows at `w`, of `k` elements each.
+///
+/// # Safety
+/// All of these rows can be read.
 #[inline(always)]
 unsafe fn dots<S: Simd, W: Source, const MT: usize, const NT: usize>(
     s: S,
@@ -134,8 +153,8 @@ unsafe fn dots<S: Simd, W: Source, const MT: usize, const NT: usize>(
     let mut acc = [[s.splat(0.0); NT]; MT];
     // SAFETY: the rows are as long as the caller says.
     unsafe {
-        // The same place one group further on (rows are pages apart, which the hardware does not follow), into the second
-        // cache: rows 4 KiB apart share one set of the first.
+        // The same place one group further on (rows are pages apart, which the hardware does not follow), into the
+        // second cache: rows 4 KiB apart share one set of the first.
         let ahead = NT * row_items;
         for block in 0..k / W::BLOCK {
             let mut open = [W::CLOSED; NT];
@@ -174,7 +193,10 @@ unsafe fn dots<S: Simd, W: Source, const MT: usize, const NT: usize>(
     sums
 }
 
-/// What is left of `k` after whole blocks: of the float types alone, where one item is one weight.
+/// Adds the products of what is left of `k` after whole blocks: of the float types alone, where one item is one weight.
+///
+/// # Safety
+/// As for [`dots`].
 #[inline(always)]
 unsafe fn tails<S: Simd, W: Source, const MT: usize, const NT: usize>(
     s: S,

@@ -49,7 +49,8 @@ pub(super) trait Simd: Copy + Send + Sync {
 
     /// `acc[lane] + Σ x[i] w[4 * lane + i]` over four unsigned bytes of `x` and signed ones of `w`.
     fn dot4(self, acc: Self::I, x: i32, w: Self::I) -> Self::I;
-    /// `Σ scales[g] q x` over a block of `q4_K`, whose bytes hold the integers `q` (see [`BlockQ4K`]); the lanes' sum is the whole.
+    /// `Σ scales[g] q x` over a block of `q4_K`, whose bytes hold the integers `q` (see [`BlockQ4K`]); the lanes' sum
+    /// is the whole.
     fn dot_q4(self, scales: [u8; 8], qs: &[u8; Q4K_BLOCK / 2], x: &[i8; Q4K_BLOCK]) -> Self::I;
     /// `Σ minima[g] sums[g]`; the lanes' sum is the whole.
     fn dot_minima(self, minima: [u8; 8], sums: &[i16; 8]) -> Self::I;

@@ -13,25 +13,38 @@ pub(super) struct Avx2(());
 #[derive(Clone, Copy)]
 pub(super) struct Avx512(());
 
-/// A token's constructor and the methods that are one intrinsic each.
-macro_rules! one_intrinsic_each {
-    ($token:ident: $($method:ident($($arg:ident),*) = $intrinsic:ident($($value:expr),*);)*) => {
+/// Methods over vectors that are one expression each.
+macro_rules! of_vectors {
+    ($($method:ident($($arg:ident),*) = $value:expr;)*) => {
         $(
             #[inline(always)]
             fn $method(self, $($arg: Self::V),*) -> Self::V {
-                // SAFETY: the token proves that the machine has the instruction.
-                unsafe { $intrinsic($($value),*) }
+                // SAFETY: the token proves that the machine has the instructions.
+                unsafe { $value }
             }
         )*
     };
 }
 
-/// The methods that read or write memory: one expression over the pointer each.
-macro_rules! memory {
-    ($($method:ident($p:ident: $pointer:ty) = $value:expr;)*) => {
+/// Methods of other types that are one expression each.
+macro_rules! of_values {
+    ($($method:ident($($arg:ident: $type:ty),*) -> $out:ty = $value:expr;)*) => {
         $(
             #[inline(always)]
-            unsafe fn $method(self, $p: $pointer) -> Self::V {
+            fn $method(self, $($arg: $type),*) -> $out {
+                // SAFETY: the token proves that the machine has the instructions. (A prefetch reads nothing.)
+                unsafe { $value }
+            }
+        )*
+    };
+}
+
+/// Methods that read or write memory, one expression each.
+macro_rules! of_memory {
+    ($($method:ident($($arg:ident: $type:ty),*) -> $out:ty = $value:expr;)*) => {
+        $(
+            #[inline(always)]
+            unsafe fn $method(self, $($arg: $type),*) -> $out {
                 // SAFETY: the token proves the instructions, the caller vouches for the pointer.
                 unsafe { $value }
             }
@@ -39,8 +52,15 @@ macro_rules! memory {
     };
 }
 
-/// Adds the halves of what is left of two vectors, and puts the two results side by side. A macro and no closure, which would
-/// be compiled without the set's instructions.
+/// The number at `p`, in half precision, whatever its alignment. A macro, to be compiled with the set's instructions.
+macro_rules! half_at {
+    ($p:ident) => {
+        _mm_cvtss_f32(_mm_cvtph_ps(_mm_cvtsi32_si128(i32::from($p.read_unaligned().to_bits()))))
+    };
+}
+
+/// Adds the halves of what is left of two vectors, and puts the two results side by side. A macro and no closure,
+/// which would be compiled without the set's instructions.
 macro_rules! folded {
     ($add:ident, $shuffle:ident, $low:literal, $high:literal, $a:expr, $b:expr) => {{
         let (a, b) = ($a, $b);
@@ -84,7 +104,7 @@ impl Simd for Avx2 {
     type V = __m256;
     type I = __m256i;
 
-    one_intrinsic_each! { Avx2:
+    of_vectors! {
         add(a, b) = _mm256_add_ps(a, b);
         sub(a, b) = _mm256_sub_ps(a, b);
         mul(a, b) = _mm256_mul_ps(a, b);
@@ -102,40 +122,27 @@ impl Simd for Avx2 {
             _mm256_slli_epi32::<23>(_mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127)))
         ));
     }
-    memory! {
-        load(p: *const f32) = _mm256_loadu_ps(p);
-        load_f16(p: *const f16) = _mm256_cvtph_ps(_mm_loadu_si128(p.cast()));
-        load_bf16(p: *const bf16) = _mm256_castsi256_ps(
+    of_memory! {
+        load(p: *const f32) -> Self::V = _mm256_loadu_ps(p);
+        load_f16(p: *const f16) -> Self::V = _mm256_cvtph_ps(_mm_loadu_si128(p.cast()));
+        load_bf16(p: *const bf16) -> Self::V = _mm256_castsi256_ps(
             _mm256_slli_epi32::<16>(_mm256_cvtepu16_epi32(_mm_loadu_si128(p.cast())))
         );
-        load_i8(p: *const i8) = _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64(p.cast())));
+        load_i8(p: *const i8) -> Self::V = _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64(p.cast())));
+        store(p: *mut f32, v: Self::V) -> () = _mm256_storeu_ps(p, v);
+        load_i32(p: *const i32) -> Self::I = _mm256_loadu_si256(p.cast());
+        store_i32(p: *mut i32, v: Self::I) -> () = _mm256_storeu_si256(p.cast(), v);
+        f16(p: *const f16) -> f32 = half_at!(p);
+    }
+    of_values! {
+        splat(x: f32) -> Self::V = _mm256_set1_ps(x);
+        round(a: Self::V) -> Self::V = _mm256_round_ps::<{ _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }>(a);
+        to_f32(a: Self::I) -> Self::V = _mm256_cvtepi32_ps(a);
+        zero_i32() -> Self::I = _mm256_setzero_si256();
+        sub_i32(a: Self::I, b: Self::I) -> Self::I = _mm256_sub_epi32(a, b);
+        prefetch(p: *const u8) -> () = _mm_prefetch::<_MM_HINT_T1>(p.cast());
     }
 
-    #[inline(always)]
-    fn to_f32(self, a: __m256i) -> __m256 {
-        // SAFETY: the token proves the instruction.
-        unsafe { _mm256_cvtepi32_ps(a) }
-    }
-    #[inline(always)]
-    fn zero_i32(self) -> __m256i {
-        // SAFETY: the token proves the instruction.
-        unsafe { _mm256_setzero_si256() }
-    }
-    #[inline(always)]
-    fn sub_i32(self, a: __m256i, b: __m256i) -> __m256i {
-        // SAFETY: the token proves the instruction.
-        unsafe { _mm256_sub_epi32(a, b) }
-    }
-    #[inline(always)]
-    unsafe fn store_i32(self, p: *mut i32, v: __m256i) {
-        // SAFETY: the token proves the instruction, the caller vouches for `p`.
-        unsafe { _mm256_storeu_si256(p.cast(), v) }
-    }
-    #[inline(always)]
-    unsafe fn load_i32(self, p: *const i32) -> __m256i {
-        // SAFETY: the token proves the instruction, the caller vouches for `p`.
-        unsafe { _mm256_loadu_si256(p.cast()) }
-    }
     #[inline(always)]
     fn dot4(self, acc: __m256i, x: i32, w: __m256i) -> __m256i {
         // SAFETY: the token proves the instructions.
@@ -173,16 +180,6 @@ impl Simd for Avx2 {
         unsafe { _mm256_zextsi128_si256(dot_minima(minima, sums)) }
     }
     #[inline(always)]
-    fn splat(self, x: f32) -> __m256 {
-        // SAFETY: the token proves AVX.
-        unsafe { _mm256_set1_ps(x) }
-    }
-    #[inline(always)]
-    fn round(self, a: __m256) -> __m256 {
-        // SAFETY: the token proves AVX.
-        unsafe { _mm256_round_ps::<{ _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }>(a) }
-    }
-    #[inline(always)]
     fn sum(self, a: __m256) -> f32 {
         // SAFETY: the token proves AVX.
         unsafe {
@@ -214,11 +211,6 @@ impl Simd for Avx2 {
         }
     }
     #[inline(always)]
-    unsafe fn store(self, p: *mut f32, v: __m256) {
-        // SAFETY: the token proves AVX, the caller vouches for `p`.
-        unsafe { _mm256_storeu_ps(p, v) }
-    }
-    #[inline(always)]
     unsafe fn load_q4(self, p: *const u8, shift: u8, scale: f32, min: f32) -> __m256 {
         // SAFETY: the token proves AVX2, the caller vouches for `p`.
         unsafe {
@@ -227,16 +219,6 @@ impl Simd for Avx2 {
             let fours = _mm256_and_si256(shifted, _mm256_set1_epi32(15));
             _mm256_fmsub_ps(_mm256_set1_ps(scale), _mm256_cvtepi32_ps(fours), _mm256_set1_ps(min))
         }
-    }
-    #[inline(always)]
-    unsafe fn f16(self, p: *const f16) -> f32 {
-        // SAFETY: the token proves F16C, the caller vouches for `p`.
-        unsafe { _mm_cvtss_f32(_mm_cvtph_ps(_mm_cvtsi32_si128(i32::from(p.read_unaligned().to_bits())))) }
-    }
-    #[inline(always)]
-    fn prefetch(self, p: *const u8) {
-        // SAFETY: a prefetch reads nothing.
-        unsafe { _mm_prefetch::<_MM_HINT_T1>(p.cast()) }
     }
 }
 
@@ -247,7 +229,7 @@ impl Simd for Avx512 {
     type V = __m512;
     type I = __m512i;
 
-    one_intrinsic_each! { Avx512:
+    of_vectors! {
         add(a, b) = _mm512_add_ps(a, b);
         sub(a, b) = _mm512_sub_ps(a, b);
         mul(a, b) = _mm512_mul_ps(a, b);
@@ -263,40 +245,27 @@ impl Simd for Avx512 {
         select_gt(a, b, yes, no) = _mm512_mask_blend_ps(_mm512_cmp_ps_mask::<_CMP_GT_OQ>(a, b), no, yes);
         scale(a, n) = _mm512_scalef_ps(a, n);
     }
-    memory! {
-        load(p: *const f32) = _mm512_loadu_ps(p);
-        load_f16(p: *const f16) = _mm512_cvtph_ps(_mm256_loadu_si256(p.cast()));
-        load_bf16(p: *const bf16) = _mm512_castsi512_ps(
+    of_memory! {
+        load(p: *const f32) -> Self::V = _mm512_loadu_ps(p);
+        load_f16(p: *const f16) -> Self::V = _mm512_cvtph_ps(_mm256_loadu_si256(p.cast()));
+        load_bf16(p: *const bf16) -> Self::V = _mm512_castsi512_ps(
             _mm512_slli_epi32::<16>(_mm512_cvtepu16_epi32(_mm256_loadu_si256(p.cast())))
         );
-        load_i8(p: *const i8) = _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(p.cast())));
+        load_i8(p: *const i8) -> Self::V = _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(p.cast())));
+        store(p: *mut f32, v: Self::V) -> () = _mm512_storeu_ps(p, v);
+        load_i32(p: *const i32) -> Self::I = _mm512_loadu_si512(p.cast());
+        store_i32(p: *mut i32, v: Self::I) -> () = _mm512_storeu_si512(p.cast(), v);
+        f16(p: *const f16) -> f32 = half_at!(p);
+    }
+    of_values! {
+        splat(x: f32) -> Self::V = _mm512_set1_ps(x);
+        round(a: Self::V) -> Self::V = _mm512_roundscale_ps::<{ _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }>(a);
+        to_f32(a: Self::I) -> Self::V = _mm512_cvtepi32_ps(a);
+        zero_i32() -> Self::I = _mm512_setzero_si512();
+        sub_i32(a: Self::I, b: Self::I) -> Self::I = _mm512_sub_epi32(a, b);
+        prefetch(p: *const u8) -> () = _mm_prefetch::<_MM_HINT_T1>(p.cast());
     }
 
-    #[inline(always)]
-    fn to_f32(self, a: __m512i) -> __m512 {
-        // SAFETY: the token proves the instruction.
-        unsafe { _mm512_cvtepi32_ps(a) }
-    }
-    #[inline(always)]
-    fn zero_i32(self) -> __m512i {
-        // SAFETY: the token proves the instruction.
-        unsafe { _mm512_setzero_si512() }
-    }
-    #[inline(always)]
-    fn sub_i32(self, a: __m512i, b: __m512i) -> __m512i {
-        // SAFETY: the token proves the instruction.
-        unsafe { _mm512_sub_epi32(a, b) }
-    }
-    #[inline(always)]
-    unsafe fn store_i32(self, p: *mut i32, v: __m512i) {
-        // SAFETY: the token proves the instruction, the caller vouches for `p`.
-        unsafe { _mm512_storeu_si512(p.cast(), v) }
-    }
-    #[inline(always)]
-    unsafe fn load_i32(self, p: *const i32) -> __m512i {
-        // SAFETY: the token proves the instruction, the caller vouches for `p`.
-        unsafe { _mm512_loadu_si512(p.cast()) }
-    }
     #[inline(always)]
     fn dot4(self, acc: __m512i, x: i32, w: __m512i) -> __m512i {
         // SAFETY: the token proves the instructions.
@@ -334,16 +303,6 @@ impl Simd for Avx512 {
         unsafe { _mm512_zextsi128_si512(dot_minima(minima, sums)) }
     }
     #[inline(always)]
-    fn splat(self, x: f32) -> __m512 {
-        // SAFETY: the token proves AVX-512.
-        unsafe { _mm512_set1_ps(x) }
-    }
-    #[inline(always)]
-    fn round(self, a: __m512) -> __m512 {
-        // SAFETY: the token proves AVX-512.
-        unsafe { _mm512_roundscale_ps::<{ _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }>(a) }
-    }
-    #[inline(always)]
     fn sum(self, a: __m512) -> f32 {
         // SAFETY: the token proves AVX-512.
         unsafe { _mm512_reduce_add_ps(a) }
@@ -370,11 +329,6 @@ impl Simd for Avx512 {
         unsafe { _mm512_reduce_max_ps(a) }
     }
     #[inline(always)]
-    unsafe fn store(self, p: *mut f32, v: __m512) {
-        // SAFETY: the token proves AVX-512, the caller vouches for `p`.
-        unsafe { _mm512_storeu_ps(p, v) }
-    }
-    #[inline(always)]
     unsafe fn load_q4(self, p: *const u8, shift: u8, scale: f32, min: f32) -> __m512 {
         // SAFETY: the token proves AVX-512, the caller vouches for `p`.
         unsafe {
@@ -384,15 +338,5 @@ impl Simd for Avx512 {
             let q = _mm512_set_ps(15., 14., 13., 12., 11., 10., 9., 8., 7., 6., 5., 4., 3., 2., 1., 0.);
             _mm512_permutexvar_ps(fours, _mm512_fmsub_ps(_mm512_set1_ps(scale), q, _mm512_set1_ps(min)))
         }
-    }
-    #[inline(always)]
-    unsafe fn f16(self, p: *const f16) -> f32 {
-        // SAFETY: the token proves F16C, the caller vouches for `p`.
-        unsafe { _mm_cvtss_f32(_mm_cvtph_ps(_mm_cvtsi32_si128(i32::from(p.read_unaligned().to_bits())))) }
-    }
-    #[inline(always)]
-    fn prefetch(self, p: *const u8) {
-        // SAFETY: a prefetch reads nothing.
-        unsafe { _mm_prefetch::<_MM_HINT_T1>(p.cast()) }
     }
 }

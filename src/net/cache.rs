@@ -49,9 +49,16 @@ impl Cache {
         self.lengths[slot] = self.lengths[slot].min(len);
     }
 
-    /// Writes `k` and `v` `[heads, t, d]` behind what `slot` holds in `layer`, and returns all of the slot's
-    /// `[heads, len + t, d]`. The length changes only with [`Cache::advance`], once every layer is written.
-    pub fn append(&self, layer: usize, slot: usize, k: &Tensor, v: &Tensor) -> Result<(Tensor, Tensor)> {
+    /// Writes `k` and `v` `[heads, t, d]` behind what `slot` holds in `layer`, and lends all of the slot's
+    /// `[heads, len + t, d]` to `attend`: later writes change them where they lie, so they are not to be kept. The length
+    /// changes only with [`Cache::advance`], once every layer is written.
+    pub fn append<T>(
+        &mut self,
+        layer: usize,
+        slot: usize,
+        [k, v]: [&Tensor; 2],
+        attend: impl FnOnce(&Tensor, &Tensor) -> Result<T>,
+    ) -> Result<T> {
         let (start, t) = (self.lengths[slot], k.dim(1)?);
         ensure!(start + t <= self.capacity, "{} positions do not fit a context of {}", start + t, self.capacity);
         let (keys, values) = &self.layers[layer];
@@ -60,7 +67,7 @@ impl Cache {
             row.slice_set(&new.unsqueeze(0)?.contiguous()?, 2, start)?;
             Ok(row.squeeze(0)?.narrow(1, 0, start + t)?)
         };
-        Ok((put(keys, k)?, put(values, v)?))
+        attend(&put(keys, k)?, &put(values, v)?)
     }
 
     /// Counts `t` more positions of `slot` as held.
@@ -84,9 +91,9 @@ mod tests {
 
     fn append(cache: &mut Cache, slot: usize, values: &[f32]) -> Vec<f32> {
         let column = column(values);
-        let (k, _) = cache.append(0, slot, &column, &column).unwrap();
+        let held = cache.append(0, slot, [&column, &column], |k, _| Ok(k.flatten_all()?.to_vec1()?)).unwrap();
         cache.advance(slot, values.len());
-        k.flatten_all().unwrap().to_vec1().unwrap()
+        held
     }
 
     #[test]
@@ -102,8 +109,7 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_is_refused() {
-        let cache = cache();
         let five = column(&[0.0; 5]);
-        assert!(cache.append(0, 0, &five, &five).is_err());
+        assert!(cache().append(0, 0, [&five, &five], |_, _| Ok(())).is_err());
     }
 }

@@ -34,8 +34,8 @@ pub struct Conv1d {
 }
 
 impl Conv1d {
-    /// `x` `[B, in, T]` -> `[B, out, T']`, where `T' = (T + 2 padding - dilation (K - 1) - 1) / stride + 1`; `then` in the same
-    /// pass, over `[B, out, T']`.
+    /// `x` `[B, in, T]` -> `[B, out, T']`, where `T' = (T + 2 padding - dilation (K - 1) - 1) / stride + 1`; `then` in
+    /// the same pass, over `[B, out, T']`.
     pub fn forward(&self, x: &Tensor, then: Then) -> Result<Tensor> {
         let Geometry { stride, padding, dilation, groups } = self.geometry;
         let (len, kernel) = (x.dim(2)?, self.weight.dim(2)?);
@@ -59,7 +59,8 @@ impl Conv1d {
         self.run(x, kernels::Pad { left, right, mirrored: true }, then)
     }
 
-    /// By the CPU's kernel, with `pad` in place of the geometry's zeros. The padded input is no shorter than the kernel.
+    /// By the CPU's kernel, with `pad` in place of the geometry's zeros. The padded input is no shorter than the
+    /// kernel.
     fn run(&self, x: &Tensor, pad: kernels::Pad, then: Then) -> Result<Tensor> {
         let ((batch, c_in, len), (c_out, _, kernel)) = (x.dims3()?, self.weight.dims3()?);
         let Geometry { stride, dilation, groups, .. } = self.geometry;
@@ -99,7 +100,8 @@ pub struct ConvTranspose1d {
 }
 
 impl ConvTranspose1d {
-    /// `x` `[B, in, T]` -> the first `T stride` outputs of `(T - 1) stride + K`, `[B, out, T stride]`; `K` is `stride` at least.
+    /// `x` `[B, in, T]` -> the first `T stride` outputs of `(T - 1) stride + K`, `[B, out, T stride]`; `K` is `stride`
+    /// at least.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let ((batch, c_in, len), (_, c_out, kernel)) = (x.dims3()?, self.weight.dims3()?);
         let (stride, elu, t) = (self.stride, self.elu, len * self.stride);
@@ -165,7 +167,7 @@ pub fn weight_norm(weights: &Weights, shape: (usize, usize, usize), dim: usize) 
         weights.array(&magnitude[..], "weight_g")?.tensor(DType::F32, &Device::Cpu)?.flatten_all()?.to_vec1()?;
     let v = weights.array(shape, "weight_v")?.tensor(DType::F32, &Device::Cpu)?;
     let inner = dims[dim + 1..].iter().product();
-    let weight = cpu::change(v, |v| fold_norm(v, &g, inner))?;
+    let weight = cpu::map_copy(&v, |v| fold_norm(v, &g, inner))?;
     Ok(weight.to_dtype(weights.dtype())?.to_device(weights.device())?)
 }
 

@@ -2,7 +2,7 @@
 
 use crate::kernels::Rows;
 use anyhow::Result;
-use candle_core::{CpuStorage, CustomOp1, CustomOp2, CustomOp3, Device, InplaceOp1, Layout, Shape, Tensor};
+use candle_core::{CpuStorage, CustomOp1, CustomOp2, CustomOp3, Device, Layout, Shape, Tensor};
 
 /// An f32 tensor as a kernel sees it: its elements from the first on, and how to step through them.
 pub struct View<'a> {
@@ -102,26 +102,13 @@ pub fn map3([a, b, c]: [&Tensor; 3], shape: impl Into<Shape>, kernel: impl Fn(&[
     Ok(a.apply_op3_no_bwd(b, c, &Kernel(shape.into(), kernel))?)
 }
 
-/// Changes a tensor where it lies. It must be nobody else's: what shares its memory changes with it.
-pub fn change(x: Tensor, kernel: impl Fn(&mut [f32])) -> Result<Tensor> {
-    let x = x.contiguous()?;
-    x.inplace_op1(&Change(kernel))?;
-    Ok(x)
-}
-
-struct Change<F>(F);
-
-impl<F: Fn(&mut [f32])> InplaceOp1 for Change<F> {
-    fn name(&self) -> &'static str {
-        "kernel in place"
-    }
-
-    fn cpu_fwd(&self, storage: &mut CpuStorage, layout: &Layout) -> candle_core::Result<()> {
-        let CpuStorage::F32(data) = storage else { candle_core::bail!("a kernel changes f32 alone") };
-        let begin = layout.start_offset();
-        (self.0)(&mut data[begin..begin + layout.shape().elem_count()]);
-        Ok(())
-    }
+/// `kernel`, which works in place, over a copy of a tensor: an f32 output of the same shape. A tensor's own memory may be
+/// another one's too.
+pub fn map_copy(x: &Tensor, kernel: impl Fn(&mut [f32])) -> Result<Tensor> {
+    map1(&x.contiguous()?, x.shape(), |views, out| {
+        out.copy_from_slice(views[0].flat());
+        kernel(out);
+    })
 }
 
 /// Whether kernels, rather than candle's own operations, compute on `device`.

@@ -6,11 +6,9 @@ mod config;
 pub use config::GptConfig;
 
 use super::cache::{Cache, CacheShape};
-use super::cpu;
-use super::layers::{Embedding, LayerNorm, Linear, Mask, attention, causal_mask, split_heads};
-use crate::device;
+use super::layers::{Embedding, LayerNorm, Linear, Mask, Then, attention, causal_mask, split_heads};
 use crate::error::Kind;
-use crate::kernels;
+use crate::kernels::{self, Sums};
 use crate::net::weights::Weights;
 use crate::tokens::FINE_CODEBOOKS;
 use anyhow::{Result, ensure};
@@ -22,15 +20,12 @@ const EPS: f64 = 1e-5;
 /// Most tokens of [`Gpt::forward_each`]: up to as many queries have the bits in attention that each has alone.
 pub const MOST_EACH: usize = kernels::FEW_QUERIES;
 
-/// Weights of fewer bytes, which caches may hold, are read so fast that guessing gains nothing.
-const LEAST_DRAFTED: usize = 64 << 20;
-
 /// Continues the context of one slot by `tokens`.
 pub struct Input<'a> {
     pub slot: usize,
     pub tokens: &'a [u32],
-    /// Tokens whose embeddings are added to those of the first positions (`merge_context`).
-    pub overlay: &'a [u32],
+    /// Tokens whose embeddings are added to those of the first positions (upstream's `merge_context`).
+    pub merged: &'a [u32],
 }
 
 struct Attention {
@@ -72,12 +67,12 @@ impl Block {
         [&self.attn.att_proj, &self.attn.out_proj, &self.mlp.in_proj, &self.mlp.out_proj]
     }
 
-    fn rounded(&self) -> Result<Self> {
+    fn quantized(&self) -> Result<Self> {
         Ok(Self {
             layernorm_1: self.layernorm_1.clone(),
-            attn: Attention { att_proj: self.attn.att_proj.rounded()?, out_proj: self.attn.out_proj.rounded()? },
+            attn: Attention { att_proj: self.attn.att_proj.quantized()?, out_proj: self.attn.out_proj.quantized()? },
             layernorm_2: self.layernorm_2.clone(),
-            mlp: Mlp { in_proj: self.mlp.in_proj.rounded()?, out_proj: self.mlp.out_proj.rounded()? },
+            mlp: Mlp { in_proj: self.mlp.in_proj.quantized()?, out_proj: self.mlp.out_proj.quantized()? },
         })
     }
 
@@ -86,13 +81,14 @@ impl Block {
     fn forward(
         &self,
         x: &Tensor,
+        sums: Sums,
         keep: impl Fn(&Tensor) -> Result<Tensor>,
         attend: impl FnOnce(&Tensor) -> Result<Tensor>,
     ) -> Result<Tensor> {
-        let mixed = attend(&self.attn.att_proj.forward(&self.layernorm_1.forward(x)?)?)?;
-        let x = self.attn.out_proj.forward_add(&mixed, &keep(x)?)?;
-        let hidden = self.mlp.in_proj.forward_gelu(&self.layernorm_2.forward(&x)?)?;
-        self.mlp.out_proj.forward_add(&hidden, &x)
+        let qkv = self.attn.att_proj.forward_then(&self.layernorm_1.forward(x)?, Then::Nothing, sums)?;
+        let x = self.attn.out_proj.forward_then(&attend(&qkv)?, Then::Add(&keep(x)?), sums)?;
+        let hidden = self.mlp.in_proj.forward_then(&self.layernorm_2.forward(&x)?, Then::Gelu, sums)?;
+        self.mlp.out_proj.forward_then(&hidden, Then::Add(&x), sums)
     }
 }
 
@@ -110,7 +106,7 @@ pub struct Gpt {
 
 impl Gpt {
     pub fn new(config: &GptConfig, weights: &Weights) -> Result<Self> {
-        check(config)?;
+        config.check()?;
         let (width, bias) = (config.width, config.bias);
         let block = |i| Block::new(config, &weights.pp("layers").pp(i), bias);
         let gpt = Self {
@@ -131,32 +127,28 @@ impl Gpt {
         &self.config
     }
 
-    /// A net to guess with: the same one with its linears rounded to `q8_0` ([`Linear::rounded`]), which reads a quarter of the
-    /// bytes. `None` where that would not be much quicker, or where there is hardly the memory for it.
-    pub fn draft(&self) -> Result<Option<Self>> {
-        let bytes = self.host_bytes();
-        if bytes < LEAST_DRAFTED || device::free_memory(&self.device).is_some_and(|free| free < bytes as u64) {
-            return Ok(None);
-        }
-        Ok(Some(self.rounded()?).filter(|draft| 2 * draft.host_bytes() <= bytes))
+    /// Where the net computes.
+    pub fn device(&self) -> &Device {
+        &self.device
     }
 
-    /// The same net with its linears rounded to `q8_0`.
-    pub fn rounded(&self) -> Result<Self> {
+    /// The same net with its f32 linears quantized to `q8_0`, where their rows are whole blocks: a quarter of the
+    /// bytes.
+    pub fn quantized(&self) -> Result<Self> {
         Ok(Self {
             config: self.config.clone(),
             input_embeds_layer: self.input_embeds_layer.clone(),
             position_embeds_layer: self.position_embeds_layer.clone(),
-            layers: self.layers.iter().map(Block::rounded).collect::<Result<_>>()?,
+            layers: self.layers.iter().map(Block::quantized).collect::<Result<_>>()?,
             layernorm_final: self.layernorm_final.clone(),
-            lm_head: self.lm_head.rounded()?,
+            lm_head: self.lm_head.quantized()?,
             dtype: self.dtype,
             device: self.device.clone(),
         })
     }
 
     /// Bytes of weights on the host that a step reads, but for what of the head is not wanted.
-    fn host_bytes(&self) -> usize {
+    pub fn host_bytes(&self) -> usize {
         let linears = self.layers.iter().flat_map(Block::linears).chain([&self.lm_head]);
         linears.map(Linear::host_bytes).sum()
     }
@@ -189,14 +181,11 @@ impl Gpt {
             Kind::Model
                 .error(format!("the model's {} outputs do not cover id {}", self.config.output_vocab, wanted.end))
         );
-        match cpu::runs_on(&self.device) {
-            true => kernels::awake(|| self.logits(inputs, cache, wanted, each)),
-            false => self.logits(inputs, cache, wanted, each),
-        }
+        self.logits(inputs, cache, wanted, each)
     }
 
     fn logits(&self, inputs: &[Input], cache: &mut Cache, wanted: Range<usize>, each: bool) -> Result<Vec<f32>> {
-        let spans = spans(inputs);
+        let (spans, sums) = (spans(inputs), sums(inputs));
         let mask = |i: &Input| causal_mask(i.tokens.len(), cache.len(i.slot), self.dtype, &self.device);
         let masks = inputs.iter().map(mask).collect::<Result<Vec<_>>>()?;
         let mut x = self.embed(inputs, cache)?;
@@ -206,19 +195,19 @@ impl Gpt {
             let attend = |qkv: &Tensor| {
                 let rows = inputs.iter().zip(&spans).zip(&masks);
                 let rows = rows.map(|((input, span), mask)| {
-                    let (k, v) = self.extend(qkv, i, input.slot, span, cache)?;
                     let (begin, mask) = if only_last { (span.end - 1, &Mask::Causal) } else { (span.start, mask) };
                     let q = qkv.narrow(0, begin, span.end - begin)?.narrow(1, 0, self.config.width)?;
-                    attention([&q, &k, &v], self.config.heads, mask)
+                    let [k, v] = self.keys_and_values(&qkv.narrow(0, span.start, span.len())?)?;
+                    cache.append(i, input.slot, [&k, &v], |k, v| attention([&q, k, v], self.config.heads, mask))
                 });
                 joined(rows.collect::<Result<_>>()?)
             };
-            x = block.forward(&x, keep, attend)?;
+            x = block.forward(&x, sums, keep, attend)?;
         }
         for (input, span) in inputs.iter().zip(&spans) {
             cache.advance(input.slot, span.len());
         }
-        let logits = self.lm_head.forward_slice(&self.layernorm_final.forward(&x)?, wanted)?;
+        let logits = self.lm_head.forward_slice(&self.layernorm_final.forward(&x)?, wanted, Sums::RowByRow)?;
         Ok(logits.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?)
     }
 
@@ -231,37 +220,35 @@ impl Gpt {
             .map(|position| position as u32)
             .collect();
         let mut x = self.input_embeds_layer.forward(&tokens)?;
-        if inputs.iter().any(|i| !i.overlay.is_empty()) {
-            x = (x + self.overlays(inputs)?)?;
+        if inputs.iter().any(|i| !i.merged.is_empty()) {
+            x = (x + self.merged_embeddings(inputs)?)?;
         }
         Ok((x + self.position_embeds_layer.forward(&positions)?)?)
     }
 
-    /// The overlays' embeddings, zero where there is none: `[sum of lengths, width]`.
-    fn overlays(&self, inputs: &[Input]) -> Result<Tensor> {
+    /// The embeddings of all `merged` tokens, zero where there is none: `[sum of lengths, width]`.
+    fn merged_embeddings(&self, inputs: &[Input]) -> Result<Tensor> {
         let mut parts = Vec::with_capacity(2 * inputs.len());
         for input in inputs {
-            let rest = input.tokens.len().saturating_sub(input.overlay.len());
-            parts.push(self.input_embeds_layer.forward(input.overlay)?);
+            let rest = input.tokens.len().saturating_sub(input.merged.len());
+            parts.push(self.input_embeds_layer.forward(input.merged)?);
             parts.push(Tensor::zeros((rest, self.config.width), self.dtype, &self.device)?);
         }
         Ok(Tensor::cat(&parts, 0)?)
     }
 
-    /// Adds the keys and values of one input, the rows `span` of `qkv`, to its slot's in `layer`; all of them.
-    fn extend(
-        &self,
-        qkv: &Tensor,
-        layer: usize,
-        slot: usize,
-        span: &Range<usize>,
-        cache: &Cache,
-    ) -> Result<(Tensor, Tensor)> {
+    /// The keys and values among the fused `qkv` `[t, 3 * width]` of one input, `[heads, t, d]` each.
+    fn keys_and_values(&self, qkv: &Tensor) -> Result<[Tensor; 2]> {
         let (width, heads) = (self.config.width, self.config.heads);
-        let rows = qkv.narrow(0, span.start, span.len())?;
-        let part = |i: usize| split_heads(&rows.narrow(1, i * width, width)?, heads);
-        cache.append(layer, slot, &part(1)?, &part(2)?)
+        let part = |i: usize| split_heads(&qkv.narrow(1, i * width, width)?, heads);
+        Ok([part(1)?, part(2)?])
     }
+}
+
+/// A step of many rows, a token each, must give each row what it gets alone; a prompt's tokens are one row's own, and
+/// are always computed together.
+fn sums(inputs: &[Input]) -> Sums {
+    if inputs.iter().all(|input| input.tokens.len() == 1) { Sums::RowByRow } else { Sums::Blocked }
 }
 
 /// Where each input's tokens lie among all of them.
@@ -309,7 +296,7 @@ pub struct FineGpt {
 
 impl FineGpt {
     pub fn new(config: &GptConfig, weights: &Weights) -> Result<Self> {
-        check(config)?;
+        config.check()?;
         let width = config.width;
         let embedding = |i| Embedding::new(&weights.pp("input_embeds_layers").pp(i), config.input_vocab, width);
         let head = |i| Linear::new(&weights.pp("lm_heads").pp(i), width, config.output_vocab, false);
@@ -330,8 +317,8 @@ impl FineGpt {
         &self.config
     }
 
-    /// Windows of the same length `T` -> logits of codebook `book` from each one's column `from` on: `[T - from, size]` each,
-    /// ids `0..size`. No window sees another.
+    /// Windows of the same length `T` -> logits of codebook `book` from each one's column `from` on: `[T - from,
+    /// size]` each, ids `0..size`. No window sees another.
     pub fn forward(&self, windows: &[FineInput], book: usize, size: usize) -> Result<Vec<Vec<f32>>> {
         let Some(columns) = windows.first().map(|window| window.codes[0].len()) else { return Ok(Vec::new()) };
         let seen: Vec<_> = windows.iter().enumerate().map(|(i, _)| i * columns..(i + 1) * columns).collect();
@@ -339,10 +326,10 @@ impl FineGpt {
         let mut x = self.embed(windows, book)?;
         for (i, block) in self.layers.iter().enumerate() {
             let kept = if i + 1 == self.layers.len() { &wanted } else { &seen };
-            x = block.forward(&x, |x| select(x, kept), |qkv| self.attend(qkv, &seen, kept))?;
+            x = block.forward(&x, Sums::Blocked, |x| select(x, kept), |qkv| self.attend(qkv, &seen, kept))?;
         }
         let head = &self.lm_heads[book - self.config.codebooks_given];
-        let logits = head.forward_slice(&self.layernorm_final.forward(&x)?, 0..size)?;
+        let logits = head.forward_slice(&self.layernorm_final.forward(&x)?, 0..size, Sums::Blocked)?;
         let logits: Vec<f32> = logits.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?;
         let mut rest = logits.as_slice();
         Ok(wanted.iter().map(|columns| rest.split_off(..columns.len() * size).unwrap_or_default().to_vec()).collect())
@@ -377,21 +364,6 @@ fn select(x: &Tensor, rows: &[Range<usize>]) -> Result<Tensor> {
         return Ok(x.clone());
     }
     joined(rows.iter().map(|rows| Ok(x.narrow(0, rows.start, rows.len())?)).collect::<Result<_>>()?)
-}
-
-fn check(config: &GptConfig) -> Result<()> {
-    ensure!(
-        config.heads > 0 && config.width.is_multiple_of(config.heads) && config.layers > 0,
-        Kind::Model.error(format!(
-            "a width of {} cannot be split among {} heads in {} layers",
-            config.width, config.heads, config.layers
-        ))
-    );
-    ensure!(
-        config.codebooks_given <= config.codebooks_total,
-        Kind::Model.error(format!("{} of {} codebooks given", config.codebooks_given, config.codebooks_total))
-    );
-    Ok(())
 }
 
 #[cfg(test)]

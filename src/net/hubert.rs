@@ -6,8 +6,9 @@ mod config;
 pub use config::HubertConfig;
 
 use crate::error::Kind;
+use crate::kernels::Sums;
 use crate::net::conv::{Conv1d, Geometry, weight_norm};
-use crate::net::layers::{ChannelNorm, LayerNorm, Linear, Mask, Then, attention, gelu};
+use crate::net::layers::{ChannelNorm, LayerNorm, Linear, Mask, Then, attention};
 use crate::net::weights::Weights;
 use anyhow::{Result, ensure};
 use candle_core::{DType, Device, Tensor};
@@ -101,7 +102,7 @@ impl ConvLayer {
 
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
         match &self.layer_norm {
-            Some(norm) => gelu(norm.forward(self.conv.forward(x, Then::Nothing)?)?),
+            Some(norm) => norm.forward_gelu(&self.conv.forward(x, Then::Nothing)?),
             None => self.conv.forward(x, Then::Gelu),
         }
     }
@@ -176,8 +177,8 @@ impl EncoderLayer {
     /// `[B, N, H]` -> `[B, N, H]`
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let x = self.layer_norm.forward(&self.attention.forward(x)?)?;
-        let inner = self.intermediate_dense.forward_gelu(&x)?;
-        self.final_layer_norm.forward(&self.output_dense.forward_add(&inner, &x)?)
+        let inner = self.intermediate_dense.forward_then(&x, Then::Gelu, Sums::Blocked)?;
+        self.final_layer_norm.forward(&self.output_dense.forward_then(&inner, Then::Add(&x), Sums::Blocked)?)
     }
 }
 
@@ -207,6 +208,6 @@ impl Attention {
         let [q, k, v] = [self.q_proj.forward(x)?, self.k_proj.forward(x)?, self.v_proj.forward(x)?];
         let row = |b: usize| attention([&q.get(b)?, &k.get(b)?, &v.get(b)?], self.heads, &Mask::None);
         let mixed = (0..x.dim(0)?).map(row).collect::<Result<Vec<_>>>()?;
-        self.out_proj.forward_add(&Tensor::stack(&mixed, 0)?, x)
+        self.out_proj.forward_then(&Tensor::stack(&mixed, 0)?, Then::Add(x), Sums::Blocked)
     }
 }

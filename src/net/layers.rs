@@ -2,7 +2,7 @@
 
 use super::cpu::{self, map1, map2, map3};
 use super::stored::{self, StoredMatrix};
-use crate::kernels::{self, Epilogue, Norm};
+use crate::kernels::{self, Epilogue, Norm, Sums};
 use crate::net::weights::{Array, Weights};
 use anyhow::{Result, ensure};
 use candle_core::{D, DType, Device, Tensor};
@@ -66,10 +66,10 @@ impl Linear {
         }
     }
 
-    /// The same layer with the weight rounded to `q8_0` (see [`StoredMatrix::rounded`]); on a device the same.
-    pub fn rounded(&self) -> Result<Self> {
+    /// The same layer with the weight in `q8_0` (see [`StoredMatrix::quantized`]); on a device the same.
+    pub fn quantized(&self) -> Result<Self> {
         let weight = match &self.weight {
-            Weight::Host(matrix) => Weight::Host(matrix.rounded()?),
+            Weight::Host(matrix) => Weight::Host(matrix.quantized()?),
             Weight::Device(weight) => Weight::Device(weight.clone()),
         };
         Ok(Self { weight, bias: self.bias.clone() })
@@ -84,30 +84,25 @@ impl Linear {
 
     /// `x` `[.., inner]` -> `[.., out]`.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        self.run(x, 0..self.outputs(), Then::Nothing)
+        self.forward_then(x, Then::Nothing, Sums::Blocked)
+    }
+
+    /// [`Linear::forward`], then `then`.
+    pub fn forward_then(&self, x: &Tensor, then: Then, sums: Sums) -> Result<Tensor> {
+        self.run(x, 0..self.outputs(), then, sums)
     }
 
     /// Only the outputs `wanted`: `x` `[.., inner]` -> `[.., wanted]`.
-    pub fn forward_slice(&self, x: &Tensor, wanted: Range<usize>) -> Result<Tensor> {
-        self.run(x, wanted, Then::Nothing)
+    pub fn forward_slice(&self, x: &Tensor, wanted: Range<usize>, sums: Sums) -> Result<Tensor> {
+        self.run(x, wanted, Then::Nothing, sums)
     }
 
-    /// `gelu(x Wᵀ + b)`.
-    pub fn forward_gelu(&self, x: &Tensor) -> Result<Tensor> {
-        self.run(x, 0..self.outputs(), Then::Gelu)
-    }
-
-    /// `x Wᵀ + b + residual`; `residual` `[.., out]`.
-    pub fn forward_add(&self, x: &Tensor, residual: &Tensor) -> Result<Tensor> {
-        self.run(x, 0..self.outputs(), Then::Add(residual))
-    }
-
-    fn run(&self, x: &Tensor, wanted: Range<usize>, then: Then) -> Result<Tensor> {
+    fn run(&self, x: &Tensor, wanted: Range<usize>, then: Then, sums: Sums) -> Result<Tensor> {
         let mut shape = x.dims().to_vec();
         let inner = shape.pop().unwrap_or_default();
         shape.push(wanted.len());
         match &self.weight {
-            Weight::Host(matrix) => self.run_host(matrix, &x.contiguous()?, wanted, then, shape),
+            Weight::Host(matrix) => self.run_host(matrix, &x.contiguous()?, wanted, (then, sums), shape),
             Weight::Device(weight) => {
                 let y = x.reshape(((), inner))?.matmul(&weight.narrow(0, wanted.start, wanted.len())?.t()?)?;
                 let y = match &self.bias {
@@ -124,7 +119,7 @@ impl Linear {
         weight: &StoredMatrix,
         x: &Tensor,
         wanted: Range<usize>,
-        then: Then,
+        (then, sums): (Then, Sums),
         shape: Vec<usize>,
     ) -> Result<Tensor> {
         let (n, k) = (wanted.len(), weight.inner());
@@ -132,7 +127,7 @@ impl Linear {
         let m = x.elem_count() / k;
         let w = weight.matrix(wanted.clone())?;
         let bias = self.bias.as_ref().map(|b| b.narrow(0, wanted.start, n)?.to_vec1::<f32>()).transpose()?;
-        let layer = kernels::Linear { w, n, k, bias: bias.as_deref() };
+        let layer = kernels::Linear { w, n, k, bias: bias.as_deref(), sums };
         match then {
             Then::Nothing => map1(x, shape, |v, out| product(v[0].flat(), m, layer, Epilogue::None, out)),
             Then::Gelu => map1(x, shape, |v, out| product(v[0].flat(), m, layer, Epilogue::Gelu, out)),
@@ -143,14 +138,12 @@ impl Linear {
     }
 }
 
-/// Passes over more rows than this, which compute rather than read, take weights of eight and four bits in integers.
-const FEW_ROWS: usize = 16;
-
-/// `out[m, n] = x[m, k] wᵀ + bias`, then `then`. With 8-bit weights a pass over many rows, and with 4-bit ones any pass, rounds
-/// `x` to 8 bits too, as ggml does.
+/// `out[m, n] = x[m, k] wᵀ + bias`, then `then`. Where many rows may be summed in blocks, which computes rather than
+/// reads, weights of eight and four bits are multiplied in integers: `x` is rounded to eight bits too, as ggml does.
 fn product(x: &[f32], m: usize, layer: kernels::Linear, then: Epilogue, out: &mut [f32]) {
-    let kernels::Linear { w, n, k, bias } = layer;
-    if m <= FEW_ROWS || !matches!(w, kernels::Matrix::Q8_0(_) | kernels::Matrix::Q4K(_)) {
+    let kernels::Linear { w, n, k, bias, sums } = layer;
+    let blocked = sums == Sums::Blocked && m > kernels::MOST_STREAMED;
+    if !blocked || !matches!(w, kernels::Matrix::Q8_0(_) | kernels::Matrix::Q4K(_)) {
         return kernels::linear_then(x, m, layer, then, out);
     }
     kernels::linear_int8(x, m, w, n, k, bias, out);
@@ -216,20 +209,21 @@ impl ChannelNorm {
         Ok(Self { weight: read("weight")?, bias: read("bias")?, eps })
     }
 
-    /// `[B, C, T]` -> the same shape, in the memory of `x`, which must be nobody else's
-    pub fn forward(&self, x: Tensor) -> Result<Tensor> {
+    /// `[B, C, T]` -> the same shape, normalised, then GELU with the error function (torch.nn.GELU).
+    pub fn forward_gelu(&self, x: &Tensor) -> Result<Tensor> {
         if cpu::runs_on(x.device()) {
             let t = x.dim(2)?;
             let (weight, bias) = (self.weight.flatten_all()?.to_vec1()?, self.bias.flatten_all()?.to_vec1()?);
             let norm = Norm { weight: &weight, bias: Some(&bias), eps: self.eps as f32 };
-            return cpu::change(x, |x| {
+            return cpu::map_copy(x, |x| {
                 x.chunks_exact_mut(weight.len() * t).for_each(|row| kernels::channel_norm(row, t, norm));
+                kernels::gelu(x);
             });
         }
         let centered = x.broadcast_sub(&x.mean_keepdim(D::Minus1)?)?;
         let variance = centered.sqr()?.mean_keepdim(D::Minus1)?;
         let normed = centered.broadcast_div(&(variance + self.eps)?.sqrt()?)?;
-        Ok(normed.broadcast_mul(&self.weight)?.broadcast_add(&self.bias)?)
+        Ok(normed.broadcast_mul(&self.weight)?.broadcast_add(&self.bias)?.gelu_erf()?)
     }
 }
 
@@ -255,13 +249,8 @@ impl Embedding {
     }
 }
 
-/// GELU with the error function (torch.nn.GELU), in the memory of `x`, which must be nobody else's.
-pub fn gelu(x: Tensor) -> Result<Tensor> {
-    if cpu::runs_on(x.device()) { cpu::change(x, kernels::gelu) } else { Ok(x.gelu_erf()?) }
-}
-
-/// Softmax attention of `heads` heads, `softmax(q kᵀ / sqrt(d)) v`: `q` `[t, heads * d]`, `k` and `v` `[n, heads * d]` or
-/// `[heads, n, d]`, in any strides over rows and heads -> `[t, heads * d]`.
+/// Softmax attention of `heads` heads, `softmax(q kᵀ / sqrt(d)) v`: `q` `[t, heads * d]`, `k` and `v` `[n, heads * d]`
+/// or `[heads, n, d]`, in any strides over rows and heads -> `[t, heads * d]`.
 ///
 /// With `mask` the queries are the last `t` of `n` positions and see what came before; see [`causal_mask`].
 pub fn attention([q, k, v]: [&Tensor; 3], heads: usize, mask: &Mask) -> Result<Tensor> {

@@ -1,5 +1,5 @@
-//! The LSTM of `torch.nn.LSTM`: gates in the order input, forget, cell, output; a zero state before the first step. A long
-//! sequence may come in parts, with the [`State`] handed from each to the next: the steps are the same ones.
+//! The LSTM of `torch.nn.LSTM`: gates in the order input, forget, cell, output; a zero state before the first step. A
+//! long sequence may come in parts, with the [`State`] handed from each to the next: the steps are the same ones.
 
 use crate::kernels;
 use crate::net::cpu::{self, map3};

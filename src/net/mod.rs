@@ -1,5 +1,5 @@
-//! Weights in, tensors through: configurations, `Net::new(&config, &weights)`, `&self` forward passes; no files, clocks,
-//! random numbers or printing.
+//! Weights in, tensors through: configurations, `Net::new(&config, &weights)`, `&self` forward passes; no files,
+//! clocks, random numbers or printing.
 
 pub mod cache;
 pub mod codec;

@@ -46,7 +46,7 @@ impl StoredMatrix {
 
     /// Of an f32 matrix the nearest one in `q8_0`; this one where its numbers take less room already, or its rows are
     /// not whole blocks.
-    pub fn rounded(&self) -> Result<Self> {
+    pub fn quantized(&self) -> Result<Self> {
         let Array { repr, shape, bytes } = &self.array;
         if *repr != Repr::Plain(DType::F32) || Repr::Q8_0.row_bytes(self.inner()).is_err() {
             return Ok(Self { array: self.array.clone() });
@@ -110,8 +110,10 @@ fn decode(repr: Repr, bytes: &[u8], out: &mut Vec<f32>) -> Result<()> {
     Ok(())
 }
 
-/// The numbers of `array` `[.., inner]`, rounded to `repr` and laid out as it is. A row that is not whole blocks is
-/// refused.
+/// The numbers of `array` `[.., inner]` stored as `repr`.
+///
+/// # Errors
+/// Rows that are not whole blocks of `repr`, and types that weights are not packed as.
 pub fn packed(array: &Array, repr: Repr) -> Result<Vec<u8>> {
     if array.repr == repr {
         return Ok(array.bytes.to_vec());
@@ -191,14 +193,14 @@ mod tests {
     #[test]
     fn a_rounded_matrix_is_the_packed_one_and_stays_when_rounded_again() {
         let (_, array) = original();
-        let rounded = StoredMatrix::new(array.clone()).unwrap().rounded().unwrap();
-        assert_eq!(rounded.array.repr, Repr::Q8_0);
-        assert_eq!(rounded.array.bytes[..], packed(&array, Repr::Q8_0).unwrap());
-        assert_eq!(rounded.rounded().unwrap().array.bytes.as_ptr(), rounded.array.bytes.as_ptr());
+        let quantized = StoredMatrix::new(array.clone()).unwrap().quantized().unwrap();
+        assert_eq!(quantized.array.repr, Repr::Q8_0);
+        assert_eq!(quantized.array.bytes[..], packed(&array, Repr::Q8_0).unwrap());
+        assert_eq!(quantized.quantized().unwrap().array.bytes.as_ptr(), quantized.array.bytes.as_ptr());
         let odd = Array::from_f32(vec![0.5; 96], vec![2, 48]);
-        assert_eq!(StoredMatrix::new(odd).unwrap().rounded().unwrap().bytes(), 4 * 96);
+        assert_eq!(StoredMatrix::new(odd).unwrap().quantized().unwrap().bytes(), 4 * 96);
         let half = StoredMatrix::new(repacked(&array, Repr::Plain(DType::F16))).unwrap();
-        assert_eq!(half.rounded().unwrap().bytes(), 2 * 70 * 256);
+        assert_eq!(half.quantized().unwrap().bytes(), 2 * 70 * 256);
     }
 
     #[test]

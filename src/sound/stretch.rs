@@ -19,10 +19,11 @@ use super::level::{SILENCE, mean_power};
 use super::measures::snr;
 use super::thresholds::*;
 use super::vad::{FRAME_SECONDS, Frames};
+use crate::tokens::{CODES_HZ, FINE_HISTORY};
 use std::ops::Range;
 
-/// What the stage that hears most hears of a voice, seconds.
-const HEARD: f64 = 6.8;
+/// What the fine stage, which hears most, hears of a voice: seconds, in whole tenths.
+const HEARD: f64 = (10.0 * FINE_HISTORY as f64 / CODES_HZ) as usize as f64 / 10.0;
 /// Kept around the speech, seconds: some of the pauses.
 const LEAD: f64 = 0.1;
 const KEPT: f64 = 0.25;

@@ -15,7 +15,7 @@ pub struct Decoder {
 }
 
 impl Decoder {
-    /// Loads it, in f32 on every device.
+    /// Loads it. It computes in f32 on every device: it is small, and its errors are heard.
     pub fn new(model: &Checkpoint<CodecConfig>, device: &Device) -> Result<Self> {
         let codec = Codec::new(&model.config, &model.weights(DType::F32, device), FINE_CODEBOOKS)?;
         Ok(Self { codec, device: device.clone() })

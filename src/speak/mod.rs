@@ -1,18 +1,18 @@
 //! Text and a voice to speech: semantic -> coarse -> fine -> codec, one utterance or many at a time.
 //!
-//! Many are spoken by continuous batching: each of the two causal stages has as many slots as the batch, a row that ends gives
-//! its slot to the next one, and the stages take turns so that their slots are full.
+//! Many are spoken by continuous batching: each of the two causal stages has as many slots as the batch, a row that
+//! ends gives its slot to the next one, and the stages take turns so that their slots are full.
 
-mod batch;
+mod codec_thread;
 mod decoder;
-mod engine;
+mod memory;
 mod nets;
+mod pipeline;
 mod request;
-mod sound;
+mod schedule;
+mod stage_progress;
 #[cfg(test)]
 mod tests;
-mod told;
-mod turn;
 
 pub use decoder::Decoder;
 pub use request::{Content, Request, Settings};
@@ -27,27 +27,28 @@ use crate::tokens::{Coarse, Fine, Semantic};
 use crate::voice::Voice;
 use anyhow::{Context, Result};
 use candle_core::{DType, Device};
-use engine::Engine;
 use nets::{Loaded, Nets};
+use pipeline::Pipeline;
 
-/// Who brings requests and takes utterances while [`Speaker::speak_all`] runs. Each request has a key to know it by: they
-/// are done in any order.
+/// Where [`Speaker::speak_all`] takes requests from and hands finished utterances to. Utterances are finished in any
+/// order; each is handed over with its request's key.
 pub trait RequestQueue {
     type Key;
-    /// What to speak next. Nothing is computed until it answers: where there is nothing yet and something is under way,
-    /// better [`NextRequest::Wait`]. An error ends the run.
+    /// What to speak next. Nothing is computed until it answers. If there is nothing yet, but may be once an utterance
+    /// that is under way is finished, it answers [`NextRequest::Wait`]. An error ends the run.
     fn next(&mut self) -> Result<NextRequest<Self::Key>>;
-    /// Takes a finished utterance, as soon as it is there, or what went wrong with this one alone. Called on the thread of
-    /// [`Speaker::speak_all`]. An error ends the run.
+    /// Takes a finished utterance, as soon as it is there, or what went wrong with this one alone. Called on the
+    /// thread of [`Speaker::speak_all`]. An error ends the run.
     fn finished(&mut self, key: Self::Key, spoken: Result<Utterance>) -> Result<()>;
 }
 
-/// A queue's answer to a free slot.
+/// What a queue answers when a slot is free.
 pub enum NextRequest<K> {
     Ready(K, Box<Request>),
-    /// Nothing before one of those under way is done, as where an utterance goes on from the one before. An error if none is.
+    /// There is no request until an utterance that is under way is finished, for instance if one goes on from another.
+    /// It is an error to answer this while none is under way.
     Wait,
-    /// Nothing more.
+    /// There are no more requests.
     End,
 }
 
@@ -66,9 +67,12 @@ impl Utterance {
     }
 }
 
-/// The models that speak. A stage's weights are loaded when it is first reached, and dropped once nothing more can reach it,
-/// unless told to keep them: of a single utterance one stage is in memory at a time, of more utterances than fit the batch all
-/// of them are.
+/// The models that speak. A stage's weights are loaded when the first request reaches it. Unless they are to be kept,
+/// they are dropped when no request can reach the stage any more. So a single utterance has one stage in memory at a
+/// time, and a run of more utterances than its batch has all of them.
+///
+/// A speaker computes on the thread that calls it and on helper threads of its own, as many in all as rayon's current
+/// pool has threads. Speakers on several threads do not wait for each other, but they share the processors.
 pub struct Speaker {
     nets: Loaded,
     keep_loaded: bool,
@@ -85,31 +89,32 @@ impl Speaker {
         self.nets.protocol()
     }
 
-    /// How many utterances are best spoken at a time: as many as the device gains from, and as the memory holds that is free
-    /// now.
+    /// How many utterances are best spoken at a time: as many as the device gains from, and as the memory holds that
+    /// is free now.
     pub fn automatic_batch(&self) -> Result<usize> {
         self.nets.automatic_batch()
     }
 
-    /// Speaks one utterance. `progress` is told of each stage.
+    /// Speaks one utterance, and reports each stage to `progress`.
     pub fn speak(&mut self, request: &Request, progress: &dyn Progress) -> Result<Utterance> {
         let mut queue = Single { request: Some(Box::new(request.clone())), spoken: None };
         self.speak_all(&mut queue, 1, progress)?;
         queue.spoken.context("the run ended before its utterance")?
     }
 
-    /// Speaks whatever `queue` brings, up to `batch` utterances at a time; `progress` is told of each stage if that is 1, else
-    /// of tokens in all.
+    /// Speaks all requests of `queue`, up to `batch` at a time. Reports each stage to `progress` if `batch` is 1, and
+    /// else the tokens of all.
     ///
-    /// On the CPU an utterance's tokens do not depend on `batch` nor on what is spoken beside it (with 8-bit weights, in batches of
-    /// up to 16: steps of more rows compute in integers). On a GPU, whose sums are taken
-    /// in an order that depends on the number of rows, a token can differ where two logits are nearly equal.
+    /// On the CPU an utterance's tokens depend neither on `batch` nor on what is spoken beside it, whatever type the
+    /// weights are stored in. On a GPU, whose sums are taken in an order that depends on the number of rows, a token
+    /// can differ where two logits are nearly equal.
     ///
     /// # Errors
-    /// Of the queue, or if weights cannot be loaded. What is wrong with one request alone goes to [`RequestQueue::finished`].
+    /// Of the queue, or if weights cannot be loaded. What is wrong with one request alone goes to
+    /// [`RequestQueue::finished`].
     pub fn speak_all<Q: RequestQueue>(&mut self, queue: &mut Q, batch: usize, progress: &dyn Progress) -> Result<()> {
         let protocol = self.nets.protocol().clone();
-        let run = Engine::new(queue, &mut self.nets, protocol, batch.max(1), self.keep_loaded, progress).run();
+        let run = Pipeline::new(queue, &mut self.nets, protocol, batch.max(1), self.keep_loaded, progress).run();
         if run.is_err() || !self.keep_loaded {
             Stage::ALL.into_iter().for_each(|stage| self.nets.drop(stage));
             self.nets.drop_codec();

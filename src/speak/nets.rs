@@ -1,24 +1,24 @@
 //! The nets of all stages, each loaded when it is first asked for.
 
-use super::batch;
-use super::sound::Sounder;
+use super::codec_thread::CodecThread;
+use super::memory;
 use crate::audio::Pcm;
 use crate::checkpoint::{Bark, Checkpoint};
-use crate::net::codec::{Codec, CodecConfig};
+use crate::net::codec::CodecConfig;
 use crate::net::gpt::{FineGpt, Gpt};
 use crate::stage::Stage;
 use crate::stage::decode::{CachedGpt, Decoder};
 use crate::stage::fine::{FineModel, FineNet};
 use crate::stage::protocol::Protocol;
-use crate::tokens::{FINE_CODEBOOKS, Fine};
+use crate::tokens::Fine;
 use anyhow::{Context, Result};
 use candle_core::{DType, Device};
 
-/// A window of 1024 columns fills a CPU by itself (`examples/bench --only fine --batch`); on a GPU a pass of one is over before
-/// the next operation has come.
+/// A window of 1024 columns fills a CPU by itself (`examples/bench --only fine --batch`); on a GPU a pass of one is
+/// over before the next operation has come.
 const FINE_ON_GPU: usize = 8;
 
-/// What the engine computes with.
+/// What the pipeline computes with.
 pub trait Nets {
     type Gpt: Decoder;
     type Fine: FineModel;
@@ -33,10 +33,10 @@ pub trait Nets {
     /// How many windows the fine stage best takes together.
     fn fine_windows(&self) -> usize;
     /// Hands codes to the codec.
-    fn sound(&mut self, fine: Fine) -> Result<()>;
-    /// What the codec made of the codes that it was handed first; `None` if it is still at it and is not to be waited for.
-    fn sounded(&mut self, wait: bool) -> Result<Option<Result<Pcm>>>;
-    /// Lets the net of `stage` go.
+    fn decode(&mut self, fine: Fine) -> Result<()>;
+    /// The sound of the codes that the codec was handed first. `None` if it is not ready and `wait` is false.
+    fn decoded(&mut self, wait: bool) -> Result<Option<Result<Pcm>>>;
+    /// Drops the net of `stage`, if it is there.
     fn drop(&mut self, stage: Stage);
     fn drop_codec(&mut self);
 }
@@ -50,7 +50,7 @@ pub struct Loaded {
     semantic: Option<CachedGpt>,
     coarse: Option<CachedGpt>,
     fine: Option<FineNet>,
-    codec: Option<Sounder>,
+    codec: Option<CodecThread>,
 }
 
 impl Loaded {
@@ -64,9 +64,9 @@ impl Loaded {
         &self.bark.protocol
     }
 
-    /// See [`batch::automatic`].
+    /// See [`memory::automatic_batch`].
     pub fn automatic_batch(&self) -> Result<usize> {
-        batch::automatic(&self.bark, self.dtype, &self.device)
+        memory::automatic_batch(&self.bark, self.dtype, &self.device)
     }
 
     fn load_gpt(&self, stage: Stage) -> Result<Gpt> {
@@ -80,10 +80,8 @@ impl Loaded {
         Ok(FineNet { gpt: FineGpt::new(&config, &weights)?, codebook_size })
     }
 
-    /// The codec computes in f32 on every device: it is small, and what it gets wrong is heard.
-    fn load_codec(&self) -> Result<Sounder> {
-        let weights = self.model.weights(DType::F32, &self.device);
-        Sounder::start(Codec::new(&self.model.config, &weights, FINE_CODEBOOKS)?)
+    fn load_codec(&self) -> Result<CodecThread> {
+        CodecThread::start(super::Decoder::new(&self.model, &self.device)?)
     }
 }
 
@@ -105,14 +103,14 @@ impl Nets for Loaded {
 
     fn semantic(&mut self, slots: usize) -> Result<&mut CachedGpt> {
         if self.semantic.is_none() {
-            self.semantic = Some(CachedGpt::new(self.load_gpt(Stage::Semantic)?, slots)?);
+            self.semantic = Some(CachedGpt::new(self.load_gpt(Stage::Semantic)?, slots, memory::is_draft_worthwhile)?);
         }
         with_room(&mut self.semantic, slots)
     }
 
     fn coarse(&mut self, slots: usize) -> Result<&mut CachedGpt> {
         if self.coarse.is_none() {
-            self.coarse = Some(CachedGpt::new(self.load_gpt(Stage::Coarse)?, slots)?);
+            self.coarse = Some(CachedGpt::new(self.load_gpt(Stage::Coarse)?, slots, memory::is_draft_worthwhile)?);
         }
         with_room(&mut self.coarse, slots)
     }
@@ -128,16 +126,16 @@ impl Nets for Loaded {
         if self.device.is_cpu() { 1 } else { FINE_ON_GPU }
     }
 
-    fn sound(&mut self, fine: Fine) -> Result<()> {
+    fn decode(&mut self, fine: Fine) -> Result<()> {
         if self.codec.is_none() {
             self.codec = Some(self.load_codec()?);
         }
-        self.codec.as_ref().context(LOADED)?.push(fine)
+        self.codec.as_ref().context(LOADED)?.submit(fine)
     }
 
-    fn sounded(&mut self, wait: bool) -> Result<Option<Result<Pcm>>> {
+    fn decoded(&mut self, wait: bool) -> Result<Option<Result<Pcm>>> {
         let codec = self.codec.as_ref().context(LOADED)?;
-        if wait { codec.wait().map(Some) } else { codec.poll() }
+        if wait { codec.next().map(Some) } else { codec.try_next() }
     }
 
     fn drop(&mut self, stage: Stage) {

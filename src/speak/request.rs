@@ -38,8 +38,9 @@ impl Settings {
         }
     }
 
-    /// Trades context for time, within upstream's own limits: fewer and longer coarse windows, and no more fine passes than the
-    /// utterance needs. A model that states windows of its own keeps them: longer ones may not fit its context.
+    /// Trades context for time, within upstream's own limits: fewer and longer coarse windows, and no more fine passes
+    /// than the utterance needs. A model that states windows of its own keeps them: longer ones may not fit its
+    /// context.
     pub fn fast(self) -> Self {
         let upstream = Protocol::default();
         let own = Windows { history: upstream.coarse_history, window: upstream.coarse_window } != self.windows;

@@ -1,7 +1,7 @@
-//! The engine with made-up nets: a text of the single id `n` is said in `n` semantic tokens, and every code is 0.
+//! The pipeline with made-up nets: a text of the single id `n` is said in `n` semantic tokens, and every code is 0.
 
-use super::engine::Engine;
 use super::nets::Nets;
+use super::pipeline::Pipeline;
 use super::*;
 use crate::net::gpt::{FineInput, Input};
 use crate::progress::Silent;
@@ -45,11 +45,11 @@ impl FakeGpt {
 }
 
 impl Decoder for FakeGpt {
-    fn guess(&mut self, _: &Input, _: Range<usize>) -> Result<Option<Vec<f32>>> {
+    fn draft(&mut self, _: &Input, _: Range<usize>) -> Result<Option<Vec<f32>>> {
         Ok(None)
     }
 
-    fn forward_each(&mut self, input: &Input, wanted: Range<usize>) -> Result<Vec<f32>> {
+    fn verify(&mut self, input: &Input, wanted: Range<usize>) -> Result<Vec<f32>> {
         let one = |token| Input { tokens: std::slice::from_ref(token), ..*input };
         let logits: Result<Vec<_>> =
             input.tokens.iter().map(|token| self.forward(&[one(token)], wanted.clone())).collect();
@@ -144,7 +144,7 @@ impl Nets for Fakes {
         1
     }
 
-    fn sound(&mut self, fine: Fine) -> Result<()> {
+    fn decode(&mut self, fine: Fine) -> Result<()> {
         if !self.holds_codec() {
             self.log("+Codec");
         }
@@ -152,7 +152,7 @@ impl Nets for Fakes {
         Ok(())
     }
 
-    fn sounded(&mut self, wait: bool) -> Result<Option<Result<Pcm>>> {
+    fn decoded(&mut self, wait: bool) -> Result<Option<Result<Pcm>>> {
         // Never done before it is waited for.
         let next = self.codec.as_mut().filter(|_| wait).and_then(VecDeque::pop_front);
         if next.is_some() {
@@ -226,13 +226,13 @@ fn script(answers: Vec<Result<NextRequest<usize>>>) -> Script {
 }
 
 fn run(queue: &mut Script, batch: usize) -> Result<()> {
-    run_told(queue, batch, &Silent)
+    run_with(queue, batch, &Silent)
 }
 
-fn run_told(queue: &mut Script, batch: usize, progress: &dyn Progress) -> Result<()> {
+fn run_with(queue: &mut Script, batch: usize, progress: &dyn Progress) -> Result<()> {
     let log = queue.log.clone();
     let mut nets = Fakes { semantic: None, coarse: None, fine: None, codec: None, log };
-    Engine::new(queue, &mut nets, Protocol::default(), batch, false, progress).run()
+    Pipeline::new(queue, &mut nets, Protocol::default(), batch, false, progress).run()
 }
 
 /// What happened, without loading and dropping.
@@ -254,8 +254,8 @@ fn a_single_utterance_has_one_stage_in_memory_at_a_time() {
 fn slots_are_refilled_at_once_and_stages_take_turns_with_full_batches() {
     let mut queue = script(vec![say(0, 2), say(1, 4), say(2, 2)]);
     run(&mut queue, 2).unwrap();
-    // 0 ends after two steps and 2 takes its slot; both of the others end with the second step of 2. The coarse stage makes
-    // the 6 tokens of 0 and 12 of 1, and 2 takes the slot of 0.
+    // 0 ends after two steps and 2 takes its slot; both of the others end with the second step of 2. The coarse stage
+    // makes the 6 tokens of 0 and 12 of 1, and 2 takes the slot of 0.
     let expected = "? ? S S s2 s2 ? S s2 s2 ? C C c2 c2 c2 c2 c2 f C c2 c2 c2 c2 c2 f c1 f a 0=3 a 2=3 a 1=6";
     assert_eq!(happened(&queue), expected);
 }
@@ -293,7 +293,7 @@ fn requests_of_semantic_tokens_pass_over_the_semantic_stage() {
 }
 
 #[test]
-fn what_is_wrong_with_one_request_is_told_of_it_alone() {
+fn what_is_wrong_with_one_request_fails_it_alone() {
     let mut wild = Request::text(vec![3], None, greedy());
     wild.settings.windows.history = 1;
     let requests = vec![
@@ -354,15 +354,15 @@ impl Progress for Notes {
     }
 }
 
-fn told(batch: usize, answers: Vec<Result<NextRequest<usize>>>) -> Vec<String> {
+fn reported(batch: usize, answers: Vec<Result<NextRequest<usize>>>) -> Vec<String> {
     let notes = Notes::default();
-    run_told(&mut script(answers), batch, &notes).unwrap();
+    run_with(&mut script(answers), batch, &notes).unwrap();
     notes.0.into_inner().unwrap()
 }
 
 #[test]
-fn of_a_single_utterance_every_stage_is_told() {
-    let notes = told(1, vec![say(0, 1)]).join(" ");
+fn every_stage_of_a_single_utterance_is_reported() {
+    let notes = reported(1, vec![say(0, 1)]).join(" ");
     let fine = "fine 6 pass 1 1 1 1 1 1";
     let expected = format!(
         "loading 0  . semantic 0 token 2 . loading 0  . coarse 2 token 2 . loading 0  . {fine} . loading 0  . audio 1 pass ."
@@ -371,8 +371,8 @@ fn of_a_single_utterance_every_stage_is_told() {
 }
 
 #[test]
-fn of_many_utterances_the_tokens_are_told() {
-    let notes = told(2, vec![say(0, 1), say(1, 1)]);
+fn the_tokens_of_many_utterances_are_reported() {
+    let notes = reported(2, vec![say(0, 1), say(1, 1)]);
     let tasks: Vec<_> = notes.iter().filter(|note| note.contains(' ')).cloned().collect();
     assert_eq!(tasks, ["loading 0 ", "speaking 0 token"].repeat(4));
     // Two rows: a prompt and a step each in either stage.

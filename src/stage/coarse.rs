@@ -3,8 +3,8 @@
 use super::decode::{Next, Prompt, Row};
 use super::sample::Sampler;
 use crate::error::Kind;
-use crate::stage::protocol::Protocol;
-use crate::tokens::{COARSE_CODEBOOKS, Coarse, Semantic};
+use crate::stage::protocol::{COARSE_CONTEXT, COARSE_HISTORIES, Protocol};
+use crate::tokens::{COARSE_CODEBOOKS, Coarse, Semantic, coarse_history};
 use anyhow::{Result, ensure};
 use std::ops::Range;
 
@@ -25,12 +25,12 @@ impl Windows {
     pub fn check(&self) -> Result<()> {
         let usage = |message: String| Kind::Usage.error(message);
         ensure!(
-            (60..=630).contains(&self.history),
+            COARSE_HISTORIES.contains(&self.history),
             usage(format!("--coarse-history {}: expected 60 (faster) to 630 (more context)", self.history))
         );
         ensure!(self.window >= 1, usage("--coarse-window 0: expected at least 1".into()));
         ensure!(
-            self.window <= 768 - self.history,
+            self.window <= COARSE_CONTEXT - self.history,
             usage(format!(
                 "--coarse-history {} and --coarse-window {}: at most 768 together",
                 self.history, self.window
@@ -103,10 +103,7 @@ impl CoarseRow {
 fn histories(protocol: &Protocol, windows: Windows, semantic: &Semantic, coarse: &Coarse) -> (Vec<u32>, Vec<u32>) {
     let ratio = protocol.coarse_ratio();
     let flat = flatten(protocol, coarse);
-    let n_semantic = max_semantic_history(protocol, windows)
-        .min(semantic.len() - semantic.len() % 2)
-        .min((flat.len() as f64 / ratio) as usize);
-    let n_coarse = (n_semantic as f64 * ratio).round_ties_even() as usize;
+    let (n_semantic, n_coarse) = coarse_history(semantic.len(), flat.len(), windows.history, ratio);
     let (semantic, flat) = (last(semantic.as_slice(), n_semantic), last(&flat, n_coarse));
     // Upstream drops the last frame "for time alignment (sounds better)".
     (semantic.to_vec(), flat[..flat.len().saturating_sub(COARSE_CODEBOOKS)].to_vec())
@@ -139,7 +136,7 @@ impl Row for CoarseRow {
         tokens.resize(protocol.coarse_semantic_length, protocol.coarse_semantic_pad);
         tokens.push(protocol.coarse_infer);
         tokens.extend_from_slice(last(&self.coarse, self.windows.history));
-        Prompt { tokens, overlay: Vec::new() }
+        Prompt { tokens, merged: Vec::new() }
     }
 
     /// The codebook whose turn it is.

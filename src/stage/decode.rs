@@ -1,11 +1,11 @@
-//! The generation loop. Rows decide (a token, a new prompt, the end), a decoder computes; a slot that a row leaves is filled
-//! with the next waiting row at once (continuous batching), and a single request is a batch of one.
+//! The generation loop. Rows decide (a token, a new prompt, the end), a decoder computes; a slot that a row leaves is
+//! filled with the next waiting row at once (continuous batching), and a single request is a batch of one.
 //!
 //! A row's tokens do not depend on its neighbours: it owns its random numbers, and the decoder keeps its slots apart.
 //!
-//! A row alone may go several tokens a step (speculative decoding, Leviathan et al. 2023): a rougher and quicker net guesses
-//! the next ones, with the row's own random numbers, and one pass of the exact net over all of them says how many are what
-//! the row draws. Those stay, so that the tokens are the same as one by one.
+//! A row alone may go several tokens a step (speculative decoding, Leviathan et al. 2023): a quicker draft model
+//! continues it, with the row's own random numbers, and one pass of the model itself over these tokens verifies how
+//! many the row draws. Those are kept, so that the tokens are the same as one by one.
 
 use crate::net::cache::Cache;
 use crate::net::gpt::{Gpt, Input, MOST_EACH};
@@ -17,8 +17,8 @@ use std::ops::Range;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Prompt {
     pub tokens: Vec<u32>,
-    /// Tokens whose embeddings are added to those of the first positions (Bark's `merge_context`).
-    pub overlay: Vec<u32>,
+    /// Tokens whose embeddings are added to those of the first positions (upstream's `merge_context`).
+    pub merged: Vec<u32>,
 }
 
 /// A row's answer to its logits.
@@ -46,28 +46,37 @@ pub trait Row: Clone {
 pub trait Decoder {
     /// Cuts the context of `slot` to its first `len` tokens.
     fn truncate(&mut self, slot: usize, len: usize);
-    /// Appends each input to its slot's context; the logits of `wanted` after each one's last token, `[inputs, wanted]`.
+    /// Appends each input to its slot's context; the logits of `wanted` after each one's last token, `[inputs,
+    /// wanted]`.
     fn forward(&mut self, inputs: &[Input], wanted: Range<usize>) -> Result<Vec<f32>>;
-    /// [`Decoder::forward`] of one input, roughly and much sooner; `None` where there is no such way.
-    fn guess(&mut self, input: &Input, wanted: Range<usize>) -> Result<Option<Vec<f32>>>;
+    /// [`Decoder::forward`] of one input by the draft model; `None` where there is none.
+    fn draft(&mut self, input: &Input, wanted: Range<usize>) -> Result<Option<Vec<f32>>>;
     /// Appends the input to its slot's context; the logits of `wanted` after each of its tokens, at most [`MOST_EACH`],
     /// `[tokens, wanted]`: those of as many [`Decoder::forward`] of one token each.
-    fn forward_each(&mut self, input: &Input, wanted: Range<usize>) -> Result<Vec<f32>>;
+    fn verify(&mut self, input: &Input, wanted: Range<usize>) -> Result<Vec<f32>>;
 }
 
 /// A GPT with its cache.
 pub struct CachedGpt {
     gpt: Gpt,
     cache: Cache,
-    /// The net that guesses, if there is one, once it was asked for. It shares the cache: what it appends there is cut off again.
-    draft: Option<Option<Box<Gpt>>>,
+    draft: Draft,
+}
+
+/// The draft model, which shares the model's cache: what it appends there is cut off again.
+enum Draft {
+    /// Not asked for yet; whether one is to be made then.
+    Unmade(fn(&Gpt) -> bool),
+    Made(Box<Gpt>),
+    None,
 }
 
 impl CachedGpt {
-    /// With room for `slots` rows.
-    pub fn new(gpt: Gpt, slots: usize) -> Result<Self> {
+    /// With room for `slots` rows. A row alone drafts with the quantized model where `drafts` says so when it is first
+    /// needed.
+    pub fn new(gpt: Gpt, slots: usize, drafts: fn(&Gpt) -> bool) -> Result<Self> {
         let cache = gpt.cache(slots)?;
-        Ok(Self { gpt, cache, draft: None })
+        Ok(Self { gpt, cache, draft: Draft::Unmade(drafts) })
     }
 
     /// Makes room for `slots` rows, if there is none. What the cache held is lost then.
@@ -88,21 +97,28 @@ impl Decoder for CachedGpt {
         self.gpt.forward(inputs, &mut self.cache, wanted)
     }
 
-    fn guess(&mut self, input: &Input, wanted: Range<usize>) -> Result<Option<Vec<f32>>> {
-        if self.draft.is_none() {
-            self.draft = Some(self.gpt.draft()?.map(Box::new));
+    fn draft(&mut self, input: &Input, wanted: Range<usize>) -> Result<Option<Vec<f32>>> {
+        if let Draft::Unmade(drafts) = self.draft {
+            self.draft = if drafts(&self.gpt) { quantized(&self.gpt)? } else { Draft::None };
         }
-        let Some(Some(draft)) = &self.draft else { return Ok(None) };
+        let Draft::Made(draft) = &self.draft else { return Ok(None) };
         draft.forward(std::slice::from_ref(input), &mut self.cache, wanted).map(Some)
     }
 
-    fn forward_each(&mut self, input: &Input, wanted: Range<usize>) -> Result<Vec<f32>> {
+    fn verify(&mut self, input: &Input, wanted: Range<usize>) -> Result<Vec<f32>> {
         self.gpt.forward_each(input, &mut self.cache, wanted)
     }
 }
 
-/// The rows of one stage, each for a job `J`: those that wait, and those in the decoder's slots. All of its state is here
-/// and in the decoder, so it may be left for another stage after any step, and gone on with later.
+/// The draft model of `gpt`; none where it would read more than half as much.
+fn quantized(gpt: &Gpt) -> Result<Draft> {
+    let draft = gpt.quantized()?;
+    let is_smaller = 2 * draft.host_bytes() <= gpt.host_bytes();
+    Ok(if is_smaller { Draft::Made(Box::new(draft)) } else { Draft::None })
+}
+
+/// The rows of one stage, each for a job `J`: those that wait, and those in the decoder's slots. All of its state is
+/// here and in the decoder, so it may be left for another stage after any step, and gone on with later.
 pub struct Slots<J, R> {
     waiting: VecDeque<(J, R)>,
     free: Vec<usize>,
@@ -126,19 +142,19 @@ struct Active<J, R> {
     context: Prompt,
     /// Chosen, but not yet part of the context.
     token: u32,
-    /// How many tokens are worth guessing.
-    ahead: usize,
+    /// How many tokens are worth drafting.
+    draft_len: usize,
 }
 
-/// What may come, guessed: `tokens`, of which the first is known, and the outputs wanted after each.
-struct Guess {
+/// A row's token and those drafted after it, and the outputs wanted after each.
+struct Drafted {
     tokens: Vec<u32>,
     wanted: Vec<Range<usize>>,
 }
 
-/// Where a row stands after its answer.
-enum Stands {
-    Going,
+/// Whether a row goes on.
+enum RowState {
+    Active,
     Complete,
 }
 
@@ -166,7 +182,8 @@ impl<J, R: Row> Slots<J, R> {
         self.waiting.iter().map(|(_, row)| row).chain(self.active.iter().map(|active| &active.row))
     }
 
-    /// Fills free slots with waiting rows, then makes a token for every row under way, or several for one that is alone.
+    /// Fills free slots with waiting rows, then makes a token for every row under way, or several for one that is
+    /// alone.
     pub fn step(&mut self, decoder: &mut impl Decoder) -> Stepped<J, R> {
         let mut stepped = Stepped { ended: Vec::new(), tokens: 0 };
         self.fill(decoder, &mut stepped);
@@ -174,14 +191,14 @@ impl<J, R: Row> Slots<J, R> {
         if rows.len() == 1
             && let Some(mut active) = rows.pop()
         {
-            let stands = active.go_on(decoder, &mut stepped.tokens);
-            self.keep(active, stands, &mut stepped);
+            let state = active.step_alone(decoder, &mut stepped.tokens);
+            self.keep(active, state, &mut stepped);
             return stepped;
         }
         let logits = logits(decoder, &rows);
         for (mut active, logits) in rows.into_iter().zip(logits) {
-            let stands = logits.and_then(|logits| active.answer(logits, decoder));
-            self.keep(active, stands, &mut stepped);
+            let state = logits.and_then(|logits| active.answer(logits, decoder));
+            self.keep(active, state, &mut stepped);
         }
         stepped
     }
@@ -192,18 +209,18 @@ impl<J, R: Row> Slots<J, R> {
             && let Some(slot) = self.free.pop()
             && let Some((job, row)) = self.waiting.pop_front()
         {
-            let mut active = Active { job, row, slot, context: Prompt::default(), token: 0, ahead: 1 };
-            let stands = active.begin(decoder);
-            self.keep(active, stands, stepped);
+            let mut active = Active { job, row, slot, context: Prompt::default(), token: 0, draft_len: 1 };
+            let state = active.begin(decoder);
+            self.keep(active, state, stepped);
         }
     }
 
     /// Keeps a row that goes on; frees the slot of one that does not.
-    fn keep(&mut self, active: Active<J, R>, stands: Result<Stands>, stepped: &mut Stepped<J, R>) {
+    fn keep(&mut self, active: Active<J, R>, state: Result<RowState>, stepped: &mut Stepped<J, R>) {
         stepped.tokens += 1;
-        let row = match stands {
-            Ok(Stands::Going) => return self.active.push(active),
-            Ok(Stands::Complete) => Ok(active.row),
+        let row = match state {
+            Ok(RowState::Active) => return self.active.push(active),
+            Ok(RowState::Complete) => Ok(active.row),
             Err(error) => Err(error),
         };
         self.free.push(active.slot);
@@ -211,8 +228,8 @@ impl<J, R: Row> Slots<J, R> {
     }
 }
 
-/// Each row's wanted logits after its token. A pass that fails is made again row by row, so that only the rows at fault end:
-/// the lengths of a cache change only where a pass succeeds.
+/// Each row's wanted logits after its token. A pass that fails is made again row by row, so that only the rows at
+/// fault end: the lengths of a cache change only where a pass succeeds.
 fn logits<J, R: Row>(decoder: &mut impl Decoder, active: &[Active<J, R>]) -> Vec<Result<Vec<f32>>> {
     match pass(decoder, active) {
         Ok(logits) => logits.into_iter().map(Ok).collect(),
@@ -229,7 +246,7 @@ fn pass<J, R: Row>(decoder: &mut impl Decoder, active: &[Active<J, R>]) -> Resul
     let wanted: Vec<Range<usize>> = active.iter().map(|a| a.row.wanted()).collect();
     let union = union(&wanted);
     let inputs: Vec<Input> =
-        active.iter().map(|a| Input { slot: a.slot, tokens: std::slice::from_ref(&a.token), overlay: &[] }).collect();
+        active.iter().map(|a| Input { slot: a.slot, tokens: std::slice::from_ref(&a.token), merged: &[] }).collect();
     let logits = decoder.forward(&inputs, union.clone())?;
     Ok(apart(&logits, &wanted).map(<[f32]>::to_vec).collect())
 }
@@ -247,19 +264,19 @@ fn apart<'a>(logits: &'a [f32], wanted: &'a [Range<usize>]) -> impl Iterator<Ite
 
 impl<J, R: Row> Active<J, R> {
     /// Computes the row's prompt and its first answer.
-    fn begin(&mut self, decoder: &mut impl Decoder) -> Result<Stands> {
+    fn begin(&mut self, decoder: &mut impl Decoder) -> Result<RowState> {
         decoder.truncate(self.slot, 0);
         let logits = self.restart(self.row.prompt(), decoder)?;
         self.decide(logits, decoder)
     }
 
-    /// Takes a step alone, of several tokens if they can be guessed; adds those beyond the first to `more`.
-    fn go_on(&mut self, decoder: &mut impl Decoder, more: &mut usize) -> Result<Stands> {
+    /// Takes a step alone, of several tokens if there is a draft model; adds those beyond the first to `more`.
+    fn step_alone(&mut self, decoder: &mut impl Decoder, more: &mut usize) -> Result<RowState> {
         let start = self.context.tokens.len();
-        let Guess { tokens, wanted } = self.guess(decoder)?;
+        let Drafted { tokens, wanted } = self.draft(decoder)?;
         decoder.truncate(self.slot, start);
-        let input = Input { slot: self.slot, tokens: &tokens, overlay: &[] };
-        let logits = decoder.forward_each(&input, union(&wanted))?;
+        let input = Input { slot: self.slot, tokens: &tokens, merged: &[] };
+        let logits = decoder.verify(&input, union(&wanted))?;
         for (i, logits) in apart(&logits, &wanted).enumerate() {
             *more += usize::from(i > 0);
             self.context.tokens.push(tokens[i]);
@@ -269,42 +286,43 @@ impl<J, R: Row> Active<J, R> {
                     let logits = self.restart(prompt, decoder)?;
                     return self.decide(logits, decoder);
                 }
-                Next::Done => return Ok(Stands::Complete),
+                Next::Done => return Ok(RowState::Complete),
             }
-            if tokens.get(i + 1).is_some_and(|&guessed| guessed != self.token) {
-                self.ahead = i.max(1);
+            if tokens.get(i + 1).is_some_and(|&drafted| drafted != self.token) {
+                self.draft_len = i.max(1);
                 decoder.truncate(self.slot, self.context.tokens.len());
-                return Ok(Stands::Going);
+                return Ok(RowState::Active);
             }
         }
-        // All of them were right.
-        self.ahead = self.ahead.max(tokens.len()).min(MOST_EACH - 1);
-        Ok(Stands::Going)
+        // All of them were right: draft one more, if this was as many as are drafted.
+        self.draft_len = self.draft_len.max(tokens.len()).min(MOST_EACH - 1);
+        Ok(RowState::Active)
     }
 
-    /// The pending token, and what a clone of the row draws after it on rough logits, which the context is left with.
-    fn guess(&self, decoder: &mut impl Decoder) -> Result<Guess> {
+    /// The pending token, and what a clone of the row draws after it on the draft model's logits. Leaves the context
+    /// with them.
+    fn draft(&self, decoder: &mut impl Decoder) -> Result<Drafted> {
         let (mut tokens, mut wanted, mut clone) = (vec![self.token], vec![self.row.wanted()], None);
-        while tokens.len() <= self.ahead {
+        while tokens.len() <= self.draft_len {
             let last = tokens.len() - 1;
-            let input = Input { slot: self.slot, tokens: &tokens[last..], overlay: &[] };
-            let Some(logits) = decoder.guess(&input, wanted[last].clone())? else { break };
+            let input = Input { slot: self.slot, tokens: &tokens[last..], merged: &[] };
+            let Some(logits) = decoder.draft(&input, wanted[last].clone())? else { break };
             let row = clone.get_or_insert_with(|| self.row.clone());
             let Ok(Next::Token(token)) = row.next(&logits) else { break };
             tokens.push(token);
             wanted.push(row.wanted());
         }
-        Ok(Guess { tokens, wanted })
+        Ok(Drafted { tokens, wanted })
     }
 
     /// Takes the logits that follow the pending token.
-    fn answer(&mut self, logits: Vec<f32>, decoder: &mut impl Decoder) -> Result<Stands> {
+    fn answer(&mut self, logits: Vec<f32>, decoder: &mut impl Decoder) -> Result<RowState> {
         self.context.tokens.push(self.token);
         self.decide(Some(logits), decoder)
     }
 
     /// Has the row decide, until it has a token for the next step.
-    fn decide(&mut self, mut logits: Option<Vec<f32>>, decoder: &mut impl Decoder) -> Result<Stands> {
+    fn decide(&mut self, mut logits: Option<Vec<f32>>, decoder: &mut impl Decoder) -> Result<RowState> {
         while let Some(given) = logits {
             logits = match self.row.next(&given)? {
                 Next::Token(token) => {
@@ -312,25 +330,25 @@ impl<J, R: Row> Active<J, R> {
                     None
                 }
                 Next::Restart(prompt) => self.restart(prompt, decoder)?,
-                Next::Done => return Ok(Stands::Complete),
+                Next::Done => return Ok(RowState::Complete),
             }
         }
-        Ok(Stands::Going)
+        Ok(RowState::Active)
     }
 
-    /// Makes `prompt` the context; its logits. What it shares with the present context stays: the same tokens at the same
-    /// positions have the same keys and values. Where only its last token is new, that is left to the next step, which the
-    /// other rows share: `None`.
+    /// Makes `prompt` the context; its logits. What it shares with the present context stays: the same tokens at the
+    /// same positions have the same keys and values. Where only its last token is new, that is left to the next step,
+    /// which the other rows share: `None`.
     fn restart(&mut self, mut prompt: Prompt, decoder: &mut impl Decoder) -> Result<Option<Vec<f32>>> {
-        let keep = if prompt.overlay == self.context.overlay { shared_prefix(&prompt, &self.context) } else { 0 };
+        let keep = if prompt.merged == self.context.merged { shared_prefix(&prompt, &self.context) } else { 0 };
         decoder.truncate(self.slot, keep);
         if keep > 0 && keep + 1 == prompt.tokens.len() {
             self.token = prompt.tokens.remove(keep);
             self.context = prompt;
             return Ok(None);
         }
-        let overlay = if keep == 0 { &prompt.overlay[..] } else { &[] };
-        let input = Input { slot: self.slot, tokens: &prompt.tokens[keep..], overlay };
+        let merged = if keep == 0 { &prompt.merged[..] } else { &[] };
+        let input = Input { slot: self.slot, tokens: &prompt.tokens[keep..], merged };
         let logits = decoder.forward(&[input], self.row.wanted())?;
         self.context = prompt;
         Ok(Some(logits))
@@ -338,11 +356,11 @@ impl<J, R: Row> Active<J, R> {
 }
 
 /// How many tokens of `context` can stay for `prompt`: at least the last one of the prompt is computed anew, for its
-/// logits, and a merged context is kept beyond its overlay or not at all.
+/// logits, and a merged context is kept beyond its merged positions or not at all.
 fn shared_prefix(prompt: &Prompt, context: &Prompt) -> usize {
     let same = prompt.tokens.iter().zip(&context.tokens).take_while(|(a, b)| a == b).count();
     let keep = same.min(prompt.tokens.len().saturating_sub(1));
-    if keep < prompt.overlay.len() { 0 } else { keep }
+    if keep < prompt.merged.len() { 0 } else { keep }
 }
 
 #[cfg(test)]

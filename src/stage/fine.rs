@@ -43,7 +43,7 @@ pub enum Context {
     Fewest,
 }
 
-/// Frames of a voice that [`Context::Fewest`] keeps at least, 2.6 s: what one voice differs from another by is heard by then.
+/// Frames of a voice that [`Context::Fewest`] keeps at least, 2.6 s: enough to tell one voice from another.
 pub const LEAST_HISTORY: usize = 192;
 
 impl Context {
@@ -113,8 +113,8 @@ impl FineRow {
     }
 }
 
-/// Fills in codebooks 2..8 of all `rows`, whose windows go through the model together. What one row becomes does not depend
-/// on the others, nor does it end them where it fails.
+/// Fills in codebooks 2..8 of all `rows`, whose windows go through the model together. What one row becomes does not
+/// depend on the others, nor does it end them where it fails.
 pub fn generate(rows: Vec<FineRow>, model: &impl FineModel, progress: &dyn Progress) -> Vec<Result<Fine>> {
     let passes = rows.iter().map(|row| row.passes.len()).max().unwrap_or(0);
     let mut rows: Vec<_> = rows.into_iter().map(Ok).collect();

@@ -7,6 +7,12 @@ use crate::tokens;
 use anyhow::{Result, ensure};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::ops::RangeInclusive;
+
+/// Coarse codes of the past that a window may be given, and those together with the ones that it generates (upstream's
+/// assertions in `generate_coarse`).
+pub const COARSE_HISTORIES: RangeInclusive<usize> = 60..=tokens::COARSE_HISTORY;
+pub const COARSE_CONTEXT: usize = 768;
 
 /// Constants of suno-ai/bark `generation.py`, under transformers' `generation_config.json`.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
@@ -63,16 +69,16 @@ impl Default for Protocol {
             semantic_pad: 10_000,
             semantic_eos: 10_000,
             semantic_infer: 129_599,
-            text_length: 256,
+            text_length: tokens::SEMANTIC_HISTORY,
             max_semantic_steps: 768,
             coarse_semantic_pad: 12_048,
             coarse_infer: 12_050,
             coarse_semantic_length: 256,
             codebook_size: tokens::CODEBOOK_SIZE,
-            coarse_history: 630,
+            coarse_history: tokens::COARSE_HISTORY,
             coarse_window: 60,
-            fine_history: 512,
-            fine_window: 1024,
+            fine_history: tokens::FINE_HISTORY,
+            fine_window: tokens::FINE_WINDOW,
             semantic_hz: tokens::SEMANTIC_HZ,
             codes_hz: tokens::CODES_HZ,
             text_temperature: 0.7,
@@ -198,22 +204,54 @@ impl Protocol {
         set(&mut self.fine_window, stated.max_fine_input_length);
     }
 
-    /// Refuses numbers that contradict each other.
+    /// Refuses numbers that contradict each other, by the names of `generation_config.json`.
     fn check(&self) -> Result<()> {
-        let rates = [self.semantic_hz, self.codes_hz];
-        ensure!(rates.iter().all(|hz| (1.0..=1e6).contains(hz)), unfit("a rate is zero or absurd"));
-        let settings = [self.text_temperature, self.coarse_temperature, self.fine_temperature, self.min_eos_p];
-        ensure!(settings.iter().all(|t| (0.0..=1e6).contains(t)), unfit("a temperature or min_eos_p is negative"));
-        let windows = [self.text_length, self.coarse_semantic_length, self.coarse_history, self.coarse_window];
-        let windows = windows.iter().chain([&self.fine_history, &self.fine_window, &self.max_semantic_steps]);
+        let (semantic, coarse) = (self.semantic_hz, self.codes_hz);
         ensure!(
-            windows.clone().all(|n| (1..1 << 20).contains(n)) && self.fine_history < self.fine_window,
-            unfit("a window is empty or absurd")
+            [semantic, coarse].iter().all(|hz| (1.0..=1e6).contains(hz))
+                && (0.1..=100.0).contains(&self.coarse_ratio()),
+            unfit(format!(
+                "`semantic_rate_hz` is {semantic}, `coarse_rate_hz` {coarse}; published models have 49.9 and 75"
+            ))
+        );
+        for (field, value) in [
+            ("semantic_config.temperature", self.text_temperature),
+            ("coarse_acoustics_config.temperature", self.coarse_temperature),
+            ("fine_acoustics_config.temperature", self.fine_temperature),
+            ("min_eos_p", self.min_eos_p),
+        ] {
+            ensure!((0.0..=1e6).contains(&value), unfit(format!("`{field}` is {value}, expected 0 or more")));
+        }
+        self.check_windows()
+    }
+
+    fn check_windows(&self) -> Result<()> {
+        for (field, value) in [
+            ("max_input_semantic_length", self.text_length),
+            ("max_new_tokens", self.max_semantic_steps),
+            ("max_coarse_input_length", self.coarse_semantic_length),
+            ("max_fine_history_length", self.fine_history),
+            ("max_fine_input_length", self.fine_window),
+        ] {
+            let bounds = 1..1 << 20;
+            ensure!(bounds.contains(&value), unfit(format!("`{field}` is {value}, expected 1..{}", bounds.end)));
+        }
+        let (history, window) = (self.coarse_history, self.coarse_window);
+        ensure!(
+            COARSE_HISTORIES.contains(&history) && (1..=COARSE_CONTEXT - history).contains(&window),
+            unfit(format!(
+                "`max_coarse_history` is {history} and `sliding_window_len` {window}: expected {COARSE_HISTORIES:?} and at \
+                 most {COARSE_CONTEXT} together"
+            ))
         );
         let frame = tokens::COARSE_CODEBOOKS;
         ensure!(
-            self.coarse_window.is_multiple_of(frame) && self.coarse_history.is_multiple_of(frame),
-            unfit("the coarse window and history must be whole frames (even)")
+            window.is_multiple_of(frame) && history.is_multiple_of(frame),
+            unfit("`max_coarse_history` and `sliding_window_len` must be even: whole frames of two codes")
+        );
+        ensure!(
+            self.fine_history < self.fine_window,
+            unfit("`max_fine_history_length` must be less than `max_fine_input_length`")
         );
         Ok(())
     }
@@ -316,6 +354,7 @@ mod tests {
             r#"{"fine_acoustics_config": {"n_fine_codebooks": 4}}"#,
             r#"{"coarse_acoustics_config": {"sliding_window_len": 61}}"#,
             r#"{"coarse_acoustics_config": {"coarse_rate_hz": -1}}"#,
+            r#"{"coarse_acoustics_config": {"coarse_rate_hz": 1e6}}"#,
             r#"{"semantic_config": {"max_new_tokens": 99999999999}}"#,
             "3",
         ] {

@@ -1,7 +1,7 @@
 //! Logits to token: top-p, top-k, temperature, draw, in the order of suno-ai/bark `generation.py`.
 
 use crate::error::Kind;
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
@@ -27,9 +27,10 @@ impl Sampling {
     /// Refuses settings that select nothing or are not numbers; `what` names them in the message.
     pub fn check(&self, what: &str) -> Result<()> {
         let usage = |message: String| Kind::Usage.error(message);
+        let temperature = self.temperature;
         ensure!(
-            self.temperature.is_finite() && self.temperature >= 0.0,
-            usage(format!("{what} {}: expected a number of at least 0", self.temperature))
+            temperature == 0.0 || (LEAST_TEMPERATURE..f64::from(f32::MAX)).contains(&temperature),
+            usage(format!("{what} {temperature}: expected 0 (the likeliest) or at least {LEAST_TEMPERATURE}"))
         );
         ensure!(self.top_k != Some(0), usage("--top-k 0: expected at least 1".into()));
         ensure!(
@@ -39,6 +40,9 @@ impl Sampling {
         Ok(())
     }
 }
+
+/// Logits divided by less than this may leave the range of f32.
+const LEAST_TEMPERATURE: f64 = 1e-6;
 
 /// One request's source of tokens for one stage: settings, random numbers of its own, and scratch space.
 #[derive(Clone)]
@@ -71,6 +75,8 @@ impl Sampler {
         self.keep_top_k();
         let temperature = self.sampling.temperature as f32;
         self.probabilities.iter_mut().for_each(|p| *p /= temperature);
+        let largest = self.probabilities[best];
+        ensure!(largest.is_finite(), infinite(logits[best]));
         softmax(&mut self.probabilities);
         Ok(self.pick(best))
     }
@@ -105,11 +111,11 @@ impl Sampler {
         self.probabilities.iter_mut().filter(|p| **p < threshold).for_each(|p| *p = f32::NEG_INFINITY);
     }
 
-    /// A race, as torch.multinomial draws: each candidate takes an exponentially distributed time at the rate of its probability,
-    /// and the first one wins. Each has a random number of its own, so that probabilities that are off by little choose
-    /// the same. `fallback` where no candidate has any chance.
-    fn pick(&mut self, fallback: usize) -> usize {
-        let (mut winner, mut fastest, mut inverse) = (fallback, 0.0, f64::INFINITY);
+    /// A race, as torch.multinomial draws: each candidate takes an exponentially distributed time at the rate of its
+    /// probability, and the first one wins. Each has a random number of its own, so that probabilities that are off by
+    /// little choose the same. `best` has a chance.
+    fn pick(&mut self, best: usize) -> usize {
+        let (mut winner, mut fastest, mut inverse) = (best, 0.0, f64::INFINITY);
         for (index, &p) in self.probabilities.iter().enumerate() {
             let (u, p) = ((f64::from(self.rng.next_u32()) + 0.5) / 2f64.powi(32), f64::from(p));
             // It wins if u > exp(-p / fastest), which is at least 1 - p / fastest: most logarithms are not needed.
@@ -122,7 +128,7 @@ impl Sampler {
     }
 }
 
-/// Index of the largest value, the first of equals; refuses what is not a number.
+/// Index of the largest value, the first of equals; refuses what is not a number, and infinities as the largest.
 pub fn argmax(values: &[f32]) -> Result<usize> {
     let mut best = 0;
     for (index, &value) in values.iter().enumerate() {
@@ -131,8 +137,13 @@ pub fn argmax(values: &[f32]) -> Result<usize> {
             best = index;
         }
     }
-    ensure!(!values.is_empty(), "no logits to choose from");
+    let largest = *values.get(best).context("no logits to choose from")?;
+    ensure!(largest.is_finite(), infinite(largest));
     Ok(best)
+}
+
+fn infinite(logit: f32) -> crate::error::Error {
+    Kind::Model.error(format!("the model computed a logit of {logit}: damaged weights, or too small a type?"))
 }
 
 fn softmax(values: &mut [f32]) {
@@ -256,15 +267,36 @@ mod tests {
     }
 
     #[test]
-    fn nan_logits_are_an_error_and_not_a_token() {
-        let mut sampler = Sampler::new(Sampling::at(1.0), 1, 0);
-        assert!(sampler.draw(&[0.0, f32::NAN]).is_err());
+    fn logits_that_are_no_finite_numbers_are_an_error_and_not_a_token() {
+        let infinity = f32::INFINITY;
+        for temperature in [0.0, 1.0, LEAST_TEMPERATURE] {
+            let draw = |logits: &[f32]| Sampler::new(Sampling::at(temperature), 1, 0).draw(logits);
+            for logits in [[0.0, f32::NAN], [f32::NAN, 0.0], [0.0, infinity], [infinity; 2], [-infinity; 2]] {
+                let error = draw(&logits).unwrap_err().to_string();
+                assert!(error.contains("the model computed"), "{logits:?} at {temperature}: {error}");
+            }
+            assert!(draw(&[]).is_err());
+            assert_eq!(draw(&[-infinity, 3.0]).unwrap(), 1, "a token may be impossible");
+        }
+        // Of this temperature they are too large, which is no reason to take the largest unasked.
+        assert!(Sampler::new(Sampling::at(LEAST_TEMPERATURE), 1, 0).draw(&[0.0, 1e35]).is_err());
+    }
+
+    #[test]
+    fn the_least_temperature_draws_the_largest_logit_with_certainty() {
+        let sampling = Sampling::at(LEAST_TEMPERATURE);
+        sampling.check("text").unwrap();
+        let mut sampler = Sampler::new(sampling, 1, 0);
+        assert_eq!(sampler.draw(&[0.0, 1e4, 2.0]).unwrap(), 1);
+        assert_eq!((sampler.probability(0), sampler.probability(1)), (0.0, 1.0));
     }
 
     #[test]
     fn settings_that_select_nothing_are_refused() {
         assert!(Sampling::at(f64::NAN).check("text").is_err());
         assert!(Sampling::at(-0.1).check("text").is_err());
+        assert!(Sampling::at(1e-46).check("text").is_err(), "0 as an f32");
+        assert!(Sampling::at(1e39).check("text").is_err(), "infinite as an f32");
         assert!(Sampling { top_k: Some(0), ..Sampling::GREEDY }.check("text").is_err());
         assert!(Sampling { top_p: Some(1.5), ..Sampling::GREEDY }.check("text").is_err());
         assert!(Sampling { top_k: Some(1), top_p: Some(1.0), ..Sampling::GREEDY }.check("text").is_ok());

@@ -90,9 +90,9 @@ pub fn prompt(protocol: &Protocol, text: &[u32], history: &[u32]) -> Result<Prom
     let mut tokens: Vec<u32> = text.iter().map(|id| id.saturating_add(protocol.text_offset)).collect();
     tokens.resize(length, protocol.text_pad);
     tokens.push(protocol.semantic_infer);
-    let mut overlay = history[history.len().saturating_sub(length)..].to_vec();
-    overlay.resize(length, protocol.semantic_pad);
-    Ok(Prompt { tokens, overlay })
+    let mut merged = history[history.len().saturating_sub(length)..].to_vec();
+    merged.resize(length, protocol.semantic_pad);
+    Ok(Prompt { tokens, merged })
 }
 
 impl Row for SemanticRow {
@@ -141,14 +141,14 @@ mod tests {
         let prompt = prompt(&Protocol::default(), &[5, 6], &history).unwrap();
         assert_eq!(prompt.tokens[..3], [10_053, 10_054, 129_595]);
         assert_eq!((prompt.tokens.len(), prompt.tokens[256]), (257, 129_599));
-        assert_eq!((prompt.overlay[0], prompt.overlay[255]), (44, 299));
+        assert_eq!((prompt.merged[0], prompt.merged[255]), (44, 299));
     }
 
     #[test]
     fn a_short_history_is_padded_on_the_right() {
         let prompt = prompt(&Protocol::default(), &[5], &[7, 8]).unwrap();
-        assert_eq!(prompt.overlay[..3], [7, 8, 10_000]);
-        assert_eq!(prompt.overlay.len(), 256);
+        assert_eq!(prompt.merged[..3], [7, 8, 10_000]);
+        assert_eq!(prompt.merged.len(), 256);
     }
 
     #[test]

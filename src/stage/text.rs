@@ -72,7 +72,8 @@ impl Text {
         Ok(self.encode(&spelled(text))?.len())
     }
 
-    /// What of `text` the tokenizer does not know, such as emoji or a word of more than 100 letters: the model hears none of it.
+    /// What of `text` the tokenizer does not know, such as emoji or a word of more than 100 letters: the model hears
+    /// none of it.
     pub fn unknown(&self, text: &str) -> Result<Vec<String>> {
         let Some(unknown) = self.tokenizer.token_to_id(UNKNOWN) else { return Ok(Vec::new()) };
         let text = spelled(text);

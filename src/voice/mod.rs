@@ -24,7 +24,10 @@ pub use raw::{RawArray, RawVoice};
 pub use repair::{Repaired, repair};
 
 use crate::error::Kind;
-use crate::tokens::{COARSE_CODEBOOKS, CODEBOOK_SIZE, CODES_HZ, Coarse, Codes, Fine, SEMANTIC_HZ, Semantic};
+use crate::tokens::{
+    COARSE_CODEBOOKS, COARSE_HISTORY, CODEBOOK_SIZE, CODES_HZ, Coarse, Codes, FINE_HISTORY, Fine, SEMANTIC_HISTORY,
+    SEMANTIC_HZ, Semantic, coarse_history,
+};
 use anyhow::{Result, ensure};
 use arrays::KEYS;
 use ndarray::ArrayD;
@@ -32,13 +35,6 @@ use sha2::{Digest, Sha256};
 use std::fmt::Write as _;
 use std::ops::Range;
 use std::path::Path;
-
-/// Semantic tokens that the text stage hears.
-const TEXT_TOKENS: usize = 256;
-/// Coarse codes, of both codebooks together, that the coarse stage hears at most.
-const COARSE_CODES: f64 = 630.0;
-/// Frames that the fine stage hears.
-const FINE_FRAMES: usize = 512;
 
 /// Semantic tokens `[S]`, coarse codes `[2, T]` and fine codes `[8, F]` of one recording, none of them empty, T / S
 /// about 1.5. F equals T in every file that Bark ships; Bark does not ask for it, and neither does this.
@@ -144,9 +140,9 @@ impl Voice {
         let (s, t, f) = (self.semantic.len(), self.coarse.frames(), self.fine.frames());
         let seconds = |frames: Range<usize>| frames.start as f64 / CODES_HZ..frames.end as f64 / CODES_HZ;
         Heard {
-            text: s.saturating_sub(TEXT_TOKENS) as f64 / SEMANTIC_HZ..s as f64 / SEMANTIC_HZ,
+            text: s.saturating_sub(SEMANTIC_HISTORY) as f64 / SEMANTIC_HZ..s as f64 / SEMANTIC_HZ,
             coarse: seconds(t.saturating_sub(coarse_frames(s, t))..t),
-            fine: seconds(f.saturating_sub(FINE_FRAMES)..f),
+            fine: seconds(f.saturating_sub(FINE_HISTORY)..f),
         }
     }
 
@@ -202,9 +198,7 @@ fn misfit(s: usize, t: usize) -> String {
 /// drops again.
 fn coarse_frames(s: usize, t: usize) -> usize {
     let ratio = CODES_HZ / SEMANTIC_HZ * COARSE_CODEBOOKS as f64;
-    let tokens = (COARSE_CODES / ratio).floor().min((s - s % 2) as f64);
-    let tokens = tokens.min(((COARSE_CODEBOOKS * t) as f64 / ratio).floor());
-    (tokens * ratio).round() as usize / COARSE_CODEBOOKS
+    coarse_history(s, COARSE_CODEBOOKS * t, COARSE_HISTORY, ratio).1 / COARSE_CODEBOOKS
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use super::super::par::Shared;
 use super::super::simd::Simd;
 use super::super::source::Full;
 use super::super::tile::{Operands, accumulate, load_pair, store_pair, tile_rows, with_tile_rows};
-use super::{Attention, MOST_DIM};
+use super::Attention;
 
 /// Fewest queries of one task, so that packing the keys again for each such block stays cheap, and most of them.
 const QUERIES: (usize, usize) = (240, 1536);
@@ -110,18 +110,17 @@ impl Task for Block<'_> {
                 row += height;
             }
         }
-        self.finish(s, count, padded, &parts);
+        self.finish(s, count, padded, parts.sums, parts.totals);
     }
 }
 
 impl Block<'_> {
     #[inline(always)]
     fn pack_queries<S: Simd>(&self, s: S, count: usize, q: &mut [f32]) {
-        let rows = self.rows(&self.a.q);
         let mut row = 0;
         while row < count {
             let height = tile_rows::<S>(count - row);
-            rows.pack(s, self.first + row, height, height, &mut q[row * self.a.dim..]);
+            self.pack(s, &self.a.q, self.first + row, (height, height), &mut q[row * self.a.dim..]);
             row += height;
         }
         math::map(s, &mut q[..count * self.a.dim], math::Times(self.a.scale()));
@@ -129,17 +128,21 @@ impl Block<'_> {
 
     #[inline(always)]
     fn pack_keys<S: Simd>(&self, s: S, from: usize, keys: usize, k: &mut [f32]) {
-        let (rows, width) = (self.rows(&self.a.k), 2 * S::LANES);
+        let width = 2 * S::LANES;
         for j in (0..keys).step_by(width) {
-            rows.pack(s, from + j, width.min(keys - j), width, &mut k[j * self.a.dim..]);
+            self.pack(s, &self.a.k, from + j, (width.min(keys - j), width), &mut k[j * self.a.dim..]);
         }
     }
 
-    /// This head's rows as a matrix whose rows are `row_stride` long.
+    /// Packs this head's rows `first..first + count` side by side, `[dim][width]`: as a matrix whose rows are
+    /// `row_stride` long, and as many of its columns at a time as packing takes.
     #[inline(always)]
-    fn rows<'b>(&self, rows: &super::Rows<'b>) -> pack::Rows<'b, Full> {
-        let w = &rows.data[self.head * rows.head_stride..];
-        pack::Rows { w, k: rows.row_stride, from: 0, steps: self.a.dim }
+    fn pack<S: Simd>(&self, s: S, rows: &super::Rows, first: usize, (count, width): (usize, usize), to: &mut [f32]) {
+        let (w, k, dim) = (&rows.data[self.head * rows.head_stride..], rows.row_stride, self.a.dim);
+        for from in (0..dim).step_by(pack::STEPS) {
+            let part = pack::Rows::<Full> { w, k, from, steps: pack::STEPS.min(dim - from) };
+            part.pack(s, first, count, width, &mut to[from * width..]);
+        }
     }
 
     #[inline(always)]
@@ -164,7 +167,8 @@ impl Block<'_> {
         let q = &parts.q[panel.row * dim..][..MR * dim];
         for j in (0..panel.keys).step_by(width) {
             let k = &parts.k[j * dim..][..width * dim];
-            // SAFETY: the panels hold `dim` steps of MR and of `width`; `p` holds MR rows of KEYS, a multiple of `width`.
+            // SAFETY: the panels hold `dim` steps of MR and of `width`; `p` holds MR rows of KEYS, a multiple of
+            // `width`.
             unsafe {
                 let (q, k) = (q.as_ptr(), k.as_ptr());
                 let operands =
@@ -216,15 +220,14 @@ impl Block<'_> {
     }
 
     #[inline(always)]
-    fn finish<S: Simd>(&self, s: S, count: usize, padded: usize, parts: &Parts) {
+    fn finish<S: Simd>(&self, s: S, count: usize, padded: usize, sums: &mut [f32], totals: &[f32]) {
         let Attention { heads, dim, .. } = *self.a;
-        let mut row = [0f32; MOST_DIM];
-        for i in 0..count {
-            row[..dim].copy_from_slice(&parts.sums[i * padded..][..dim]);
-            math::map(s, &mut row[..dim], math::Times(1.0 / parts.totals[i]));
+        for (i, (row, total)) in sums.chunks_exact_mut(padded).zip(totals).enumerate().take(count) {
+            let row = &mut row[..dim];
+            math::map(s, row, math::Times(1.0 / total));
             // SAFETY: this task alone writes this head's part of these rows.
             let out = unsafe { self.out.slice(((self.first + i) * heads + self.head) * dim, dim) };
-            out.copy_from_slice(&row[..dim]);
+            out.copy_from_slice(row);
         }
     }
 }

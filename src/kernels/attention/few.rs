@@ -4,7 +4,7 @@ use super::super::isa::Task;
 use super::super::math;
 use super::super::par::Shared;
 use super::super::simd::{MOST_LANES, Simd};
-use super::{Attention, FEW_QUERIES, MOST_DIM};
+use super::{Attention, FEW_QUERIES};
 
 /// Keys at a time. Part of the results' definition.
 const KEYS: usize = 64;
@@ -15,13 +15,14 @@ const TOGETHER: usize = 4;
 pub(super) struct Head<'a> {
     pub a: &'a Attention<'a>,
     pub head: usize,
+    /// Room for the weighted values of each query, `[t, dim]`.
+    pub values: &'a mut [f32],
     pub out: Shared<'a>,
 }
 
-/// A query in progress: its weighted values, largest score and sum of exponentials.
+/// A query in progress: its largest score and sum of exponentials so far.
 #[derive(Clone, Copy)]
 struct Row {
-    values: [f32; MOST_DIM],
     top: f32,
     sum: f32,
 }
@@ -30,22 +31,24 @@ impl Task for Head<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<S: Simd>(self, s: S) {
+    fn run<S: Simd>(mut self, s: S) {
         let Attention { t, dim, heads, .. } = *self.a;
-        let mut rows = [Row { values: [0.0; MOST_DIM], top: f32::NEG_INFINITY, sum: 0.0 }; FEW_QUERIES];
+        let all = std::mem::take(&mut self.values);
+        all.fill(0.0);
+        let mut rows = [Row { top: f32::NEG_INFINITY, sum: 0.0 }; FEW_QUERIES];
         for from in (0..self.a.seen(t - 1)).step_by(KEYS) {
-            for (i, row) in rows.iter_mut().enumerate().take(t) {
+            for (i, (row, values)) in rows.iter_mut().zip(all.chunks_exact_mut(dim)).enumerate() {
                 let seen = self.a.seen(i);
                 if from < seen {
-                    self.block(s, i, (from, seen.min(from + KEYS)), row);
+                    self.block(s, i, (from, seen.min(from + KEYS)), row, values);
                 }
             }
         }
-        for (i, row) in rows.iter_mut().enumerate().take(t) {
-            math::map(s, &mut row.values[..dim], math::Times(1.0 / row.sum));
+        for (i, (row, values)) in rows.iter().zip(all.chunks_exact_mut(dim)).enumerate() {
+            math::map(s, values, math::Times(1.0 / row.sum));
             // SAFETY: this task alone writes this head's part of the rows.
             let out = unsafe { self.out.slice((i * heads + self.head) * dim, dim) };
-            out.copy_from_slice(&row.values[..dim]);
+            out.copy_from_slice(values);
         }
     }
 }
@@ -53,7 +56,7 @@ impl Task for Head<'_> {
 impl Head<'_> {
     /// Takes keys and values `keys.0..keys.1`, at most [`KEYS`], into a row.
     #[inline(always)]
-    fn block<S: Simd>(&self, s: S, i: usize, keys: (usize, usize), row: &mut Row) {
+    fn block<S: Simd>(&self, s: S, i: usize, keys: (usize, usize), row: &mut Row, values: &mut [f32]) {
         let mut scores = [0f32; KEYS];
         let scores = &mut scores[..keys.1 - keys.0];
         self.scores(s, i, keys.0, scores);
@@ -65,10 +68,10 @@ impl Head<'_> {
         let whole = dim / lanes * lanes;
         let fours = whole / (TOGETHER * lanes) * TOGETHER * lanes;
         for at in (0..fours).step_by(TOGETHER * lanes) {
-            self.values::<S, TOGETHER>(s, keys.0, scores, (at, lanes), shrink, &mut row.values);
+            self.values::<S, TOGETHER>(s, keys.0, scores, (at, lanes), shrink, values);
         }
         for at in (fours..dim).step_by(lanes) {
-            self.values::<S, 1>(s, keys.0, scores, (at, lanes.min(dim - at)), shrink, &mut row.values);
+            self.values::<S, 1>(s, keys.0, scores, (at, lanes.min(dim - at)), shrink, values);
         }
     }
 
@@ -113,13 +116,14 @@ impl Head<'_> {
         weights: &[f32],
         (at, count): (usize, usize),
         shrink: f32,
-        values: &mut [f32; MOST_DIM],
+        values: &mut [f32],
     ) {
         let rows = self.a.v;
         let v = rows.data[first * rows.row_stride + self.head * rows.head_stride + at..].as_ptr();
         let values = values[at..].as_mut_ptr();
         let mut acc = [s.splat(0.0); N];
-        // SAFETY: a row has `dim` elements, as checked, of which `N` vectors or `count` elements are left; `values` is longer.
+        // SAFETY: a row has `dim` elements, as checked, of which `N` vectors or `count` elements are left, and as many
+        // of `values`.
         unsafe {
             for (i, acc) in acc.iter_mut().enumerate() {
                 *acc = s.mul(s.load_up_to(values.add(i * S::LANES), count), s.splat(shrink));

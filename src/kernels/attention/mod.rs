@@ -18,7 +18,7 @@ pub struct Rows<'a> {
     pub head_stride: usize,
 }
 
-/// `t` queries over `len` keys and values of `heads` heads of `dim`, at most 256.
+/// `t` queries over `len` keys and values of `heads` heads of `dim`.
 #[derive(Clone, Copy, Debug)]
 pub struct Attention<'a> {
     pub q: Rows<'a>,
@@ -32,14 +32,12 @@ pub struct Attention<'a> {
     pub causal: bool,
 }
 
-/// Most elements of a head: rows in progress are kept on the stack.
-const MOST_DIM: usize = 256;
 /// Up to as many queries are done one by one, each with the bits that it has alone.
 pub const FEW_QUERIES: usize = 8;
 
 /// Writes the attention of each query, `out` `[t, heads * dim]`.
 pub fn attention(a: Attention, out: &mut [f32]) {
-    assert!((1..=MOST_DIM).contains(&a.dim), "a head has 1 to {MOST_DIM} elements, not {}", a.dim);
+    assert!(a.dim > 0, "a head of nothing");
     assert_eq!(
         Some(out.len()),
         a.t.checked_mul(a.heads).and_then(|n| n.checked_mul(a.dim)),
@@ -54,7 +52,7 @@ pub fn attention(a: Attention, out: &mut [f32]) {
     a.v.check(&a, a.len, "v");
     let (isa, out) = (Isa::current(), Shared::new(out));
     if a.t <= FEW_QUERIES {
-        parallel(a.heads, |head| isa.run(few::Head { a: &a, head, out }));
+        parallel(a.heads, |head| scratch(1, a.t * a.dim, |values| isa.run(few::Head { a: &a, head, values, out })));
     } else {
         let queries = blocks::queries_of_a_task(&a);
         let parts = a.t.div_ceil(queries);

@@ -125,8 +125,8 @@ impl Task for Window<'_> {
 }
 
 impl Window<'_> {
-    /// Copies the input of a block of steps, from the block's first channel on: `window[channel][phase][i]` is the padded
-    /// `x[channel][(first + i) * stride + phase]`, or 0 beyond its end; through ELU, if the job says so.
+    /// Copies the input of a block of steps, from the block's first channel on: `window[channel][phase][i]` is the
+    /// padded `x[channel][(first + i) * stride + phase]`, or 0 beyond its end; through ELU, if the job says so.
     #[inline(always)]
     fn fill<S: Simd>(&self, s: S, block: &Range<usize>, window: &mut [f32]) {
         let Job { x, t, stride, channels, taps, .. } = *self.job;
@@ -165,7 +165,8 @@ impl Window<'_> {
         }
     }
 
-    /// Tile `[row, at]`: a block's sum on top of those before it. Sums of sums: thousands of terms in a row would lose digits.
+    /// Tile `[row, at]`: a block's sum on top of those before it. Sums of sums: thousands of terms in a row would lose
+    /// digits.
     #[inline(always)]
     fn tile<S: Simd, const MR: usize>(
         &self,

@@ -54,7 +54,7 @@ fn run(a: Attention) -> Vec<f32> {
 #[test]
 fn causal_attention_over_a_cache_equals_f64() {
     let shapes: &[(usize, usize, usize, usize)] = if cfg!(miri) {
-        &[(1, 8, 1, 3), (2, 8, 9, 70), (1, 24, 3, 5)]
+        &[(1, 8, 1, 3), (2, 8, 9, 70), (1, 24, 3, 5), (1, 260, 9, 10)]
     } else {
         &[
             (1, 64, 1, 1),
@@ -67,13 +67,18 @@ fn causal_attention_over_a_cache_equals_f64() {
             (2, 64, 301, 700),
             (1, 136, 20, 257),
             (1, 7, 30, 31),
+            (2, 257, 1, 70),
+            (1, 384, 3, 90),
+            (1, 600, 20, 90),
         ]
     };
     on_each_isa(|| {
         for &(heads, dim, t, len) in shapes {
             let cached = Cached::new(heads, dim, t);
             let a = cached.attention(heads, dim, t, len);
-            assert_close(&run(a), &plain(&a), 4e-6);
+            // The longer the sums, the larger their rounding.
+            let tolerance = 4e-6 * (dim as f64 / 64.0).max(1.0).sqrt();
+            assert_close(&run(a), &plain(&a), tolerance);
         }
     });
 }

@@ -119,20 +119,21 @@ fn linear_equals_a_plain_loop_on_odd_shapes() {
 fn a_row_in_a_batch_has_the_bits_of_the_row_alone() {
     let (n, k) = (53, 256);
     let weights = Weights::new(n, k);
-    let x = noise(3, 40 * k);
+    let x = noise(3, 60 * k);
     on_each_isa(|| {
         for (w, _) in weights.each() {
-            let rows = |first: usize, m: usize| {
-                let mut out = vec![0.0; m * n];
-                linear(&x[first * k..][..m * k], m, w, n, k, None, &mut out);
+            let rows = |first: usize, m: usize, sums: Sums| {
+                let (x, mut out) = (&x[first * k..][..m * k], vec![0.0; m * n]);
+                linear_then(x, m, Linear { w, n, k, bias: None, sums }, Epilogue::None, &mut out);
                 out
             };
-            let few = rows(0, 16);
-            for m in 1..16 {
-                assert_eq!(rows(16 - m, m), few[(16 - m) * n..], "{m} rows");
+            let all = rows(0, 60, Sums::RowByRow);
+            for m in (1..=20).chain([31, 32, 33, 48, 59]) {
+                assert_eq!(rows(60 - m, m, Sums::RowByRow), all[(60 - m) * n..], "{m} rows");
             }
-            let many = rows(0, 40);
-            assert_eq!(rows(13, 27), many[13 * n..], "27 rows of 40");
+            assert_eq!(rows(0, MOST_STREAMED, Sums::Blocked), all[..MOST_STREAMED * n], "few rows are streamed");
+            let many = rows(0, 40, Sums::Blocked);
+            assert_eq!(rows(13, 27, Sums::Blocked), many[13 * n..], "27 rows of 40");
         }
     });
 }
@@ -157,7 +158,7 @@ fn epilogues_do_what_their_own_kernels_do() {
     on_each_isa(|| {
         for (m, n, k) in [(3, 21, 40), (19, 45, 300)] {
             let (x, w, residual) = (noise(5, m * k), noise(6, n * k), noise(8, m * n));
-            let layer = Linear { w: Matrix::F32(&w), n, k, bias: None };
+            let layer = Linear { w: Matrix::F32(&w), n, k, bias: None, sums: Sums::Blocked };
             let run = |then: Epilogue| {
                 let mut out = vec![0.0; m * n];
                 linear_then(&x, m, layer, then, &mut out);
@@ -240,4 +241,45 @@ fn quantised_weights_are_near_the_weights() {
     assert!(rms(dequantize_q4k(&quantize_q4k(&w))) < 0.042);
     assert_eq!(dequantize_q8_0(&quantize_q8_0(&[0.0; 32])), [0.0; 32]);
     assert_eq!(dequantize_q4k(&quantize_q4k(&[0.0; 256])), [0.0; 256]);
+}
+
+#[test]
+fn integers_do_not_hide_what_is_not_finite() {
+    let (m, n, k) = (3, 5, 512);
+    let has_nan = |row: &[f32]| row.iter().all(|x| x.is_nan());
+    let is_finite = |row: &[f32]| row.iter().all(|x| x.is_finite());
+    on_each_isa(|| {
+        for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+            let (good, mut x) = (noise(1, m * k), noise(1, m * k));
+            x[k + 300] = bad;
+            let (w, mut wrong) = (noise(2, n * k), noise(2, n * k));
+            wrong[2 * k + 300] = bad;
+            let (q8_0, q4k) = (quantize_q8_0(&w), quantize_q4k(&w));
+            let (wrong_q8_0, wrong_q4k) = (quantize_q8_0(&wrong), quantize_q4k(&wrong));
+            let pairs =
+                [(Matrix::Q8_0(&q8_0), Matrix::Q8_0(&wrong_q8_0)), (Matrix::Q4K(&q4k), Matrix::Q4K(&wrong_q4k))];
+            for (w, wrong) in pairs {
+                let few = |x: &[f32], w: Matrix| {
+                    let mut out = vec![0.0; m * n];
+                    linear(x, m, w, n, k, None, &mut out);
+                    out
+                };
+                let in_integers = |x: &[f32], w: Matrix| {
+                    let mut out = vec![0.0; m * n];
+                    linear_int8(x, m, w, n, k, None, &mut out);
+                    out
+                };
+                for out in [few(&x, w), in_integers(&x, w)] {
+                    let rows: Vec<_> = out.chunks(n).collect();
+                    let told = rows[1].iter().all(|x| !x.is_finite());
+                    assert!(is_finite(rows[0]) && told && is_finite(rows[2]), "{bad} in x: {out:?}");
+                }
+                for out in [few(&good, wrong), in_integers(&good, wrong)] {
+                    let columns: Vec<Vec<f32>> =
+                        (0..n).map(|j| out.iter().skip(j).step_by(n).copied().collect()).collect();
+                    assert!(has_nan(&columns[2]) && is_finite(&columns[1]), "{bad} in the weight: {out:?}");
+                }
+            }
+        }
+    });
 }

@@ -2,6 +2,7 @@
 //! ignored) and the published model's values where a field is absent.
 
 use crate::net::sizes::{MAX_DEPTH, MAX_SIZE, check_sizes, unsupported};
+use crate::tokens::SAMPLE_RATE;
 use anyhow::{Result, ensure};
 use serde::{Deserialize, Serialize};
 
@@ -113,6 +114,8 @@ impl CodecConfig {
 
     fn check_variant(&self) -> Result<()> {
         let refuse = |field, value: &dyn std::fmt::Debug, supported| unsupported("codec", field, value, supported);
+        let rate = self.sampling_rate;
+        ensure!(rate == SAMPLE_RATE, refuse("sampling_rate", &rate, "24000 (the 24 kHz model)"));
         ensure!(self.audio_channels == 1, refuse("audio_channels", &self.audio_channels, "1 (the 24 kHz model)"));
         ensure!(!self.normalize, refuse("normalize", &self.normalize, "false (the 24 kHz model)"));
         ensure!(self.norm_type == "weight_norm", refuse("norm_type", &self.norm_type, "\"weight_norm\""));

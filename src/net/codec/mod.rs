@@ -75,11 +75,11 @@ impl Codec {
         Ok(Tensor::cat(&parts, 2)?)
     }
 
-    /// [`Codec::decode`] in parts of 10 s, handed to `sink` as they are made, `[B, 1, 320 t]` each: the memory does not grow
-    /// with `T`.
+    /// [`Codec::decode`] in parts of 10 s, handed to `sink` as they are made, `[B, 1, 320 t]` each: the memory does
+    /// not grow with `T`.
     ///
-    /// The parts are what the whole would be: the LSTM goes on from its state, and the convolutions, which are causal and of
-    /// bounded reach, are given that much of what came before.
+    /// The parts are what the whole would be: the LSTM goes on from its state, and the convolutions, which are causal
+    /// and of bounded reach, are given that much of what came before.
     pub fn decode_to(&self, codes: &Tensor, sink: &mut dyn FnMut(Tensor) -> Result<()>) -> Result<()> {
         self.check_codes(codes)?;
         let [Layer::Conv(conv), Layer::Lstm(lstm), stack @ ..] = &self.decoder[..] else {

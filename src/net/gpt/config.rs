@@ -1,14 +1,17 @@
 //! Sizes of Bark's GPTs.
 
-use crate::error::Kind;
+use crate::net::sizes::{MAX_SIZE, check_sizes, unsupported};
 use anyhow::{Result, ensure};
 use serde::{Deserialize, Serialize};
 
-/// Sizes beyond any model; below it, products of three cannot overflow.
-const MAX_SIZE: usize = 1 << 20;
+/// Bounds beyond any published model.
+const MAX_LAYERS: usize = 1 << 10;
+const MAX_VOCAB: usize = 1 << 20;
+/// Keys, or values, of one row in all layers: 85 times as many as the large model's, 8 GiB in f32.
+const MAX_CACHED: usize = 1 << 31;
 
-/// Architecture of one Bark GPT (suno-ai/bark `model.py`, `model_fine.py`; in JSON, transformers' `BarkSubModelConfig`,
-/// whose defaults stand in for fields that are not there).
+/// Architecture of one Bark GPT (suno-ai/bark `model.py`, `model_fine.py`; in JSON, transformers'
+/// `BarkSubModelConfig`, whose defaults stand in for fields that are not there).
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default)]
 pub struct GptConfig {
@@ -52,21 +55,34 @@ impl Default for GptConfig {
 }
 
 impl GptConfig {
-    /// Refuses sizes that no net can have.
+    /// Refuses sizes that no net can have, or that would take memory without bound.
     pub fn check(&self) -> Result<()> {
-        let sizes = [self.block_size, self.input_vocab, self.output_vocab, self.layers, self.heads, self.width];
-        let codebooks = [self.codebooks_total, self.codebooks_given];
+        let (width, heads) = (self.width, self.heads);
+        check_sizes("bark", [("num_layers", self.layers)], MAX_LAYERS)?;
+        check_sizes("bark", [("hidden_size", width), ("num_heads", heads)], MAX_SIZE)?;
+        let positions_and_vocabularies = [
+            ("block_size", self.block_size),
+            ("input_vocab_size", self.input_vocab),
+            ("output_vocab_size", self.output_vocab),
+        ];
+        check_sizes("bark", positions_and_vocabularies, MAX_VOCAB)?;
+        ensure!(width.is_multiple_of(heads), unsupported("bark", "num_heads", &heads, "a divisor of `hidden_size`"));
         ensure!(
-            sizes.iter().all(|n| (1..=MAX_SIZE).contains(n)) && codebooks.iter().all(|&n| n <= MAX_SIZE),
-            Kind::Model.error(format!("a size is zero or absurd: {self:?}"))
+            self.layers * width * self.block_size <= MAX_CACHED,
+            unsupported(
+                "bark",
+                "block_size",
+                &self.block_size,
+                "less: layers of this width and number cannot be cached"
+            )
         );
         ensure!(
-            self.width.is_multiple_of(self.heads),
-            Kind::Model.error(format!("a width of {} cannot be split among {} heads", self.width, self.heads))
+            self.codebooks_total <= MAX_LAYERS,
+            unsupported("bark", "n_codes_total", &self.codebooks_total, "8, or 0 in the causal stages")
         );
         ensure!(
             self.codebooks_given <= self.codebooks_total,
-            Kind::Model.error(format!("{} of {} codebooks given", self.codebooks_given, self.codebooks_total))
+            unsupported("bark", "n_codes_given", &self.codebooks_given, "at most `n_codes_total`")
         );
         Ok(())
     }

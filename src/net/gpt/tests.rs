@@ -14,10 +14,11 @@ fn step(gpt: &Gpt, cache: &mut Cache, slots: &[usize]) -> Vec<Vec<u32>> {
     let tokens: Vec<u32> = (20..60).collect();
     for &slot in slots {
         cache.truncate(slot, 0);
-        let input = Input { slot, tokens: &tokens[..1 + 2 * slot], overlay: &[] };
+        let input = Input { slot, tokens: &tokens[..1 + slot % 20], merged: &[] };
         gpt.forward(&[input], cache, 0..1).unwrap();
     }
-    let inputs: Vec<_> = slots.iter().map(|&slot| Input { slot, tokens: &tokens[slot..=slot], overlay: &[] }).collect();
+    let inputs: Vec<_> =
+        slots.iter().map(|&slot| Input { slot, tokens: &tokens[slot % 40..][..1], merged: &[] }).collect();
     let logits = gpt.forward(&inputs, cache, 0..50).unwrap();
     logits.chunks(50).map(|row| row.iter().map(|logit| logit.to_bits()).collect()).collect()
 }
@@ -25,16 +26,21 @@ fn step(gpt: &Gpt, cache: &mut Cache, slots: &[usize]) -> Vec<Vec<u32>> {
 #[test]
 #[cfg_attr(miri, ignore = "too long to interpret")]
 fn a_row_of_a_batch_has_the_bits_of_the_row_alone_on_each_instruction_set() {
-    let gpt = tiny();
-    for isa in Isa::available() {
-        isa.with(|| {
-            let mut cache = gpt.cache(16).unwrap();
-            let alone: Vec<_> = (0..16).flat_map(|slot| step(&gpt, &mut cache, &[slot])).collect();
-            for count in [2, 3, 5, 8, 16] {
-                let slots: Vec<_> = (16 - count..16).collect();
-                assert_eq!(step(&gpt, &mut cache, &slots), alone[16 - count..], "{count} rows on {isa:?}");
-            }
-        });
+    const MOST: usize = 40;
+    let exact = tiny();
+    let quantized = exact.quantized().unwrap();
+    for (gpt, weights) in [(exact, "f32"), (quantized, "q8_0")] {
+        for isa in Isa::available() {
+            isa.with(|| {
+                let mut cache = gpt.cache(MOST).unwrap();
+                let alone: Vec<_> = (0..MOST).flat_map(|slot| step(&gpt, &mut cache, &[slot])).collect();
+                for count in [2, 3, 5, 8, 16, 17, 18, 33, MOST] {
+                    let slots: Vec<_> = (MOST - count..MOST).collect();
+                    let got = step(&gpt, &mut cache, &slots);
+                    assert!(got == alone[MOST - count..], "{count} rows of {weights} on {isa:?}");
+                }
+            });
+        }
     }
 }
 
@@ -47,7 +53,7 @@ fn tokens_taken_together_have_the_bits_of_one_by_one_on_each_instruction_set() {
         isa.with(|| {
             for (past, count) in [(1, 2), (30, 5), (63, 3), (70, MOST_EACH)] {
                 let mut cache = gpt.cache(1).unwrap();
-                let input = |tokens| Input { slot: 0, tokens, overlay: &[] };
+                let input = |tokens| Input { slot: 0, tokens, merged: &[] };
                 gpt.forward(&[input(&tokens[..past])], &mut cache, 0..1).unwrap();
                 let new = &tokens[past..past + count];
                 let one = new.chunks(1).flat_map(|one| gpt.forward(&[input(one)], &mut cache, 3..50).unwrap());
@@ -61,7 +67,7 @@ fn tokens_taken_together_have_the_bits_of_one_by_one_on_each_instruction_set() {
         });
     }
     let (mut cache, most) = (gpt.cache(1).unwrap(), &tokens[..=MOST_EACH]);
-    assert!(gpt.forward_each(&Input { slot: 0, tokens: most, overlay: &[] }, &mut cache, 0..1).is_err());
+    assert!(gpt.forward_each(&Input { slot: 0, tokens: most, merged: &[] }, &mut cache, 0..1).is_err());
 }
 
 #[test]

@@ -77,6 +77,7 @@ impl HubertConfig {
     fn check_sizes(&self) -> Result<()> {
         let sizes = [
             ("hidden_size", self.hidden_size),
+            ("num_hidden_layers", self.num_hidden_layers),
             ("num_attention_heads", self.num_attention_heads),
             ("intermediate_size", self.intermediate_size),
             ("num_conv_pos_embeddings", self.num_conv_pos_embeddings),
@@ -84,6 +85,10 @@ impl HubertConfig {
         ];
         check_sizes("hubert", sizes, MAX_SIZE)?;
         check_sizes("hubert", self.conv_dim.iter().map(|&d| ("conv_dim", d)), MAX_SIZE)?;
+        ensure!(
+            (f64::from(f32::MIN_POSITIVE)..=1.0).contains(&self.layer_norm_eps),
+            unsupported("hubert", "layer_norm_eps", &self.layer_norm_eps, "a small positive number")
+        );
         let convs = self.conv_stride.iter().map(|&s| ("conv_stride", s));
         check_sizes("hubert", convs.chain(self.conv_kernel.iter().map(|&k| ("conv_kernel", k))), MAX_DEPTH)?;
         let lengths = (self.conv_dim.len(), self.conv_stride.len(), self.conv_kernel.len());
@@ -144,6 +149,8 @@ mod tests {
     fn hostile_sizes_are_refused_before_anything_is_computed_from_them() {
         for config in [
             HubertConfig { num_attention_heads: 0, ..Default::default() },
+            HubertConfig { num_hidden_layers: usize::MAX, ..Default::default() },
+            HubertConfig { layer_norm_eps: -1.0, ..Default::default() },
             HubertConfig { num_attention_heads: 7, ..Default::default() },
             HubertConfig { conv_stride: vec![5], ..Default::default() },
             HubertConfig { conv_kernel: vec![0; 7], ..Default::default() },

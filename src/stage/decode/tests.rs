@@ -13,7 +13,7 @@ struct Adder {
     rows: Vec<usize>,
     /// A token that is an error.
     refused: Option<u32>,
-    /// The lengths of contexts of which the guess is wrong are multiples of this.
+    /// The draft is wrong after contexts whose length is a multiple of this.
     wrong: Option<usize>,
 }
 
@@ -42,7 +42,7 @@ impl Decoder for Adder {
         Ok(logits)
     }
 
-    fn guess(&mut self, input: &Input, wanted: Range<usize>) -> Result<Option<Vec<f32>>> {
+    fn draft(&mut self, input: &Input, wanted: Range<usize>) -> Result<Option<Vec<f32>>> {
         let Some(wrong) = self.wrong else { return Ok(None) };
         let context = &mut self.contexts[input.slot];
         context.extend(input.tokens);
@@ -50,7 +50,7 @@ impl Decoder for Adder {
         Ok(Some(wanted.map(|n| if n as u32 == sum % 10 { 1.0 } else { 0.0 }).collect()))
     }
 
-    fn forward_each(&mut self, input: &Input, wanted: Range<usize>) -> Result<Vec<f32>> {
+    fn verify(&mut self, input: &Input, wanted: Range<usize>) -> Result<Vec<f32>> {
         let before = self.fed.len();
         let one = |token| Input { tokens: std::slice::from_ref(token), ..*input };
         let logits: Result<Vec<_>> =
@@ -80,7 +80,7 @@ impl Follower {
 impl Row for Follower {
     fn prompt(&self) -> Prompt {
         let recent = &self.out[self.out.len().saturating_sub(self.history)..];
-        Prompt { tokens: [&self.prompt, recent].concat(), overlay: Vec::new() }
+        Prompt { tokens: [&self.prompt, recent].concat(), merged: Vec::new() }
     }
 
     fn wanted(&self) -> Range<usize> {
@@ -130,7 +130,7 @@ fn rows_do_not_depend_on_their_neighbours_or_the_number_of_slots() {
 }
 
 #[test]
-fn guessed_tokens_are_the_tokens_one_by_one_right_or_wrong() {
+fn drafted_tokens_are_the_tokens_one_by_one_right_or_wrong() {
     let rows = || {
         let restarting = Follower { window: 7, history: 3, ..Follower::new(4, 40) };
         vec![Follower::new(3, 50), restarting, Follower { window: 7, history: 100, ..Follower::new(7, 40) }]
@@ -139,14 +139,14 @@ fn guessed_tokens_are_the_tokens_one_by_one_right_or_wrong() {
     let expected = outputs(&mut alone, 1, rows());
     for wrong in [1, 2, 3, 5, 1000] {
         let mut decoder = Adder { wrong: Some(wrong), ..Adder::new(1) };
-        assert_eq!(outputs(&mut decoder, 1, rows()), expected, "every {wrong}th guess wrong");
+        assert_eq!(outputs(&mut decoder, 1, rows()), expected, "every {wrong}th draft wrong");
         let (passes, least) = (decoder.fed.len(), alone.fed.len() / if wrong == 1000 { 3 } else { 1 });
         assert!(passes <= least && decoder.fed.iter().all(|&fed| fed <= MOST_EACH), "{passes} passes, {least} at most");
     }
 }
 
 #[test]
-fn guessed_steps_count_every_token() {
+fn drafted_steps_count_every_token() {
     let mut decoder = Adder { wrong: Some(1000), ..Adder::new(1) };
     let mut slots = slots_of(1, vec![Follower::new(3, 50)]);
     let mut tokens = Vec::new();
@@ -159,15 +159,14 @@ fn guessed_steps_count_every_token() {
 
 #[test]
 #[cfg_attr(miri, ignore = "too long to interpret")]
-fn a_rounded_net_guesses_and_the_tokens_stay() {
+fn a_quantized_net_drafts_and_the_tokens_stay() {
     let bark = noise::bark(Size::Tiny, 1);
     let load = || {
         let (config, weights) = bark.stage(Stage::Coarse, DType::F32, &Device::Cpu).unwrap();
         Gpt::new(&config, &weights).unwrap()
     };
-    let tokens = |draft: Option<Gpt>| {
-        let gpt = load();
-        let mut decoder = CachedGpt { cache: gpt.cache(1).unwrap(), gpt, draft: Some(draft.map(Box::new)) };
+    let tokens = |drafts: fn(&Gpt) -> bool| {
+        let mut decoder = CachedGpt::new(load(), 1, drafts).unwrap();
         let mut slots = Slots::new(1);
         slots.push((), Drawn { sampler: Sampler::new(Sampling::at(0.7), 3, 1), out: Vec::new() });
         let mut steps = 0;
@@ -178,9 +177,9 @@ fn a_rounded_net_guesses_and_the_tokens_stay() {
             }
         }
     };
-    let (one_by_one, steps) = tokens(None);
-    let (guessed, fewer) = tokens(Some(load().rounded().unwrap()));
-    assert_eq!(guessed, one_by_one);
+    let (one_by_one, steps) = tokens(|_| false);
+    let (drafted, fewer) = tokens(|_| true);
+    assert_eq!(drafted, one_by_one);
     assert!(fewer * 2 < steps, "{fewer} of {steps} steps");
 }
 
@@ -194,7 +193,7 @@ struct Drawn {
 impl Row for Drawn {
     fn prompt(&self) -> Prompt {
         let recent = &self.out[self.out.len().saturating_sub(20)..];
-        Prompt { tokens: [&[5, 6, 7], recent].concat(), overlay: Vec::new() }
+        Prompt { tokens: [&[5, 6, 7], recent].concat(), merged: Vec::new() }
     }
 
     fn wanted(&self) -> Range<usize> {
@@ -283,8 +282,8 @@ fn a_row_that_fails_alone_leaves_the_others_as_they_were() {
 }
 
 #[test]
-fn a_merged_prompt_is_kept_only_beyond_its_overlay() {
-    let prompt = |tokens: &[u32]| Prompt { tokens: tokens.to_vec(), overlay: vec![9, 9] };
+fn a_merged_prompt_is_kept_only_beyond_its_merged_positions() {
+    let prompt = |tokens: &[u32]| Prompt { tokens: tokens.to_vec(), merged: vec![9, 9] };
     assert_eq!(shared_prefix(&prompt(&[1, 2, 3, 4]), &prompt(&[1, 2, 3])), 3);
     assert_eq!(shared_prefix(&prompt(&[1, 2, 3, 4]), &prompt(&[1, 7, 3])), 0);
     assert_eq!(shared_prefix(&prompt(&[1, 2, 3]), &prompt(&[1, 2, 3])), 2);

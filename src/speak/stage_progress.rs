@@ -1,21 +1,21 @@
-//! What a run tells its caller's progress: of a single utterance each stage, of many how many tokens in all, since the stages
-//! take turns too fast to follow.
+//! What a run reports to its caller's [`Progress`]: each stage of a single utterance, or the tokens of many in all,
+//! since their stages take turns too fast to follow.
 
 use crate::progress::{Progress, Silent};
 
-pub struct Told<'a> {
+pub struct StageProgress<'a> {
     progress: &'a dyn Progress,
     single: bool,
     task: Option<&'static str>,
 }
 
-impl<'a> Told<'a> {
+impl<'a> StageProgress<'a> {
     /// `single`: utterances are spoken one at a time.
     pub fn new(progress: &'a dyn Progress, single: bool) -> Self {
         Self { progress, single, task: None }
     }
 
-    /// A net is about to be loaded, unless it is there.
+    /// A net is about to be loaded, unless it is `loaded` already.
     pub fn loading(&mut self, loaded: bool) {
         if !loaded {
             self.start("loading", 0, "");
@@ -34,7 +34,7 @@ impl<'a> Told<'a> {
         self.progress.advance(tokens as u64);
     }
 
-    /// What the fine stage tells of its passes: they are not tokens.
+    /// Where the fine stage reports its passes: of many utterances nowhere, since passes are not tokens.
     pub fn passes(&self) -> &dyn Progress {
         if self.single { self.progress } else { &Silent }
     }
@@ -54,7 +54,7 @@ impl<'a> Told<'a> {
     }
 }
 
-impl Drop for Told<'_> {
+impl Drop for StageProgress<'_> {
     /// However the run ends, its last task is over.
     fn drop(&mut self) {
         self.finish();

@@ -1,8 +1,8 @@
-//! How many utterances are best spoken at a time: as many as the device gains from, and as its memory holds.
+//! What the free memory allows: how many utterances are spoken at a time, and whether a model drafts for itself.
 
 use crate::checkpoint::Bark;
 use crate::device::free_memory;
-use crate::net::gpt::GptConfig;
+use crate::net::gpt::{Gpt, GptConfig};
 use crate::net::weights::Weights;
 use crate::stage::Stage;
 use anyhow::Result;
@@ -12,14 +12,14 @@ use candle_core::{DType, Device};
 const MOST_ON_CPU: usize = 8;
 /// A GPU's step takes little longer for these than for one row.
 const MOST_ON_GPU: usize = 32;
-/// Where it cannot be told how much memory there is.
+/// The batch where it is not known how much memory is free.
 const UNKNOWN: usize = 4;
 /// The part of the free memory that is taken.
 const SHARE: f64 = 0.8;
 
-/// The batch for `bark`, computed in `dtype` on `device`: every stage's weights and all rows' caches fit the memory that is
-/// free now.
-pub fn automatic(bark: &Bark, dtype: DType, device: &Device) -> Result<usize> {
+/// The batch for `bark`, computed in `dtype` on `device`: every stage's weights and all rows' caches fit the memory
+/// that is free now.
+pub fn automatic_batch(bark: &Bark, dtype: DType, device: &Device) -> Result<usize> {
     let most = if device.is_cpu() { MOST_ON_CPU } else { MOST_ON_GPU };
     let Some(free) = free_memory(device) else { return Ok(UNKNOWN) };
     let (mut weights, mut row) = (0, 0);
@@ -29,6 +29,16 @@ pub fn automatic(bark: &Bark, dtype: DType, device: &Device) -> Result<usize> {
         row += if stage == Stage::Fine { 0 } else { cache_bytes(&config, dtype) };
     }
     Ok(fitting(free, weights, row, most))
+}
+
+/// Weights of fewer bytes, which caches may hold, are read so fast that drafting gains nothing.
+const LEAST_DRAFTED: usize = 64 << 20;
+
+/// Whether a draft of `gpt` in `q8_0` is worth its memory: `gpt` is read from memory at each step, and there is room
+/// beside it.
+pub fn is_draft_worthwhile(gpt: &Gpt) -> bool {
+    let bytes = gpt.host_bytes();
+    bytes >= LEAST_DRAFTED && free_memory(gpt.device()).is_none_or(|free| free >= bytes as u64)
 }
 
 /// What every step reads: the blocks and the head, on the CPU as they are stored.
@@ -85,7 +95,7 @@ mod tests {
     #[test]
     fn the_tiny_model_fits_any_machine_and_its_weights_are_counted_as_stored() {
         let bark = noise::bark(Size::Tiny, 1);
-        assert_eq!(automatic(&bark, DType::F32, &Device::Cpu).unwrap(), MOST_ON_CPU);
+        assert_eq!(automatic_batch(&bark, DType::F32, &Device::Cpu).unwrap(), MOST_ON_CPU);
         let (config, stored) = bark.stage(Stage::Semantic, DType::F32, &Device::Cpu).unwrap();
         assert_eq!(weight_bytes(&config, &stored).unwrap(), 4 * (12 * 2 * 32 * 32 + 10_048 * 32));
     }
