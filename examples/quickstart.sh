@@ -5,22 +5,25 @@
 #                                           trying and testing
 #   sh examples/quickstart.sh --published   with the published models (downloads about 5.3 GB on the first run)
 #
-# Prints the path of the WAV it wrote.
+# Further flags go to both commands (--registry FILE, --quiet...). BARKCLONE=PROGRAM takes that one and builds nothing;
+# OUT=FOLDER keeps what is made there instead of in target/quickstart. Prints the path of the WAV it wrote.
 set -eu
 cd "$(dirname "$0")/.."
 
 text="Olá! Esta é a minha voz, clonada a partir de alguns segundos de fala."
 case "${1-}" in
   "") reference=examples/demo/reference.wav
-      models=--demo ;;
-  --published) reference=examples/reference.wav models="" ;;
-  *) echo "usage: sh examples/quickstart.sh [--published]" >&2; exit 2 ;;
+      set -- --demo ;;
+  --published) reference=examples/reference.wav
+      shift ;;
+  *) echo "usage: sh examples/quickstart.sh [--published [FLAG...]]" >&2; exit 2 ;;
 esac
 
-cargo build --release --bin barkclone >&2
-mkdir -p target/quickstart
-# Word splitting is wanted: there may be no flag.
-# shellcheck disable=SC2086
-target/release/barkclone clone $reference -o target/quickstart/voice.npz --force $models >/dev/null
-# shellcheck disable=SC2086
-target/release/barkclone speak --voice target/quickstart/voice.npz "$text" -o target/quickstart/ola.wav --seed 1 --force $models
+if [ -z "${BARKCLONE-}" ]; then
+  cargo build --release --bin barkclone >&2
+  BARKCLONE=target/release/barkclone
+fi
+out=${OUT-target/quickstart}
+mkdir -p "$out"
+"$BARKCLONE" clone "$reference" -o "$out/voice.npz" --force "$@" >/dev/null
+"$BARKCLONE" speak --voice "$out/voice.npz" "$text" -o "$out/ola.wav" --seed 1 --force "$@"

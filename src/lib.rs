@@ -12,13 +12,13 @@
 //! | `progress` | |
 //! | `audio` | `error` |
 //! | `device` | `error` |
-//! | `models` | `error`, `lock`, `progress` |
 //! | `output` | `error` |
+//! | `models` | `error`, `lock`, `output`, `progress` |
 //! | `tokens` | `error` |
 //! | `book` | `audio`, `error`, `normalize` |
 //! | `net` | `error`, `kernels`, `tokens` |
 //! | `stage` | `error`, `net`, `normalize`, `progress`, `tokens` |
-//! | `checkpoint` | `error`, `net`, `progress`, `stage` |
+//! | `checkpoint` | `error`, `net`, `output`, `progress`, `stage` |
 //! | `voice` | `checkpoint`, `error`, `net`, `normalize`, `output`, `tokens` |
 //! | `sound` | `audio`, `error`, `progress`, `tokens`, `voice` |
 //! | `clone` | `audio`, `checkpoint`, `error`, `net`, `progress`, `tokens`, `voice` |

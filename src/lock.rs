@@ -8,6 +8,8 @@ use std::fs::{File, TryLockError};
 use std::io::{Error, ErrorKind, Result};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime};
 
 /// How often a waiting process asks again.
@@ -64,6 +66,35 @@ pub fn show_life(file: &File) {
     file.set_modified(SystemTime::now()).unwrap_or_default();
 }
 
+/// Shows life each second until it is dropped.
+pub struct Alive(Option<(Sender<()>, JoinHandle<()>)>);
+
+/// Keeps telling those who wait for the lock on `file` that its holder is at work.
+pub fn keep_alive(file: &File) -> Result<Alive> {
+    let (file, (sender, ended)) = (file.try_clone()?, channel::<()>());
+    let thread = std::thread::spawn(move || {
+        while ended.recv_timeout(Duration::from_secs(1)) == Err(RecvTimeoutError::Timeout) {
+            show_life(&file);
+        }
+    });
+    Ok(Alive(Some((sender, thread))))
+}
+
+impl Drop for Alive {
+    fn drop(&mut self) {
+        if let Some((sender, thread)) = self.0.take() {
+            drop(sender);
+            // It cannot have panicked.
+            thread.join().unwrap_or_default();
+        }
+    }
+}
+
+/// Whether the lock that this process holds on the file `path` is more than a pretence: a second opening is refused.
+pub fn is_kept(path: &Path) -> bool {
+    File::open(path).and_then(|file| try_hold(&file)).is_ok_and(|hold| hold == Hold::Busy)
+}
+
 /// The note that a path's file system has no locks; `None` if it was told before in this process.
 pub fn unsupported_note(path: &Path) -> Option<String> {
     static TOLD: AtomicBool = AtomicBool::new(false);
@@ -100,6 +131,7 @@ mod tests {
         let (first, second) = (open(), open());
         assert_eq!(try_hold(&first).unwrap(), Hold::Held);
         assert_eq!(try_hold(&second).unwrap(), Hold::Busy);
+        assert!(is_kept(&folder.path().join("x.lock")));
         drop(first);
         assert_eq!(try_hold(&second).unwrap(), Hold::Held);
     }

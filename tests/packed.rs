@@ -22,7 +22,7 @@ fn source() -> Bark {
 
 fn packed(folder: &TempDir, bark: &Bark, repr: Repr) -> PathBuf {
     let path = folder.path().join(format!("{repr}.safetensors"));
-    checkpoint::pack(bark, &noise::codec(5), repr, &path, &Silent).unwrap();
+    checkpoint::pack(bark, Some(&noise::codec(5)), repr, &path, &Silent).unwrap();
     path
 }
 
@@ -79,7 +79,7 @@ fn rows_that_are_not_whole_blocks_are_refused_and_leave_nothing_behind() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("tiny.safetensors");
     let tiny = noise::bark(Size::Tiny, 5);
-    let refused = checkpoint::pack(&tiny, &noise::codec(5), Repr::Q4K, &path, &Silent).unwrap_err();
+    let refused = checkpoint::pack(&tiny, Some(&noise::codec(5)), Repr::Q4K, &path, &Silent).unwrap_err();
     assert_eq!(exit_code(&refused), 2, "{refused:#}");
     assert!(format!("{refused:#}").contains("take another type"), "{refused:#}");
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);

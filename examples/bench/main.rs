@@ -145,7 +145,7 @@ fn packed(args: &Args) -> Result<Option<String>> {
     if !path.exists() {
         std::fs::create_dir_all(folder)?;
         let (seconds, ()) =
-            timed(|| checkpoint::pack(&open_bark(&args.bark)?, &open_codec(args)?, repr, &path, &Silent))?;
+            timed(|| checkpoint::pack(&open_bark(&args.bark)?, Some(&open_codec(args)?), repr, &path, &Silent))?;
         println!("{:<44} {seconds:>9.1} s", format!("packed as {repr}"));
     }
     Ok(Some(path.display().to_string()))

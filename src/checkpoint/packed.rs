@@ -10,6 +10,7 @@ use crate::net::gpt::GptConfig;
 use crate::net::repr::Repr;
 use crate::net::stored;
 use crate::net::weights::{Array, Tensors};
+use crate::output;
 use crate::progress::Progress;
 use crate::stage::Stage;
 use crate::stage::protocol::Protocol;
@@ -39,13 +40,13 @@ pub(super) fn header(path: &Path) -> Result<Option<Header>> {
     serde_json::from_str(json).with_context(unfit).map(Some)
 }
 
-/// Writes `bark`, and the codec that it comes with, to `path`: matrices as `repr`, of which tables and heads keep at
-/// least 8 bits; everything else, which is little, as f32.
+/// Writes `bark`, and the codec if it is to come along, to `path`: matrices as `repr`, of which tables and heads keep at least
+/// 8 bits; everything else, which is little, as f32.
 ///
 /// `path` appears when it is complete, and replaces what was there.
 pub fn pack(
     bark: &Bark,
-    codec: &Checkpoint<CodecConfig>,
+    codec: Option<&Checkpoint<CodecConfig>>,
     repr: Repr,
     path: &Path,
     progress: &dyn Progress,
@@ -58,7 +59,7 @@ pub fn pack(
             semantic_config: config(0),
             coarse_acoustics_config: config(1),
             fine_acoustics_config: config(2),
-            codec_config: Some(codec.config.clone()),
+            codec_config: codec.map(|codec| codec.config.clone()),
         },
         protocol: bark.protocol.clone(),
     };
@@ -67,34 +68,24 @@ pub fn pack(
     for (model, part) in stages.iter().zip(HF_PARTS) {
         entries.extend(stage_entries(model, part, repr, &job)?);
     }
-    for (name, stored) in &codec.names {
-        entries.push(Entry::new(
-            &codec.tensors,
-            stored.clone(),
-            format!("{}{name}", HF_PARTS[3]),
-            DType::F32.into(),
-            &job,
-        )?);
+    for (codec, (name, stored)) in codec.iter().flat_map(|codec| codec.names.iter().map(move |named| (codec, named))) {
+        let full = format!("{}{name}", HF_PARTS[3]);
+        entries.push(Entry::new(&codec.tensors, stored.clone(), full, DType::F32.into(), &job)?);
     }
     let total = entries.iter().map(|(_, entry)| entry.bytes as u64).sum();
     progress.start("packing", total, "B");
-    write(entries, &header, path)
-        .with_context(|| Kind::Output.error(format!("{}: cannot be written", path.display())))?;
+    output::write_by_path(path, |aside| write(entries, &header, aside, &job))?;
     progress.finish();
     Ok(())
 }
 
-/// Writes aside, and moves the file into place if every tensor could be read.
-fn write(entries: Vec<(String, Entry)>, header: &Header, path: &Path) -> Result<()> {
-    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let aside = tempfile::Builder::new().prefix(".packing-").tempdir_in(folder)?;
-    let file = aside.path().join("packed.safetensors");
-    let job = entries[0].1.job;
+/// Writes the file; fails if a tensor could not be read.
+fn write(entries: Vec<(String, Entry)>, header: &Header, path: &Path, job: &Job) -> Result<()> {
     let metadata = HashMap::from([(KEY.to_string(), serde_json::to_string(header)?)]);
-    safetensors::serialize_to_file(entries, Some(metadata), &file)?;
+    let written = safetensors::serialize_to_file(entries, Some(metadata), path);
     match job.failure.lock().unwrap_or_else(PoisonError::into_inner).take() {
         Some(error) => Err(error),
-        None => Ok(std::fs::rename(file, path)?),
+        None => written.with_context(|| Kind::Output.error(format!("{}: cannot be written", path.display()))),
     }
 }
 

@@ -4,14 +4,16 @@ use super::nets::{BarkChoice, WeightType};
 use super::out;
 use anyhow::{Result, bail, ensure};
 use barkclone::error::Kind;
-use barkclone::models::{Entry, Models, State, Verdict, byte_text};
+use barkclone::models::{Entry, Models, Pack, Packs, State, Verdict, byte_text};
 use barkclone::progress::Progress;
 use clap::{Args, Subcommand};
 
 /// List, fetch, check and remove models
 ///
 /// Models are named in the registry (see `models list`) and kept in Hugging Face's cache, shared with its other tools:
-/// HF_HOME, HF_HUB_CACHE, HF_ENDPOINT, HF_TOKEN, HF_HUB_OFFLINE and HF_HUB_DOWNLOAD_TIMEOUT are honoured.
+/// HF_HOME, HF_HUB_CACHE, HF_ENDPOINT, HF_TOKEN, HF_HUB_OFFLINE and HF_HUB_DOWNLOAD_TIMEOUT are honoured, and so are
+/// HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY, SSL_CERT_FILE and SSL_CERT_DIR. Packed files lie beside the cache, or below
+/// XDG_CACHE_HOME where that cannot be written.
 #[derive(Args, Debug)]
 pub struct ModelsArgs {
     #[command(subcommand)]
@@ -20,7 +22,7 @@ pub struct ModelsArgs {
 
 #[derive(Subcommand, Debug)]
 enum Command {
-    /// Every known model: name, kind, size, state, licence, purpose
+    /// Every known model, and what was packed of them: name, kind, size, state, licence, purpose
     List {
         /// Everything the registry knows, as JSON
         #[arg(long)]
@@ -40,22 +42,19 @@ enum Command {
         /// The type that matrices are stored in
         #[arg(long, value_name = "TYPE", value_enum)]
         weights: WeightType,
-        /// EnCodec to pack along [default: the one in Bark's own file, else encodec]
-        #[arg(long, value_name = "MODEL")]
-        codec: Option<String>,
     },
     /// Where a fetched model lies: its file, or the folder of its files
     Path {
         #[arg(value_name = "NAME")]
         name: String,
     },
-    /// Hash fetched files again and compare them with what was published
+    /// Hash fetched and packed files again and compare them with what was published and made
     Verify {
         /// All fetched models if none is named
         #[arg(value_name = "NAME")]
         names: Vec<String>,
     },
-    /// Delete fetched models from the cache, but for files that other models share; prints the bytes freed
+    /// Delete fetched models and what was packed of them, but for files that other models share; prints the bytes freed
     Remove {
         #[arg(required = true, value_name = "NAME")]
         names: Vec<String>,
@@ -67,14 +66,22 @@ pub fn run(args: ModelsArgs, models: &Models, progress: &dyn Progress) -> Result
         Command::List { json: false } => out(table(models)),
         Command::List { json: true } => out(json(models)?),
         Command::Fetch { names } => fetch(&named(models, &names)?, models, progress),
-        Command::Pack { bark, weights, codec } => {
-            let choice = BarkChoice { bark: &bark, codec: codec.as_deref(), weights };
+        Command::Pack { bark, weights } => {
+            let choice = BarkChoice { bark: &bark, codec: None, weights };
             out(format!("{}\n", choice.repack(models, progress)?.display()))
         }
         Command::Path { name } => path(&name, models),
-        Command::Verify { names } if names.is_empty() => verify(&cached(models), false, models, progress),
-        Command::Verify { names } => verify(&named(models, &names)?, true, models, progress),
-        Command::Remove { names } => remove(&named(models, &names)?, models, progress),
+        Command::Verify { names } if names.is_empty() => {
+            verify((&cached(models), &Packs::of(&models.hub).all()), false, models, progress)
+        }
+        Command::Verify { names } => {
+            let (entries, packs) = named_or_packed(models, &names)?;
+            verify((&entries, &packs), true, models, progress)
+        }
+        Command::Remove { names } => {
+            let (entries, packs) = named_or_packed(models, &names)?;
+            remove(&entries, &packs, models, progress)
+        }
     }
 }
 
@@ -82,6 +89,23 @@ pub fn run(args: ModelsArgs, models: &Models, progress: &dyn Progress) -> Result
 fn named(models: &Models, names: &[String]) -> Result<Vec<Entry>> {
     let found: Vec<Vec<Entry>> = names.iter().map(|name| models.registry.named(name)).collect::<Result<_>>()?;
     Ok(found.into_iter().flatten().collect())
+}
+
+/// The models of those names and what was packed of them; of what is no model's name, such as a path, what was packed.
+fn named_or_packed(models: &Models, names: &[String]) -> Result<(Vec<Entry>, Vec<Pack>)> {
+    let packs = Packs::of(&models.hub);
+    let (mut entries, mut packed) = (Vec::new(), Vec::new());
+    for name in names {
+        let made = packs.of_model(name);
+        match models.registry.named(name) {
+            // What is built in has no files but packed ones.
+            Ok(found) => entries.extend(found.into_iter().filter(|e| !e.builtin || made.is_empty())),
+            Err(error) if made.is_empty() => return Err(error),
+            Err(_) => (),
+        }
+        packed.extend(made);
+    }
+    Ok((entries, packed))
 }
 
 fn cached(models: &Models) -> Vec<Entry> {
@@ -108,7 +132,7 @@ fn path(name: &str, models: &Models) -> Result<()> {
     out(format!("{}\n", models.path(entry)?.display()))
 }
 
-fn verify(entries: &[Entry], wanted: bool, models: &Models, progress: &dyn Progress) -> Result<()> {
+fn verify((entries, packs): (&[Entry], &[Pack]), wanted: bool, models: &Models, progress: &dyn Progress) -> Result<()> {
     let mut wrong = Vec::new();
     for entry in entries {
         if entry.builtin {
@@ -116,7 +140,9 @@ fn verify(entries: &[Entry], wanted: bool, models: &Models, progress: &dyn Progr
             continue;
         }
         let found = models.verify(entry, progress)?;
-        ensure!(!wanted || !found.is_empty(), Kind::Model.error(format!("{} is not in the cache", entry.name)));
+        let packed = packs.iter().any(|pack| pack.name == entry.name);
+        let missing = wanted && found.is_empty() && !packed;
+        ensure!(!missing, Kind::Model.error(format!("{} is not in the cache", entry.name)));
         for (file, verdict) in found {
             let (word, why) = match verdict {
                 Verdict::Sound(why) => ("ok", why),
@@ -130,16 +156,40 @@ fn verify(entries: &[Entry], wanted: bool, models: &Models, progress: &dyn Progr
             }
         }
     }
+    let broken = verify_packs(packs, progress)?;
     let names = wrong.join(" ");
     let repair = format!("`barkclone models remove {names}`, then `barkclone models fetch {names}`");
     ensure!(wrong.is_empty(), Kind::Model.error(format!("not as published: {names}. To replace: {repair}")));
+    ensure!(broken.is_empty(), Kind::Model.error(format!("damaged; to make anew: {}", broken.join("; "))));
     Ok(())
 }
 
-fn remove(entries: &[Entry], models: &Models, progress: &dyn Progress) -> Result<()> {
+/// Returns the commands that make the damaged ones anew.
+fn verify_packs(packs: &[Pack], progress: &dyn Progress) -> Result<Vec<String>> {
+    let mut broken = Vec::new();
+    for pack in packs {
+        let damage = if pack.is_stale { None } else { pack.verify(progress)? };
+        let (word, why) = match &damage {
+            _ if pack.is_stale => ("stale", "its model has changed or gone: `models remove` deletes it"),
+            Some(why) => ("damaged", why.as_str()),
+            None => ("ok", "as it was packed"),
+        };
+        out(format!("{word:<10}  {} {}  {}  {why}\n", pack.name, pack.weights, pack.path.display()))?;
+        if damage.is_some() {
+            broken.push(format!("`barkclone models pack {} --weights {}`", pack.name, pack.weights));
+        }
+    }
+    Ok(broken)
+}
+
+fn remove(entries: &[Entry], packs: &[Pack], models: &Models, progress: &dyn Progress) -> Result<()> {
     for entry in entries {
         let freed = models.remove(entry, progress)?;
         out(format!("{}: {} freed ({freed} bytes)\n", entry.name, byte_text(freed)))?;
+    }
+    for pack in packs {
+        let freed = Packs::of(&models.hub).remove(pack)?;
+        out(format!("{} {}: {} freed ({freed} bytes)\n", pack.name, pack.weights, byte_text(freed)))?;
     }
     Ok(())
 }
@@ -171,9 +221,20 @@ fn row(entry: &Entry, models: &Models) -> [String; 6] {
     ]
 }
 
+fn packed_row(pack: &Pack) -> [String; 6] {
+    let state = if pack.is_stale { "stale" } else { "packed" };
+    let purpose = match pack.is_stale {
+        true => "its model has changed or gone: `models remove` deletes it".to_string(),
+        false => format!("{} as {}, for `--weights {1}`", pack.name, pack.weights),
+    };
+    let text = |t: &str| t.to_string();
+    [pack.name.clone(), text("packed"), byte_text(pack.bytes), text(state), text("-"), purpose]
+}
+
 fn table(models: &Models) -> String {
     let mut rows = vec![["NAME", "KIND", "SIZE", "STATE", "LICENCE", "PURPOSE"].map(str::to_string)];
     rows.extend(models.registry.entries().iter().map(|e| row(e, models)));
+    rows.extend(Packs::of(&models.hub).all().iter().map(packed_row));
     let width = |column: usize| rows.iter().map(|r| r[column].chars().count()).max().unwrap_or(0);
     let widths: Vec<usize> = (0..6).map(width).collect();
     let line = |row: &[String; 6]| {
@@ -191,6 +252,12 @@ fn json(models: &Models) -> Result<String> {
         value["cached_bytes"] = bytes.into();
         Ok(value)
     };
-    let all: Vec<serde_json::Value> = models.registry.entries().iter().map(one).collect::<Result<_>>()?;
+    let mut all: Vec<serde_json::Value> = models.registry.entries().iter().map(one).collect::<Result<_>>()?;
+    let packs = Packs::of(&models.hub).all();
+    all.extend(packs.iter().map(|pack| {
+        let state = if pack.is_stale { "stale" } else { "packed" };
+        serde_json::json!({"name": pack.name, "kind": "packed", "weights": pack.weights, "state": state,
+            "path": pack.path, "cached_bytes": pack.bytes})
+    }));
     Ok(serde_json::to_string_pretty(&all)? + "\n")
 }

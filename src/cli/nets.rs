@@ -1,10 +1,10 @@
 //! The flags that choose models and the device, and the models that they stand for.
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use barkclone::checkpoint::{self, Bark, Checkpoint, builtin};
 use barkclone::device;
 use barkclone::error::Kind;
-use barkclone::models::{ModelKind, Models, Source};
+use barkclone::models::{ModelKind, Models, Origin, Packs, Source};
 use barkclone::net::codec::CodecConfig;
 use barkclone::net::hubert::HubertConfig;
 use barkclone::net::quantizer::QuantizerConfig;
@@ -13,9 +13,7 @@ use barkclone::progress::Progress;
 use barkclone::stage::protocol::Protocol;
 use candle_core::{DType, Device};
 use clap::{Arg, ArgAction, Args, ValueEnum};
-use sha2::{Digest, Sha256};
-use std::path::{Path, PathBuf};
-use std::time::UNIX_EPOCH;
+use std::path::PathBuf;
 
 /// `--demo`: the built-in models wherever no other is named. A flag that chooses a model says so by `default_value_if`.
 pub fn demo() -> Arg {
@@ -87,16 +85,21 @@ impl BarkChoice<'_> {
     /// Opens both; on the CPU, weights of another type than published come from a packed file, made at the first use.
     pub fn open(&self, cpu: bool, models: &Models, progress: &dyn Progress) -> Result<(Bark, Checkpoint<CodecConfig>)> {
         let source = models.resolve(ModelKind::Bark, self.bark, progress)?;
-        let path = packed_path(models, self.bark, &source, self.weights.repr())?;
-        let packed = path.exists();
-        if !cpu || (self.weights == WeightType::F32 && !packed) {
-            return self.published(&source, models, progress);
+        let packed = if cpu { self.packed(&source, models, progress)? } else { None };
+        let bark = match packed {
+            Some(path) => checkpoint::bark(&path)?,
+            None => published(&source)?,
+        };
+        self.with_codec(bark, models, progress)
+    }
+
+    /// The packed file to take: one that is there, or, where the weights are not as published, a new one.
+    fn packed(&self, source: &Source, models: &Models, progress: &dyn Progress) -> Result<Option<PathBuf>> {
+        let found = Packs::of(&models.hub).find(&self.origin(source))?;
+        match found {
+            None if self.weights != WeightType::F32 => self.pack(source, false, models, progress).map(Some),
+            found => Ok(found),
         }
-        if !packed {
-            progress.note(&format!("packing `{}` as {} into {}, once", self.bark, self.weights.repr(), path.display()));
-            self.pack(&source, &path, models, progress)?;
-        }
-        self.with_codec(checkpoint::bark(&path)?, models, progress)
     }
 
     /// Bark's protocol as its files state it; reads no weights.
@@ -110,30 +113,23 @@ impl BarkChoice<'_> {
     /// Packs anew, and returns where the packed file lies.
     pub fn repack(&self, models: &Models, progress: &dyn Progress) -> Result<PathBuf> {
         let source = models.resolve(ModelKind::Bark, self.bark, progress)?;
-        let path = packed_path(models, self.bark, &source, self.weights.repr())?;
-        self.pack(&source, &path, models, progress)?;
-        Ok(path)
+        self.pack(&source, true, models, progress)
     }
 
-    fn pack(&self, source: &Source, path: &Path, models: &Models, progress: &dyn Progress) -> Result<()> {
-        let (bark, codec) = self.published(source, models, progress)?;
-        let folder = path.parent().unwrap_or(Path::new("."));
-        std::fs::create_dir_all(folder)
-            .with_context(|| Kind::Output.error(format!("{}: cannot be made", folder.display())))?;
-        checkpoint::pack(&bark, &codec, self.weights.repr(), path, progress)
+    /// Packs Bark, and its own codec with it if it has one: a codec of choice is another file.
+    fn pack(&self, source: &Source, anew: bool, models: &Models, progress: &dyn Progress) -> Result<PathBuf> {
+        Packs::of(&models.hub).make(&self.origin(source), anew, progress, |path| {
+            let bark = published(source)?;
+            checkpoint::pack(&bark, bark.codec()?.as_ref(), self.weights.repr(), path, progress)
+        })
     }
 
-    fn published(
-        &self,
-        source: &Source,
-        models: &Models,
-        progress: &dyn Progress,
-    ) -> Result<(Bark, Checkpoint<CodecConfig>)> {
-        let bark = match source {
-            Source::Builtin => builtin::bark()?,
-            Source::Path(path) => checkpoint::bark(path)?,
+    fn origin(&self, source: &Source) -> Origin {
+        let path = match source {
+            Source::Builtin => None,
+            Source::Path(path) => Some(path.clone()),
         };
-        self.with_codec(bark, models, progress)
+        Origin { choice: self.bark.to_string(), path, weights: self.weights.repr().to_string() }
     }
 
     fn with_codec(
@@ -147,6 +143,14 @@ impl BarkChoice<'_> {
             (choice, _) => codec(choice.unwrap_or("encodec"), models, progress)?,
         };
         Ok((bark, codec))
+    }
+}
+
+/// Bark as its files have it.
+fn published(source: &Source) -> Result<Bark> {
+    match source {
+        Source::Builtin => builtin::bark(),
+        Source::Path(path) => checkpoint::bark(path),
     }
 }
 
@@ -172,34 +176,4 @@ pub fn quantizer(choice: &str, models: &Models, progress: &dyn Progress) -> Resu
         Source::Builtin => builtin::quantizer(),
         Source::Path(path) => checkpoint::quantizer(&path),
     }
-}
-
-/// Where `choice` packed as `repr` lies: beside the hub's cache, under a name that changes with the source's files.
-fn packed_path(models: &Models, choice: &str, source: &Source, repr: Repr) -> Result<PathBuf> {
-    let stem = Path::new(choice).file_stem().and_then(|s| s.to_str()).unwrap_or("bark");
-    let print = match source {
-        Source::Builtin => format!("builtin {}", env!("CARGO_PKG_VERSION")),
-        Source::Path(path) => fingerprint(path)?,
-    };
-    let digest: String = Sha256::digest(print).iter().take(4).map(|byte| format!("{byte:02x}")).collect();
-    let cache = models.hub.cache.parent().unwrap_or(&models.hub.cache);
-    Ok(cache.join("barkclone").join(format!("{stem}-{digest}-{repr}.safetensors")))
-}
-
-/// What changes when the files at `path` do: their full paths, lengths and times.
-fn fingerprint(path: &Path) -> Result<String> {
-    let unreadable = || Kind::Model.error(format!("{}: cannot be read", path.display()));
-    let path = path.canonicalize().with_context(unreadable)?;
-    let mut files = match path.is_dir() {
-        true => std::fs::read_dir(&path).with_context(unreadable)?.map(|e| Ok(e?.path())).collect::<Result<_>>()?,
-        false => vec![path],
-    };
-    files.sort();
-    let mut print = String::new();
-    for file in files.iter().filter(|f| f.is_file()) {
-        let metadata = file.metadata().with_context(unreadable)?;
-        let modified = metadata.modified().ok().and_then(|t| t.duration_since(UNIX_EPOCH).ok()).unwrap_or_default();
-        print += &format!("{}\n{}\n{}\n", file.display(), metadata.len(), modified.as_nanos());
-    }
-    Ok(print)
 }

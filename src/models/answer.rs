@@ -140,7 +140,14 @@ fn accept(
         partial_span(&parts.headers, length, start, facts.size)
     } else {
         // Only a body as it is has the file's length.
-        facts.size = known.or(length.filter(|_| encoding == Encoding::Identity));
+        let whole = length.filter(|_| encoding == Encoding::Identity);
+        if let (Some(size), Some(length)) = (known, whole)
+            && size != length
+        {
+            let why = format!("{length} bytes came from {}, {size} were announced (x-linked-size)", address.shown());
+            return Err(Trouble::Mismatch(why));
+        }
+        facts.size = known.or(whole);
         let is_unbounded = length.is_none() && header(&parts.headers, "transfer-encoding").is_none();
         Some(Span { start: 0, length, is_open: false, is_unbounded })
     };

@@ -49,8 +49,7 @@ impl RepoCache {
     /// that is (a cache that was copied without its `refs`, or filled by commit), the only one there is stands for a
     /// branch; and, offline, for any revision.
     pub fn snapshot(&self) -> Option<PathBuf> {
-        let stated = fs::read_to_string(self.folder.join("refs").join(&self.revision)).ok();
-        let commit = stated.map(|c| c.trim().to_string()).filter(|c| is_plain_path(c));
+        let commit = self.stated();
         let named = [commit.clone(), Some(self.revision.clone()), Some(self.nameless())];
         let named = named.into_iter().flatten().map(|name| self.layout.pointer_path(&name));
         let any = commit.is_none() && (self.offline || !is_commit(&self.revision));
@@ -63,8 +62,19 @@ impl RepoCache {
         <[PathBuf; 1]>::try_from(folders).ok().map(|[only]| only)
     }
 
-    /// The snapshot's name where no server says which commit the revision stands for.
-    pub fn nameless(&self) -> String {
+    /// The commit that the revision stands for by the cache's own word.
+    fn stated(&self) -> Option<String> {
+        let stated = fs::read_to_string(self.folder.join("refs").join(&self.revision)).ok()?;
+        Some(stated.trim().to_string()).filter(|commit| is_plain_path(commit))
+    }
+
+    /// The snapshot's name for a file of which no server says which commit it is of: that of the files beside it, else the
+    /// revision's own.
+    pub fn unstated(&self) -> String {
+        self.stated().unwrap_or_else(|| self.nameless())
+    }
+
+    fn nameless(&self) -> String {
         self.revision.replace('/', "--")
     }
 

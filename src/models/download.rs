@@ -194,7 +194,7 @@ impl Download<'_> {
         match stated {
             _ if is_commit(&self.entry.revision) => self.entry.revision.clone(),
             Some(commit) => commit.clone(),
-            None => self.cache.nameless(),
+            None => self.cache.unstated(),
         }
     }
 

@@ -10,6 +10,7 @@ mod check;
 mod client;
 mod download;
 mod hub;
+mod packs;
 mod part;
 mod proxy;
 mod registry;
@@ -18,6 +19,7 @@ mod trouble;
 
 pub use check::Verdict;
 pub use hub::Hub;
+pub use packs::{Origin, Pack, Packs};
 pub use proxy::Proxies;
 pub use registry::{Entry, Mirror, ModelFile, ModelKind, Registry};
 

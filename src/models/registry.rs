@@ -381,6 +381,34 @@ mod tests {
     }
 
     #[test]
+    fn both_bark_repositories_are_pinned_to_a_commit_with_every_size_and_hash() {
+        let registry = Registry::builtin().unwrap();
+        for (name, bytes) in [("large", 4_486_643_861 + 8806 + 4908), ("small", 1_676_663_913 + 8803 + 4908)] {
+            let entry = registry.find(ModelKind::Bark, name).unwrap();
+            assert!(entry.revision.len() == 40 && entry.revision.bytes().all(|b| b.is_ascii_hexdigit()), "{name}");
+            assert!(entry.files.iter().all(|file| file.sha256.is_some()), "{name}");
+            assert_eq!(entry.bytes(), Some((bytes, true)));
+        }
+    }
+
+    #[test]
+    fn mirrors_hold_the_same_files_under_names_of_their_own() {
+        let files = |extra: &str| {
+            entry(&format!(
+                "repo = 'a/b'\nrevision = 'main'\nmirrors = [{{ repo = 'c/d'{extra} }}]\nfiles = [{{ file = 'x', size = 7 }}]"
+            ))
+        };
+        let registry = Registry::parse(&files(", file = 'y'")).unwrap();
+        let [own, mirror] = registry.entries()[0].places().try_into().unwrap();
+        assert_eq!((own.repo.as_str(), own.files[0].file.as_str()), ("a/b", "x"));
+        assert_eq!((mirror.repo.as_str(), mirror.revision.as_str()), ("c/d", "main"));
+        assert_eq!((mirror.files[0].file.as_str(), mirror.files[0].size), ("y", Some(7)));
+        for hostile in [", file = '../y'", ", revision = '../x'", ", repository = 'e'"] {
+            assert!(Registry::parse(&files(hostile)).is_err(), "{hostile}");
+        }
+    }
+
+    #[test]
     fn a_preset_becomes_its_three_files() {
         let registry = Registry::builtin().unwrap();
         let files = |name: &str| registry.preset(name).unwrap().files.into_iter().map(|f| f.file).collect::<Vec<_>>();

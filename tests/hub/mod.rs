@@ -1,6 +1,8 @@
 //! Models by name, against a real HTTP server: fetching, resuming, checking, removing, through the real program.
 
 mod fetching;
+mod packing;
+mod quickstart;
 mod secure;
 mod server;
 mod shared;
@@ -114,6 +116,13 @@ impl World {
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = self.program();
+        command.arg("--registry").arg(self.folder.path().join("registry.toml")).arg("models").args(arguments);
+        command
+    }
+
+    /// The program, in this world alone.
+    fn program(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_barkclone"));
         for variable in ["HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_TOKEN", "HF_TOKEN_PATH", "HF_HUB_OFFLINE"] {
             command.env_remove(variable);
@@ -123,7 +132,6 @@ impl World {
         }
         command.env("XDG_CACHE_HOME", self.folder.path().join("own")).env("HF_HUB_DOWNLOAD_TIMEOUT", "15");
         command.env("HF_ENDPOINT", &self.server.address).env("HF_HOME", self.home());
-        command.arg("--registry").arg(self.folder.path().join("registry.toml")).arg("models").args(arguments);
         command
     }
 

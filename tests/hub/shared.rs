@@ -1,6 +1,6 @@
 //! The cache as others leave it, and several processes on it.
 
-use super::server::{COMMIT, Fault, Served, git_sha1, sha256};
+use super::server::{COMMIT, Fault, Length, Served, Way, git_sha1, sha256};
 use super::{CONFIG, REPO, World, ran, weights};
 use std::fs;
 use std::process::Stdio;
@@ -222,7 +222,8 @@ fn what_the_disk_cannot_take_is_refused_before_anything_comes() {
     // The registry knows nothing, the hub tells.
     let text = fs::read_to_string(&registry).unwrap().replace("size = 9000000000000000000, ", "");
     fs::write(&registry, text).unwrap();
-    world.server.serve(REPO, "model.bin", Served { stated: Some(9_000_000_000_000_000_000), ..super::large() });
+    let way = Some(Way { length: Length::Chunked, ..Way::LARGE });
+    world.server.serve(REPO, "model.bin", Served { stated: Some(9_000_000_000_000_000_000), way, ..super::large() });
     world.models(&["fetch", "tiny"]).fails(6, &["model.bin", "are needed", "free"]);
     assert!(!world.part().exists());
 }

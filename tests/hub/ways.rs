@@ -136,6 +136,26 @@ fn a_file_is_named_by_what_was_learnt_of_it() {
 }
 
 #[test]
+fn files_of_one_model_come_together_though_servers_tell_the_commit_of_some_alone() {
+    for told in [[Told::Nowhere, Told::First], [Told::First, Told::Nowhere], [Told::Nowhere, Told::Nowhere]] {
+        for size in [Told::First, Told::Nowhere] {
+            let world = World::new();
+            let way = |commit| Some(Way { commit, size, tag: size, ..Way::SMALL });
+            let config = Served { body: super::CONFIG.to_vec(), way: way(told[0]), ..Served::default() };
+            world.server.serve(REPO, "config.json", config);
+            world.server.serve(REPO, "model.bin", Served { way: way(told[1]), ..super::large() });
+            let fetched = world.models(&["fetch", "tiny"]).succeeds();
+            let folder = Path::new(fetched.stdout.trim_end());
+            assert_eq!(fs::read(folder.join("model.bin")).unwrap(), weights(), "{told:?}");
+            assert_eq!(fs::read(folder.join("config.json")).unwrap(), super::CONFIG, "{told:?}");
+            world.server.seen();
+            world.models(&["fetch", "tiny"]).succeeds();
+            assert!(world.server.seen().is_empty());
+        }
+    }
+}
+
+#[test]
 fn a_damaged_body_is_noticed_wherever_its_hash_was_told() {
     for tag in [Told::First, Told::Last] {
         for large in [true, false] {
@@ -205,6 +225,10 @@ fn a_body_that_never_ends_or_an_error_page_in_its_place_is_not_kept() {
     let page = Served { body: b"<html>log in</html>".to_vec(), etag: sha256(&weights()), way, ..super::large() };
     world.server.serve(REPO, "model.bin", page);
     world.models(&["fetch", "tiny"]).fails(5, &["model.bin"]);
+    assert!(!world.snapshot().join("model.bin").exists() && !world.part().exists());
+    let world = World::new();
+    world.server.serve(REPO, "model.bin", Served { stated: Some(300_001), ..super::large() });
+    world.models(&["fetch", "tiny"]).fails(5, &["300000 bytes came", "300001 were announced (x-linked-size)"]);
     assert!(!world.snapshot().join("model.bin").exists() && !world.part().exists());
 }
 
