@@ -40,8 +40,8 @@ pub(super) fn header(path: &Path) -> Result<Option<Header>> {
     serde_json::from_str(json).with_context(unfit).map(Some)
 }
 
-/// Writes `bark`, and the codec if it is to come along, to `path`: matrices as `repr`, of which tables and heads keep at least
-/// 8 bits; everything else, which is little, as f32.
+/// Writes `bark`, and the codec if it is to come along, to `path`: matrices as `repr`, of which tables and heads keep
+/// at least 8 bits; everything else, which is little, as f32.
 ///
 /// `path` appears when it is complete, and replaces what was there.
 pub fn pack(

@@ -12,8 +12,8 @@ use clap::{Args, Subcommand};
 ///
 /// Models are named in the registry (see `models list`) and kept in Hugging Face's cache, shared with its other tools:
 /// HF_HOME, HF_HUB_CACHE, HF_ENDPOINT, HF_TOKEN, HF_HUB_OFFLINE and HF_HUB_DOWNLOAD_TIMEOUT are honoured, and so are
-/// HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY, SSL_CERT_FILE and SSL_CERT_DIR. Packed files lie beside the cache, or below
-/// XDG_CACHE_HOME where that cannot be written.
+/// HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY, SSL_CERT_FILE and SSL_CERT_DIR. Packed files lie beside the cache, or
+/// below XDG_CACHE_HOME where that cannot be written.
 #[derive(Args, Debug)]
 pub struct ModelsArgs {
     #[command(subcommand)]

@@ -68,8 +68,8 @@ impl RepoCache {
         Some(stated.trim().to_string()).filter(|commit| is_plain_path(commit))
     }
 
-    /// The snapshot's name for a file of which no server says which commit it is of: that of the files beside it, else the
-    /// revision's own.
+    /// The snapshot's name for a file of which no server says which commit it is of: that of the files beside it, else
+    /// the revision's own.
     pub fn unstated(&self) -> String {
         self.stated().unwrap_or_else(|| self.nameless())
     }

@@ -395,7 +395,8 @@ mod tests {
     fn mirrors_hold_the_same_files_under_names_of_their_own() {
         let files = |extra: &str| {
             entry(&format!(
-                "repo = 'a/b'\nrevision = 'main'\nmirrors = [{{ repo = 'c/d'{extra} }}]\nfiles = [{{ file = 'x', size = 7 }}]"
+                "repo = 'a/b'\nrevision = 'main'\nmirrors = [{{ repo = 'c/d'{extra} }}]\n\
+                 files = [{{ file = 'x', size = 7 }}]"
             ))
         };
         let registry = Registry::parse(&files(", file = 'y'")).unwrap();
