@@ -516,6 +516,9 @@ pub fn counted(before: &str, after: &str, one: bool) -> Gender {
     if let Some(gender) = noun(after, one) {
         return gender;
     }
+    if let Some(gender) = first.as_deref().and_then(|first| resumed(before, first)) {
+        return gender;
+    }
     let feminine_part = first.as_deref() == Some("das");
     let verb =
         ["são", "eram", "foram", "serão", "ficaram", "vieram"].contains(&last_word(before).to_lowercase().as_str());
@@ -523,6 +526,17 @@ pub fn counted(before: &str, after: &str, one: bool) -> Gender {
     let they = verb && subject.split_whitespace().any(|word| word == "elas");
     let determined = they || FEMININE_BEFORE.contains(&last_word(before).to_lowercase().as_str());
     if feminine_part || determined { Feminine } else { Masculine }
+}
+
+/// Words before which a noun is left out that was counted before: "3 medalhas: 2 de ouro".
+const RESUMING: &[&str] = &["de", "à", "foram", "eram", "são", "delas"];
+
+/// The gender of the noun that was counted last in this sentence, where it is left out.
+fn resumed(before: &str, first: &str) -> Option<Gender> {
+    let sentence = before.rsplit(['.', '!', '?']).next().unwrap_or_default();
+    let counted =
+        sentence.rmatch_indices(|c: char| c.is_ascii_digit()).map(|(at, digit)| &sentence[at + digit.len()..]);
+    counted.filter(|_| RESUMING.contains(&first)).find_map(|after| noun(after, false))
 }
 
 /// The gender of the noun that `after` begins with, if it is one that a number counts.

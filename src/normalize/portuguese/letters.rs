@@ -134,7 +134,9 @@ fn street(_: &Captures, place: &Place) -> Option<String> {
     let near = ["na", "da", "a", "à", "pela", "esta", "uma", ""].contains(&place.previous().as_str());
     let mut next = place.after.chars();
     let capital = next.next().is_some_and(char::is_uppercase) && next.next() != Some('.');
-    let named = capital || ["da ", "das ", "de ", "do ", "dos "].iter().any(|of| place.after.starts_with(of));
+    let named = capital
+        || place.after.starts_with(|c: char| c.is_ascii_digit())
+        || ["da ", "das ", "de ", "do ", "dos "].iter().any(|of| place.after.starts_with(of));
     (near && named && !place.is_joined()).then(|| "Rua ".to_owned())
 }
 
@@ -180,8 +182,8 @@ fn abbreviated(found: &Captures, place: &Place) -> Option<String> {
     if place.is_joined() || place.is_cut() && written.len() > 2 {
         return None;
     }
-    let long = title(written, &lower, place)
-        .or_else(|| before_number(&lower, place))
+    let long = before_number(&lower, place)
+        .or_else(|| title(written, &lower, place))
         .or_else(|| find(BEFORE_COLON, &lower).filter(|_| place.after.starts_with(':')))
         .or_else(|| find(ABBREVIATIONS, &lower).filter(|_| is_abbreviation(&lower, place)))?;
     let long = agreeing(long, place);

@@ -20,6 +20,7 @@ pub const MONEY: &[(&str, Say)] = &[
 ];
 
 pub const RULES: &[(&str, Say)] = &[
+    (r"(NUM)\s(reais|dólares|euros|libras)\b", named_money),
     (r"(\d{1,3})\s(\d{1,2})/(\d{1,3})\s+(\p{L}+)", mixed),
     (r"(\d{1,3})\s?([½¼¾⅓⅔⅛])\s+(\p{L}+)", mixed_sign),
     (r"(\d{1,2})/(\d{1,4})\b", slashed),
@@ -66,6 +67,14 @@ fn money_after(found: &Captures, place: &Place) -> Option<String> {
     let amount = Amount { negative: found.get(1).is_some(), ..Amount::parse(&found[2]) };
     let scale = found.get(3).map(|scale| scale.as_str());
     (!place.is_joined() && !place.is_cut()).then(|| sum(&amount, currency(&found[4])?, scale, place)).flatten()
+}
+
+/// `10,00 reais`.
+fn named_money(found: &Captures, place: &Place) -> Option<String> {
+    let currency = CURRENCIES.iter().find(|currency| currency.several == &found[2])?;
+    let amount = Amount::parse(&found[1]);
+    let cents = amount.decimals.as_ref().is_some_and(|decimals| decimals.len() == 2);
+    (cents && !place.is_joined()).then(|| sum(&amount, currency, None, place)).flatten()
 }
 
 fn per_unit(symbol: &str) -> &str {

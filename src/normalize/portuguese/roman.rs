@@ -1,6 +1,5 @@
 //! Roman numbers: of centuries, rulers, parts of a work, and before what they count.
 
-use super::gender;
 use super::numbers::Gender::{Feminine, Masculine};
 use super::numbers::{Gender, cardinal, ordinal};
 use super::rules::{Place, Say};
@@ -111,8 +110,8 @@ fn counting(letters: &str, n: u64, place: &Place) -> Option<String> {
     let named = next.starts_with(char::is_uppercase) && next.chars().nth(1).is_some_and(char::is_lowercase);
     let article = ["o", "a", "do", "da", "no", "na", "ao", "à", "pelo", "pela", "um", "uma"];
     if small && named && article.contains(&place.previous().as_str()) {
-        let word: String = next.chars().take_while(|c| c.is_alphabetic()).collect();
-        return ordinal(n, gender::of(&word), false).map(|words| titled(&words));
+        let gender = if place.previous().ends_with(['a', 'à']) { Feminine } else { Masculine };
+        return ordinal(n, gender, false).map(|words| titled(&words));
     }
     let name = place.written_before.split_whitespace().next_back().unwrap_or_default();
     let after_name = name.starts_with(char::is_uppercase) && name.chars().nth(1).is_some_and(char::is_lowercase);
