@@ -1,6 +1,7 @@
 //! Opus in Core Audio Format, as messengers on Apple's systems send it and symphonia does not read (Apple, "Core Audio Format
 //! Specification 1.0"): `desc` tells the kind, `pakt` the packets' lengths and the frames to be left out, `data` holds the packets.
 
+use super::container::guarded;
 use super::opus::{self, OpusDecoder};
 use super::source::Source;
 use anyhow::{Context, Result, anyhow, bail, ensure};
@@ -162,8 +163,11 @@ impl Source for CafOpus {
                 return Ok(0);
             }
             let packet = PacketRef::new(0, Timestamp::ZERO, Duration::ZERO, &packet);
-            let decoded = self.decoder.decode_ref(&packet).map_err(|error| anyhow!("damaged ({error})"))?;
-            decoded.copy_to_vec_interleaved(interleaved);
+            guarded(|| {
+                let decoded = self.decoder.decode_ref(&packet).map_err(|error| anyhow!("damaged ({error})"))?;
+                decoded.copy_to_vec_interleaved(interleaved);
+                Ok(())
+            })?;
             let skipped = self.skip.min((interleaved.len() / channels) as u64);
             self.skip -= skipped;
             interleaved.drain(..skipped as usize * channels);

@@ -142,11 +142,11 @@ impl Track {
         if !found.decode_next()? {
             bail!("it holds no samples that can be decoded: {ADVICE}");
         }
-        found.begin(&track, timeline)
+        found.begin(&track, timeline, number.is_none())
     }
 
     /// Turns the timeline's seconds into frames, now that the rate is known, and cuts the first of them.
-    fn begin(mut self, track: &formats::Track, timeline: Timeline) -> Result<Self> {
+    fn begin(mut self, track: &formats::Track, timeline: Timeline, is_chosen_here: bool) -> Result<Self> {
         self.channels = u16::try_from(self.width).context("too many channels")?;
         let frames = |seconds: f64| (seconds * f64::from(self.rate)).round() as u64;
         // Opus is skipped by its own header, which says the same.
@@ -161,7 +161,7 @@ impl Track {
             self.padding = padding as usize;
             self.padded_end = track.num_frames.map(|frames| frames + u64::from(delay) + u64::from(padding));
         }
-        if self.tracks > 1 {
+        if self.tracks > 1 && is_chosen_here {
             let others = "the one that its player takes is read; --track N takes another";
             self.notes.push(format!("it has {} audio tracks: {others}", self.tracks));
         }
@@ -464,7 +464,7 @@ fn is_reliable(track: &formats::Track) -> bool {
 }
 
 /// Runs a step of symphonia's, which panics on some damaged files (arithmetic on what headers promise): an error like others.
-fn guarded<T>(step: impl FnOnce() -> Result<T>) -> Result<T> {
+pub(super) fn guarded<T>(step: impl FnOnce() -> Result<T>) -> Result<T> {
     // After a panic the track is dropped, and nobody sees what it was left as.
     catch_unwind(AssertUnwindSafe(step)).unwrap_or_else(|_| Err(anyhow!("damaged: {ADVICE}")))
 }

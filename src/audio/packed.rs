@@ -1,6 +1,6 @@
 //! WAV files whose samples are packed into blocks: ADPCM (Microsoft's and IMA's, which symphonia decodes) and GSM 6.10.
 
-use super::container::decoder;
+use super::container::{decoder, guarded};
 use super::gsm::{self, Gsm};
 use super::source::Source;
 use super::wav::{Coding, Format};
@@ -115,8 +115,11 @@ impl Source for Packed {
                     Duration::new(adpcm_frames(bytes.len(), *head, *channels) as u64),
                     &bytes,
                 );
-                let decoded = decoder.decode_ref(&packet).map_err(|error| anyhow!("damaged: {error}"))?;
-                decoded.copy_to_vec_interleaved(interleaved);
+                guarded(|| {
+                    let decoded = decoder.decode_ref(&packet).map_err(|error| anyhow!("damaged: {error}"))?;
+                    decoded.copy_to_vec_interleaved(interleaved);
+                    Ok(())
+                })?;
                 adpcm_frames(len, *head, *channels)
             }
             Unpacker::Gsm(gsm) if len == self.block => {
