@@ -6,7 +6,7 @@ use super::input::Input;
 use super::source::Source;
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use std::fs::File;
-use std::io::{BufReader, Read, Seek};
+use std::io::{BufRead, BufReader, Read, Seek};
 use std::process::{Child, ChildStdout, Command, Stdio};
 
 /// The program.
@@ -71,6 +71,7 @@ impl Ffmpeg {
         std::io::copy(&mut self.out.by_ref().take(more), &mut std::io::sink())?;
         (self.rate, self.channels) = (long(16), u16::try_from(long(20))?);
         ensure!(self.channels > 0, "it has no channels");
+        ensure!(!self.out.fill_buf()?.is_empty(), "ffmpeg finds no samples in it either");
         check_rate(self.rate)
     }
 

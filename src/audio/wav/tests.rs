@@ -1,4 +1,4 @@
-use crate::audio::{self, Clip, Pcm};
+use crate::audio::{self, Clip, Input, Pcm};
 use crate::error::exit_code;
 use anyhow::Result;
 use hound::{SampleFormat, WavSpec, WavWriter};
@@ -27,7 +27,7 @@ fn read(bytes: &[u8]) -> Result<Clip> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ref.wav");
     fs::write(&path, bytes).unwrap();
-    audio::read(&path, 1.0)
+    audio::read(Input::from(&path).with_ffmpeg(false), 1.0)
 }
 
 /// The error's whole chain; it must name the file and exit with 3.
