@@ -31,7 +31,7 @@ fn a_voice_that_was_kept_by_name_is_found_by_it() {
     // Without it, and without the voice, it is one of Suno's that is not there.
     fs::remove_file(desk.path("ana")).unwrap();
     desk.run(&["voice", "remove", "ana"]).prints();
-    desk.speak("oi", &["--voice", "ana", "-o", "c.wav"]).fails(2, &["ana"]);
+    desk.speak("oi", &["--voice", "ana", "-o", "c.wav"]).fails(3, &["no voice is named `ana`"]);
 }
 
 #[test]
