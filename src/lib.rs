@@ -23,7 +23,7 @@
 //! | `sound` | `audio`, `error`, `progress`, `tokens`, `voice` |
 //! | `clone` | `audio`, `checkpoint`, `error`, `net`, `progress`, `tokens`, `voice` |
 //! | `speak` | `audio`, `checkpoint`, `device`, `error`, `net`, `progress`, `stage`, `tokens`, `voice` |
-//! | `batch` | `error`, `lock`, `normalize`, `output`, `sound`, `speak`, `stage`, `tokens`, `voice` |
+//! | `batch` | `audio`, `error`, `lock`, `normalize`, `output`, `progress`, `sound`, `speak`, `stage`, `tokens`, `voice` |
 //! | `cli` | `audio`, `batch`, `book`, `checkpoint`, `clone`, `device`, `error`, `models`, `net` |
 //! | `cli` | `normalize`, `output`, `progress`, `sound`, `speak`, `stage`, `tokens`, `voice` |
 //!

@@ -31,7 +31,7 @@ impl<T> Attempt<T> {
     }
 }
 
-/// The takes of one utterance: with a seed, then with those after it, until one passes or no more are wanted.
+/// The attempts at one utterance, its takes: with a seed, then with those after it, until one passes or no more are wanted.
 pub struct Attempts<T = Utterance> {
     policy: RetryPolicy,
     seed: u64,
@@ -76,21 +76,30 @@ impl Attempts {
     /// Listens to a take of `text`, and judges it.
     ///
     /// # Errors
-    /// Samples that are not numbers.
-    pub fn hear(
-        &mut self,
-        mut utterance: Utterance,
-        text: &str,
-        limits: (&Protocol, &Stop),
-    ) -> Result<Option<Attempt>> {
-        let broken = utterance.pcm.samples.iter().position(|sample| !sample.is_finite());
-        ensure!(broken.is_none(), "what was spoken is no sound: sample {} is not a number", broken.unwrap_or_default());
-        if self.policy.trim_tail {
-            utterance.pcm = trim_tail(&utterance.pcm)?;
-        }
-        let findings = listen(&utterance.pcm, Some(text), ended(&utterance.semantic, limits.0, limits.1))?;
+    /// As of [`heard`].
+    pub fn hear(&mut self, utterance: Utterance, text: &str, limits: (&Protocol, &Stop)) -> Result<Option<Attempt>> {
+        let (utterance, findings) = heard(utterance, text, self.policy, limits)?;
         Ok(self.judge(utterance, findings))
     }
+}
+
+/// The utterance as it is kept, and what does not sound right in it.
+///
+/// # Errors
+/// Samples that are not numbers.
+pub fn heard(
+    mut utterance: Utterance,
+    text: &str,
+    policy: RetryPolicy,
+    limits: (&Protocol, &Stop),
+) -> Result<(Utterance, Vec<Finding>)> {
+    let broken = utterance.pcm.samples.iter().position(|sample| !sample.is_finite());
+    ensure!(broken.is_none(), "what was spoken is no sound: sample {} is not a number", broken.unwrap_or_default());
+    if policy.trim_tail {
+        utterance.pcm = trim_tail(&utterance.pcm)?;
+    }
+    let findings = listen(&utterance.pcm, Some(text), ended(&utterance.semantic, limits.0, limits.1))?;
+    Ok((utterance, findings))
 }
 
 /// Whether `semantic`, which was generated under these limits, ended by itself.

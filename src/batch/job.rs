@@ -7,12 +7,61 @@ use crate::stage::protocol::Protocol;
 use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
 use serde_json::{Map, Value};
+use std::borrow::Cow;
+use std::path::PathBuf;
 
-/// One utterance that is asked for, as far as its own line says.
+/// What a result is made of.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Item {
+    /// To be said: white space normalised, not empty.
+    Text(String),
+    /// To be heard, and said in another voice or cloned.
+    Recording(Source),
+}
+
+/// A recording, and the SHA-256 of its file in hexadecimal.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Source {
+    pub path: PathBuf,
+    pub sha256: String,
+}
+
+impl Item {
+    /// What its id follows from: the same content has the same id, wherever it lies.
+    pub fn identity(&self) -> &[u8] {
+        match self {
+            Item::Text(text) => text.as_bytes(),
+            Item::Recording(source) => source.sha256.as_bytes(),
+        }
+    }
+
+    /// The text; of a recording, nothing.
+    pub fn text(&self) -> &str {
+        match self {
+            Item::Text(text) => text,
+            Item::Recording(_) => "",
+        }
+    }
+
+    /// The text, or the recording's name without its ending.
+    pub fn title(&self) -> Cow<'_, str> {
+        match self {
+            Item::Text(text) => text.into(),
+            Item::Recording(source) => source.path.file_stem().unwrap_or_default().to_string_lossy(),
+        }
+    }
+}
+
+impl Default for Item {
+    fn default() -> Self {
+        Item::Text(String::new())
+    }
+}
+
+/// One result that is asked for, as far as its own line says.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Job {
-    /// White space normalised, not empty.
-    pub text: String,
+    pub item: Item,
     pub id: Option<String>,
     pub voice: Option<String>,
     pub seed: Option<u64>,
@@ -27,8 +76,16 @@ pub struct Job {
 impl Job {
     /// With numbers and the like in words.
     pub fn worded(self, wording: Wording) -> Self {
-        let Said { text, replaced } = wording.said(&self.text);
-        Self { text, replaced, ..self }
+        let Item::Text(text) = &self.item else { return self };
+        let Said { text, replaced } = wording.said(text);
+        Self { item: Item::Text(text), replaced, ..self }
+    }
+}
+
+impl Job {
+    /// To say `text`.
+    pub fn text(text: &str) -> Self {
+        Self { item: Item::Text(normalize(text)), ..Self::default() }
     }
 }
 
@@ -105,11 +162,10 @@ impl Form {
     /// The job of a line that holds one.
     pub fn parse(self, line: &str) -> Result<Job> {
         let job = match self {
-            Form::Text => Job { text: line.to_owned(), ..Job::default() },
+            Form::Text => Job::text(line),
             Form::Json => json(line)?,
         };
-        let job = Job { text: normalize(&job.text), ..job };
-        ensure!(!job.text.is_empty(), Kind::Input.error("the text is empty: there is nothing to say"));
+        ensure!(!job.item.text().is_empty(), Kind::Input.error("the text is empty: there is nothing to say"));
         Ok(job)
     }
 }
@@ -144,7 +200,7 @@ fn json(line: &str) -> Result<Job> {
     });
     ensure!(id.as_deref().is_none_or(is_plain), Kind::Input.error("`id`: expected 1 to 200 printable characters"));
     let Object { text, voice, seed, out, .. } = object;
-    Ok(Job { text, id, voice, seed, out, sampling, chain: None, replaced: Vec::new() })
+    Ok(Job { id, voice, seed, out, sampling, ..Job::text(&text) })
 }
 
 fn is_plain(id: &str) -> bool {
@@ -158,7 +214,7 @@ mod tests {
     #[test]
     fn a_text_line_is_a_job_unless_it_is_blank_or_a_remark() {
         assert!(Form::Text.is_job("olá # mundo") && !Form::Text.is_job(" \t") && !Form::Text.is_job("  # não"));
-        assert_eq!(Form::Text.parse("  Olá \t mundo ").unwrap().text, "Olá mundo");
+        assert_eq!(Form::Text.parse("  Olá \t mundo ").unwrap(), Job::text("Olá mundo"));
     }
 
     #[test]
@@ -167,7 +223,7 @@ mod tests {
         let sampling = Sampling { top_k: Some(5), fast: Some(true), ..Sampling::default() };
         let text = |text: &str| Some(text.to_string());
         let expected = Job {
-            text: "oi".into(),
+            item: Item::Text("oi".into()),
             id: text("7"),
             voice: text("ana"),
             seed: Some(u64::MAX),

@@ -8,7 +8,7 @@ use super::record::Record;
 use crate::error::{Error, Kind};
 use crate::lock::{self, Hold};
 use anyhow::{Context, Result, bail, ensure};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -26,21 +26,31 @@ pub struct Ledger {
     len: u64,
     /// id -> the last line that says that the utterance is there
     finished: HashMap<u64, Entry>,
-    /// file -> the id that it was last written for
-    owners: HashMap<u64, u64>,
+    /// file -> what it was last written for
+    owners: HashMap<u64, Owner>,
+    /// Ids whose last line is a failure.
+    failed: HashSet<u64>,
     joined: bool,
     unlocked: bool,
 }
 
-/// What is known of a finished utterance.
+/// What is known of a finished result.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Entry {
     pub key: u64,
-    /// The WAV's length and the hash of its path.
-    pub bytes: u64,
+    /// The hash of its file's path.
     pub out: u64,
+    /// How often it was made once more.
+    pub redone: u64,
     /// Where its line begins.
     offset: u64,
+}
+
+/// The id that a file was written for, and its line.
+#[derive(Clone, Copy)]
+struct Owner {
+    id: u64,
+    entry: Entry,
 }
 
 impl Ledger {
@@ -80,6 +90,7 @@ impl Ledger {
             len: 0,
             finished: HashMap::new(),
             owners: HashMap::new(),
+            failed: HashSet::new(),
             joined: false,
             unlocked: false,
         };
@@ -93,24 +104,34 @@ impl Ledger {
     /// A failure changes nothing: what was finished before it is there still, and may be wanted again as it is.
     fn enter(&mut self, record: &Record, offset: u64) {
         let id = hash(&[record.id.as_bytes()]);
+        match record.error {
+            Some(_) => self.failed.insert(id),
+            None => self.failed.remove(&id),
+        };
         let key = record.key.as_ref().and_then(|key| u64::from_str_radix(key, 16).ok());
-        let (Some(out), Some(bytes), Some(key), None) = (&record.out, record.bytes, key, &record.error) else { return };
+        let (Some(out), Some(_), Some(key), None) = (&record.out, record.bytes, key, &record.error) else { return };
         let out = file_hash(Path::new(out));
-        self.owners.insert(out, id);
+        let entry = Entry { key, out, redone: record.redone.unwrap_or_default(), offset };
+        self.owners.insert(out, Owner { id, entry });
         self.joined |= record.start.is_some();
-        self.finished.insert(id, Entry { key, bytes, out, offset });
+        self.finished.insert(id, entry);
     }
 
     /// The finished utterance `id`, unless its file was taken for another one since.
     pub fn finished(&self, id: &str) -> Option<Entry> {
         let id = hash(&[id.as_bytes()]);
         let entry = self.finished.get(&id)?;
-        (self.owners.get(&entry.out) == Some(&id)).then_some(*entry)
+        self.owners.get(&entry.out).is_some_and(|owner| owner.id == id).then_some(*entry)
     }
 
-    /// Whether this report's runs wrote the file `out`.
-    pub fn owns(&self, out: &Path) -> bool {
-        self.owners.contains_key(&file_hash(out))
+    /// Whether the last line of `id` is a failure.
+    pub fn failed(&self, id: &str) -> bool {
+        self.failed.contains(&hash(&[id.as_bytes()]))
+    }
+
+    /// What this report's runs wrote the file `out` for; `None`: they did not write it.
+    pub fn owner(&self, out: &Path) -> Option<Entry> {
+        self.owners.get(&file_hash(out)).map(|owner| owner.entry)
     }
 
     /// Whether runs of this report joined the utterances into one file.
@@ -173,7 +194,8 @@ pub fn lock(path: &Path, file: &File) -> Result<Hold> {
     }
 }
 
-/// Hands over each whole line of a report and where it begins; returns the bytes of all of them. A torn last line is no line.
+/// Hands over each whole line of a report and where it begins; returns the bytes of all of them. A torn last line is no line: half of
+/// one, or what a file system puts in its place after a power cut, zeros.
 pub fn scan(path: &Path, source: impl Read, mut take: impl FnMut(Record, u64) -> Result<()>) -> Result<u64> {
     let mut source = BufReader::new(source);
     let (mut offset, mut number, mut line) = (0, 0, Vec::new());
@@ -181,6 +203,9 @@ pub fn scan(path: &Path, source: impl Read, mut take: impl FnMut(Record, u64) ->
         line.clear();
         source.by_ref().take(LONGEST).read_until(b'\n', &mut line).with_context(|| unreadable(path))?;
         number += 1;
+        if number > 1 && line.contains(&0) && source.fill_buf().with_context(|| unreadable(path))?.is_empty() {
+            return Ok(offset);
+        }
         let start = &line[..line.len().min(BEGINNING.len())];
         ensure!(BEGINNING.starts_with(start), not_a_report(path, number));
         if !line.ends_with(b"\n") {
@@ -231,8 +256,8 @@ mod tests {
         ledger.append(&[failed]).unwrap();
         let known = |ledger: &Ledger| {
             let (a, b) = (ledger.finished("a").unwrap(), ledger.finished("b").unwrap());
-            assert_eq!((a.key, a.bytes, b.key), (3, 5, 2), "a failure takes nothing away");
-            assert!(ledger.owns(Path::new("b.wav")) && !ledger.owns(Path::new("c.wav")));
+            assert_eq!((a.key, b.key), (3, 2), "a failure takes nothing away");
+            assert!(ledger.owner(Path::new("b.wav")) == Some(b) && ledger.owner(Path::new("c.wav")).is_none());
             assert_eq!(ledger.line(a).unwrap(), record("a", "a.wav", 3));
         };
         known(&ledger);
@@ -254,6 +279,20 @@ mod tests {
                 assert_eq!((ledger.finished("a").is_some(), ledger.finished("b")), (!before.is_empty(), None));
                 assert_eq!(std::fs::read_to_string(&path).unwrap(), before);
             }
+        }
+    }
+
+    #[test]
+    fn zeros_that_a_power_cut_left_at_the_end_are_cut_off() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("report.jsonl");
+        let whole = serde_json::to_string(&record("a", "a.wav", 1)).unwrap() + "\n";
+        for tail in [&[0; 4096][..], b"{\"id\":\"b\",\0\0\0", b"{\"id\":\"b\"\0\0\0}\n"] {
+            std::fs::write(&path, [whole.as_bytes(), tail].concat()).unwrap();
+            assert!(Ledger::open(&path).unwrap().finished("a").is_some());
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), whole);
+            std::fs::write(&path, [tail, whole.as_bytes()].concat()).unwrap();
+            assert!(Ledger::open(&path).is_err(), "not in the middle");
         }
     }
 

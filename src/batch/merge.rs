@@ -117,6 +117,8 @@ fn line_at(file: &File, offset: u64) -> Result<Vec<u8>> {
 pub struct Summary {
     pub done: u64,
     pub failed: u64,
+    /// Of those done: something does not sound right.
+    pub doubtful: u64,
     /// Of speech.
     pub seconds: f64,
     /// That making it took, all runs together.
@@ -131,11 +133,11 @@ impl Summary {
     }
 }
 
-/// Sums up the newest line of each id; failed ones are handed to `failed`.
+/// Sums up the newest line of each id; those that failed or may not sound right are handed to `told`.
 ///
 /// # Errors
 /// As of [`merge`].
-pub fn summary(reports: &[PathBuf], mut failed: impl FnMut(&Record) -> Result<()>) -> Result<Summary> {
+pub fn summary(reports: &[PathBuf], mut told: impl FnMut(&Record) -> Result<()>) -> Result<Summary> {
     let mut newest = HashMap::new();
     for (file, path) in reports.iter().enumerate() {
         scan(path, open(path)?, |record, offset| enter(&mut newest, &record, (file, offset), reports))?;
@@ -149,9 +151,13 @@ pub fn summary(reports: &[PathBuf], mut failed: impl FnMut(&Record) -> Result<()
             }
             if record.error.is_some() {
                 sum.failed += 1;
-                return failed(&record);
+                return told(&record);
             }
             sum.done += 1;
+            if !record.findings.is_empty() {
+                sum.doubtful += 1;
+                told(&record)?;
+            }
             sum.seconds += record.seconds.unwrap_or_default();
             sum.took += record.share.unwrap_or_default();
             sum.bytes += record.bytes.unwrap_or_default();

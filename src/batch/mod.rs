@@ -1,11 +1,15 @@
-//! Many utterances in one run: a source of jobs -> tasks with ids, seeds and names -> WAV files and a report, which the next run goes
-//! on from.
+//! Many results in one run, whether texts that are said or recordings that are converted or cloned: a source of jobs -> tasks with ids,
+//! seeds and names -> files and a report, which the next run goes on from.
 //!
 //! A file gets its name only after its line is in the report and both are on the disk, so that a killed run leaves nothing that looks
-//! finished and is not: an utterance is finished where its line says what is wanted now and its file is there.
+//! finished and is not: a result is finished where its line says what is wanted now and its file is as the line says it was written.
 
 mod attempts;
+mod events;
+mod files;
+mod found;
 mod hash;
+mod in_flight;
 mod job;
 mod ledger;
 mod lines;
@@ -13,17 +17,30 @@ mod merge;
 mod name;
 mod plan;
 mod record;
+mod recordings;
+mod redo;
 mod run;
+mod speech;
 mod stop;
+mod survey;
 mod voices;
+mod worker;
 
 pub use attempts::{Attempt, Attempts, RetryPolicy};
+pub use events::{Event, Observer, Silent, Tally};
 pub use hash::{fingerprint, hash, mixed};
-pub use job::{Form, Job, Sampling};
+pub use in_flight::{InFlight, Made, NextJob, Target, estimate};
+pub use job::{Form, Item, Job, Sampling, Source};
 pub use ledger::Ledger;
 pub use merge::{Summary, merge, summary};
 pub use name::Template;
-pub use plan::{Bad, Plan, Planned, Rules, Shard, SourceJob, Task, read};
+pub use plan::{Bad, Plan, Planned, Rules, Seeds, Shard, SourceJob, Task, read};
 pub use record::{Record, now};
-pub use run::{Action, Backend, Event, InFlight, Observer, Run, RunOptions, Silent, Tally, estimate};
+pub use recordings::Recordings;
+pub use redo::Redo;
+pub use run::{Backend, Run, RunOptions};
+pub use speech::{Decoded, Speech, SpeechBackend, SpeechJob};
 pub use stop::Stop;
+pub use survey::{Action, Survey};
+pub use voices::LoadedVoice;
+pub use worker::Work;

@@ -7,7 +7,11 @@ use std::path::{Component, Path, PathBuf};
 
 /// A name with places for what differs: `{index:05}-{slug}`. It may hold folders.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Template(Vec<Part>);
+pub struct Template {
+    parts: Vec<Part>,
+    /// What the names end with, without its dot.
+    extension: &'static str,
+}
 
 #[derive(Clone, Debug, PartialEq)]
 enum Part {
@@ -15,6 +19,7 @@ enum Part {
     /// Zero-padded to this width.
     Index(usize),
     Slug,
+    Stem,
     Id,
     Seed,
     Voice,
@@ -24,7 +29,8 @@ enum Part {
 pub struct Named<'a> {
     pub index: u64,
     pub id: &'a str,
-    pub text: &'a str,
+    /// The text, or the name of the recording.
+    pub title: &'a str,
     pub seed: u64,
     /// As it was asked for; `None`: a random one.
     pub voice: Option<&'a str>,
@@ -33,7 +39,7 @@ pub struct Named<'a> {
 impl Template {
     /// # Errors
     /// A place of another name, a brace without its other, a name that leaves the folder.
-    pub fn parse(template: &str) -> Result<Self> {
+    pub fn parse(template: &str, extension: &'static str) -> Result<Self> {
         let mut parts = Vec::new();
         let mut rest = template;
         while let Some((before, after)) = rest.split_once('{') {
@@ -42,7 +48,7 @@ impl Template {
             parts.push(part(place).ok_or_else(|| {
                 unfit(
                     template,
-                    &format!("`{{{place}}}` is none of {{index}}, {{index:05}}, {{slug}}, {{id}}, {{seed}}, {{voice}}"),
+                    &format!("`{{{place}}}` is none of {{index}}, {{index:05}}, {{slug}}, {{stem}}, {{id}}, {{seed}}, {{voice}}"),
                 )
             })?);
             rest = after;
@@ -50,20 +56,37 @@ impl Template {
         parts.push(Part::Text(rest.to_owned()));
         let template_is_whole = !parts.iter().any(|p| matches!(p, Part::Text(text) if text.contains('}')));
         ensure!(template_is_whole, unfit(template, "`}` without `{`"));
-        let this = Self(parts);
-        let example = Named { index: 1, id: "id", text: "text", seed: 1, voice: None };
+        let this = Self { parts, extension };
+        let example = Named { index: 1, id: "id", title: "title", seed: 1, voice: None };
         this.path(&example, 1).map_err(|error| unfit(template, &error.to_string()))?;
         Ok(this)
     }
 
     /// The path below the output folder; `number` above 1 tells apart what would have the same name.
     pub fn path(&self, named: &Named, number: u64) -> Result<PathBuf> {
-        let mut name: String = self.0.iter().map(|part| part.fill(named)).collect();
+        let mut name: String = self.parts.iter().map(|part| part.fill(named)).collect();
         if number > 1 {
-            let stem = name.strip_suffix(".wav").unwrap_or(&name);
+            let ending = format!(".{}", self.extension);
+            let stem = name.strip_suffix(&ending).unwrap_or(&name);
             name = format!("{stem}-{number}");
         }
-        inside(&name)
+        self.inside(&name)
+    }
+
+    /// A path below a folder, with the extension; refused if it leads out of it.
+    pub fn inside(&self, name: &str) -> Result<PathBuf> {
+        let path = Path::new(name);
+        let stays = path.components().all(|c| matches!(c, Component::Normal(_)));
+        let ends = path.file_name().is_some() && !name.ends_with(['/', '\\']) && !name.contains(char::is_control);
+        if !stays || !ends {
+            bail!(Kind::Input.error(format!("`{name}`: expected a file name, or a path below the output folder")));
+        }
+        ensure!(
+            path.components().all(|c| c.as_os_str().len() <= 250),
+            Kind::Input.error(format!("`{name}`: the name is too long"))
+        );
+        let whole = path.extension().is_some_and(|e| e.eq_ignore_ascii_case(self.extension));
+        Ok(if whole { path.to_owned() } else { PathBuf::from(format!("{name}.{}", self.extension)) })
     }
 }
 
@@ -72,7 +95,8 @@ impl Part {
         match self {
             Part::Text(text) => text.clone(),
             Part::Index(width) => format!("{:0width$}", named.index),
-            Part::Slug => slug(named.text),
+            Part::Slug => slug(named.title),
+            Part::Stem => plain(named.title),
             Part::Id => plain(named.id),
             Part::Seed => named.seed.to_string(),
             Part::Voice => match named.voice {
@@ -88,6 +112,7 @@ impl Part {
 fn part(place: &str) -> Option<Part> {
     Some(match place {
         "slug" => Part::Slug,
+        "stem" => Part::Stem,
         "id" => Part::Id,
         "seed" => Part::Seed,
         "voice" => Part::Voice,
@@ -103,22 +128,6 @@ fn plain(text: &str) -> String {
     plain.strip_prefix('.').map(|rest| format!("_{rest}")).unwrap_or(plain)
 }
 
-/// A path below a folder, ending in `.wav`; refused if it leads out of it.
-pub fn inside(name: &str) -> Result<PathBuf> {
-    let path = Path::new(name);
-    let stays = path.components().all(|c| matches!(c, Component::Normal(_)));
-    let ends = path.file_name().is_some() && !name.ends_with(['/', '\\']) && !name.contains(char::is_control);
-    if !stays || !ends {
-        bail!(Kind::Input.error(format!("`{name}`: expected a file name, or a path below the output folder")));
-    }
-    ensure!(
-        path.components().all(|c| c.as_os_str().len() <= 250),
-        Kind::Input.error(format!("`{name}`: the name is too long"))
-    );
-    let is_wav = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("wav"));
-    Ok(if is_wav { path.to_owned() } else { PathBuf::from(format!("{name}.wav")) })
-}
-
 fn unfit(template: &str, why: &str) -> Error {
     Kind::Usage.error(format!("--name {template}: {why}"))
 }
@@ -128,8 +137,8 @@ mod tests {
     use super::*;
 
     fn named(template: &str, number: u64) -> String {
-        let named = Named { index: 7, id: "a/b", text: "Olá, mundo!", seed: 42, voice: Some("voices/ana.npz") };
-        Template::parse(template).unwrap().path(&named, number).unwrap().to_str().unwrap().to_owned()
+        let named = Named { index: 7, id: "a/b", title: "Olá, mundo!", seed: 42, voice: Some("voices/ana.npz") };
+        Template::parse(template, "wav").unwrap().path(&named, number).unwrap().to_str().unwrap().to_owned()
     }
 
     #[test]
@@ -139,6 +148,7 @@ mod tests {
         assert_eq!(named("{slug}", 3), "ola-mundo-3.wav");
         assert_eq!(named("{slug}.wav", 3), "ola-mundo-3.wav");
         assert_eq!(named("{index}.flac", 1), "7.flac.wav");
+        assert_eq!(named("{stem}", 1), "Olá, mundo!.wav");
     }
 
     #[test]
@@ -146,13 +156,15 @@ mod tests {
         for template in
             ["{text}", "{index", "index}", "{index:99}", "../{index}", "/tmp/{index}", "", "{id}/", "a/./../b"]
         {
-            let error = Template::parse(template).unwrap_err().to_string();
+            let error = Template::parse(template, "wav").unwrap_err().to_string();
             assert!(error.contains(&format!("--name {template}:")), "{error}");
         }
     }
 
     #[test]
     fn names_from_jobs_stay_in_the_folder() {
+        let names = Template::parse("{id}", "wav").unwrap();
+        let inside = |name: &str| names.inside(name);
         assert_eq!(inside("a/b.WAV").unwrap(), Path::new("a/b.WAV"));
         assert_eq!(inside("v1.0").unwrap(), Path::new("v1.0.wav"));
         for name in ["", "..", "../x", "/x", "a/../../x", "x/", "a\0b"] {

@@ -1,12 +1,12 @@
 //! Jobs to tasks: each gets its number, id, seed and file name, all of which are the same on every run and in every shard.
 //!
-//! What is kept of a job is a few hashes (about a hundred bytes): enough to refuse an id that is given twice and to number texts and
+//! What is kept of a job is a few hashes (about a hundred bytes): enough to refuse an id that is given twice and to number contents and
 //! names that come again.
 
 use super::hash::{hash, mixed};
-use super::job::{Form, Job, Sampling};
+use super::job::{Form, Item, Job, Sampling};
 use super::lines::Lines;
-use super::name::{Named, Template, inside};
+use super::name::{Named, Template};
 use crate::error::Kind;
 use crate::normalize::Replacement;
 use anyhow::{Error, Result, bail, ensure};
@@ -14,21 +14,23 @@ use std::collections::HashMap;
 use std::io::BufRead;
 use std::path::{Path, PathBuf};
 
-/// A job as its source has it: the line where it stands, and what is wrong with it if it is none.
+/// A job as its source has it: the line where it stands, the recording that it is about, and what is wrong with it if it is none.
 pub struct SourceJob {
     pub line: u64,
+    pub source: Option<String>,
     pub job: Result<Job>,
 }
 
-/// An utterance to be spoken.
+/// A result to be made.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Task {
     pub line: u64,
     /// Its number among all jobs of the source, from 1.
     pub index: u64,
-    /// As given, else of its text: editing other lines does not change it.
+    /// As given, else of its content: editing other lines does not change it.
     pub id: String,
-    pub text: String,
+    pub item: Item,
+    /// As the job names it; `None`: that of the run.
     pub voice: Option<String>,
     pub seed: u64,
     pub sampling: Sampling,
@@ -39,16 +41,28 @@ pub struct Task {
     pub replaced: Vec<Replacement>,
 }
 
-/// A line that cannot become a task.
+impl Task {
+    /// Where it comes from, for messages: the recording, or the line of the list.
+    pub fn place(&self) -> String {
+        match &self.item {
+            Item::Text(_) => format!("line {}", self.line),
+            Item::Recording(source) => source.path.to_string_lossy().into_owned(),
+        }
+    }
+}
+
+/// A job that cannot become a task.
 #[derive(Debug)]
 pub struct Bad {
     pub line: u64,
     pub index: u64,
     pub id: String,
+    /// The recording, if it is about one.
+    pub source: Option<String>,
     pub error: Error,
 }
 
-/// One of the two.
+/// What a job becomes.
 #[derive(Debug)]
 pub enum Planned {
     Task(Box<Task>),
@@ -78,20 +92,42 @@ impl Shard {
     }
 }
 
+/// Where the seeds of tasks come from that have none of their own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Seeds {
+    /// Each follows from this number and the task's id.
+    Mixed(u64),
+    /// All have this one.
+    Same(u64),
+}
+
+impl Seeds {
+    fn of(self, id: &str) -> u64 {
+        match self {
+            Seeds::Mixed(base) => mixed(base, id),
+            Seeds::Same(seed) => seed,
+        }
+    }
+}
+
 /// What all tasks have in common.
 #[derive(Clone, Debug)]
 pub struct Rules {
     pub name: Template,
-    /// Mixed into each task's seed.
-    pub seed: u64,
+    pub seed: Seeds,
     pub shard: Option<Shard>,
+    /// The voice where a job names none, as names of files have it.
+    pub voice: Option<String>,
 }
 
 /// The jobs of a source, one at a time.
 pub fn read<R: BufRead>(reader: R, form: Form) -> impl Iterator<Item = Result<SourceJob>> {
     let holds = move |line: &Result<String>| line.as_ref().map_or(true, |line| form.is_job(line));
-    let asked =
-        move |(line, text): (u64, Result<String>)| SourceJob { line, job: text.and_then(|text| form.parse(&text)) };
+    let asked = move |(line, text): (u64, Result<String>)| SourceJob {
+        line,
+        source: None,
+        job: text.and_then(|text| form.parse(&text)),
+    };
     Lines::new(reader).filter(move |l| l.as_ref().map_or(true, |(_, text)| holds(text))).map(move |l| l.map(asked))
 }
 
@@ -102,20 +138,20 @@ pub struct Plan<I> {
     index: u64,
     /// id -> its line
     ids: HashMap<u64, u64>,
-    /// text -> how often it came
-    texts: HashMap<u64, u64>,
+    /// text or recording -> how often it came
+    contents: HashMap<u64, u64>,
     /// name -> how often it came
     names: HashMap<u64, u64>,
 }
 
 impl<I: Iterator<Item = Result<SourceJob>>> Plan<I> {
     pub fn new(jobs: I, rules: Rules) -> Self {
-        Self { jobs, rules, index: 0, ids: HashMap::new(), texts: HashMap::new(), names: HashMap::new() }
+        Self { jobs, rules, index: 0, ids: HashMap::new(), contents: HashMap::new(), names: HashMap::new() }
     }
 
     fn planned(&mut self, asked: SourceJob) -> Planned {
         self.index += 1;
-        let SourceJob { line, job } = asked;
+        let SourceJob { line, source, job } = asked;
         let mut id = None;
         let task = job.and_then(|job| {
             id = Some(self.id(&job));
@@ -126,33 +162,36 @@ impl<I: Iterator<Item = Result<SourceJob>>> Plan<I> {
             // A second bearer of an id must not stand in the report for the first.
             Err(error) => {
                 let id = id.filter(|id| self.ids.get(&hash(&[id.as_bytes()])) == Some(&line));
-                Planned::Bad(Bad { line, index: self.index, id: id.unwrap_or_else(|| format!("line {line}")), error })
+                let id = id.or_else(|| source.clone()).unwrap_or_else(|| format!("line {line}"));
+                Planned::Bad(Bad { line, index: self.index, id, source, error })
             }
         }
     }
 
-    /// The given id, else the text's hash, numbered where the text comes again.
+    /// The given id, else the content's hash, numbered where the content comes again.
     fn id(&mut self, job: &Job) -> String {
         if let Some(id) = &job.id {
             return id.clone();
         }
-        let text = hash(&[job.text.as_bytes()]);
-        let count = self.texts.entry(text).or_default();
+        let content = hash(&[job.item.identity()]);
+        let count = self.contents.entry(content).or_default();
         *count += 1;
-        if *count == 1 { format!("{text:016x}") } else { format!("{text:016x}-{count}") }
+        if *count == 1 { format!("{content:016x}") } else { format!("{content:016x}-{count}") }
     }
 
     fn task(&mut self, line: u64, id: String, job: Job) -> Result<Task> {
         let first = *self.ids.entry(hash(&[id.as_bytes()])).or_insert(line);
         ensure!(first == line, Kind::Input.error(format!("the id `{id}` is that of line {first} already")));
-        let seed = job.seed.unwrap_or_else(|| mixed(self.rules.seed, &id));
-        let named = Named { index: self.index, id: &id, text: &job.text, seed, voice: job.voice.as_deref() };
+        let seed = job.seed.unwrap_or_else(|| self.rules.seed.of(&id));
+        let title = job.item.title();
+        let voice = job.voice.clone().or_else(|| self.rules.voice.clone());
+        let named = Named { index: self.index, id: &id, title: &title, seed, voice: voice.as_deref() };
         let out = match &job.out {
-            Some(out) => self.given(inside(out)?)?,
+            Some(out) => self.given(self.rules.name.inside(out)?)?,
             None => self.free(&named)?,
         };
-        let Job { text, voice, sampling, chain, replaced, .. } = job;
-        Ok(Task { line, index: self.index, id, text, voice, seed, sampling, out, chain, replaced })
+        let Job { item, voice, sampling, chain, replaced, .. } = job;
+        Ok(Task { line, index: self.index, id, item, voice, seed, sampling, out, chain, replaced })
     }
 
     fn given(&mut self, out: PathBuf) -> Result<PathBuf> {
@@ -213,7 +252,7 @@ mod tests {
     use super::*;
 
     fn plan(source: &str, form: Form, name: &str, shard: Option<Shard>) -> Vec<Result<Task, (u64, String)>> {
-        let rules = Rules { name: Template::parse(name).unwrap(), seed: 0, shard };
+        let rules = Rules { name: Template::parse(name, "wav").unwrap(), seed: Seeds::Mixed(0), shard, voice: None };
         let planned = Plan::new(read(source.as_bytes(), form), rules).map(Result::unwrap);
         let told = planned.map(|planned| match planned {
             Planned::Task(task) => Ok(*task),
@@ -229,7 +268,7 @@ mod tests {
     #[test]
     fn a_line_is_a_task_and_keeps_its_line_number() {
         let tasks = texts("# titles\n\nOlá\n  # no\nBom dia\n");
-        let told: Vec<_> = tasks.iter().map(|t| (t.line, t.index, t.text.as_str(), t.out.to_str().unwrap())).collect();
+        let told: Vec<_> = tasks.iter().map(|t| (t.line, t.index, t.item.text(), t.out.to_str().unwrap())).collect();
         assert_eq!(told, [(3, 1, "Olá", "00001-ola.wav"), (5, 2, "Bom dia", "00002-bom-dia.wav")]);
     }
 

@@ -1,7 +1,9 @@
 //! A report's lines: what became of each utterance.
 
 use super::hash::hash;
-use crate::sound::RecordedFinding;
+use super::job::Item;
+use super::plan::Task;
+use crate::sound::{RecordedFinding, weight};
 use crate::speak::Settings;
 use crate::stage::fine::Context as FineContext;
 use serde::{Deserialize, Serialize};
@@ -16,12 +18,25 @@ pub struct Record {
     pub line: u64,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub text: String,
+    /// The recording that it was made of, where it is not of a text, and the SHA-256 of its file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source_sha256: Option<String>,
     /// Below the output folder.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub out: Option<String>,
-    /// The WAV's length, bytes.
+    /// Where it was before it was renamed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    /// The file's length, bytes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bytes: Option<u64>,
+    /// When the file was last written, milliseconds since 1970, and its SHA-256: who edits it changes them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub modified: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
     /// As asked for; none: a random one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub voice: Option<String>,
@@ -52,6 +67,9 @@ pub struct Record {
     /// `took / seconds`: below 1 is faster than speech.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub real_time_factor: Option<f64>,
+    /// How often it was made once more with another seed, because that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub redone: Option<u64>,
     /// Attempts that were made, of which this is the best; none: one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub takes: Option<u32>,
@@ -74,6 +92,29 @@ pub struct Record {
     /// Why it is not there.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+}
+
+impl Record {
+    /// With what the task says of itself.
+    pub(super) fn placed(self, task: &Task) -> Self {
+        let out = Some(task.out.to_string_lossy().into_owned());
+        let (source, source_sha256) = match &task.item {
+            Item::Text(_) => (None, None),
+            Item::Recording(source) => (Some(source.path.to_string_lossy().into_owned()), Some(source.sha256.clone())),
+        };
+        let (id, text) = (task.id.clone(), task.item.text().to_owned());
+        Self { id, index: task.index, line: task.line, text, source, source_sha256, out, chain: task.chain, ..self }
+    }
+
+    /// Where it comes from, for messages: the recording, or the line of the list.
+    pub fn place(&self) -> String {
+        self.source.clone().unwrap_or_else(|| format!("line {}", self.line))
+    }
+
+    /// How bad what does not sound right is, all in all.
+    pub fn faults(&self) -> u32 {
+        self.findings.iter().map(|finding| weight(finding.fault)).sum()
+    }
 }
 
 /// Settings by the names of their flags.
@@ -113,11 +154,28 @@ impl RecordedSettings {
     }
 }
 
-/// The key of an utterance: of its text, voice, settings with the seed, and `model`, which stands for all else.
-pub fn key(text: &str, voice_hash: Option<&str>, settings: &Settings, model: &str) -> u64 {
-    let told = format!("{:?} {}", RecordedSettings::of(settings), settings.seed);
+impl RecordedSettings {
+    /// For the key. It stays as it is, letter for letter: reports of earlier versions hold keys made of it.
+    fn told(&self, seed: u64) -> String {
+        let Self { text_temp, waveform_temp, fine_temp, top_k, top_p, min_eos_p, max_seconds, .. } = self;
+        let Self { coarse_history, coarse_window, fewest_fine, .. } = self;
+        format!(
+            "Told {{ text_temp: {text_temp:?}, waveform_temp: {waveform_temp:?}, fine_temp: {fine_temp:?}, top_k: {top_k:?}, \
+             top_p: {top_p:?}, min_eos_p: {min_eos_p:?}, max_seconds: {max_seconds:?}, coarse_history: {coarse_history:?}, \
+             coarse_window: {coarse_window:?}, fewest_fine: {fewest_fine:?} }} {seed}"
+        )
+    }
+}
+
+/// The key of a result: of its item, voice, settings with the seed, and `model`, which stands for all else.
+pub fn key(item: &Item, voice_hash: Option<&str>, settings: Option<&Settings>, model: &str) -> u64 {
+    let told = settings.map_or(String::new(), |s| RecordedSettings::of(s).told(s.seed));
     let voice = voice_hash.unwrap_or("random");
-    hash(&[text.as_bytes(), voice.as_bytes(), told.as_bytes(), model.as_bytes()])
+    let parts = [item.identity(), voice.as_bytes(), told.as_bytes(), model.as_bytes()];
+    match item {
+        Item::Text(_) => hash(&parts),
+        Item::Recording(_) => hash(&[&[&b"recording"[..]], &parts[..]].concat()),
+    }
 }
 
 /// Milliseconds since 1970.

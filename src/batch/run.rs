@@ -1,19 +1,25 @@
-//! The queue where tasks become files and lines of the report.
+//! The runner: tasks become files and lines of the report, whatever makes them.
+//!
+//! Whoever does the work asks for [`Run::next_job`], makes what it is about, and hands it to [`Run::end`].
 
 use super::Sampling;
-use super::attempts::{Attempt, Attempts, RetryPolicy};
+use super::attempts::RetryPolicy;
+use super::events::{Event, Observer, Tally};
+use super::files;
+use super::found::{Found, voice_beside};
+use super::in_flight::{InFlight, Made, NextJob, Target};
+use super::job::Item;
 use super::ledger::Ledger;
 use super::plan::{Bad, Planned, Task};
 use super::record::{Record, RecordedSettings, key, now, rounded};
+use super::redo::{self, Redo};
 use super::stop::Stop;
 use super::voices::{LoadedVoice, VoiceCache};
 use crate::error::{Kind, is_fatal};
-use crate::output::{Pending, Sink};
 use crate::sound::RecordedFinding;
-use crate::speak::{NextRequest, Request, RequestQueue, Settings, Utterance};
-use crate::stage::protocol::Protocol;
+use crate::speak::Settings;
 use crate::voice::Voice;
-use anyhow::{Context, Error, Result, ensure};
+use anyhow::{Context, Error, Result};
 use std::collections::{HashMap, VecDeque};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -22,63 +28,17 @@ use std::time::{Duration, Instant};
 /// Tasks that may wait for the one before them in their chain while later ones are spoken.
 const LOOKAHEAD: usize = 256;
 
-/// Bark's longest utterance, about, seconds.
-const LONGEST: f64 = 14.0;
-
 /// What a run needs of the models and files around it.
 pub trait Backend {
-    /// A text's ids, refused where they do not fit one utterance.
-    fn ids(&self, text: &str) -> Result<Vec<u32>>;
     /// The voice that a task names.
     fn voice(&self, name: &str) -> Result<Voice>;
-    /// Settings that are given over the model's own.
-    fn settings(&self, sampling: Sampling, seed: u64) -> Settings;
-    /// What the models' own files say.
-    fn protocol(&self) -> &Protocol;
-    /// Writes the sound.
-    fn write(&self, job: &InFlight, utterance: &Utterance, sink: &mut Sink) -> Result<()>;
+    /// What a result is drawn with: settings that are given over the model's own. `None`: nothing is drawn.
+    fn settings(&self, sampling: Sampling, seed: u64) -> Option<Settings>;
+    /// Refuses what can never be made, as far as that is known without computing anything.
+    fn check(&self, item: &Item) -> Result<()>;
 }
 
-/// What happens in a run, as it happens.
-pub enum Event<'a> {
-    Started(&'a Task),
-    /// It is there already.
-    Skipped(&'a Task),
-    /// It was there under another name, and has its new one.
-    Moved(&'a Task),
-    Done(&'a Record),
-    Failed(&'a Record, &'a Error),
-}
-
-/// Who is told.
-pub trait Observer {
-    fn tell(&self, event: Event) -> Result<()>;
-}
-
-/// Tells nobody.
-pub struct Silent;
-
-impl Observer for Silent {
-    fn tell(&self, _: Event) -> Result<()> {
-        Ok(())
-    }
-}
-
-/// What a run would do with a task.
-pub enum Action {
-    Speak(InFlight),
-    There(InFlight),
-    /// The line, and what is wrong with it.
-    Bad(u64, Error),
-}
-
-/// About how long it takes to say `text`, seconds: read aloud, most languages run at some 15 letters a second.
-pub fn estimate(text: &str, settings: &Settings) -> f64 {
-    let most = settings.stop.max_seconds.unwrap_or(LONGEST).min(LONGEST);
-    (0.3 + text.chars().count() as f64 / 15.0).min(most)
-}
-
-/// How a run goes about it.
+/// What a run is asked for.
 #[derive(Clone, Debug, Default)]
 pub struct RunOptions {
     /// Where the files go; it exists.
@@ -87,11 +47,15 @@ pub struct RunOptions {
     pub voice: Option<String>,
     /// Settings where a task gives none.
     pub sampling: Sampling,
-    /// Stands for the models and whatever else decides the sound.
+    /// Stands for the models and whatever else decides the result.
     pub model: String,
-    /// Replace files that the report does not know.
+    /// As earlier versions had it, where that is another.
+    pub former_model: Option<String>,
+    /// What is made once more with another seed.
+    pub redo: Option<Redo>,
+    /// Replace any file: those that the report does not know, and those that were changed since.
     pub force: bool,
-    /// Speak what is finished too.
+    /// Make what is finished again.
     pub restart: bool,
     /// End with the first failure.
     pub fail_fast: bool,
@@ -99,85 +63,60 @@ pub struct RunOptions {
     pub retry: RetryPolicy,
 }
 
-/// What became of the tasks so far.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Tally {
-    pub done: u64,
-    pub skipped: u64,
-    pub failed: u64,
-    /// Seconds of speech that were made.
-    pub seconds: f64,
-}
-
-/// A task under way.
-pub struct InFlight {
-    pub task: Task,
-    pub voice: Option<String>,
-    pub voice_hash: Option<String>,
-    pub settings: Settings,
-    key: u64,
-    begun: Instant,
-    takes: Attempts,
-}
-
 /// Where a chain of utterances has come to.
 #[derive(Default)]
-struct Chain {
+pub(super) struct Chain {
     /// Of its last utterance.
-    voice: Option<LoadedVoice>,
+    pub(super) voice: Option<LoadedVoice>,
     busy: bool,
 }
 
 /// A run over the tasks of `P`.
 pub struct Run<'a, P> {
     plan: P,
-    /// Tasks that are spoken once more.
-    again: VecDeque<Box<InFlight>>,
-    under_way: u64,
-    /// About how long all that is under way will be, seconds of speech.
-    expected: f64,
     /// Tasks whose chain is busy.
     held: VecDeque<Task>,
-    chains: HashMap<u64, Chain>,
-    ledger: Ledger,
-    options: RunOptions,
+    pub(super) chains: HashMap<u64, Chain>,
+    pub(super) ledger: Ledger,
+    pub(super) options: RunOptions,
     backend: &'a dyn Backend,
-    watch: &'a dyn Observer,
-    /// Set from outside: nothing more is begun.
+    observer: &'a dyn Observer,
     stop: &'a Stop,
     voices: VoiceCache,
     tally: Tally,
+    under_way: u64,
+    /// About how long all that is under way will be, seconds of sound.
+    expected: f64,
     begun: Instant,
-    /// When the last utterance was finished.
+    /// When the last result was finished.
     last: Instant,
 }
 
 impl<'a, P: Iterator<Item = Result<Planned>>> Run<'a, P> {
+    /// `stop` is set from outside: nothing more is begun then.
     pub fn new(
         plan: P,
         ledger: Ledger,
         options: RunOptions,
-        (backend, watch): (&'a dyn Backend, &'a dyn Observer),
+        (backend, observer): (&'a dyn Backend, &'a dyn Observer),
         stop: &'a Stop,
     ) -> Self {
-        let (again, under_way, expected) = (VecDeque::new(), 0, 0.0);
-        let (held, chains, voices) = (VecDeque::new(), HashMap::new(), VoiceCache::default());
-        let (tally, last) = (Tally::default(), Instant::now());
-        let begun = last;
+        let (held, chains, voices, tally) = (VecDeque::new(), HashMap::new(), VoiceCache::default(), Tally::default());
+        let (under_way, expected, begun) = (0, 0.0, Instant::now());
+        let last = begun;
         Self {
             plan,
-            again,
-            under_way,
-            expected,
             held,
             chains,
             ledger,
             options,
             backend,
-            watch,
+            observer,
             stop,
             voices,
             tally,
+            under_way,
+            expected,
             begun,
             last,
         }
@@ -190,6 +129,33 @@ impl<'a, P: Iterator<Item = Result<Planned>>> Run<'a, P> {
     /// The report, once the run is over.
     pub fn into_ledger(self) -> Ledger {
         self.ledger
+    }
+
+    pub fn retry(&self) -> RetryPolicy {
+        self.options.retry
+    }
+
+    pub fn is_stopped(&self) -> bool {
+        self.stop.is_requested()
+    }
+
+    /// The next job that can be begun.
+    ///
+    /// # Errors
+    /// What ends the run.
+    pub fn next_job(&mut self) -> Result<NextJob> {
+        while !self.stop.is_requested() {
+            match self.choose()? {
+                Some(task) => {
+                    if let Some(job) = self.begin(task)? {
+                        return Ok(NextJob::Ready(job));
+                    }
+                }
+                None if self.held.is_empty() => break,
+                None => return Ok(NextJob::Wait),
+            }
+        }
+        Ok(NextJob::End)
     }
 
     /// The next task whose chain is free; `None` if there is none now.
@@ -211,34 +177,51 @@ impl<'a, P: Iterator<Item = Result<Planned>>> Run<'a, P> {
         Ok(None)
     }
 
-    /// Checks the task, and makes a request of it unless it is there already.
-    fn prepare(&mut self, task: Task) -> Result<Option<(InFlight, Request)>> {
+    /// Checks the task, and makes a job of it unless there is nothing to do.
+    fn begin(&mut self, task: Task) -> Result<Option<Box<InFlight>>> {
         let job = match self.job(&task) {
             Ok(job) => job,
             Err(error) => return self.fail(&task, error).map(|()| None),
         };
-        if !self.options.restart && self.is_there(&job)? {
+        if self.is_there(&job)? {
             return Ok(None);
         }
-        let request = match self.request(&job) {
-            Ok(request) => request,
-            Err(error) => return self.fail(&task, error).map(|()| None),
-        };
+        if let Err(error) = self.may_begin(&job).and_then(|()| self.backend.check(&task.item)) {
+            return self.fail(&task, error).map(|()| None);
+        }
         if let Some(chain) = task.chain {
             self.chains.entry(chain).or_default().busy = true;
         }
-        self.watch.tell(Event::Started(&task))?;
-        Ok(Some((job, request)))
+        self.count(&job, 1);
+        self.observer.tell(Event::Started(&task))?;
+        Ok(Some(Box::new(job)))
     }
 
-    fn job(&mut self, task: &Task) -> Result<InFlight> {
-        let settings = self.backend.settings(task.sampling.or(self.options.sampling), task.seed);
-        settings.check()?;
+    pub(super) fn job(&mut self, task: &Task) -> Result<InFlight> {
+        let again = self.is_asked_again(task)?;
+        let redone = self.ledger.finished(&task.id).map_or(0, |entry| entry.redone) + u64::from(again);
+        let seed = redo::redone(task.seed, redone);
+        let settings = self.backend.settings(task.sampling.or(self.options.sampling), seed);
+        settings.as_ref().map_or(Ok(()), Settings::check)?;
         let voice = task.voice.clone().or_else(|| self.options.voice.clone());
         let voice_hash = self.voice(task, voice.as_deref())?.map(|known| known.hash);
-        let key = key(&task.text, voice_hash.as_deref(), &settings, &self.options.model);
-        let takes = Attempts::new(self.options.retry, settings.seed);
-        Ok(InFlight { task: task.clone(), voice, voice_hash, settings, key, begun: Instant::now(), takes })
+        let key = |model: &String| key(&task.item, voice_hash.as_deref(), settings.as_ref(), model);
+        let (key, former_key) = (key(&self.options.model), self.options.former_model.as_ref().map(key));
+        let (task, begun) = (task.clone(), Instant::now());
+        Ok(InFlight { task, voice, voice_hash, settings, key, former_key, redone, again, begun })
+    }
+
+    /// Whether the task is among those that are made once more.
+    fn is_asked_again(&self, task: &Task) -> Result<bool> {
+        Ok(match &self.options.redo {
+            None => false,
+            Some(Redo::Failed) => self.ledger.failed(&task.id),
+            Some(Redo::Bad) => match self.ledger.finished(&task.id) {
+                Some(entry) => !self.ledger.line(entry)?.findings.is_empty(),
+                None => false,
+            },
+            Some(lines) => lines.holds_line(task.line),
+        })
     }
 
     /// That of the utterance before in the chain, else the one that is asked for.
@@ -255,207 +238,151 @@ impl<'a, P: Iterator<Item = Result<Planned>>> Run<'a, P> {
         name.map(|name| self.voices.get(name, |name| backend.voice(name))).transpose()
     }
 
-    fn request(&mut self, job: &InFlight) -> Result<Request> {
-        let target = self.options.folder.join(&job.task.out);
-        let replaceable = self.options.force || self.ledger.owns(&job.task.out);
-        if let Ok(metadata) = fs::symlink_metadata(&target) {
-            let shown = target.display();
-            ensure!(replaceable, Kind::Output.error(format!("{shown}: exists already; --force replaces it")));
-            ensure!(!metadata.is_dir(), Kind::Output.error(format!("{shown}: a folder is in its place")));
-        }
-        let ids = self.backend.ids(&job.task.text)?;
-        let voice = self.voice(&job.task, job.voice.as_deref())?;
-        Ok(Request { voice: voice.map(|known| known.voice), ..Request::text(ids, None, job.settings) })
+    /// The voice that the job is done in.
+    pub fn voice_of(&mut self, job: &InFlight) -> Result<Option<LoadedVoice>> {
+        self.voice(&job.task, job.voice.as_deref())
     }
 
-    /// Whether the utterance is finished as it is wanted now; if under another name, that is changed.
+    /// Where the job's result goes.
+    pub fn target(&self, job: &InFlight) -> Target {
+        let folder = self.options.folder.clone();
+        Target { path: folder.join(&job.task.out), tag: self.ledger.tag(), folder }
+    }
+
+    /// Whether there is nothing to do: it is finished as it is wanted, if under another name, that is changed; or its file was changed by
+    /// somebody.
     fn is_there(&mut self, job: &InFlight) -> Result<bool> {
-        let Some(record) = self.found(job)? else { return Ok(false) };
         let task = &job.task;
-        let (there, wanted) = (self.path(&record), self.options.folder.join(&task.out));
-        if there == wanted {
-            self.watch.tell(Event::Skipped(task))?;
-        } else {
-            self.rename(task, record, (&there, &wanted))?;
-            self.watch.tell(Event::Moved(task))?;
-        }
-        self.tally.skipped += 1;
-        Ok(true)
-    }
-
-    /// The line of the utterance, if it is finished as it is wanted now and has, or can have, the name that is wanted.
-    fn found(&mut self, job: &InFlight) -> Result<Option<Record>> {
-        let Some(entry) = self.ledger.finished(&job.task.id).filter(|e| e.key == job.key) else {
-            return Ok(None);
-        };
-        let record = self.ledger.line(entry)?;
-        let (there, wanted) = (self.path(&record), self.options.folder.join(&job.task.out));
-        let placed = there == wanted || fs::symlink_metadata(&wanted).is_err();
-        let found = placed && is_file(&there, entry.bytes) && self.went_on(&record, &there);
-        Ok(found.then_some(record))
-    }
-
-    fn path(&self, record: &Record) -> PathBuf {
-        self.options.folder.join(record.out.as_deref().unwrap_or_default())
-    }
-
-    /// Takes up the chain where a finished utterance left it; false if what it needs for that is gone.
-    fn went_on(&mut self, record: &Record, wav: &Path) -> bool {
-        let (Some(chain), Some(hash)) = (record.chain, &record.continues) else { return true };
-        match Voice::read(&voice_beside(wav)).map(LoadedVoice::new) {
-            Ok(known) if known.hash == *hash => {
-                self.chains.entry(chain).or_default().voice = Some(known);
-                true
+        match self.found(job)? {
+            Found::Changed(path) if !self.options.force => {
+                self.tally.kept += 1;
+                self.observer.tell(Event::Kept(task, &path)).map(|()| true)
             }
-            _ => false,
+            Found::Finished(record, there) if !self.options.restart => {
+                let wanted = self.options.folder.join(&task.out);
+                self.tally.doubtful += u64::from(!record.findings.is_empty());
+                if there != wanted {
+                    self.rename(task, *record, (&there, &wanted))?;
+                    self.moved(task)?;
+                }
+                self.tally.skipped += 1;
+                self.observer.tell(Event::Skipped(task)).map(|()| true)
+            }
+            _ => Ok(false),
         }
     }
 
-    /// The line first: killed in between, the file is not where the line says, and is made again.
-    fn rename(&mut self, task: &Task, record: Record, (from, to): (&Path, &Path)) -> Result<()> {
-        let goes_on = record.continues.is_some();
-        let moved = Record { at: now(), ..record }.placed(task);
-        self.ledger.append(&[moved])?;
-        make_folder(to)?;
-        let unmoved = || Kind::Output.error(format!("{}: cannot be renamed to {}", from.display(), to.display()));
-        if goes_on {
-            fs::rename(voice_beside(from), voice_beside(to)).with_context(unmoved)?;
-        }
-        fs::rename(from, to).with_context(unmoved)
+    pub(super) fn moved(&mut self, task: &Task) -> Result<()> {
+        self.observer.tell(Event::Moved(task))
     }
 
-    /// Listens to what was spoken; `None`: it is to be spoken once more.
-    fn hear(&self, job: &mut InFlight, spoken: Result<Utterance>) -> Result<Option<Attempt>> {
-        let limits = (self.backend.protocol(), &job.settings.stop);
-        let heard = spoken.and_then(|utterance| job.takes.hear(utterance, &job.task.text, limits));
-        match heard {
-            // A take that failed does not take the earlier ones away.
-            Err(error) if !is_fatal(&error) => job.takes.settle().map(Some).ok_or(error),
-            heard => heard,
-        }
+    pub(super) fn check(&self, item: &Item) -> Result<()> {
+        self.backend.check(item)
     }
 
-    /// One more is under way, or one less (`sign`): says how long all of them may take at the speed so far.
-    fn count(&mut self, job: &InFlight, sign: f64) {
-        self.under_way = self.under_way.saturating_add_signed(sign as i64);
-        self.expected = (self.expected + sign * estimate(&job.task.text, &job.settings)).max(0.0);
+    /// One more is under way, or one less: says how long all of them may take at the speed so far.
+    fn count(&mut self, job: &InFlight, change: i64) {
+        self.under_way = self.under_way.saturating_add_signed(change);
+        self.expected = (self.expected + change as f64 * job.expected()).max(0.0);
         let speed = self.tally.seconds / self.begun.elapsed().as_secs_f64();
-        let most = Duration::try_from_secs_f64(self.expected / speed).ok();
+        let each = self.begun.elapsed().as_secs_f64() / self.tally.done as f64;
+        let seconds = if self.expected > 0.0 { self.expected / speed } else { each * self.under_way as f64 };
+        let most = Duration::try_from_secs_f64(seconds).ok();
         self.stop.tell(self.under_way, most);
     }
 
-    /// Asks for another take; where nothing more is begun, the best one so far is kept.
-    fn repeat(&mut self, mut job: Box<InFlight>) -> Result<Option<(Box<InFlight>, Box<Request>)>> {
-        if self.stop.is_requested() {
-            return match job.takes.settle() {
-                Some(take) => self.end(job, Ok(take)).map(|()| None),
-                None => Ok(None),
-            };
-        }
-        job.settings.seed = job.takes.seed();
-        match self.request(&job) {
-            Ok(request) => Ok(Some((job, Box::new(request)))),
-            Err(error) => self.end(job, Err(error)).map(|()| None),
-        }
-    }
-
-    fn end(&mut self, mut job: Box<InFlight>, take: Result<Attempt>) -> Result<()> {
+    /// Keeps what was made of the job, or tells why there is nothing.
+    ///
+    /// # Errors
+    /// What ends the run.
+    pub fn end(&mut self, job: &InFlight, made: Result<Made>) -> Result<()> {
+        self.count(job, -1);
         if let Some(chain) = job.task.chain {
             self.chains.entry(chain).or_default().busy = false;
         }
-        match take {
-            Ok(take) => {
-                job.settings.seed = take.seed;
-                self.keep(&job, &take)
-            }
+        match made {
+            Ok(made) => self.keep(job, made),
             Err(error) if is_fatal(&error) => Err(error),
             Err(error) => self.fail(&job.task, error),
         }
     }
 
-    /// Writes the sound and the line; gives the sound its name only then.
-    fn keep(&mut self, job: &InFlight, take: &Attempt) -> Result<()> {
-        let utterance = &take.utterance;
-        let target = self.options.folder.join(&job.task.out);
-        make_folder(&target)?;
-        let sound = Pending::write(&self.options.folder, &self.ledger.tag(), target.clone(), |sink| {
-            self.backend.write(job, utterance, sink)
-        })?;
-        let next = job.task.chain.and_then(|_| utterance.voice().ok()).map(LoadedVoice::new);
-        if let Some(next) = &next {
-            next.voice.write(&voice_beside(&target), true)?;
-        }
-        let mut record = self.record(job, take, sound.bytes);
-        record.continues = next.as_ref().map(|known| known.hash.clone());
-        // Without this, a line of the new sound could stand beside the old one.
-        remove(&target)?;
-        self.ledger.append(std::slice::from_ref(&record))?;
-        sound.settle(false)?;
-        if let (Some(chain), Some(next)) = (job.task.chain, next) {
-            self.chains.entry(chain).or_default().voice = Some(next);
-        }
-        self.tally.done += 1;
-        self.tally.seconds += utterance.pcm.seconds();
-        self.watch.tell(Event::Done(&record))
-    }
-
-    fn record(&mut self, job: &InFlight, take: &Attempt, bytes: u64) -> Record {
-        let utterance = &take.utterance;
-        let (seconds, took) = (utterance.pcm.seconds(), job.begun.elapsed().as_secs_f64());
-        let share = self.last.elapsed().as_secs_f64();
-        self.last = Instant::now();
-        let record = Record {
-            bytes: Some(bytes),
-            voice: job.voice.clone(),
-            voice_hash: job.voice_hash.clone(),
-            seed: Some(job.settings.seed),
-            settings: Some(RecordedSettings::of(&job.settings)),
-            model: Some(self.options.model.clone()),
-            key: Some(format!("{:016x}", job.key)),
-            tokens: Some(utterance.semantic.len()),
-            seconds: Some(rounded(seconds)),
-            took: Some(rounded(took)),
-            share: Some(rounded(share)),
-            real_time_factor: Some(rounded(took / seconds)),
-            takes: Some(job.takes.made()).filter(|&made| made > 1),
-            findings: take.findings.iter().map(RecordedFinding::from).collect(),
-            at: now(),
-            ..Record::default()
-        };
-        record.placed(&job.task)
-    }
-
-    /// Goes through all tasks without speaking any.
-    pub fn preview(&mut self, mut tell: impl FnMut(Action) -> Result<()>) -> Result<()> {
-        while let Some(planned) = self.plan.next().transpose()? {
-            let task = match planned {
-                Planned::Task(task) => task,
-                Planned::Bad(bad) => {
-                    tell(Action::Bad(bad.line, bad.error))?;
-                    continue;
-                }
-            };
-            match self.action(&task) {
-                Ok(action) => tell(action)?,
-                Err(error) => tell(Action::Bad(task.line, error))?,
-            }
+    /// Makes all of them, one at a time.
+    ///
+    /// # Errors
+    /// What ends the run; what is wrong with one is in the report.
+    pub fn each(&mut self, mut make: impl FnMut(&InFlight, Target) -> Result<Made>) -> Result<()> {
+        while let NextJob::Ready(job) = self.next_job()? {
+            let made = make(&job, self.target(&job));
+            self.end(&job, made)?;
         }
         Ok(())
     }
 
-    fn action(&mut self, task: &Task) -> Result<Action> {
-        let job = self.job(task)?;
-        if !self.options.restart && self.found(&job)?.is_some() {
-            return Ok(Action::There(job));
+    /// A job that is given up, because the run is to end.
+    pub fn give_up(&mut self, job: &InFlight) {
+        self.count(job, -1);
+    }
+
+    /// Writes the line; gives the file its name only then.
+    fn keep(&mut self, job: &InFlight, made: Made) -> Result<()> {
+        let target = self.options.folder.join(&job.task.out);
+        if let Some(next) = &made.next {
+            next.voice.write(&voice_beside(&target), true)?;
         }
-        self.request(&job)?;
-        Ok(Action::Speak(job))
+        let record = self.record(job, &made)?;
+        // Without this, a line of the new file could stand beside the old one.
+        remove(&target)?;
+        self.ledger.append(std::slice::from_ref(&record))?;
+        made.file.settle(false)?;
+        if let (Some(chain), Some(next)) = (job.task.chain, made.next) {
+            self.chains.entry(chain).or_default().voice = Some(next);
+        }
+        self.tally.done += 1;
+        self.tally.doubtful += u64::from(!record.findings.is_empty());
+        self.tally.seconds += made.seconds;
+        self.observer.tell(Event::Done(&record))
+    }
+
+    fn record(&mut self, job: &InFlight, made: &Made) -> Result<Record> {
+        let (seconds, took) = (made.seconds, job.begun.elapsed().as_secs_f64());
+        let share = self.last.elapsed().as_secs_f64();
+        self.last = Instant::now();
+        let seed = made.seed.or(job.settings.map(|settings| settings.seed));
+        let record = Record {
+            bytes: Some(made.file.bytes),
+            modified: files::modified(made.file.path()),
+            sha256: Some(files::sha256(made.file.path())?),
+            voice: job.voice.clone(),
+            voice_hash: job.voice_hash.clone(),
+            seed,
+            settings: job.settings.as_ref().map(RecordedSettings::of),
+            model: Some(self.options.model.clone()),
+            key: Some(format!("{:016x}", job.key)),
+            tokens: Some(made.tokens),
+            seconds: Some(rounded(seconds)),
+            took: Some(rounded(took)),
+            share: Some(rounded(share)),
+            real_time_factor: Some(rounded(took / seconds)),
+            redone: Some(job.redone).filter(|&times| times > 0),
+            takes: Some(made.attempts).filter(|&made| made > 1),
+            findings: made.findings.iter().map(RecordedFinding::from).collect(),
+            continues: made.next.as_ref().map(|known| known.hash.clone()),
+            at: now(),
+            ..Record::default()
+        };
+        Ok(record.placed(&job.task))
+    }
+
+    /// The next of the plan, for whoever only looks at it.
+    pub(super) fn next_planned(&mut self) -> Result<Option<Planned>> {
+        self.plan.next().transpose()
     }
 
     /// A line that is no task.
     fn refuse(&mut self, bad: Bad) -> Result<()> {
-        let Bad { line, index, id, error } = bad;
-        self.failed(Record { id, index, line, ..Record::default() }, error)
+        let Bad { line, index, id, source, error } = bad;
+        self.failed(Record { id, index, line, source, ..Record::default() }, error)
     }
 
     /// A task that cannot be done.
@@ -467,72 +394,12 @@ impl<'a, P: Iterator<Item = Result<Planned>>> Run<'a, P> {
         self.tally.failed += 1;
         let record = Record { at: now(), error: Some(format!("{error:#}")), ..record };
         self.ledger.append(std::slice::from_ref(&record))?;
-        self.watch.tell(Event::Failed(&record, &error))?;
+        self.observer.tell(Event::Failed(&record, &error))?;
         match self.options.fail_fast {
-            true => Err(error.context(Kind::Partial.error(format!("stopped at line {}", record.line)))),
+            true => Err(error.context(Kind::Partial.error(format!("stopped at {}", record.place())))),
             false => Ok(()),
         }
     }
-}
-
-impl<P: Iterator<Item = Result<Planned>>> RequestQueue for Run<'_, P> {
-    type Key = Box<InFlight>;
-
-    fn next(&mut self) -> Result<NextRequest<Box<InFlight>>> {
-        while let Some(job) = self.again.pop_front() {
-            if let Some((job, request)) = self.repeat(job)? {
-                self.count(&job, 1.0);
-                return Ok(NextRequest::Ready(job, request));
-            }
-        }
-        while !self.stop.is_requested() {
-            match self.choose()? {
-                Some(task) => {
-                    if let Some((job, request)) = self.prepare(task)? {
-                        self.count(&job, 1.0);
-                        return Ok(NextRequest::Ready(Box::new(job), Box::new(request)));
-                    }
-                }
-                None if self.held.is_empty() => break,
-                None => return Ok(NextRequest::Wait),
-            }
-        }
-        // What is under way may have to be spoken once more.
-        Ok(if self.options.retry.retries > 0 && self.under_way > 0 { NextRequest::Wait } else { NextRequest::End })
-    }
-
-    fn finished(&mut self, mut job: Box<InFlight>, spoken: Result<Utterance>) -> Result<()> {
-        self.count(&job, -1.0);
-        match self.hear(&mut job, spoken).transpose() {
-            Some(take) => self.end(job, take),
-            None => {
-                self.again.push_back(job);
-                Ok(())
-            }
-        }
-    }
-}
-
-impl Record {
-    fn placed(self, task: &Task) -> Self {
-        let out = Some(task.out.to_string_lossy().into_owned());
-        let (id, text) = (task.id.clone(), task.text.clone());
-        Self { id, index: task.index, line: task.line, text, out, chain: task.chain, ..self }
-    }
-}
-
-fn is_file(path: &Path, bytes: u64) -> bool {
-    fs::metadata(path).is_ok_and(|m| m.is_file() && m.len() == bytes)
-}
-
-/// The voice that an utterance gives the next one.
-fn voice_beside(wav: &Path) -> PathBuf {
-    wav.with_extension("npz")
-}
-
-fn make_folder(target: &Path) -> Result<()> {
-    let folder = target.parent().unwrap_or(Path::new("."));
-    fs::create_dir_all(folder).with_context(|| Kind::Output.error(format!("{}: cannot be made", folder.display())))
 }
 
 fn remove(target: &Path) -> Result<()> {

@@ -1,15 +1,18 @@
 //! `barkclone clone`: recordings to voice files.
 
+mod each;
+
+use super::many::RunArgs;
 use super::nets::{self, DeviceArgs};
 use super::progress::Terminal;
 use super::provenance;
 use super::references::ReferenceArgs;
-use super::{check_voice_target, out, tell};
+use super::{check_voice_target, out, refuse_own_input};
 use anyhow::{Result, ensure};
 use barkclone::audio::{Encoding, write_wav};
 use barkclone::checkpoint::Checkpoint;
 use barkclone::clone::{Cloner, heard_codes};
-use barkclone::error::{Kind, exit_code};
+use barkclone::error::Kind;
 use barkclone::models::Models;
 use barkclone::net::codec::CodecConfig;
 use barkclone::net::hubert::HubertConfig;
@@ -23,7 +26,6 @@ use barkclone::voice::provenance::{QuantizerName, sha256};
 use barkclone::voice::{Library, Provenance, Voice};
 use candle_core::Device;
 use clap::Args;
-use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -44,12 +46,15 @@ pub struct CloneArgs {
     /// Keep the voice by this name, in $XDG_DATA_HOME/barkclone/voices: `--voice NAME` finds it anywhere
     #[arg(long, value_name = "NAME", conflicts_with_all = ["each", "output"])]
     name: Option<String>,
-    /// Make a voice of each recording, instead of one of the best of them; one that fails does not stop the others (exit code 7)
+    /// Make a voice of each recording, instead of one of the best of them; one that fails does not stop the others (exit code 7). A
+    /// report beside the voices keeps account of what is done: the same command goes on where it was stopped
     #[arg(long, conflicts_with_all = ["start", "end", "preview"])]
     each: bool,
     /// Where to write the voices of --each; made if it is not there
     #[arg(long, short = 'd', value_name = "DIR", default_value = ".", requires = "each")]
     output_dir: PathBuf,
+    #[command(flatten)]
+    run: RunArgs,
     /// Write what the models will hear of the voice as WAV: the end of the reference, through EnCodec and back
     #[arg(long, value_name = "FILE")]
     preview: Option<PathBuf>,
@@ -102,11 +107,13 @@ pub fn run(args: CloneArgs, models: &Models, terminal: &Terminal) -> Result<()> 
     args.origin()?;
     let recordings = args.references.recordings()?;
     if args.each {
-        return args.run_each(&recordings, models, terminal);
+        return each::run(&args, recordings, models, terminal);
     }
+    args.run.refuse_for_one("--each")?;
     let target = args.target(&recordings)?;
+    refuse_own_input(&target, recordings.iter().map(PathBuf::as_path))?;
     output::check(&target, args.force)?;
-    args.check_preview(&target)?;
+    args.check_preview(&target, &recordings)?;
     let reference = args.references.prepare(&recordings, terminal)?;
     let nets = args.nets.open(models, terminal)?;
     let voice = args.write_voice(&reference, &target, &nets.cloner()?, terminal)?;
@@ -130,8 +137,9 @@ impl CloneArgs {
         }
     }
 
-    fn check_preview(&self, target: &Path) -> Result<()> {
+    fn check_preview(&self, target: &Path, recordings: &[PathBuf]) -> Result<()> {
         let Some(path) = &self.preview else { return Ok(()) };
+        refuse_own_input(path, recordings.iter().map(PathBuf::as_path))?;
         ensure!(path != target, Kind::Usage.error("--output and --preview name the same file"));
         output::check(path, self.force)
     }
@@ -157,46 +165,6 @@ impl CloneArgs {
     fn origin(&self) -> Result<Provenance> {
         let origin = Provenance::new().consented(self.consent.as_deref())?;
         Ok(Provenance { quantizer: Some(QuantizerName::of(&self.nets.quantizer)), ..origin })
-    }
-
-    /// A voice of each recording, as far as they can be used.
-    fn run_each(&self, recordings: &[PathBuf], models: &Models, terminal: &Terminal) -> Result<()> {
-        let targets = self.targets(recordings)?;
-        output::make_folder(&self.output_dir)?;
-        let cloner = self.nets.open(models, terminal)?.cloner()?;
-        let mut failed = 0;
-        for (recording, target) in recordings.iter().zip(&targets) {
-            match self.run_one(recording, target, &cloner, terminal) {
-                Ok(()) => out(format!("{}\n", target.display()))?,
-                Err(error) if matches!(exit_code(&error), 3 | 6) => {
-                    failed += 1;
-                    tell(format_args!("error: {error:#}"));
-                }
-                Err(error) => return Err(error),
-            }
-        }
-        let total = recordings.len();
-        ensure!(failed == 0, Kind::Partial.error(format!("{failed} of {total} recordings gave no voice")));
-        Ok(())
-    }
-
-    fn run_one(&self, recording: &Path, target: &Path, cloner: &Cloner, terminal: &Terminal) -> Result<()> {
-        output::check(target, self.force)?;
-        let reference = self.references.prepare(&[recording.to_owned()], terminal)?;
-        self.write_voice(&reference, target, cloner, terminal).map(drop)
-    }
-
-    /// `ana.npz` for `ana.wav`; where there is an `ana.mp3` too, `ana.wav.npz` and `ana.mp3.npz`.
-    fn targets(&self, recordings: &[PathBuf]) -> Result<Vec<PathBuf>> {
-        let names = recordings.iter().map(|path| named_after(path)).collect::<Result<Vec<_>>>()?;
-        let mut uses = BTreeMap::new();
-        names.iter().for_each(|name| *uses.entry(name).or_insert(0) += 1);
-        let target = |(path, name): (&PathBuf, &std::ffi::OsString)| {
-            let mut full = path.file_name().unwrap_or_default().to_os_string();
-            full.push(".npz");
-            self.output_dir.join(if uses[name] > 1 { &full } else { name })
-        };
-        Ok(recordings.iter().zip(&names).map(target).collect())
     }
 }
 

@@ -5,13 +5,16 @@ mod check;
 mod choice;
 mod clone;
 mod convert;
+mod dry;
 mod interrupt;
+mod many;
 mod models;
 mod nets;
 mod progress;
 mod provenance;
 mod references;
 mod report;
+mod reporter;
 mod shell;
 mod sound;
 mod speak;
@@ -46,7 +49,7 @@ several clones and keep the best. Models are downloaded on first use (Bark: 4.5 
 
 Results go to stdout, everything else to stderr. Exit codes: 0 done, 1 other failure, 2 wrong usage, \
 3 unusable audio, text or voice, 4 missing or damaged model, 5 failed download, 6 output that cannot be written or exists already, \
-7 some of many utterances or recordings failed, 130 interrupted.";
+7 some of many utterances or recordings failed, or with --strict may not sound right, 130 interrupted.";
 
 /// Clone a voice from a few seconds of speech, and speak with it
 ///
@@ -75,15 +78,15 @@ struct Global {
     #[arg(long, global = true, value_name = "N", allow_negative_numbers = true)]
     #[arg(value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
-    /// Only results and errors, no progress or notes
-    #[arg(long, short, global = true)]
-    quiet: bool,
+    /// Only results, warnings and errors, no progress or notes; twice: no warnings either
+    #[arg(long, short, global = true, action = clap::ArgAction::Count)]
+    quiet: u8,
 }
 
 #[derive(Subcommand, Debug)]
 enum Command {
     Check(check::CheckArgs),
-    Clone(clone::CloneArgs),
+    Clone(Box<clone::CloneArgs>),
     Speak(Box<speak::SpeakArgs>),
     Report(report::ReportArgs),
     Convert(Box<convert::ConvertArgs>),
@@ -112,7 +115,7 @@ fn dispatch(cli: Cli) -> Result<()> {
     let models = || Models::open(cli.global.registry.as_deref(), cli.global.offline);
     match cli.command {
         Command::Check(args) => check::run(args, &terminal),
-        Command::Clone(args) => clone::run(args, &models()?, &terminal),
+        Command::Clone(args) => clone::run(*args, &models()?, &terminal),
         Command::Speak(args) => speak::run(*args, &models()?, &terminal),
         Command::Report(args) => report::run(args, &terminal),
         Command::Convert(args) => convert::run(*args, &models()?, &terminal),
@@ -152,6 +155,18 @@ pub fn clock(seconds: f64) -> String {
 fn one_line(text: &str) -> String {
     let plain = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
     text.chars().map(plain).collect()
+}
+
+/// Refuses an output that is one of the command's own inputs: not even --force is meant to destroy what a result is made of.
+fn refuse_own_input<'a>(output: &Path, inputs: impl IntoIterator<Item = &'a Path>) -> Result<()> {
+    let Ok(target) = output.canonicalize() else { return Ok(()) };
+    let itself = inputs.into_iter().any(|input| input.canonicalize().is_ok_and(|input| input == target));
+    let shown = output.display();
+    ensure!(
+        !itself,
+        Kind::Usage.error(format!("{shown}: it would be replaced by its own result; name another output"))
+    );
+    Ok(())
 }
 
 /// Refuses `-` where a voice is to be written: only sound goes to stdout.

@@ -2,6 +2,7 @@
 
 use anyhow::{Result, bail};
 use barkclone::checkpoint::{self, Bark, Checkpoint, builtin};
+use barkclone::clone::Listener;
 use barkclone::device;
 use barkclone::error::Kind;
 use barkclone::models::{ModelKind, Models, Origin, Packs, Source};
@@ -176,4 +177,16 @@ pub fn quantizer(choice: &str, models: &Models, progress: &dyn Progress) -> Resu
         Source::Builtin => builtin::quantizer(),
         Source::Path(path) => checkpoint::quantizer(&path),
     }
+}
+
+/// What hears a recording's semantic tokens, by names or paths.
+pub fn listener(
+    hubert_choice: &str,
+    quantizer_choice: &str,
+    models: &Models,
+    (device, progress): (&Device, &dyn Progress),
+) -> Result<Listener> {
+    let (hubert, quantizer) =
+        (hubert(hubert_choice, models, progress)?, quantizer(quantizer_choice, models, progress)?);
+    Listener::new(&hubert, &quantizer, device)
 }

@@ -1,4 +1,5 @@
-//! Progress and notes on stderr: a bar where it is a terminal, notes alone where it is not, nothing if asked to be quiet.
+//! Progress and notes on stderr: a bar where it is a terminal, notes alone where it is not, warnings alone or nothing if
+//! asked to be quiet.
 
 use super::tell;
 use barkclone::progress::Progress;
@@ -9,12 +10,13 @@ use std::time::Duration;
 
 /// The terminal's view of the work.
 pub struct Terminal {
-    quiet: bool,
+    /// How often it was asked to be quiet.
+    quiet: u8,
     bar: Mutex<Option<ProgressBar>>,
 }
 
 impl Terminal {
-    pub fn new(quiet: bool) -> Self {
+    pub fn new(quiet: u8) -> Self {
         Self { quiet, bar: Mutex::new(None) }
     }
 
@@ -24,7 +26,7 @@ impl Terminal {
 
     /// A bar for a run of many parts, which is drawn beside all else by whoever holds it; `None` where there is none to be seen.
     pub fn overall(&self, total: Option<u64>) -> Option<ProgressBar> {
-        if self.quiet || !std::io::stderr().is_terminal() {
+        if self.quiet > 0 || !std::io::stderr().is_terminal() {
             return None;
         }
         let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::stderr());
@@ -47,7 +49,7 @@ impl Terminal {
     }
 
     fn draw(&self, task: &str, total: u64, unit: &str) -> Option<ProgressBar> {
-        if self.quiet || !std::io::stderr().is_terminal() {
+        if self.quiet > 0 || !std::io::stderr().is_terminal() {
             return None;
         }
         let bar = ProgressBar::with_draw_target((total > 0).then_some(total), ProgressDrawTarget::stderr());
@@ -109,7 +111,12 @@ impl Progress for Terminal {
     }
 
     fn note(&self, message: &str) {
-        if self.quiet {
+        let kept = match self.quiet {
+            0 => true,
+            1 => message.starts_with("warning: "),
+            _ => false,
+        };
+        if !kept {
             return;
         }
         self.with_bar(|bar| match bar {

@@ -34,6 +34,12 @@ pub fn made(voice: &str, s: &Settings, weights: WeightType) -> String {
     )
 }
 
+/// As of [`made`], of a sound whose words were heard in a recording.
+pub fn converted(voice: &str, settings: &Settings, weights: WeightType, sha256: &str) -> String {
+    let how = made(voice, settings, weights);
+    format!("{how}; converted from another recording, sha256={sha256}")
+}
+
 /// A seed of the system's randomness, short enough to be typed again.
 pub fn new_seed() -> u64 {
     std::hash::RandomState::new().build_hasher().finish() >> 32

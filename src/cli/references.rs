@@ -77,6 +77,11 @@ impl ReferenceArgs {
         }
     }
 
+    /// What is taken of a recording, in words.
+    pub fn choices(&self) -> String {
+        format!("raw {} denoise {}", self.raw, self.denoise)
+    }
+
     fn within(&self) -> Result<Range<f64>> {
         let within = self.start.unwrap_or(0.0)..self.end.unwrap_or(f64::INFINITY);
         ensure!(!within.is_empty(), Kind::Usage.error("--end is not after --start"));

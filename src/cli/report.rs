@@ -3,12 +3,13 @@
 use super::out;
 use super::progress::Terminal;
 use anyhow::Result;
-use barkclone::batch::{self, Summary};
+use barkclone::batch::{self, Record, Summary};
 use barkclone::progress::Progress;
 use clap::{Args, Subcommand};
+use std::cmp::Reverse;
 use std::path::PathBuf;
 
-/// Merge and sum up the reports of `speak --lines` and `--jobs`
+/// Merge and sum up the reports of `speak`, `convert` and `clone` of many
 #[derive(Args, Debug)]
 pub struct ReportArgs {
     #[command(subcommand)]
@@ -30,7 +31,7 @@ enum Command {
         #[arg(long)]
         force: bool,
     },
-    /// What was spoken, in sum, and the lines that failed
+    /// What was made, in sum, and what failed or may not sound right, the worst first
     Summary {
         #[arg(required = true, value_name = "REPORT")]
         reports: Vec<PathBuf>,
@@ -52,17 +53,32 @@ pub fn run(args: ReportArgs, terminal: &Terminal) -> Result<()> {
             out(format!("{}\n", serde_json::to_string(&sum)?))
         }
         Command::Summary { reports, json: false } => {
+            let mut told = Vec::new();
             let sum = batch::summary(&reports, |record| {
-                let error = record.error.as_deref().unwrap_or_default();
-                out(format!("line {}: {error}\n", record.line))
+                told.push((record.error.is_some(), record.faults(), line(record)));
+                Ok(())
             })?;
+            // The worst first.
+            told.sort_by_key(|(failed, faults, _)| (!failed, Reverse(*faults)));
+            told.iter().try_for_each(|(_, _, line)| out(line))?;
             out(table(&sum))
         }
     }
 }
 
+/// What is wrong with a result.
+fn line(record: &Record) -> String {
+    let findings: Vec<_> = record.findings.iter().map(|finding| finding.message.as_str()).collect();
+    let (place, findings) = (record.place(), findings.join("; "));
+    match (&record.error, &record.out) {
+        (Some(error), _) => format!("{place}: {error}\n"),
+        (None, out) => format!("{place}: {}: may not sound right: {findings}\n", out.as_deref().unwrap_or_default()),
+    }
+}
+
 fn table(sum: &Summary) -> String {
-    let Summary { done, failed, seconds, took, bytes } = sum;
+    let Summary { done, failed, doubtful, seconds, took, bytes } = sum;
     let speed = sum.speed().map_or(String::new(), |speed| format!(": {:.2} times real time", 1.0 / speed));
-    format!("{done} spoken, {failed} failed; {seconds:.1} s of speech ({bytes} bytes) in {took:.1} s{speed}\n")
+    let doubtful = if *doubtful > 0 { format!(", {doubtful} that may not sound right") } else { String::new() };
+    format!("{done} done, {failed} failed{doubtful}; {seconds:.1} s of speech ({bytes} bytes) in {took:.1} s{speed}\n")
 }

@@ -44,5 +44,5 @@ pub use speakers::Registers;
 pub use stretch::{Stretch, choose};
 pub use thresholds::{LONGEST_CHECKED, LONGEST_REFERENCE};
 pub use tracks::with_speech;
-pub use utterance::{badness, listen, trim_tail};
+pub use utterance::{badness, listen, trim_tail, weight};
 pub use vad::{FRAME_SECONDS, Frames, SpeechDetector, speech};

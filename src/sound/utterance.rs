@@ -29,14 +29,18 @@ const FADE: f64 = 0.1;
 
 /// How bad these findings of an utterance are together, to choose the best of several: what [`trim_tail`] mends is the least.
 pub fn badness(findings: &[Finding]) -> u32 {
-    let weight = |finding: &Finding| match finding.what {
+    findings.iter().map(|finding| weight(finding.what)).sum()
+}
+
+/// How bad one of them is.
+pub fn weight(what: What) -> u32 {
+    match what {
         What::Silent => 100,
         What::TooFast => 20,
         What::RanOut | What::TooSlow => 10,
         What::GarbledTail => 3,
         _ => 5,
-    };
-    findings.iter().map(weight).sum()
+    }
 }
 
 /// What is wrong with `pcm`, which was to say `text`; nothing: keep it. The worst comes first. Without a text its pace is not

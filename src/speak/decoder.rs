@@ -2,10 +2,11 @@
 
 use crate::audio::Pcm;
 use crate::checkpoint::Checkpoint;
+use crate::error::{Kind, kind};
 use crate::net::codec::{Codec, CodecConfig};
 use crate::progress::Progress;
 use crate::tokens::{FINE_CODEBOOKS, FRAME_SAMPLES, Fine, SAMPLE_RATE};
-use anyhow::Result;
+use anyhow::{Error, Result, ensure};
 use candle_core::{DType, Device, Tensor};
 
 /// The codec's decoder.
@@ -23,8 +24,9 @@ impl Decoder {
 
     /// `fine` `[8, T]` -> 320 T samples at 24 kHz, all at once.
     pub fn pcm(&self, fine: &Fine) -> Result<Pcm> {
-        let samples = self.codec.decode(&self.codes(fine)?)?.flatten_all()?.to_vec1()?;
-        Ok(Pcm { samples, rate: SAMPLE_RATE })
+        let codes = self.codes(fine)?;
+        let samples = self.codec.decode(&codes).and_then(|sound| Ok(sound.flatten_all()?.to_vec1()?));
+        Ok(Pcm { samples: samples.map_err(undecodable)?, rate: SAMPLE_RATE })
     }
 
     fn codes(&self, fine: &Fine) -> Result<Tensor> {
@@ -40,12 +42,25 @@ impl Decoder {
         progress: &dyn Progress,
     ) -> Result<()> {
         progress.start("audio", fine.frames() as u64, "frame");
-        self.codec.decode_to(&self.codes(fine)?, &mut |part| {
+        let mut taken = Ok(());
+        let decoded = self.codec.decode_to(&self.codes(fine)?, &mut |part| {
             let samples: Vec<f32> = part.flatten_all()?.to_vec1()?;
             progress.advance((samples.len() / FRAME_SAMPLES) as u64);
-            sink(&samples)
-        })?;
+            taken = sink(&samples);
+            ensure!(taken.is_ok(), "nobody takes the samples");
+            Ok(())
+        });
         progress.finish();
-        Ok(())
+        // What the sink failed with is no failure of the codec.
+        taken?;
+        decoded.map_err(undecodable)
+    }
+}
+
+/// What a codec fails with without saying why is its own fault, and that of every sound.
+fn undecodable(error: Error) -> Error {
+    match kind(&error) {
+        Some(_) => error,
+        None => error.context(Kind::Model.error("the codec cannot make sound of codes")),
     }
 }

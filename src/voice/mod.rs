@@ -24,6 +24,7 @@ pub use raw::{RawArray, RawVoice};
 pub use repair::{Repaired, repair};
 
 use crate::error::Kind;
+use crate::output::Sink;
 use crate::tokens::{
     COARSE_CODEBOOKS, COARSE_HISTORY, CODEBOOK_SIZE, CODES_HZ, Coarse, Codes, FINE_HISTORY, Fine, SEMANTIC_HISTORY,
     SEMANTIC_HZ, Semantic, coarse_history,
@@ -116,6 +117,11 @@ impl Voice {
     /// Writes the voice as Bark reads it: int64 in C order, stored. Replaces a file only with `force`.
     pub fn write(&self, path: &Path, force: bool) -> Result<()> {
         self.write_with(None, path, force)
+    }
+
+    /// Writes what would be the file's bytes.
+    pub fn write_to(&self, provenance: Option<&Provenance>, sink: &mut Sink) -> Result<()> {
+        arrays::to_npz(self, provenance, Form::Bark, sink)
     }
 
     /// [`Voice::write`], with what is known of the voice's origin.

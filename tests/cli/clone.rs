@@ -91,7 +91,7 @@ fn the_voice_is_named_after_its_recording_and_lies_here() {
     let desk = Desk::new();
     std::fs::create_dir(desk.path("takes")).unwrap();
     desk.babble("takes/ana.take.2.wav", 1.0);
-    let ran = desk.clone("takes/ana.take.2.wav", &["--quiet"]);
+    let ran = desk.clone("takes/ana.take.2.wav", &["-qq"]);
     assert_eq!((ran.stdout.as_slice(), ran.stderr.as_str()), (&b"ana.take.2.npz\n"[..], ""));
     assert_eq!(desk.files(), ["ana.take.2.npz", "takes"]);
 }

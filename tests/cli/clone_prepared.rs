@@ -98,13 +98,28 @@ fn each_recording_of_a_folder_becomes_a_voice_and_one_that_fails_does_not_stop_t
     fs::copy(golden("lossy.opus"), desk.path("takes/c.opus")).unwrap();
     let ran = desk.prepare(&["takes", "--each", "-d", "voices"]);
     assert_eq!(ran.code, 7, "{}", ran.stderr);
-    ran.says(&["takes/a.mp3: cannot be used as a recording", "1 of 4 recordings gave no voice"]);
+    ran.says(&["takes/a.mp3: cannot be used as a recording", "1 of 4 recordings failed: voices/report.jsonl says why"]);
     let printed = String::from_utf8(ran.stdout).unwrap();
-    let voices = ["voices/b.m4a.npz", "voices/b.mp3.npz", "voices/c.npz"];
+    let voices = ["voices/b.npz", "voices/b-2.npz", "voices/c.npz"];
     assert_eq!(printed.lines().collect::<Vec<_>>(), voices);
     voices.iter().for_each(|voice| Arrays::read(&desk.path(voice)).satisfy_bark());
-    desk.prepare(&["takes/c.opus", "--each", "-d", "voices"]).says(&["voices/c.npz", "exists already"]);
-    assert_eq!(desk.prepare(&["takes/c.opus", "--each", "-d", "voices", "--force"]).prints(), "voices/c.npz");
+    let again = desk.prepare(&["takes", "--each", "-d", "voices"]);
+    again.says(&["0 cloned, 3 there already, 1 failed"]);
+    let planned = desk.prepare(&["takes", "--each", "-d", "voices", "--dry-run"]);
+    planned.says(&["takes/a.mp3: cannot be used", "0 to clone, 3 there already, 1 that cannot be"]);
+    let alone = ["takes/c.opus", "--each", "-d", "voices"];
+    desk.prepare(&[&alone[..], &["--denoise"]].concat())
+        .fails(6, &["1: the models or flags are other ones now", "--restart"]);
+    assert_eq!(desk.prepare(&[&alone[..], &["--restart"]].concat()).prints(), "voices/c.npz");
+    desk.prepare(&alone).says(&[
+        "0 cloned, 1 there already",
+        "2 files of earlier runs",
+        "--prune removes",
+        "voices/b-2.npz",
+    ]);
+    desk.prepare(&[&alone[..], &["--prune"]].concat()).says(&["2 files of earlier runs, removed"]);
+    assert!(!desk.path("voices/b.npz").exists() && desk.path("voices/c.npz").exists());
+    desk.prepare(&["takes/c.opus", "--shard", "1/2"]).fails(2, &["--shard is for many", "--each"]);
 }
 
 #[test]

@@ -47,12 +47,12 @@ fn several_recordings_and_folders_go_to_a_folder_under_their_names() {
     desk.babble("three.wav", 0.5);
     fs::write(desk.path("takes/notes.txt"), "no sound").unwrap();
     let ran = desk.convert(&["takes", "three.wav"], &["-d", "out", "--seed", "1"]);
-    let mut paths: Vec<_> = ran.prints().lines().collect();
-    paths.sort();
-    assert_eq!(paths, ["out/one.wav", "out/three.wav", "out/two.wav"]);
+    let paths: Vec<_> = ran.prints().lines().collect();
+    assert_eq!(paths, ["out/one.wav", "out/two.wav", "out/three.wav"], "in the order of what was asked for");
     desk.convert(&["three.wav"], &["-o", "alone.wav", "--seed", "1"]).prints();
     assert!(desk.bytes("alone.wav") == desk.bytes("out/three.wav"));
-    desk.convert(&["three.wav"], &["-d", "out"]).fails(6, &["out/three.wav", "--force"]);
+    desk.convert(&["three.wav"], &["-d", "out"]).fails(6, &["out: finished results", "1: the seed", "--force"]);
+    desk.convert(&["takes", "three.wav"], &["-d", "out", "--seed", "1"]).says(&["0 converted, 3 there already"]);
 }
 
 #[test]
@@ -63,11 +63,10 @@ fn what_cannot_be_converted_is_refused_before_any_model_is_loaded() {
     desk.babble("other/a.wav", 1.0);
     fs::write(desk.path("junk.wav"), b"junk").unwrap();
     fs::create_dir(desk.path("empty")).unwrap();
-    let cases: [([&[&str]; 3], i32); 10] = [
+    let cases: [([&[&str]; 3], i32); 9] = [
         ([&["a.wav"], &[], &["--output"]], 2),
         ([&["a.wav", "other/a.wav"], &["-o", "x.wav"], &["-d DIR"]], 2),
         ([&["other"], &["-o", "x.wav"], &["-d DIR"]], 2),
-        ([&["a.wav", "other/a.wav"], &["-d", "out"], &["two recordings"]], 2),
         ([&["junk.wav"], &["-o", "x.wav"], &["junk.wav: cannot be used as a recording"]], 3),
         ([&["empty"], &["-d", "out"], &["no recordings"]], 3),
         ([&["a.wav"], &["-o", "a.wav", "--force"], &["its own result"]], 2),
@@ -125,14 +124,13 @@ fn a_recording_that_fails_does_not_stop_the_others() {
         "error: junk.wav: cannot be used as a recording",
         "error: blip.wav: 320 samples at 16 kHz are too few",
         "error: three.wav: out/three.wav: exists already",
-        "error: 3 of 5 recordings failed",
+        "error: 3 of 5 recordings failed: out/report.jsonl says why",
     ]);
-    let mut paths: Vec<_> = std::str::from_utf8(&ran.stdout).unwrap().lines().collect();
-    paths.sort();
+    let paths: Vec<_> = std::str::from_utf8(&ran.stdout).unwrap().lines().collect();
     assert_eq!((ran.code, paths), (7, vec!["out/one.wav", "out/two.wav"]));
     assert_eq!(desk.bytes("out/three.wav"), b"mine");
-    assert_eq!(fs::read_dir(desk.path("out")).unwrap().count(), 3, "nothing is left behind");
-    desk.convert(&["junk.wav", "three.wav"], &["-d", "out", "--bark", "no/model"]).fails(7, &["2 of 2"]);
+    assert_eq!(fs::read_dir(desk.path("out")).unwrap().count(), 4, "three sounds and a report: nothing is left behind");
+    desk.convert(&["junk.wav", "three.wav"], &["-d", "out"]).fails(7, &["2 of 2"]);
 }
 
 #[test]
@@ -142,7 +140,7 @@ fn the_first_recording_that_fails_stops_the_others_if_asked_to() {
     desk.babble("blip.wav", 0.02);
     let ran = desk.convert(&["one.wav", "blip.wav", "two.wav"], &["-d", "out", "--fail-fast"]);
     ran.fails(7, &["stopped at blip.wav", "too few"]);
-    assert_eq!(fs::read_dir(desk.path("out")).unwrap().count(), 0);
+    assert_eq!(fs::read_dir(desk.path("out")).unwrap().count(), 1, "the report");
 }
 
 #[test]
@@ -158,6 +156,38 @@ fn a_result_that_does_not_sound_right_is_made_again_and_the_best_kept() {
     let seed = told.lines().next().unwrap();
     desk.convert(&["talk.wav"], &["-o", "alone.wav", "--seed", seed]).prints();
     assert!(desk.bytes("alone.wav") == desk.bytes("out/talk.wav"), "the best take is that of its seed");
-    assert_eq!(fs::read_dir(desk.path("out")).unwrap().count(), 2, "nothing is left of the other takes");
+    assert_eq!(fs::read_dir(desk.path("out")).unwrap().count(), 3, "nothing is left of the other takes");
     desk.convert(&["talk.wav"], &["-o", "-", "--retry", "2"]).fails(2, &["--retry", "-o FILE"]);
+}
+
+#[test]
+fn conversions_go_on_where_they_stopped_and_are_shared_out() {
+    let desk = Desk::new();
+    takes(&desk);
+    let names = ["one.wav", "two.wav", "three.wav"];
+    let shards: Vec<_> = ["1/2", "2/2"]
+        .map(|shard| desk.convert(&names, &["-d", "shared", "--shard", shard]).prints().lines().count())
+        .into();
+    assert_eq!(shards.iter().sum::<usize>(), 3);
+    desk.convert(&names, &["-d", "out"]).prints();
+    for name in names {
+        assert!(desk.bytes(&format!("out/{name}")) == desk.bytes(&format!("shared/{name}")), "{name}");
+    }
+    let reports = ["shared/report-1-of-2.jsonl", "shared/report-2-of-2.jsonl", "-o", "shared/report.jsonl"];
+    desk.run(&[&["report", "merge"], &reports[..]].concat()).prints();
+    desk.convert(&names, &["-d", "shared"]).says(&["0 converted, 3 there already"]);
+    // A recording that was edited is another one; a result that was edited is kept.
+    desk.babble("two.wav", 0.9);
+    fs::write(desk.path("out/three.wav"), b"mastered").unwrap();
+    let planned = desk.convert(&names, &["-d", "out", "--dry-run"]);
+    assert_eq!(planned.prints(), "out/two.wav\ttwo.wav");
+    let ran = desk.convert(&names, &["-d", "out"]);
+    assert_eq!(ran.prints(), "out/two.wav");
+    ran.says(&[
+        "out/three.wav: changed since it was made, kept",
+        "1 converted, 1 there already, 1 changed by you and kept",
+    ]);
+    assert_eq!(desk.bytes("out/three.wav"), b"mastered");
+    assert_eq!(desk.convert(&names, &["-d", "out", "--force"]).prints(), "out/three.wav");
+    desk.convert(&["one.wav"], &["-o", "x.wav", "--resume"]).fails(2, &["--resume is for many", "-d DIR"]);
 }

@@ -56,8 +56,8 @@ fn a_conversion_that_is_interrupted_leaves_nothing() {
     desk.babble("talk.wav", 40.0);
     fs::copy(VOICE, desk.path("voice.npz")).unwrap();
     fs::write(desk.path("mine.wav"), "mine").unwrap();
-    let own = ["convert", "talk.wav", "--voice", "voice.npz", "-o", "mine.wav", "--force", "--bark", "demo"];
-    let ran = interrupted(&desk, &[&own[..], &CLONE].concat());
+    let own = ["convert", "talk.wav", "--voice", "voice.npz", "-o", "mine.wav", "--force"];
+    let ran = interrupted(&desk, &[&own[..], &CLONE, &SPEAK[..2]].concat());
     ran.says(&["interrupted"]);
     assert_eq!(desk.files(), ["mine.wav", "talk.wav", "voice.npz"]);
     assert_eq!(desk.bytes("mine.wav"), b"mine", "what was there is there");
@@ -85,8 +85,7 @@ fn every_command_ends_at_once_with_its_own_exit_code() {
     let desk = Desk::new();
     desk.babble("talk.wav", 59.0);
     let clone = [&["clone", "talk.wav", "--raw"], &CLONE[..]].concat();
-    let single =
-        [&["speak", "uma frase", "-o", "x.wav", "--bark", "demo"], &SPEAK[2..6], &["--max-seconds", "14"]].concat();
+    let single = [&["speak", "uma frase", "-o", "x.wav"], &SPEAK[..6], &["--max-seconds", "14"]].concat();
     for arguments in [&clone[..], &single, &["check", "talk.wav", "talk.wav", "talk.wav", "talk.wav", "talk.wav"]] {
         let mut codes = Vec::new();
         for delay in [30, 60, 90, 120, 200, 300] {

@@ -41,7 +41,11 @@ fn each_line_gets_a_file_and_a_line_of_the_report() {
     fs::write(desk.path("prompts.txt"), "# titles\n\nOlá, mundo!\n  Bom   dia \r\nOlá, mundo!\n").unwrap();
     let ran = many(&desk, &["--lines", "prompts.txt", "--voice", VOICE]);
     assert_eq!(ran.prints(), "out/00001-ola-mundo.wav\nout/00002-bom-dia.wav\nout/00003-ola-mundo.wav");
-    ran.says(&["3 spoken, 0 there already, 0 failed", "times real time"]);
+    ran.says(&[
+        "prompts.txt: not spoken, as they begin with #: 1",
+        "3 spoken, 0 there already, 0 failed",
+        "times real time",
+    ]);
     let records = report(&desk, "out/report.jsonl");
     let told = |key: &str| records.iter().map(|r| r[key].clone()).collect::<Vec<_>>();
     assert_eq!(told("line"), [3, 4, 5].map(Value::from));
@@ -81,12 +85,14 @@ fn a_second_run_does_what_is_new_or_changed_or_gone_and_nothing_else() {
     let first = sounds(&desk, "out");
     assert_eq!((run(&[]), sounds(&desk, "out") == first), (String::new(), true));
     fs::remove_file(desk.path("out/00002-dois.wav")).unwrap();
-    fs::write(desk.path("out/00003-tres.wav"), "cut").unwrap();
-    assert_eq!(run(&["--resume"]), "out/00002-dois.wav\nout/00003-tres.wav");
+    assert_eq!(run(&["--resume"]), "out/00002-dois.wav");
     assert!(sounds(&desk, "out") == first, "they are the same again");
-    let cold = ["--text-temp", "0.1"];
-    assert_eq!(run(&cold).lines().count(), 3, "another setting is another sound");
-    assert_eq!(run(&cold), "");
+    let cold = ["--lines", "p", "--text-temp", "0.1"];
+    many(&desk, &cold)
+        .fails(6, &["out: finished results", "3: the settings are other ones now", "--force or --restart"]);
+    assert!(sounds(&desk, "out") == first, "finished work is not replaced unasked");
+    assert_eq!(many(&desk, &[&cold[..], &["--force"]].concat()).prints().lines().count(), 3);
+    assert_eq!(many(&desk, &cold).prints(), "");
     assert_eq!(run(&["--restart"]).lines().count(), 3);
     assert!(sounds(&desk, "out") == first);
 }
@@ -98,15 +104,12 @@ fn a_line_put_in_between_moves_the_others_and_speaks_none_of_them_again() {
     many(&desk, &["--lines", "p"]).prints();
     fs::write(desk.path("p"), "zero\num\num\ndois\n").unwrap();
     let ran = many(&desk, &["--lines", "p", "--batch", "1"]);
-    // The first `um` cannot have the name that the second one still has, so it is spoken again.
-    assert_eq!(ran.prints(), "out/00001-zero.wav\nout/00002-um.wav");
-    ran.says(&["2 spoken, 2 there already"]);
-    let moved = sounds(&desk, "out").into_iter().filter(|(name, _)| name != "00001-um.wav" && name != "00003-dois.wav");
-    let moved: Vec<_> = moved.collect();
+    assert_eq!(ran.prints(), "out/00001-zero.wav");
+    ran.says(&["1 spoken, 3 there already, 3 renamed, 0 failed"]);
     let fresh = Desk::new();
     fs::copy(desk.path("p"), fresh.path("p")).unwrap();
     many(&fresh, &["--lines", "p"]).prints();
-    assert!(moved == sounds(&fresh, "out"), "{:?}", names(&desk));
+    assert!(sounds(&desk, "out") == sounds(&fresh, "out"), "{:?}", names(&desk));
 }
 
 #[test]
@@ -140,7 +143,7 @@ fn a_bad_line_does_not_stop_the_others() {
     assert_eq!((ran.code, ran.stderr.matches("line ").count()), (7, 2), "{}", ran.stderr);
     ran.says(&["stopped at line 2", "unknown field `sped`"]);
     let summed = desk.run(&["report", "summary", "out/report.jsonl"]);
-    assert!(summed.prints().contains("2 spoken, 6 failed"), "{}", summed.prints());
+    assert!(summed.prints().contains("2 done, 6 failed, 2 that may not sound right;"), "{}", summed.prints());
 }
 
 #[test]
@@ -194,9 +197,11 @@ fn what_concerns_all_lines_is_refused_before_any() {
     refused(&["--lines", "p", "--text-temp", "-1"], 2, &["--text-temp -1"]);
     refused(&["--lines", "p", "--voice", "none.npz"], 3, &["none.npz"]);
     refused(&["--lines", "p", "--voice", VOICE, "--voice", VOICE], 2, &["--voice", "NAME=VOICE"]);
+    refused(&["--lines", "p", "--voice", &format!("ana={VOICE}")], 2, &["--voice NAME=VOICE"]);
+    refused(&["--lines", "p", "--redo", "x"], 2, &["--redo x", "bad"]);
     refused(&["--lines", "p", "--jobs", "p"], 2, &["cannot be used with"]);
     refused(&["--lines", "p", "-o", "x.wav"], 2, &["cannot be used with"]);
-    refused(&["--restart"], 2, &["--lines"]);
+    desk.run(&["speak", "oi", "--restart"]).fails(2, &["--restart is for many", "--lines"]);
     desk.run(&["speak", "--lines", "p"]).fails(2, &["--dir"]);
     desk.run(&["speak", "oi", "--lines", "p", "-d", "out"]).fails(2, &["cannot be used with"]);
     desk.speak("oi", &["--voice", VOICE, "--voice", VOICE]).fails(2, &["one voice"]);
@@ -283,4 +288,71 @@ fn the_size_of_a_batch_changes_nothing() {
     };
     let one = with("1");
     assert!(with("auto") == one && with("3") == one);
+}
+
+#[test]
+fn lines_that_are_gone_leave_files_that_are_named_and_can_be_pruned() {
+    let desk = Desk::new();
+    fs::write(desk.path("p"), "um\ndois\ntrês\n").unwrap();
+    many(&desk, &["--lines", "p"]).prints();
+    fs::write(desk.path("p"), "um\n").unwrap();
+    let ran = many(&desk, &["--lines", "p"]);
+    ran.says(&["2 files of earlier runs", "--prune removes", "out/00002-dois.wav, out/00003-tres.wav"]);
+    assert_eq!(names(&desk).len(), 3);
+    fs::write(desk.path("out/00003-tres.wav"), "mastered").unwrap();
+    many(&desk, &["--lines", "p", "--prune"]).says(&["1 file of earlier runs, removed: out/00002-dois.wav"]);
+    assert_eq!(names(&desk), ["00001-um.wav", "00003-tres.wav"], "what was changed is kept");
+}
+
+#[test]
+fn what_may_not_sound_right_is_said_of_each_and_counted() {
+    let desk = Desk::new();
+    fs::write(desk.path("p"), "um\ndois\n").unwrap();
+    let ran = many(&desk, &["--lines", "p"]);
+    ran.says(&["warning: out/00001-um.wav: it may not sound right: ", "0 failed, 2 that may not sound right"]);
+    let ran = many(&desk, &["--lines", "p", "--json", "--restart"]);
+    let summary: Value = serde_json::from_str(ran.prints().lines().last().unwrap()).unwrap();
+    assert_eq!((summary["doubtful"].as_u64(), summary["kept"].as_u64()), (Some(2), Some(0)));
+    many(&desk, &["--lines", "p", "--strict"]).fails(7, &["--strict: 2 of 2 utterances may not sound right"]);
+    let summed = desk.run(&["report", "summary", "out/report.jsonl"]);
+    assert!(summed.prints().starts_with("line 1: 00001-um.wav: may not sound right: "), "{}", summed.prints());
+    let told = |quiet: &str| many(&desk, &["--lines", "p", "--restart", quiet]).stderr;
+    assert!(told("-q").lines().count() == 3 && told("-qq").is_empty(), "{}", told("-q"));
+}
+
+#[test]
+fn names_of_files_have_the_voice_that_all_lines_share_and_one_line_is_redone() {
+    let desk = Desk::new();
+    fs::write(desk.path("p"), "um\ndois\n").unwrap();
+    fs::copy(VOICE, desk.path("ana.npz")).unwrap();
+    let run = |flags: &[&str]| {
+        many(&desk, &[&["--lines", "p", "--voice", "ana.npz", "--name", "{voice}-{index}"], flags].concat())
+    };
+    assert_eq!(run(&[]).prints(), "out/ana-1.wav\nout/ana-2.wav");
+    let first = sounds(&desk, "out");
+    assert_eq!(run(&["--redo", "2"]).prints(), "out/ana-2.wav");
+    run(&[]).says(&["0 spoken, 2 there already"]);
+    let second = sounds(&desk, "out");
+    assert!(second[0] == first[0] && second[1] != first[1]);
+    run(&["--redo", "7"]).fails(2, &["--redo 7: there is no such line"]);
+    assert!(!run(&[]).stderr.contains("warning: no --voice"));
+}
+
+#[test]
+fn no_output_replaces_what_it_is_made_of() {
+    let desk = Desk::new();
+    fs::write(desk.path("p"), "um\n").unwrap();
+    fs::copy(VOICE, desk.path("ana.npz")).unwrap();
+    let before = (desk.bytes("p"), desk.bytes("ana.npz"));
+    let own = ["its own result"];
+    desk.speak("oi", &["--voice", "ana.npz", "-o", "ana.npz", "--force"]).fails(2, &own);
+    desk.speak("oi", &["--voice", "ana.npz", "-o", "x.wav", "--save-voice", "./ana.npz", "--force"]).fails(2, &own);
+    desk.run(&[&["speak", "--file", "p", "-o", "p", "--force"], &SPEAK[..]].concat()).fails(2, &own);
+    desk.babble("talk.wav", 1.0);
+    desk.convert(&["talk.wav"], &["-o", "voice.npz", "--force"]).fails(2, &own);
+    desk.prepare(&["talk.wav", "--raw", "-o", "talk.wav", "--force"]).fails(2, &own);
+    desk.prepare(&["talk.wav", "--raw", "-o", "x.npz", "--preview", "talk.wav", "--force"]).fails(2, &own);
+    let preview = desk.run(&["voice", "preview", "ana.npz", "--codec", "demo"]);
+    assert_eq!(preview.prints(), "ana-preview.wav");
+    assert!(before == (desk.bytes("p"), desk.bytes("ana.npz")));
 }

@@ -115,8 +115,14 @@ fn what_cannot_be_a_book_is_refused_beforehand() {
 #[test]
 fn a_text_may_come_by_pipe_and_be_planned_only() {
     let desk = Desk::new();
-    let own = ["--file", "-", "-o", "book.wav", "--voice", &format!("ana={VOICE}")];
+    let named = format!("ana={VOICE}");
+    let own = ["--file", "-", "-o", "book.wav", "--voice", &named];
     let arguments = [&["speak"], &SPEAK[..], &own[..]].concat();
+    let ran = desk.run_with(TEXT.as_bytes(), &arguments);
+    ran.fails(3, &["line 1: it stands under no [voice: NAME]", "--voice VOICE"]);
+    fs::remove_dir_all(desk.path("book.wav.parts")).unwrap();
+    fs::remove_file(desk.path("book.wav.jsonl")).unwrap();
+    let arguments = [&arguments[..], &["--voice", VOICE]].concat();
     let ran = desk.run_with(TEXT.as_bytes(), &[&arguments[..], &["--dry-run"]].concat());
     assert!(ran.prints().contains("book.wav.parts/00001-era-uma-vez"), "{}", ran.prints());
     assert!(desk.files().is_empty());

@@ -114,13 +114,13 @@ fn a_stretch_is_cut_and_voices_are_merged() {
 fn a_preview_is_the_sound_of_the_codes() {
     let desk = desk(&["preset"]);
     let ran = desk.run(&["voice", "preview", "preset.npz", "--codec", "demo"]);
-    assert_eq!(ran.prints(), "preset.wav");
-    let clip = read_wav(&desk.path("preset.wav"), 60.0).unwrap();
+    assert_eq!(ran.prints(), "preset-preview.wav");
+    let clip = read_wav(&desk.path("preset-preview.wav"), 60.0).unwrap();
     assert_eq!((clip.pcm.rate, clip.pcm.samples.len()), (24_000, 90 * 320));
-    let info = read_info(&desk.path("preset.wav")).unwrap();
+    let info = read_info(&desk.path("preset-preview.wav")).unwrap();
     assert!(info.iter().any(|(_, text)| text.contains("voice=a7419a5a926a31c2")), "{info:?}");
     let piped = desk.run(&["voice", "preview", "preset.npz", "--codec", "demo", "-o", "-"]);
-    assert!(piped.stdout == desk.bytes("preset.wav"));
+    assert!(piped.stdout == desk.bytes("preset-preview.wav"));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The flags of `convert` that choose how is drawn and from which models.
 
-use crate::cli::nets::{self, DeviceArgs, WeightType};
+use crate::cli::nets::{self, BarkChoice, DeviceArgs, WeightType};
 use barkclone::batch::Sampling;
 use barkclone::speak::Settings;
 use barkclone::stage::protocol::Protocol;
@@ -31,7 +31,7 @@ pub struct SamplingArgs {
     /// Trade context for time: fewer and longer coarse windows (history 312, window 456). Not exact
     #[arg(long)]
     pub fast: bool,
-    /// The same seed gives the same speech [default: a new one, printed]
+    /// The same seed gives the same speech [default: a new one, printed; with -d 0, so that a later run goes on]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub seed: Option<u64>,
     /// Convert a recording whose result does not sound right (silent, clipped, or with a garbled end) again with up to N more
@@ -63,9 +63,9 @@ pub struct NetArgs {
 }
 
 impl SamplingArgs {
-    /// The flags over the model's own settings.
-    pub fn settings(&self, protocol: &Protocol, seed: u64) -> Settings {
-        let given = Sampling {
+    /// What is given.
+    pub fn given(&self) -> Sampling {
+        Sampling {
             waveform_temp: self.waveform_temp,
             fine_temp: self.fine_temp,
             top_k: self.top_k,
@@ -74,7 +74,17 @@ impl SamplingArgs {
             coarse_window: self.coarse_window,
             fast: self.fast.then_some(true),
             ..Sampling::default()
-        };
-        given.settings(protocol, seed)
+        }
+    }
+
+    /// The flags over the model's own settings.
+    pub fn settings(&self, protocol: &Protocol, seed: u64) -> Settings {
+        self.given().settings(protocol, seed)
+    }
+}
+
+impl NetArgs {
+    pub fn bark(&self) -> BarkChoice<'_> {
+        BarkChoice { bark: &self.bark, codec: self.codec.as_deref(), weights: self.weights }
     }
 }

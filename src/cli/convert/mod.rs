@@ -1,28 +1,23 @@
 //! `barkclone convert`: recordings to the same words in another voice.
 
-mod failures;
 mod flags;
-mod jobs;
-mod run;
+mod many;
+mod one;
 
 use super::batch::Batch;
-use super::choice::read_voice;
-use super::nets::BarkChoice;
+use super::many::RunArgs;
 use super::progress::Terminal;
-use super::provenance::new_seed;
-use anyhow::Result;
+use super::references::recordings;
+use anyhow::{Result, bail};
+use barkclone::audio::Recording;
+use barkclone::clone::{self, Listener};
+use barkclone::error::{Kind, is_fatal};
 use barkclone::models::Models;
 use barkclone::progress::Progress;
-use barkclone::speak::{Decoder, Speaker};
-use barkclone::stage::protocol::Protocol;
+use barkclone::tokens::Semantic;
 use clap::Args;
-use failures::Failures;
 use flags::{NetArgs, SamplingArgs};
-use run::{Manner, Run, Tally};
-use std::collections::VecDeque;
-use std::path::PathBuf;
-use std::sync::Arc;
-use std::time::Instant;
+use std::path::{Path, PathBuf};
 
 /// Say a recording's words, at its pace, in another voice
 ///
@@ -45,9 +40,14 @@ pub struct ConvertArgs {
     /// Where to write, of a single source; `-` is stdout
     #[arg(long, short, value_name = "FILE", required_unless_present = "directory", conflicts_with = "directory")]
     output: Option<PathBuf>,
-    /// The folder to write to, under the sources' own names
+    /// The folder to write to, under the sources' own names; it is made if it is not there. A report in it keeps account of what is
+    /// done: the same command goes on where it was stopped
     #[arg(long, short, value_name = "DIR")]
     directory: Option<PathBuf>,
+    /// How the files in the folder are named: {stem} and {slug} (of the recording's name), {index}, {id}, {seed} and {voice} are
+    /// filled in; the second of a name gets a number
+    #[arg(long, value_name = "NAME", default_value = "{stem}")]
+    name: String,
     /// Replace files that exist
     #[arg(long)]
     force: bool,
@@ -57,50 +57,50 @@ pub struct ConvertArgs {
     /// Recordings that are converted at a time; on the CPU their sound does not depend on it
     #[arg(long, value_name = "auto|N", default_value = "auto")]
     batch: Batch,
-    /// Stop at the first recording that fails
-    #[arg(long)]
-    fail_fast: bool,
+    #[command(flatten)]
+    run: RunArgs,
     #[command(flatten)]
     sampling: SamplingArgs,
     #[command(flatten)]
     nets: NetArgs,
 }
 
-/// Everything that can be wrong without a model is found before one is loaded.
 pub fn run(args: ConvertArgs, models: &Models, terminal: &Terminal) -> Result<()> {
-    let seed = args.sampling.seed.unwrap_or_else(new_seed);
-    args.sampling.settings(&Protocol::default(), seed).check()?;
-    let device = args.nets.device.open()?;
-    let dtype = args.nets.weights.computed(&device)?;
-    let pairs = args.pairs()?;
-    args.check_retry(&pairs)?;
-    let mut failures = Failures::new(terminal, pairs.len(), args.fail_fast);
-    let jobs = jobs::checked(pairs, &mut failures)?;
-    if jobs.is_empty() {
-        return failures.conclude();
+    match (&args.output, &args.directory) {
+        (Some(output), _) => {
+            args.run.refuse_for_one("-d DIR")?;
+            one::run(&args, output, models, terminal)
+        }
+        (None, Some(folder)) => many::run(&args, folder, models, terminal),
+        (None, None) => Err(Kind::Usage.error("where to? Give -o FILE, or -d DIR").into()),
     }
-    let voice = Arc::new(read_voice(&args.voice, models, terminal)?.voice);
-    let choice = BarkChoice { bark: &args.nets.bark, codec: args.nets.codec.as_deref(), weights: args.nets.weights };
-    let (bark, codec) = choice.open(device.is_cpu(), models, terminal)?;
-    let settings = args.sampling.settings(&bark.protocol, seed);
-    settings.check()?;
-    let heard = VecDeque::from(args.hear(jobs, (&device, models), &mut failures, terminal)?);
-    terminal.note(&format!("seed {seed}"));
-
-    let begun = Instant::now();
-    let decoder = Decoder::new(&codec, &device)?;
-    let mut speaker = Speaker::new(bark, codec, dtype, &device, false);
-    let batch = if heard.len() > 1 { args.batch.rows(&speaker)?.min(heard.len()) } else { 1 };
-    let manner = Manner { voice, settings, weights: args.nets.weights, retries: args.sampling.retry };
-    let mut run = Run::new(heard, (manner, decoder), (&mut failures, terminal), batch == 1);
-    speaker.speak_all(&mut run, batch, terminal)?;
-    sum_up(&run.tally, begun.elapsed().as_secs_f64(), terminal);
-    failures.conclude()
 }
 
-fn sum_up(Tally { done, seconds }: &Tally, took: f64, terminal: &Terminal) {
-    if *done > 0 {
-        let speed = format!("{seconds:.1} s of speech in {took:.1} s: {:.2} times real time", took / seconds);
-        terminal.note(&speed);
+impl ConvertArgs {
+    fn recordings(&self) -> Result<Vec<PathBuf>> {
+        recordings(&self.sources)
     }
+
+    /// The only source.
+    fn single(&self) -> Result<PathBuf> {
+        let several =
+            || Kind::Usage.error("-o names one file: of several recordings, give the folder to write to with -d DIR");
+        match &self.recordings()?[..] {
+            [source] if !self.sources.iter().any(|path| path.is_dir()) => Ok(source.clone()),
+            _ => bail!(several()),
+        }
+    }
+}
+
+/// The tokens of a recording.
+fn hear(listener: &Listener, source: &Path, terminal: &Terminal) -> Result<Semantic> {
+    let (shown, recording) = (source.display(), Recording::open(source)?);
+    let (rate, seconds) = (recording.rate(), recording.seconds());
+    let length = seconds.map_or(String::new(), |seconds| format!("{seconds:.1} s "));
+    terminal.note(&format!("{shown}: {length}at {rate} Hz"));
+    if seconds.is_some_and(|seconds| seconds > clone::WINDOW) {
+        terminal.note(&format!("{shown}: heard {:.0} s at a time, overlapping", clone::WINDOW));
+    }
+    let named = |error| if is_fatal(&error) { error } else { error.context(Kind::Input.error(shown.to_string())) };
+    listener.tokens(recording, terminal).map_err(named)
 }

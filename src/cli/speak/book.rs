@@ -3,6 +3,7 @@
 use super::source::{Jobs, is_stdin, open};
 use super::text::TextArgs;
 use crate::cli::progress::Terminal;
+use crate::cli::refuse_own_input;
 use anyhow::{Context, Result, bail, ensure};
 use barkclone::batch::{Job, Ledger, Plan, Planned, Record, Rules, SourceJob, Task, now};
 use barkclone::book::{self, Budget, Cue, Ends, Markdown, Part, Passage, Piece, Pieces, Silence, Span, Subtitles};
@@ -103,6 +104,8 @@ impl<'a> Book<'a> {
         let spooled = is_stdin(text).then(|| Scratch::of(std::io::stdin().lock())).transpose()?;
         let path = spooled.as_ref().map_or(text, |file| file.path()).to_owned();
         open(&path)?;
+        let written = std::iter::once(output).chain(args.subtitles.as_deref());
+        written.into_iter().try_for_each(|target| refuse_own_input(target, [path.as_path()]))?;
         let markdown = reading.is_markdown(text);
         Ok(Self { args, path, _spooled: spooled, output, voices, reading, markdown })
     }
@@ -252,7 +255,8 @@ impl<'a> Book<'a> {
     fn write_subtitles(&self, tasks: &[Task], spans: &[Span], force: bool) -> Result<()> {
         let Some(path) = &self.args.subtitles else { return Ok(()) };
         let format = Subtitles::of(path)?;
-        let cue = |(task, span): (&Task, &Span)| Cue { start: span.start, end: span.end, text: task.text.clone() };
+        let cue =
+            |(task, span): (&Task, &Span)| Cue { start: span.start, end: span.end, text: task.item.text().to_owned() };
         output::write_atomically(path, force, |sink| format.write(sink, tasks.iter().zip(spans).map(cue)))
     }
 }
@@ -279,7 +283,7 @@ impl Chain {
         }
         self.used += 1;
         let chain = (self.length > 1).then_some(self.number);
-        SourceJob { line, job: Ok(Job { text, voice, chain, replaced, ..Job::default() }) }
+        SourceJob { line, source: None, job: Ok(Job { voice, chain, replaced, ..Job::text(&text) }) }
     }
 }
 

@@ -73,12 +73,21 @@ impl RetryArgs {
         RetryPolicy { retries: self.retry, trim_tail: self.trim_tail }
     }
 
-    /// Tells runs with other retries apart; empty without any.
+    /// Tells runs that change the sound apart; empty where nothing is changed. How many seeds are tried changes no sound that is good.
     pub fn mark(&self) -> Vec<u8> {
-        match self.policy() {
-            policy if policy == RetryPolicy::default() => Vec::new(),
-            policy => [&policy.retries.to_le_bytes()[..], &[policy.trim_tail.into()]].concat(),
-        }
+        mark(RetryPolicy { retries: 0, ..self.policy() })
+    }
+
+    /// The mark of earlier versions.
+    pub fn former_mark(&self) -> Vec<u8> {
+        mark(self.policy())
+    }
+}
+
+fn mark(policy: RetryPolicy) -> Vec<u8> {
+    match policy {
+        policy if policy == RetryPolicy::default() => Vec::new(),
+        policy => [&policy.retries.to_le_bytes()[..], &[policy.trim_tail.into()]].concat(),
     }
 }
 

@@ -1,22 +1,26 @@
 //! Many utterances in one run: their source, their folder, their report.
 
 use super::book::{Book, BookArgs, Measure};
-use super::dry;
-use super::reporter::Reporter;
 use super::source::{Source, is_stdin};
 use super::text::{HINT, TextArgs, warn_of_unknown};
 use super::{Made, SpeakArgs};
 use crate::cli::batch::Batch;
 use crate::cli::choice::read_voice;
+use crate::cli::dry::{self, Speed};
 use crate::cli::interrupt::Running;
+use crate::cli::many::{RunArgs, Session};
 use crate::cli::progress::Terminal;
-use anyhow::{Context, Error, Result, ensure};
-use barkclone::batch::{self, Backend, Form, InFlight, Ledger, Rules, Run, RunOptions, Sampling, Shard, Template};
+use crate::cli::reporter::Words;
+use anyhow::{Context, Error, Result, bail, ensure};
+use barkclone::batch::{
+    self, Backend, Decoded, Form, InFlight, Item, Rules, Run, RunOptions, Sampling, Seeds, Silent, Speech,
+    SpeechBackend, Stop, Target, Template, Work,
+};
 use barkclone::error::Kind;
 use barkclone::models::Models;
-use barkclone::output::{self, Sink};
+use barkclone::output::Sink;
 use barkclone::progress::Progress;
-use barkclone::speak::{Settings, Speaker, Utterance};
+use barkclone::speak::{Content, Settings, Speaker, Utterance};
 use barkclone::stage::protocol::Protocol;
 use barkclone::stage::text::Text;
 use barkclone::voice::{Place, Voice};
@@ -48,28 +52,8 @@ pub struct ManyArgs {
     /// Utterances that are spoken at a time; on the CPU their sound does not depend on it
     #[arg(long, value_name = "auto|N", default_value = "auto")]
     batch: Batch,
-    /// A line for each utterance, with all that made it [default: report.jsonl or report-K-of-N.jsonl in DIR; OUTPUT.jsonl]
-    #[arg(long, value_name = "FILE", requires = "source")]
-    report: Option<PathBuf>,
-    /// Go on where the report says the last run came to: this is what happens anyway
-    #[arg(long, requires = "source", conflicts_with = "restart")]
-    resume: bool,
-    /// Speak again what the report says is done
-    #[arg(long, requires = "source")]
-    restart: bool,
-    /// Stop at the first utterance that fails
-    #[arg(long, requires = "source")]
-    fail_fast: bool,
-    /// Speak only the K-th of N equal shares, for N machines or processes
-    #[arg(long, value_name = "K/N", requires = "source")]
-    shard: Option<String>,
-    /// Check every line, voice and name, and print what would be spoken and about how long it would be; loads no model
-    #[arg(long, requires = "source")]
-    dry_run: bool,
-    /// Print events as JSON lines instead of paths: started, done, skipped, moved, failed (each with the utterance's id) and summary;
-    /// with --dry-run: planned
-    #[arg(long, requires = "source")]
-    pub json: bool,
+    #[command(flatten)]
+    pub run: RunArgs,
     #[command(flatten)]
     book: BookArgs,
 }
@@ -85,7 +69,7 @@ impl ManyArgs {
         if let (Some(file), Some(output)) = (&self.file, output) {
             let names = voices.names.keys().cloned().collect();
             let book = Book::open(&self.book, file, output, (names, reading))?;
-            let apart = self.shard.is_none() || !book.is_chained();
+            let apart = self.run.shard()?.is_none() || !book.is_chained();
             ensure!(
                 apart,
                 Kind::Usage
@@ -93,6 +77,11 @@ impl ManyArgs {
             );
             return Ok(Source::Book(Box::new(book)));
         }
+        let useless = self.lines.is_some() && !voices.names.is_empty();
+        ensure!(
+            !useless,
+            Kind::Usage.error("--voice NAME=VOICE: the lines of --lines name no voices; give --voice VOICE")
+        );
         let lines =
             self.lines.as_deref().map(|path| Source::Lines { path, form: Form::Text, wording: reading.wording() });
         let jobs =
@@ -118,26 +107,21 @@ impl ManyArgs {
         }
     }
 
-    fn shard(&self) -> Result<Option<Shard>> {
-        self.shard.as_deref().map(Shard::parse).transpose()
-    }
-
-    fn rules(&self, seed: u64) -> Result<Rules> {
-        Ok(Rules { name: Template::parse(&self.name)?, seed, shard: self.shard()? })
+    fn rules(&self, seed: u64, voices: &Named) -> Result<Rules> {
+        let (name, shard) = (Template::parse(&self.name, "wav")?, self.run.shard()?);
+        Ok(Rules { name, seed: Seeds::Mixed(seed), shard, voice: voices.default.clone() })
     }
 
     /// The folder of the sounds, and the report.
-    pub fn places(&self, source: &Source) -> Result<(PathBuf, PathBuf)> {
-        let shard = self.shard()?.map(|Shard { number, of }| format!("{number}-of-{of}"));
-        let (folder, report) = match source.book() {
-            Some(book) => (book.folder(), book.report(&shard.map_or(String::new(), |shard| format!(".{shard}")))),
+    fn places(&self, source: &Source) -> Result<(PathBuf, PathBuf)> {
+        match source.book() {
+            Some(book) => Ok((book.folder(), self.run.report_beside(|shard| book.report(shard))?)),
             None => {
                 let folder = self.dir.clone().context("clap asks for --dir")?;
-                let report = folder.join(format!("report{}.jsonl", shard.map_or(String::new(), |s| format!("-{s}"))));
-                (folder, report)
+                let report = self.run.report_in(&folder)?;
+                Ok((folder, report))
             }
-        };
-        Ok((folder, self.report.clone().unwrap_or(report)))
+        }
     }
 }
 
@@ -155,16 +139,6 @@ pub struct ModelBackend<'a> {
 }
 
 impl Backend for ModelBackend<'_> {
-    fn ids(&self, text: &str) -> Result<Vec<u32>> {
-        let Some(tokenizer) = self.tokenizer else { return Ok(Vec::new()) };
-        let ids = tokenizer.ids(text, self.protocol.text_length)?;
-        warn_of_unknown(tokenizer, text, self.terminal)?;
-        if self.args.reading.is_missed(text) {
-            self.hinted.call_once(|| self.terminal.note(HINT));
-        }
-        Ok(ids)
-    }
-
     fn voice(&self, name: &str) -> Result<Voice> {
         let beside = self.args.many.beside_jobs(name);
         let choice = self.voices.names.get(name).or(beside.as_ref()).map_or(name, String::as_str);
@@ -172,17 +146,46 @@ impl Backend for ModelBackend<'_> {
         Ok(read.map_err(|error| self.args.many.sought(name, error))?.voice)
     }
 
-    fn settings(&self, sampling: Sampling, seed: u64) -> Settings {
-        sampling.settings(&self.protocol, seed)
+    fn settings(&self, sampling: Sampling, seed: u64) -> Option<Settings> {
+        Some(sampling.settings(&self.protocol, seed))
+    }
+
+    fn check(&self, item: &Item) -> Result<()> {
+        self.ids(item.text()).map(drop)
+    }
+}
+
+impl ModelBackend<'_> {
+    /// A text's ids, refused where they do not fit one utterance.
+    fn ids(&self, text: &str) -> Result<Vec<u32>> {
+        let Some(tokenizer) = self.tokenizer else { return Ok(Vec::new()) };
+        tokenizer.ids(text, self.protocol.text_length)
+    }
+}
+
+impl SpeechBackend for ModelBackend<'_> {
+    fn content(&self, item: &Item) -> Result<Content> {
+        let text = item.text();
+        if let Some(tokenizer) = self.tokenizer {
+            warn_of_unknown(tokenizer, text, self.terminal)?;
+        }
+        if self.args.reading.is_missed(text) {
+            self.hinted.call_once(|| self.terminal.note(HINT));
+        }
+        self.ids(text).map(Content::Text)
     }
 
     fn protocol(&self) -> &Protocol {
         &self.protocol
     }
 
-    fn write(&self, job: &InFlight, utterance: &Utterance, sink: &mut Sink) -> Result<()> {
-        let made = Made { text: &job.task.text, voice: job.voice_hash.as_deref(), settings: &job.settings };
+    fn write(&self, job: &InFlight, settings: &Settings, utterance: &Utterance, sink: &mut Sink) -> Result<()> {
+        let made = Made { text: job.task.item.text(), voice: job.voice_hash.as_deref(), settings };
         self.args.sound(&made, utterance, sink)
+    }
+
+    fn decode(&self, _: &InFlight, _: &Settings, _: &Utterance, _: Target) -> Work<Decoded> {
+        Box::new(|| bail!("a text has its sound"))
     }
 }
 
@@ -220,102 +223,141 @@ fn twice(voice: &str) -> barkclone::error::Error {
 pub fn run(args: &SpeakArgs, models: &Models, terminal: &Terminal) -> Result<()> {
     let seed = args.sampling.seed.unwrap_or(0);
     args.sampling.settings(&Protocol::default(), seed).check()?;
-    let rules = args.many.rules(seed)?;
+    args.many.run.redo()?;
     let voices = Named::parse(&args.voice)?;
+    let rules = args.many.rules(seed, &voices)?;
     let source = args.many.source(args.output.as_deref(), &voices, &args.reading)?;
     source.check(terminal)?;
     voices.check(models, terminal)?;
-    match args.many.dry_run {
-        true => dry::run(args, (&source, rules), voices, models, terminal),
-        false => speak(args, (&source, rules), voices, models, terminal),
+    source.tell_remarks(terminal)?;
+    if voices.default.is_none() && !source.has_voices() {
+        terminal.note("warning: no --voice: each utterance gets a random voice of its own; with --voice all have one");
+    }
+    let (folder, report) = args.many.places(&source)?;
+    let words = Words { verb: "speak", done: "spoken", many: "utterances" };
+    let session = Session { args: &args.many.run, folder, report, words, terminal };
+    match args.many.run.dry_run {
+        true => preview(args, (&source, rules), (voices, &session), models),
+        false => speak(args, (&source, rules), (voices, &session), models),
     }
 }
 
 fn speak(
     args: &SpeakArgs,
     (source, rules): (&Source, Rules),
-    voices: Named,
+    (voices, session): (Named, &Session),
     models: &Models,
-    terminal: &Terminal,
 ) -> Result<()> {
+    let terminal = session.terminal;
     let device = args.nets.device.open()?;
     let dtype = args.nets.weights.computed(&device)?;
-    let (folder, report) = args.many.places(source)?;
-    let ledger = opened(&folder, &report)?;
-    if let Some(note) = ledger.note() {
-        terminal.note(&note);
-    }
+    let ledger = session.open()?;
     if let Some(book) = source.book() {
         book.sweep(&ledger)?;
         book.check(&ledger, args.force)?;
     }
     let tokenizer = args.nets.tokenizer(models, terminal)?;
-    let measure = Measure::new(Some(&tokenizer), &args.nets.choice().protocol(models, terminal)?);
-    let total = source.count(&rules, measure)?;
-    let plan = source.plan(rules.clone(), measure)?;
-
-    let (bark, codec) = args.nets.choice().open(device.is_cpu(), models, terminal)?;
-    let options = options(args, (&folder, &voices), models, terminal)?;
-    let protocol = bark.protocol.clone();
+    let protocol = args.nets.choice().protocol(models, terminal)?;
+    let measure = Measure::new(Some(&tokenizer), &protocol);
+    source.check_voices(measure, &voices)?;
+    let options = options(args, (&session.folder, &voices), models, terminal)?;
     let backend =
         ModelBackend { args, models, terminal, tokenizer: Some(&tokenizer), protocol, voices, hinted: Once::new() };
+    let plan = || source.plan(rules.clone(), measure);
     let running = Running::begin();
-    let reporter = Reporter::new(terminal, (args.many.json, source.book().is_none()), &folder, total);
-    let mut run = Run::new(plan, ledger, options, (&backend, &reporter), running.stop());
+    let (survey, ledger) = match source.is_readable_twice() {
+        true => {
+            let (survey, ledger) = session.survey((plan()?, ledger), &options, &backend, &running)?;
+            (Some(survey), ledger)
+        }
+        false => (None, ledger),
+    };
+    let (bark, codec) = args.nets.choice().open(device.is_cpu(), models, terminal)?;
+    let reporter = session.reporter(source.book().is_none(), survey.as_ref());
+    let run = Run::new(plan()?, ledger, options, (&backend, &reporter), running.stop());
+    let mut speech = Speech::new(run, &backend)?;
     let mut speaker = Speaker::new(bark, codec, dtype, &device, args.nets.keep_loaded);
     let batch = args.many.batch.rows(&speaker)?;
-    let ended = speaker.speak_all(&mut run, batch, &reporter);
-    reporter.close(run.tally())?;
+    let ended = speech.speak(&mut speaker, batch, &reporter);
+    reporter.close(speech.tally())?;
     ended?;
-    conclude(run.tally(), running.stop().is_requested(), &report)?;
+    session.conclude(speech.tally(), &running)?;
     drop(running);
+    survey.map_or(Ok(()), |survey| session.left_over(&survey))?;
     match (source.book(), rules.shard) {
-        (Some(book), None) => reporter.joined(book.output, book.join(rules, measure, run.into_ledger(), args.force)?),
+        (Some(book), None) => {
+            let ledger = speech.into_run().into_ledger();
+            reporter.joined(book.output, book.join(rules, measure, ledger, args.force)?)
+        }
         _ => Ok(()),
     }
 }
 
-/// Makes the folder and opens the report; removes what killed runs left.
-fn opened(folder: &Path, report: &Path) -> Result<Ledger> {
-    std::fs::create_dir_all(folder)
-        .with_context(|| Kind::Output.error(format!("{}: cannot be made", folder.display())))?;
-    output::check_folder(folder)?;
-    let ledger = Ledger::open(report)?;
-    output::sweep(folder, &ledger.tag())?;
-    Ok(ledger)
+/// What would be spoken, as far as that can be said without the network and without loading a model; says what cannot.
+fn preview(
+    args: &SpeakArgs,
+    (source, rules): (&Source, Rules),
+    (voices, session): (Named, &Session),
+    models: &Models,
+) -> Result<()> {
+    let terminal = session.terminal;
+    let ledger = session.peek()?;
+    source.book().map_or(Ok(()), |book| book.check(&ledger, args.force))?;
+    let mut offline = models.clone();
+    offline.hub.offline = true;
+    let tokenizer = args.nets.tokenizer(&offline, terminal).ok();
+    if tokenizer.is_none() {
+        terminal.note("the tokenizer is not at hand: whether each text fits one utterance is not checked");
+    }
+    let protocol = args.nets.choice().protocol(&offline, terminal);
+    let (protocol, options) = match (protocol, options(args, (&session.folder, &voices), &offline, terminal)) {
+        (Ok(protocol), Ok(options)) => (protocol, options),
+        _ => {
+            terminal.note("the models are not at hand: what was spoken before counts as to be spoken");
+            let (folder, voice, sampling) = (session.folder.clone(), voices.default.clone(), args.sampling.given());
+            let (force, restart) = (args.force, true);
+            (Protocol::default(), RunOptions { folder, voice, sampling, force, restart, ..RunOptions::default() })
+        }
+    };
+    let measure = Measure::new(tokenizer.as_ref(), &protocol);
+    source.check_voices(measure, &voices)?;
+    let backend =
+        ModelBackend { args, models, terminal, tokenizer: tokenizer.as_ref(), protocol, voices, hinted: Once::new() };
+    let (plan, stop) = (source.plan(rules, measure)?, Stop::new());
+    let run = Run::new(plan, ledger, options, (&backend, &Silent), &stop);
+    dry::preview(session, run, speed(args))
+}
+
+/// Seconds of speech in a second, on two threads of a server's processor (the README's figures): to say roughly what to expect before
+/// anything was spoken here.
+const SPEEDS: [(&str, &str, f64); 4] =
+    [("large", "f32", 0.04), ("large", "q8_0", 0.08), ("small", "f32", 0.15), ("small", "q8_0", 0.3)];
+
+fn speed(args: &SpeakArgs) -> Option<Speed> {
+    let weights = args.nets.weights.repr().to_string();
+    let known = SPEEDS.iter().find(|(bark, repr, _)| (*bark, *repr) == (args.nets.bark.as_str(), weights.as_str()));
+    known.map(|(_, _, speed)| (*speed, "on two threads of a server's processor"))
 }
 
 /// What the run is about, in the library's terms.
-pub fn options(
+fn options(
     args: &SpeakArgs,
     (folder, voices): (&Path, &Named),
     models: &Models,
     terminal: &Terminal,
 ) -> Result<RunOptions> {
     let model = args.nets.fingerprint(models, terminal)?;
+    let marked = |mark: Vec<u8>| format!("{:016x}", batch::hash(&[&model.to_le_bytes(), &[args.float.into()], &mark]));
     Ok(RunOptions {
         folder: folder.to_owned(),
         voice: voices.default.clone(),
         sampling: args.sampling.given(),
-        model: format!("{:016x}", batch::hash(&[&model.to_le_bytes(), &[args.float.into()], &args.retry.mark()])),
+        model: marked(args.retry.mark()),
+        former_model: Some(marked(args.retry.former_mark())),
+        redo: args.many.run.redo()?,
         force: args.force,
-        restart: args.many.restart,
-        fail_fast: args.many.fail_fast,
+        restart: args.many.run.restart,
+        fail_fast: args.many.run.fail_fast,
         retry: args.retry.policy(),
     })
-}
-
-/// The exit code follows from what was left undone.
-fn conclude(tally: batch::Tally, stopped: bool, report: &Path) -> Result<()> {
-    ensure!(!stopped, Kind::Interrupted.error("stopped; the same command goes on from here"));
-    let all = tally.done + tally.skipped + tally.failed;
-    let failed = || {
-        let report = report.display();
-        Kind::Partial.error(format!(
-            "{} of {all} utterances failed: {report} says why; the same command tries again",
-            tally.failed
-        ))
-    };
-    ensure!(tally.failed == 0, failed());
-    Ok(())
 }

@@ -1,17 +1,15 @@
 //! `barkclone speak`: text and a voice to a WAV file.
 
 mod book;
-mod dry;
 mod flags;
 mod many;
-mod reporter;
 mod source;
 mod text;
 
 use super::choice::read_voice;
 use super::progress::Terminal;
 use super::provenance::{self, new_seed};
-use super::{check_voice_target, out};
+use super::{check_voice_target, out, refuse_own_input};
 use anyhow::{Context, Result, ensure};
 use barkclone::audio::{Encoding, write_wav};
 use barkclone::batch::{Attempt, Attempts, RetryPolicy};
@@ -78,7 +76,10 @@ pub struct SpeakArgs {
 pub fn run(args: SpeakArgs, models: &Models, terminal: &Terminal) -> Result<()> {
     match args.many.is_asked() {
         true => many::run(&args, models, terminal),
-        false => one(args, models, terminal),
+        false => {
+            args.many.run.refuse_for_one("--lines, --jobs or --file")?;
+            one(args, models, terminal)
+        }
     }
 }
 
@@ -162,6 +163,9 @@ impl SpeakArgs {
     }
 
     fn check_outputs(&self) -> Result<()> {
+        let written = self.output.iter().chain(&self.save_voice);
+        let voices = || self.voice.iter().map(Path::new);
+        written.into_iter().try_for_each(|path| refuse_own_input(path, voices()))?;
         match &self.output {
             Some(_) if self.to_stdout() => (),
             Some(path) => output::check(path, self.force)?,

@@ -1,11 +1,13 @@
 //! Where the texts of many utterances come from: lines, JSON objects, or the sentences of a book.
 
 use super::book::{Book, Measure};
+use super::many::Named;
 use crate::cli::progress::Terminal;
 use anyhow::{Context, Result, ensure};
 use barkclone::batch::{self, Form, Plan, Planned, Rules, SourceJob};
 use barkclone::error::Kind;
 use barkclone::normalize::{Wording, utf8};
+use barkclone::progress::Progress;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -33,17 +35,12 @@ impl Source<'_> {
         })
     }
 
-    /// How many utterances there are, where the source can be read twice.
-    pub fn count(&self, rules: &Rules, measure: Measure) -> Result<Option<u64>> {
-        let twice = match self {
+    /// Whether all tasks can be looked at before the first one is begun.
+    pub fn is_readable_twice(&self) -> bool {
+        match self {
             Source::Lines { path, .. } => path.is_file(),
             Source::Book(_) => true,
-        };
-        if !twice {
-            return Ok(None);
         }
-        let plan = self.plan(rules.clone(), measure)?;
-        plan.map(|planned| planned.map(|_| 1)).sum::<Result<u64>>().map(Some)
     }
 
     /// What is asked for must be there before anything else is done.
@@ -53,6 +50,40 @@ impl Source<'_> {
             Source::Lines { .. } => Ok(()),
             Source::Book(book) => book.check_text(terminal),
         }
+    }
+
+    /// Whether its parts may name voices of their own.
+    pub fn has_voices(&self) -> bool {
+        !matches!(self, Source::Lines { form: Form::Text, .. })
+    }
+
+    /// Refuses a text of which some parts have a voice that is named and others none.
+    pub fn check_voices(&self, measure: Measure, voices: &Named) -> Result<()> {
+        let Source::Book(book) = self else { return Ok(()) };
+        if voices.default.is_some() || voices.names.is_empty() {
+            return Ok(());
+        }
+        for asked in book.asked(measure)? {
+            let SourceJob { line, job, .. } = asked?;
+            let named = job.is_ok_and(|job| job.voice.is_some());
+            let told = "it stands under no [voice: NAME], and there is no other voice: give one with --voice VOICE";
+            ensure!(named, Kind::Input.error(format!("line {line}: {told}")));
+        }
+        Ok(())
+    }
+
+    /// Says how many lines are remarks.
+    pub fn tell_remarks(&self, terminal: &Terminal) -> Result<()> {
+        let Source::Lines { path, form: Form::Text, .. } = self else { return Ok(()) };
+        if !path.is_file() {
+            return Ok(());
+        }
+        // A line that cannot be read is told in its turn.
+        let remarks = open(path)?.lines().filter(|l| l.as_ref().is_ok_and(|l| l.trim_start().starts_with('#'))).count();
+        if remarks > 0 {
+            terminal.note(&format!("{}: not spoken, as they begin with #: {remarks}", path.display()));
+        }
+        Ok(())
     }
 
     pub fn book(&self) -> Option<&Book<'_>> {

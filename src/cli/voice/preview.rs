@@ -4,6 +4,7 @@ use crate::cli::choice::find_voice;
 use crate::cli::nets::{self, DeviceArgs};
 use crate::cli::progress::Terminal;
 use crate::cli::provenance;
+use crate::cli::refuse_own_input;
 use crate::cli::sound::SoundTarget;
 use anyhow::Result;
 use barkclone::checkpoint::Checkpoint;
@@ -23,7 +24,7 @@ pub struct PreviewArgs {
     /// A voice file
     #[arg(value_name = "VOICE")]
     voice: PathBuf,
-    /// Where to write; `-` is stdout [default: the voice's name with .wav, in this folder]
+    /// Where to write; `-` is stdout [default: the voice's name with -preview.wav, in this folder]
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
     /// Replace a file that exists
@@ -47,7 +48,10 @@ pub struct PreviewArgs {
 
 pub fn run(args: &PreviewArgs, models: &Models, terminal: &Terminal) -> Result<()> {
     let place = find_voice(&args.voice)?;
-    let path = args.output.clone().unwrap_or_else(|| PathBuf::from(place.name()).with_added_extension("wav"));
+    // Not `eu.wav` for `eu.npz`: that may well be the recording that the voice was made of.
+    let default = || PathBuf::from(format!("{}-preview.wav", place.name().to_string_lossy()));
+    let path = args.output.clone().unwrap_or_else(default);
+    refuse_own_input(&path, [args.voice.as_path()])?;
     let target = SoundTarget { path, force: args.force, float: args.float };
     target.check()?;
     let device = args.device.open()?;

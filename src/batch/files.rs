@@ -1,0 +1,74 @@
+//! Whether a file is what a report's line says was written: by its length and time, and where the time is another one, by its content.
+
+use super::record::Record;
+use crate::error::Kind;
+use crate::voice::provenance::sha256_of;
+use anyhow::{Context, Result};
+use std::fs;
+use std::path::Path;
+use std::time::UNIX_EPOCH;
+
+/// A file that is there, beside the line that it was written with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    AsWritten,
+    Changed,
+}
+
+/// `None`: there is no file. Reports of earlier versions hold the length alone.
+pub fn state(path: &Path, record: &Record) -> Option<State> {
+    let metadata = fs::symlink_metadata(path).ok()?;
+    let same = match (metadata.is_file(), record.bytes) {
+        (true, Some(bytes)) if bytes == metadata.len() => match &record.sha256 {
+            Some(_) if record.modified.is_some() && modified(path) == record.modified => true,
+            // Copied elsewhere, or touched: its content tells.
+            Some(sha256) => sha256_of(path).is_ok_and(|found| found == *sha256),
+            None => true,
+        },
+        _ => false,
+    };
+    Some(if same { State::AsWritten } else { State::Changed })
+}
+
+/// When a file was last written, milliseconds since 1970.
+pub fn modified(path: &Path) -> Option<u64> {
+    let since = fs::metadata(path).ok()?.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
+    u64::try_from(since.as_millis()).ok()
+}
+
+/// The SHA-256 of a file that was just written, in hexadecimal.
+pub fn sha256(path: &Path) -> Result<String> {
+    sha256_of(path).with_context(|| Kind::Output.error(format!("{}: cannot be read again", path.display())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs::File;
+    use std::time::{Duration, SystemTime};
+
+    #[test]
+    fn a_file_is_as_written_wherever_it_was_copied_to_and_changed_whoever_edits_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.wav");
+        assert_eq!(state(&path, &Record::default()), None);
+        fs::write(&path, "sound").unwrap();
+        let sha256 = Some(sha256(&path).unwrap());
+        let record = Record { bytes: Some(5), modified: modified(&path), sha256, ..Record::default() };
+        assert_eq!(state(&path, &record), Some(State::AsWritten));
+        let touch = |seconds| {
+            let file = File::options().write(true).open(&path).unwrap();
+            file.set_modified(SystemTime::now() + Duration::from_secs(seconds)).unwrap();
+        };
+        touch(60);
+        assert_eq!(state(&path, &record), Some(State::AsWritten), "touched, but the same");
+        fs::write(&path, "noise").unwrap();
+        touch(120);
+        assert_eq!(state(&path, &record), Some(State::Changed), "of the same length");
+        fs::write(&path, "longer sound").unwrap();
+        assert_eq!(state(&path, &record), Some(State::Changed));
+        let old = Record { bytes: Some(5), ..Record::default() };
+        fs::write(&path, "noise").unwrap();
+        assert_eq!(state(&path, &old), Some(State::AsWritten), "an old report holds the length alone");
+    }
+}

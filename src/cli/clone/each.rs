@@ -1,0 +1,111 @@
+//! `clone --each`: a voice of each recording.
+
+use super::{CloneArgs, describe};
+use crate::cli::dry;
+use crate::cli::interrupt::Running;
+use crate::cli::many::Session;
+use crate::cli::progress::Terminal;
+use crate::cli::reporter::Words;
+use anyhow::{Result, bail, ensure};
+use barkclone::batch::{
+    self, Backend, InFlight, Item, Made, Plan, Recordings, Rules, Run, RunOptions, Sampling, Seeds, Silent, Source,
+    Stop, Target, Template,
+};
+use barkclone::clone::Cloner;
+use barkclone::error::Kind;
+use barkclone::models::{self, ModelKind, Models};
+use barkclone::speak::Settings;
+use barkclone::voice::{Provenance, Voice};
+use std::path::PathBuf;
+use std::slice::from_ref;
+
+/// Voices are made of nothing but their recordings.
+struct CloneBackend;
+
+impl Backend for CloneBackend {
+    fn voice(&self, name: &str) -> Result<Voice> {
+        bail!("{name}: a voice is not cloned in another one")
+    }
+
+    fn settings(&self, _: Sampling, _: u64) -> Option<Settings> {
+        None
+    }
+
+    fn check(&self, _: &Item) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// A voice of each recording, as far as they can be used.
+pub fn run(args: &CloneArgs, recordings: Vec<PathBuf>, models: &Models, terminal: &Terminal) -> Result<()> {
+    let redo = args.run.redo()?;
+    ensure!(
+        redo.is_none(),
+        Kind::Usage.error("--redo: a voice follows from its recording alone; --restart makes it again")
+    );
+    let rules =
+        Rules { name: Template::parse("{stem}", "npz")?, seed: Seeds::Same(0), shard: args.run.shard()?, voice: None };
+    let recordings = Recordings::new(recordings);
+    let plan = || Plan::new(recordings.jobs(), rules.clone());
+    let words = Words { verb: "clone", done: "cloned", many: "recordings" };
+    let (folder, report) = (args.output_dir.clone(), args.run.report_in(&args.output_dir)?);
+    let session = Session { args: &args.run, folder, report, words, terminal };
+    let options = options(args, &session, models)?;
+    if args.run.dry_run {
+        let stop = Stop::new();
+        let run = Run::new(plan(), session.peek()?, options, (&CloneBackend, &Silent), &stop);
+        return dry::preview(&session, run, None);
+    }
+    let running = Running::begin();
+    let (survey, ledger) = session.survey((plan(), session.open()?), &options, &CloneBackend, &running)?;
+    let cloner = args.nets.open(models, terminal)?.cloner()?;
+    let reporter = session.reporter(true, Some(&survey));
+    let mut run = Run::new(plan(), ledger, options, (&CloneBackend, &reporter), running.stop());
+    let ended = run.each(|job, target| make(job, &target, (args, &cloner), terminal));
+    reporter.close(run.tally())?;
+    ended?;
+    session.conclude(run.tally(), &running)?;
+    session.left_over(&survey)
+}
+
+/// The voice of one recording.
+fn make(job: &InFlight, target: &Target, (args, cloner): (&CloneArgs, &Cloner), terminal: &Terminal) -> Result<Made> {
+    let Item::Recording(Source { path, sha256 }) = &job.task.item else { bail!("a text is not cloned") };
+    let reference = args.references.prepare(from_ref(path), terminal)?;
+    let voice = cloner.voice(&reference.pcm, terminal)?;
+    let source_seconds = Some([reference.seconds.start, reference.seconds.end]);
+    let origin = Provenance { source_sha256: Some(sha256.clone()), source_seconds, ..args.origin()? };
+    let file = target.write(|sink| voice.write_to(Some(&origin), sink))?;
+    describe(&voice, &reference.seconds, terminal);
+    let seconds = reference.seconds.end - reference.seconds.start;
+    let tokens = voice.semantic().len();
+    Ok(Made { file, seconds, tokens, seed: None, attempts: 1, findings: Vec::new(), next: None })
+}
+
+fn options(args: &CloneArgs, session: &Session, models: &Models) -> Result<RunOptions> {
+    Ok(RunOptions {
+        folder: session.folder.clone(),
+        model: format!("{:016x}", fingerprint(args, models, session.terminal)?),
+        force: args.force,
+        restart: args.run.restart,
+        fail_fast: args.run.fail_fast,
+        ..RunOptions::default()
+    })
+}
+
+/// Of all that decides a voice beside its recording.
+fn fingerprint(args: &CloneArgs, models: &Models, terminal: &Terminal) -> Result<u64> {
+    let nets = &args.nets;
+    let chosen =
+        [(ModelKind::Hubert, &nets.hubert), (ModelKind::Quantizer, &nets.quantizer), (ModelKind::Codec, &nets.codec)];
+    let mut words = format!("{} {:?}", args.references.choices(), args.consent);
+    let mut paths = Vec::new();
+    for (kind, choice) in chosen {
+        match models.resolve(kind, choice, terminal)? {
+            models::Source::Builtin => words += concat!(" builtin ", env!("CARGO_PKG_VERSION")),
+            models::Source::Path(path) => paths.push(path),
+        }
+    }
+    let files = batch::fingerprint(&paths)?;
+    Ok(batch::hash(&[words.as_bytes(), &files.to_le_bytes()]))
+}

@@ -1,0 +1,210 @@
+//! Many recordings to a folder.
+
+use super::{ConvertArgs, NetArgs, hear};
+use crate::cli::choice::read_voice;
+use crate::cli::dry;
+use crate::cli::interrupt::Running;
+use crate::cli::many::Session;
+use crate::cli::progress::Terminal;
+use crate::cli::reporter::Words;
+use crate::cli::{nets, provenance};
+use anyhow::{Context, Result, bail, ensure};
+use barkclone::audio::{Encoding, WavStream};
+use barkclone::batch::{
+    self, Backend, Decoded, InFlight, Item, Plan, Planned, Recordings, RetryPolicy, Rules, Run, RunOptions, Sampling,
+    Seeds, Silent, Speech, SpeechBackend, Stop, Target, Template, Work,
+};
+use barkclone::checkpoint::Checkpoint;
+use barkclone::clone::Listener;
+use barkclone::error::Kind;
+use barkclone::models::{ModelKind, Models, Source};
+use barkclone::net::codec::CodecConfig;
+use barkclone::output::Sink;
+use barkclone::progress::{self, Progress};
+use barkclone::speak::{Content, Decoder, Settings, Speaker, Utterance};
+use barkclone::stage::protocol::Protocol;
+use barkclone::tokens::{FRAME_SAMPLES, SAMPLE_RATE};
+use barkclone::voice::Voice;
+use candle_core::Device;
+use std::cell::OnceCell;
+use std::path::Path;
+use std::sync::Arc;
+
+/// The models' part in a run.
+struct ConvertBackend<'a> {
+    args: &'a ConvertArgs,
+    models: &'a Models,
+    terminal: &'a Terminal,
+    protocol: Protocol,
+    codec: &'a Checkpoint<CodecConfig>,
+    device: &'a Device,
+    /// Loaded when the first recording is heard.
+    nets: OnceCell<Nets>,
+}
+
+struct Nets {
+    listener: Listener,
+    decoder: Arc<Decoder>,
+}
+
+impl Backend for ConvertBackend<'_> {
+    fn voice(&self, name: &str) -> Result<Voice> {
+        Ok(read_voice(name, self.models, self.terminal)?.voice)
+    }
+
+    fn settings(&self, sampling: Sampling, seed: u64) -> Option<Settings> {
+        Some(sampling.settings(&self.protocol, seed))
+    }
+
+    fn check(&self, _: &Item) -> Result<()> {
+        Ok(())
+    }
+}
+
+impl ConvertBackend<'_> {
+    fn nets(&self) -> Result<&Nets> {
+        if self.nets.get().is_none() {
+            let NetArgs { hubert, quantizer, .. } = &self.args.nets;
+            let listener = nets::listener(hubert, quantizer, self.models, (self.device, self.terminal))?;
+            let decoder = Arc::new(Decoder::new(self.codec, self.device)?);
+            // Nobody else sets it: all of this is on one thread.
+            let _ = self.nets.set(Nets { listener, decoder });
+        }
+        self.nets.get().context("the models were just loaded")
+    }
+}
+
+impl SpeechBackend for ConvertBackend<'_> {
+    fn content(&self, item: &Item) -> Result<Content> {
+        match item {
+            Item::Recording(source) => hear(&self.nets()?.listener, &source.path, self.terminal).map(Content::Semantic),
+            Item::Text(_) => bail!("a text is not converted"),
+        }
+    }
+
+    fn protocol(&self) -> &Protocol {
+        &self.protocol
+    }
+
+    fn write(&self, _: &InFlight, _: &Settings, _: &Utterance, _: &mut Sink) -> Result<()> {
+        bail!("a recording's sound is made of its codes")
+    }
+
+    fn decode(&self, job: &InFlight, settings: &Settings, utterance: &Utterance, target: Target) -> Work<Decoded> {
+        let sha256 = match &job.task.item {
+            Item::Recording(source) => source.sha256.clone(),
+            Item::Text(_) => String::new(),
+        };
+        let voice = job.voice_hash.as_deref().unwrap_or("random");
+        let made = provenance::converted(voice, settings, self.args.nets.weights, &sha256);
+        let (title, float) = (job.task.item.title().into_owned(), self.args.float);
+        let (fine, decoder) = (utterance.fine.clone(), self.nets().map(|nets| nets.decoder.clone()));
+        Box::new(move || {
+            let (decoder, seconds) = (decoder?, fine.seconds());
+            let encoding = if float { Encoding::Float32 } else { Encoding::Pcm16 };
+            let (samples, remarks) = (fine.frames() * FRAME_SAMPLES, provenance::remarks(&title, &made));
+            let file = target.write(|sink| {
+                let mut wav = WavStream::new(sink, SAMPLE_RATE, samples, encoding, &remarks)?;
+                decoder.decode(&fine, &mut |part| wav.push(part), &progress::Silent)?;
+                wav.finish()
+            })?;
+            let findings = super::one::heard(file.path())?;
+            Ok(Decoded { file, seconds, findings })
+        })
+    }
+}
+
+/// Everything that can be wrong without a model is found before one is loaded.
+pub fn run(args: &ConvertArgs, folder: &Path, models: &Models, terminal: &Terminal) -> Result<()> {
+    let seed = args.sampling.seed.unwrap_or(0);
+    args.sampling.settings(&Protocol::default(), seed).check()?;
+    let device = args.nets.device.open()?;
+    let dtype = args.nets.weights.computed(&device)?;
+    let (name, shard) = (Template::parse(&args.name, "wav")?, args.run.shard()?);
+    let rules = Rules { name, seed: Seeds::Same(seed), shard, voice: Some(args.voice.clone()) };
+    let recordings = Recordings::new(args.recordings()?);
+    refuse_themselves(plan(&recordings, &rules), folder)?;
+    let words = Words { verb: "convert", done: "converted", many: "recordings" };
+    let (report, folder) = (args.run.report_in(folder)?, folder.to_owned());
+    let session = Session { args: &args.run, folder, report, words, terminal };
+    read_voice(&args.voice, models, terminal)?;
+    let options = args.options(&session, models)?;
+    // Opened, not loaded.
+    let (bark, codec) = args.nets.bark().open(device.is_cpu(), models, terminal)?;
+    let protocol = bark.protocol.clone();
+    let backend =
+        ConvertBackend { args, models, terminal, protocol, codec: &codec, device: &device, nets: OnceCell::new() };
+    if args.run.dry_run {
+        let stop = Stop::new();
+        let run = Run::new(plan(&recordings, &rules), session.peek()?, options, (&backend, &Silent), &stop);
+        return dry::preview(&session, run, None);
+    }
+    let running = Running::begin();
+    let (survey, ledger) =
+        session.survey((plan(&recordings, &rules), session.open()?), &options, &backend, &running)?;
+    terminal.note(&format!("seed {seed}"));
+    let reporter = session.reporter(true, Some(&survey));
+    let run = Run::new(plan(&recordings, &rules), ledger, options, (&backend, &reporter), running.stop());
+    let mut speech = Speech::new(run, &backend)?;
+    let mut speaker = Speaker::new(bark, codec.clone(), dtype, &device, false);
+    let batch = args.batch.rows(&speaker)?;
+    let ended = speech.speak(&mut speaker, batch, &reporter);
+    reporter.close(speech.tally())?;
+    ended?;
+    session.conclude(speech.tally(), &running)?;
+    session.left_over(&survey)
+}
+
+fn plan<'a>(recordings: &'a Recordings, rules: &Rules) -> impl Iterator<Item = Result<Planned>> + 'a {
+    Plan::new(recordings.jobs(), rules.clone())
+}
+
+/// Refuses a folder in which a result would replace its own recording.
+fn refuse_themselves(plan: impl Iterator<Item = Result<Planned>>, folder: &Path) -> Result<()> {
+    for planned in plan {
+        let Planned::Task(task) = planned? else { continue };
+        let Item::Recording(source) = &task.item else { continue };
+        let (path, source) = (folder.join(&task.out), source.path.canonicalize());
+        let itself = path.canonicalize().is_ok_and(|path| source.is_ok_and(|source| path == source));
+        ensure!(!itself, Kind::Usage.error(format!("{}: it would be replaced by its own result", path.display())));
+    }
+    Ok(())
+}
+
+impl ConvertArgs {
+    fn options(&self, session: &Session, models: &Models) -> Result<RunOptions> {
+        Ok(RunOptions {
+            folder: session.folder.clone(),
+            voice: Some(self.voice.clone()),
+            sampling: self.sampling.given(),
+            model: format!("{:016x}", self.fingerprint(models, session.terminal)?),
+            former_model: None,
+            redo: self.run.redo()?,
+            force: self.force,
+            restart: self.run.restart,
+            fail_fast: self.run.fail_fast,
+            retry: RetryPolicy { retries: self.sampling.retry, trim_tail: false },
+        })
+    }
+
+    /// Of all that decides a result beside its recording, voice and settings.
+    fn fingerprint(&self, models: &Models, terminal: &Terminal) -> Result<u64> {
+        let nets = &self.nets;
+        let mut chosen = vec![
+            (ModelKind::Bark, nets.bark.as_str()),
+            (ModelKind::Hubert, nets.hubert.as_str()),
+            (ModelKind::Quantizer, nets.quantizer.as_str()),
+        ];
+        chosen.extend(nets.codec.as_deref().map(|codec| (ModelKind::Codec, codec)));
+        let mut words = format!("{} {} {}", nets.weights.repr(), nets.codec.is_some(), self.float);
+        let mut paths = Vec::new();
+        for (kind, choice) in chosen {
+            match models.resolve(kind, choice, terminal)? {
+                Source::Builtin => words += concat!(" builtin ", env!("CARGO_PKG_VERSION")),
+                Source::Path(path) => paths.push(path),
+            }
+        }
+        let files = batch::fingerprint(&paths)?;
+        Ok(batch::hash(&[words.as_bytes(), &files.to_le_bytes()]))
+    }
+}

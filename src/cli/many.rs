@@ -1,0 +1,210 @@
+//! What all commands that make many results in one run have in common: their flags, their report, what they say.
+
+use super::interrupt::Running;
+use super::progress::Terminal;
+use super::reporter::{Reporter, Words};
+use anyhow::{Context, Result, bail, ensure};
+use barkclone::batch::{Backend, Ledger, Planned, Redo, Run, RunOptions, Shard, Survey, Tally};
+use barkclone::error::Kind;
+use barkclone::output;
+use barkclone::progress::Progress;
+use clap::Args;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Files that are named before the rest is only counted.
+const NAMED: usize = 10;
+
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Many in one run")]
+pub struct RunArgs {
+    /// A line for each result, with all that made it [default: report.jsonl or report-K-of-N.jsonl in DIR; OUTPUT.jsonl with --file]
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
+    /// Go on where the report says the last run came to: this is what happens anyway
+    #[arg(long, conflicts_with = "restart")]
+    resume: bool,
+    /// Make again what the report says is done; files that were changed since are kept, unless with --force
+    #[arg(long)]
+    pub restart: bool,
+    /// Make these once more with another seed, which later runs keep: `bad` (may not sound right), `failed`, or lines, such as 10,12-14
+    #[arg(long, value_name = "LINES|bad|failed", conflicts_with = "restart")]
+    redo: Option<String>,
+    /// Stop at the first that fails
+    #[arg(long)]
+    pub fail_fast: bool,
+    /// Make only the K-th of N equal shares, for N machines or processes
+    #[arg(long, value_name = "K/N")]
+    shard: Option<String>,
+    /// Check everything that can be checked, and print what would be made; loads no model
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Print events as JSON lines instead of paths: started, done, skipped, moved, kept, failed (each with its id) and summary; with
+    /// --dry-run: planned
+    #[arg(long)]
+    pub json: bool,
+    /// Remove files that earlier runs made of what is asked for no more
+    #[arg(long)]
+    prune: bool,
+    /// Exit with code 7 if a result may not sound right
+    #[arg(long)]
+    strict: bool,
+    /// Print paths as results are finished, not in the order of what was asked for
+    #[arg(long)]
+    pub unordered: bool,
+}
+
+impl RunArgs {
+    /// Refuses these flags where there is one result; `many` says what asks for more.
+    pub fn refuse_for_one(&self, many: &str) -> Result<()> {
+        let given = [
+            ("--report", self.report.is_some()),
+            ("--resume", self.resume),
+            ("--restart", self.restart),
+            ("--redo", self.redo.is_some()),
+            ("--fail-fast", self.fail_fast),
+            ("--shard", self.shard.is_some()),
+            ("--dry-run", self.dry_run),
+            ("--json", self.json),
+            ("--prune", self.prune),
+            ("--strict", self.strict),
+            ("--unordered", self.unordered),
+        ];
+        match given.into_iter().find(|(_, given)| *given) {
+            Some((flag, _)) => bail!(Kind::Usage.error(format!("{flag} is for many in one run: give it with {many}"))),
+            None => Ok(()),
+        }
+    }
+
+    pub fn shard(&self) -> Result<Option<Shard>> {
+        self.shard.as_deref().map(Shard::parse).transpose()
+    }
+
+    pub fn redo(&self) -> Result<Option<Redo>> {
+        self.redo.as_deref().map(Redo::parse).transpose()
+    }
+
+    /// The report of results in `folder`.
+    pub fn report_in(&self, folder: &Path) -> Result<PathBuf> {
+        let shard = self.shard()?.map_or(String::new(), |Shard { number, of }| format!("-{number}-of-{of}"));
+        Ok(self.report.clone().unwrap_or_else(|| folder.join(format!("report{shard}.jsonl"))))
+    }
+
+    /// The report beside a sound that is joined of the results; `beside` makes its path of the shard.
+    pub fn report_beside(&self, beside: impl Fn(&str) -> PathBuf) -> Result<PathBuf> {
+        let shard = self.shard()?.map_or(String::new(), |Shard { number, of }| format!(".{number}-of-{of}"));
+        Ok(self.report.clone().unwrap_or_else(|| beside(&shard)))
+    }
+}
+
+/// A run of one command: where its results go, and how it is spoken of.
+pub struct Session<'a> {
+    pub args: &'a RunArgs,
+    pub folder: PathBuf,
+    pub report: PathBuf,
+    pub words: Words,
+    pub terminal: &'a Terminal,
+}
+
+impl Session<'_> {
+    /// Makes the folder and opens the report; removes what killed runs left.
+    pub fn open(&self) -> Result<Ledger> {
+        fs::create_dir_all(&self.folder)
+            .with_context(|| Kind::Output.error(format!("{}: cannot be made", self.folder.display())))?;
+        output::check_folder(&self.folder)?;
+        let ledger = Ledger::open(&self.report)?;
+        ledger.note().into_iter().for_each(|note| self.terminal.note(&note));
+        output::sweep(&self.folder, &ledger.tag())?;
+        Ok(ledger)
+    }
+
+    /// Reads the report, if there is one, and changes nothing.
+    pub fn peek(&self) -> Result<Ledger> {
+        // A folder that is not there will be made.
+        if self.folder.exists() {
+            output::check_folder(&self.folder)?;
+        }
+        Ledger::peek(&self.report)
+    }
+
+    /// Goes through all tasks before any model is loaded; files that only have another name now are renamed.
+    ///
+    /// # Errors
+    /// What is finished would be replaced.
+    pub fn survey<P: Iterator<Item = Result<Planned>>>(
+        &self,
+        (plan, ledger): (P, Ledger),
+        options: &RunOptions,
+        backend: &dyn Backend,
+        running: &Running,
+    ) -> Result<(Survey, Ledger)> {
+        let reporter = self.reporter(false, None);
+        let (survey, ledger) =
+            Run::new(plan, ledger, options.clone(), (backend, &reporter), running.stop()).survey()?;
+        self.check(&survey)?;
+        Ok((survey, ledger))
+    }
+
+    /// Refuses a run that would replace what is finished.
+    fn check(&self, survey: &Survey) -> Result<()> {
+        let why: Vec<_> = survey.otherwise.iter().map(|(why, count)| format!("{count}: {why}")).collect();
+        let folder = self.folder.display();
+        ensure!(
+            why.is_empty(),
+            Kind::Output.error(format!(
+                "{folder}: finished results would be replaced ({}); --force or --restart replaces them, another folder keeps both",
+                why.join("; ")
+            ))
+        );
+        let redo = self.args.redo.as_deref().unwrap_or_default();
+        let known = survey.again > 0 || !matches!(self.args.redo()?, Some(Redo::Lines(_)));
+        ensure!(known, Kind::Usage.error(format!("--redo {redo}: there is no such line")));
+        Ok(())
+    }
+
+    /// Names what is left over of earlier runs, or removes it.
+    pub fn left_over(&self, survey: &Survey) -> Result<()> {
+        let left = survey.left_over(&self.report, &self.folder)?;
+        if left.is_empty() {
+            return Ok(());
+        }
+        let verb = if self.args.prune { "removed" } else { "asked for no more; --prune removes" };
+        if self.args.prune {
+            left.iter().try_for_each(|path| {
+                fs::remove_file(path)
+                    .with_context(|| Kind::Output.error(format!("{}: cannot be removed", path.display())))
+            })?;
+        }
+        let mut named: Vec<_> = left.iter().take(NAMED).map(|path| path.display().to_string()).collect();
+        if left.len() > NAMED {
+            named.push(format!("and {} more", left.len() - NAMED));
+        }
+        self.terminal.note(&format!("{} of earlier runs, {verb}: {}", files(left.len()), named.join(", ")));
+        Ok(())
+    }
+
+    /// Tells of the run; of what was seen before it, if it was looked at.
+    pub fn reporter(&self, paths: bool, survey: Option<&Survey>) -> Reporter<'_> {
+        Reporter::new(self.terminal, self.words, (self.args.json, self.args.unordered), paths, &self.folder, survey)
+    }
+
+    /// Sums up; the exit code follows from what was left undone.
+    pub fn conclude(&self, tally: Tally, running: &Running) -> Result<()> {
+        ensure!(!running.stop().is_requested(), Kind::Interrupted.error("stopped; the same command goes on from here"));
+        let all = tally.done + tally.skipped + tally.kept + tally.failed;
+        let (failed, report, many) = (tally.failed, self.report.display(), self.words.many);
+        ensure!(
+            failed == 0,
+            Kind::Partial
+                .error(format!("{failed} of {all} {many} failed: {report} says why; the same command tries again"))
+        );
+        let doubtful = if self.args.strict { tally.doubtful } else { 0 };
+        let told = format!("--strict: {doubtful} of {all} {many} may not sound right: {report} says why");
+        ensure!(doubtful == 0, Kind::Partial.error(told));
+        Ok(())
+    }
+}
+
+fn files(count: usize) -> String {
+    if count == 1 { "1 file".to_owned() } else { format!("{count} files") }
+}
