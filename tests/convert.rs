@@ -1,5 +1,5 @@
-//! A recording in another voice: upstream's coarse and fine functions on a long sequence of tokens (golden/speak.py), and the
-//! ends of the pipe, in parts against the whole.
+//! A recording in another voice: upstream's coarse and fine functions on a long sequence of tokens (golden/speak.py),
+//! and the ends of the pipe, in parts against the whole.
 
 use super::parity_speak::{difference, integers, scalar, voice};
 use crate::noise::rule;

@@ -14,6 +14,7 @@ mod noise;
 mod packed;
 mod parity_clone;
 mod parity_speak;
+mod readme;
 mod recordings;
 mod rule;
 mod sizes;

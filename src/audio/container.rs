@@ -7,6 +7,7 @@
 use super::aac::{self, aac};
 use super::check_rate;
 use super::opus::{self, OpusDecoder};
+use super::quiet::quietly;
 use super::source::Source;
 use super::timeline::Timeline;
 use super::window::Window;
@@ -15,7 +16,6 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::mem;
 use std::ops::Range;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::LazyLock;
 use symphonia::core::codecs::CodecParameters;
 use symphonia::core::codecs::audio::{AudioCodecId, AudioCodecParameters, AudioDecoder, well_known as codec};
@@ -466,7 +466,7 @@ fn is_reliable(track: &formats::Track) -> bool {
 /// Runs a step of symphonia's, which panics on some damaged files (arithmetic on what headers promise): an error like others.
 pub(super) fn guarded<T>(step: impl FnOnce() -> Result<T>) -> Result<T> {
     // After a panic the track is dropped, and nobody sees what it was left as.
-    catch_unwind(AssertUnwindSafe(step)).unwrap_or_else(|_| Err(anyhow!("damaged: {ADVICE}")))
+    quietly(step).unwrap_or_else(|| Err(anyhow!("damaged: {ADVICE}")))
 }
 
 /// symphonia's errors in this program's words.

@@ -9,6 +9,7 @@ mod input;
 mod join;
 mod opus;
 mod packed;
+mod quiet;
 mod recording;
 mod resample;
 mod source;

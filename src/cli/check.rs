@@ -20,10 +20,10 @@ use std::path::{Path, PathBuf};
 
 /// Tell what is wrong with a recording before it becomes a voice, and what to do about it
 ///
-/// Prints a block for each recording: the findings, worst first, what was measured, and which seconds each of Bark's stages will
-/// hear. "bad" means that the voice will be bad, "warning" that it will be worse than it could be, "note" that it will hardly
-/// suffer. Music and a second speaker are hints, with how sure they are. Of a recording longer than 300 seconds the last 300
-/// are looked at.
+/// Prints a block for each recording: the findings, worst first, what was measured, and which seconds each of Bark's
+/// stages will hear. "bad" means that the voice will be bad, "warning" that it will be worse than it could be, "note"
+/// that it will hardly suffer. Music and a second speaker are hints, with how sure they are. Of a recording longer than
+/// 300 seconds the last 300 are looked at.
 #[derive(Args, Debug)]
 pub struct CheckArgs {
     /// Recordings, or folders of them
@@ -35,7 +35,8 @@ pub struct CheckArgs {
     /// Exit with code 3 if anything "bad" is found
     #[arg(long)]
     strict: bool,
-    /// Write a page of HTML about all of them: waveforms, spectrograms, findings. It needs no network and holds no sound
+    /// Write a page of HTML about all of them: waveforms, spectrograms, findings. It needs no network and holds no
+    /// sound
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
     /// Replace files that exist

@@ -1,10 +1,10 @@
-//! Sound to semantic tokens, by HuBERT and the quantizer: a clip at once, a recording of any length in memory that does not
-//! grow with it.
+//! Sound to semantic tokens, by HuBERT and the quantizer: a clip at once, a recording of any length in memory that does
+//! not grow with it.
 //!
-//! The quantizer's LSTM goes on from its state: its tokens are those of the whole. HuBERT's attention, and its first norm, are
-//! over all that it is given; of more than [`WINDOW`] seconds it is given that much at a time, overlapping, and of each stretch
-//! the middle is kept, so that every frame was seen with [`MARGIN`] seconds on both sides. Up to [`WINDOW`] seconds, and clips
-//! of any length, are heard at once: exact.
+//! The quantizer's LSTM goes on from its state: its tokens are those of the whole. HuBERT's attention, and its first
+//! norm, are over all that it is given; of more than [`WINDOW`] seconds it is given that much at a time, overlapping,
+//! and of each stretch the middle is kept, so that every frame was seen with [`MARGIN`] seconds on both sides. Up to
+//! [`WINDOW`] seconds, and clips of any length, are heard at once: exact.
 
 use crate::audio::{Pcm, Recipe, Recording, Stream};
 use crate::checkpoint::Checkpoint;
@@ -50,7 +50,8 @@ impl Listener {
         })
     }
 
-    /// The tokens of a clip at any rate, heard at once however long it is: one for each of HuBERT's frames, 50 a second.
+    /// The tokens of a clip at any rate, heard at once however long it is: one for each of HuBERT's frames, 50 a
+    /// second.
     ///
     /// # Errors
     /// Too little for a single frame.

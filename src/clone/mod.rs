@@ -1,7 +1,7 @@
 //! A recording to a voice: what a reference clip is to Bark, in tokens.
 //!
-//! The semantic tokens come of the clip at 16 kHz by HuBERT and the quantizer ([`Listener`], which `convert` hears with as
-//! well), the codes of the clip at 24 kHz by EnCodec.
+//! The semantic tokens come of the clip at 16 kHz by HuBERT and the quantizer ([`Listener`], which `convert` hears with
+//! as well), the codes of the clip at 24 kHz by EnCodec.
 
 mod listener;
 

@@ -1,8 +1,8 @@
 //! Clipping: peaks that were cut off flat because they were too loud for what recorded them.
 //!
-//! A flat top is a run of at least 0.1 ms (and 3 samples) within 0.1 % of the highest or lowest level of the whole sound,
-//! wherever that is: a recording that was clipped and then made quieter has them too, and one that was brought to full
-//! scale without being cut has none.
+//! A flat top is a run of at least 0.1 ms (and 3 samples) within 0.1 % of the highest or lowest level of the whole
+//! sound, wherever that is: a recording that was clipped and then made quieter has them too, and one that was brought
+//! to full scale without being cut has none.
 
 use super::vad::FRAME_SECONDS;
 use crate::audio::Pcm;

@@ -1,5 +1,5 @@
-//! Steady noise taken out of speech by RNNoise, a small recurrent network (Valin, "A Hybrid DSP/Deep Learning Approach to
-//! Real-Time Full-Band Speech Enhancement", 2018), as nnnoiseless has it with its weights.
+//! Steady noise taken out of speech by RNNoise, a small recurrent network (Valin, "A Hybrid DSP/Deep Learning Approach
+//! to Real-Time Full-Band Speech Enhancement", 2018), as nnnoiseless has it with its weights.
 
 use crate::audio::{Pcm, Recipe, resample};
 use anyhow::Result;

@@ -16,8 +16,8 @@ pub enum Level {
     Bad,
 }
 
-/// What was found: of utterances the first of these and clipping, of recordings all others. Under the same level, findings
-/// are told in this order.
+/// What was found: of utterances the first of these and clipping, of recordings all others. Under the same level,
+/// findings are told in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum What {

@@ -1,8 +1,8 @@
 //! Mains hum: the tones at multiples of 50 or 60 Hz that stand still under the speech.
 //!
-//! Speech and pauses come and go in each bin, hum does not: so each bin is judged by the 10th percentile of its
-//! power over time (as in the minimum statistics of Martin, "Noise power spectral density estimation based on optimal smoothing
-//! and minimum statistics", 2001), and a tone is what stands out of its neighbours there.
+//! Speech and pauses come and go in each bin, hum does not: so each bin is judged by the 10th percentile of its power
+//! over time (as in the minimum statistics of Martin, "Noise power spectral density estimation based on optimal
+//! smoothing and minimum statistics", 2001), and a tone is what stands out of its neighbours there.
 
 use super::analysis::Analysis;
 use super::level::decibels;
@@ -41,8 +41,8 @@ pub struct Hum {
     pub level: f64,
 }
 
-/// Finds the mains' hum; `None` also where the recording is under 2.5 s. `voice`: the pitch that a monotonous voice holds, Hz,
-/// whose overtones stand still as well.
+/// Finds the mains' hum; `None` also where the recording is under 2.5 s. `voice`: the pitch that a monotonous voice
+/// holds, Hz, whose overtones stand still as well.
 pub fn hum(sound: &Analysis, voice: Option<f64>) -> Result<Option<Hum>> {
     let slow = resample(&sound.pcm, RATE, Recipe::Functional)?;
     let spectra = Spectra::new(LENGTH, HOP);

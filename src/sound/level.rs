@@ -34,8 +34,8 @@ pub fn peak(pcm: &Pcm) -> f64 {
     (20.0 * f64::from(peak).log10()).max(SILENCE)
 }
 
-/// Integrated loudness, LUFS (EBU R 128, ITU-R BS.1770, as one channel); none where all is below its gate of -70, or under
-/// its block of 0.4 s.
+/// Integrated loudness, LUFS (EBU R 128, ITU-R BS.1770, as one channel); none where all is below its gate of -70, or
+/// under its block of 0.4 s.
 pub fn loudness(pcm: &Pcm) -> Result<Option<f64>> {
     let failed = || format!("cannot measure loudness at {} Hz", pcm.rate);
     let mut meter = EbuR128::new(1, pcm.rate, Mode::I).with_context(failed)?;

@@ -75,8 +75,8 @@ impl Measures {
     }
 }
 
-/// How far speech is over the noise, dB, of the levels `speech` and `floor`, dB. What is measured as speech is speech and
-/// noise, and the noise is what the hum leaves of the floor.
+/// How far speech is over the noise, dB, of the levels `speech` and `floor`, dB. What is measured as speech is speech
+/// and noise, and the noise is what the hum leaves of the floor.
 pub(super) fn snr(speech: f64, floor: f64, hum: Option<&Hum>) -> f64 {
     let (speech, floor) = (power(speech), power(floor));
     let noise = floor - hum.map_or(0.0, |hum| power(hum.level)).min(HUM_SHARE * floor);

@@ -1,8 +1,9 @@
 //! Music, in front or behind: tones that hold still.
 //!
 //! Continuous frequency activation (Seyerlehner, Pohle, Schedl and Widmer, "Automatic music detection in television
-//! productions", DAFx 2007): where the spectrum's local peaks stay in the same bin for seconds, something is held that no
-//! voice holds. A voice that stays on one pitch does hold its overtones: where there is one, its multiples do not count.
+//! productions", DAFx 2007): where the spectrum's local peaks stay in the same bin for seconds, something is held that
+//! no voice holds. A voice that stays on one pitch does hold its overtones: where there is one, its multiples do not
+//! count.
 
 use super::analysis::Analysis;
 use super::hum::Hum;
@@ -30,8 +31,8 @@ const ENOUGH: usize = 2;
 /// dB by which a bin is a local peak. (The paper's 0.1 is of a power spectrum whose scale it does not state.)
 const PEAK: f64 = 5.0;
 
-/// The activation of each block of 2.3 s, 1.2 s apart: `[blocks]`, 0 to 5; nothing of less than 3.5 s. `track`: the voice's
-/// pitch, as seconds and Hz.
+/// The activation of each block of 2.3 s, 1.2 s apart: `[blocks]`, 0 to 5; nothing of less than 3.5 s. `track`: the
+/// voice's pitch, as seconds and Hz.
 pub fn activations(sound: &Analysis, hum: Option<&Hum>, track: &[(f64, f64)]) -> Result<Vec<f64>> {
     let slow = resample(&sound.pcm, RATE, Recipe::Functional)?;
     // Above half of a low sample rate nothing moves, and so everything is held.
@@ -95,8 +96,8 @@ fn height(often: &[f64], bin: usize) -> Option<f64> {
     Some((here - left).min(here - right))
 }
 
-/// Whether a voice that holds this pitch is in this bin: a tone is four bins wide in a Hann window, and wavers by as much as
-/// the pitch does.
+/// Whether a voice that holds this pitch is in this bin: a tone is four bins wide in a Hann window, and wavers by as
+/// much as the pitch does.
 fn is_overtone(bin: usize, pitch: f64) -> bool {
     let hz = bin as f64 * BIN;
     pitch::is_overtone(hz, pitch, (3.0 * BIN).max(SAME_PITCH * hz).min(0.4 * pitch))

@@ -1,7 +1,7 @@
 //! Loudness: a quiet recording is raised and a loud one lowered, as a whole, so that nothing within it changes.
 //!
-//! Measured as EBU R 128 (ITU-R BS.1770) has it. Neither HuBERT base nor EnCodec 24 kHz normalises what it hears, and both
-//! were trained on speech as it is published; Bark's own sample recordings lie at [`LOUDNESS_TARGET`].
+//! Measured as EBU R 128 (ITU-R BS.1770) has it. Neither HuBERT base nor EnCodec 24 kHz normalises what it hears, and
+//! both were trained on speech as it is published; Bark's own sample recordings lie at [`LOUDNESS_TARGET`].
 
 use super::level::{loudness, peak};
 use super::thresholds::{LOUDNESS_TARGET, LOUDNESS_TOLERANCE, PEAK};

@@ -1,5 +1,5 @@
-//! Pitch of the voice, frame by frame: YIN (de Cheveigné and Kawahara, "YIN, a fundamental frequency estimator for speech and
-//! music", 2002, steps 1 to 5).
+//! Pitch of the voice, frame by frame: YIN (de Cheveigné and Kawahara, "YIN, a fundamental frequency estimator for
+//! speech and music", 2002, steps 1 to 5).
 
 use super::analysis::Analysis;
 use super::spectra::percentile;
@@ -34,7 +34,8 @@ pub fn track(sound: &Analysis) -> Result<Vec<(f64, f64)>> {
     Ok(frames.filter_map(pitch).collect())
 }
 
-/// The pitch, Hz, that a monotonous voice holds in these seconds of a `track`; none where it moves as people's voices do.
+/// The pitch, Hz, that a monotonous voice holds in these seconds of a `track`; none where it moves as people's voices
+/// do.
 pub fn held(track: &[(f64, f64)], seconds: Range<f64>) -> Option<f64> {
     let within = track.iter().filter(|(second, _)| seconds.contains(second));
     let mut pitches: Vec<f64> = within.map(|&(_, hz)| hz).collect();

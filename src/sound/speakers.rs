@@ -1,8 +1,8 @@
 //! A second speaker: two registers of pitch that take turns.
 //!
-//! One voice glides through its range; two voices leave a gap between theirs, and stay on one side of it for as long as one of
-//! them speaks. The pitches are parted in two by k-means on a logarithmic scale, and judged by how far apart the parts are (in
-//! their own spread) and how seldom they change.
+//! One voice glides through its range; two voices leave a gap between theirs, and stay on one side of it for as long as
+//! one of them speaks. The pitches are parted in two by k-means on a logarithmic scale, and judged by how far apart the
+//! parts are (in their own spread) and how seldom they change.
 
 use serde::Serialize;
 

@@ -1,5 +1,5 @@
-//! Short-time power spectra: a sound through a Hann window and a Fourier transform, frame by frame, so that no more than
-//! one frame is held at a time.
+//! Short-time power spectra: a sound through a Hann window and a Fourier transform, frame by frame, so that no more
+//! than one frame is held at a time.
 
 use anyhow::Result;
 use realfft::{RealFftPlanner, RealToComplex};

@@ -1,8 +1,8 @@
 //! Which stretch of a recording makes a good voice.
 //!
-//! Bark continues what it hears of a voice, and hears its end: the last 5.1 s in the text stage, 4.2 s in the coarse and
-//! 6.8 s in the fine one. So a stretch begins where somebody starts to speak and ends where they pause; of all that last 5
-//! to 12 s, the one with the highest score is taken:
+//! Bark continues what it hears of a voice, and hears its end: the last 5.1 s in the text stage, 4.2 s in the coarse
+//! and 6.8 s in the fine one. So a stretch begins where somebody starts to speak and ends where they pause; of all that
+//! last 5 to 12 s, the one with the highest score is taken:
 //!
 //! | share | what |
 //! |---|---|

@@ -1,7 +1,7 @@
 //! Listening to what was spoken: whether an utterance is worth keeping, and where its speech ends.
 //!
-//! Bark draws at random, and now and then it says nothing, rushes, rambles on until its limit, or ends in babble and noise. The
-//! criteria, by the numbers of [`super::thresholds`]:
+//! Bark draws at random, and now and then it says nothing, rushes, rambles on until its limit, or ends in babble and
+//! noise. The criteria, by the numbers of [`super::thresholds`]:
 //!
 //! - silent: no loudness, or next to none;
 //! - clipped: peaks are cut off flat, as what goes beyond full scale is in a file;
@@ -27,7 +27,8 @@ const BAND: Range<f64> = 200.0..8000.0;
 const KEPT: f64 = 0.2;
 const FADE: f64 = 0.1;
 
-/// How bad these findings of an utterance are together, to choose the best of several: what [`trim_tail`] mends is the least.
+/// How bad these findings of an utterance are together, to choose the best of several: what [`trim_tail`] mends is the
+/// least.
 pub fn badness(findings: &[Finding]) -> u32 {
     findings.iter().map(|finding| weight(finding.what)).sum()
 }
@@ -43,8 +44,8 @@ pub fn weight(what: What) -> u32 {
     }
 }
 
-/// What is wrong with `pcm`, which was to say `text`; nothing: keep it. The worst comes first. Without a text its pace is not
-/// judged. `ended`: the semantic stage ended by itself and not by a limit.
+/// What is wrong with `pcm`, which was to say `text`; nothing: keep it. The worst comes first. Without a text its pace
+/// is not judged. `ended`: the semantic stage ended by itself and not by a limit.
 pub fn listen(pcm: &Pcm, text: Option<&str>, ended: bool) -> Result<Vec<Finding>> {
     if loudness(pcm)?.is_none_or(|loudness| loudness < SILENT) {
         return Ok(vec![found(What::Silent, "nothing is heard")]);
@@ -125,7 +126,8 @@ impl Heard {
         (seconds > TAIL).then_some((last + 1) as f64 * FRAME_SECONDS - seconds)
     }
 
-    /// Where the speech ends, seconds: with its last stretch, or before, where noise takes over. None where all is noise.
+    /// Where the speech ends, seconds: with its last stretch, or before, where noise takes over. None where all is
+    /// noise.
     fn end(&self) -> Option<f64> {
         let (first, last) = (self.speech.first()?.start, self.speech.last()?.end);
         let end = self.noise().map_or(last, |noise| noise.min(last));

@@ -1,10 +1,11 @@
 //! Where speech is: the level of a recording, and how likely it is speech, in each 16 ms.
 //!
 //! The detector is earshot's small network, which comes with the crate. What is made of its scores follows
-//! `get_speech_timestamps` of snakers4/silero-vad: speech starts where the score reaches 0.5 and lasts until it falls below
-//! 0.35 for 100 ms; what is shorter than 250 ms is none. As the score falls slowly (some 150 ms after the last sound), what is
-//! more than 30 dB under the loud parts is taken off: the range of speech's levels (ANSI S3.5, "Speech Intelligibility
-//! Index"). The detector knows hiss and most tones from speech; a loud tone at 440 Hz it takes for speech.
+//! `get_speech_timestamps` of snakers4/silero-vad: speech starts where the score reaches 0.5 and lasts until it falls
+//! below 0.35 for 100 ms; what is shorter than 250 ms is none. As the score falls slowly (some 150 ms after the last
+//! sound), what is more than 30 dB under the loud parts is taken off: the range of speech's levels (ANSI S3.5, "Speech
+//! Intelligibility Index"). The detector knows hiss and most tones from speech; a loud tone at 440 Hz it takes for
+//! speech.
 
 use super::clipping::ClippedFrames;
 use super::level::{self, mean_power};
@@ -134,8 +135,8 @@ impl Frames {
         pauses
     }
 
-    /// Level of what lies under the speech of these frames, dB: the median of their `pauses`, so that a breath or a click
-    /// does not count; without enough of them, what the quietest twentieth of all frames keeps under.
+    /// Level of what lies under the speech of these frames, dB: the median of their `pauses`, so that a breath or a
+    /// click does not count; without enough of them, what the quietest twentieth of all frames keeps under.
     pub(super) fn floor(&self, within: Range<usize>, pauses: &[bool]) -> Option<f64> {
         let levels = self.decibels[within.clone()].iter().map(|&level| f64::from(level));
         let quiet = levels.clone().zip(&pauses[within]).filter(|(_, pause)| **pause);

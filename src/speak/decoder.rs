@@ -33,8 +33,8 @@ impl Decoder {
         Ok(Tensor::from_vec(fine.rows().concat(), (1, FINE_CODEBOOKS, fine.frames()), &self.device)?)
     }
 
-    /// `fine` `[8, T]` -> 320 T samples at 24 kHz, handed to `sink` 10 s at a time: the sound that one decode of all would
-    /// make, in memory that does not grow with it.
+    /// `fine` `[8, T]` -> 320 T samples at 24 kHz, handed to `sink` 10 s at a time: the sound that one decode of all
+    /// would make, in memory that does not grow with it.
     pub fn decode(
         &self,
         fine: &Fine,

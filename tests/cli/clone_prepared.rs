@@ -54,6 +54,32 @@ fn a_good_clip_gives_the_voice_that_it_gives_raw() {
 }
 
 #[test]
+fn clone_says_the_numbers_and_warnings_of_check() {
+    let desk = Desk::new();
+    let mut noise = 1u32;
+    let mut hiss = || {
+        noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (noise >> 22) as i16 - 512
+    };
+    desk.record("bad.wav", &speech().into_iter().map(|sample| sample.clamp(-4000, 4000) + hiss()).collect::<Vec<_>>());
+    desk.record("clipped.wav", &speech().into_iter().map(|sample| sample.clamp(-4000, 4000)).collect::<Vec<_>>());
+    for (name, found) in [("bad.wav", "noise: "), ("clipped.wav", "clipping: ")] {
+        let checked = desk.run(&["check", name]);
+        let text = checked.prints();
+        let measured = |name: &str, unit: &str| {
+            let after = text.split(&format!("{name} ")).nth(1).unwrap();
+            after.split(unit).next().unwrap().to_owned()
+        };
+        let (speech, snr) = (measured("measured speech", " s,"), measured("speech over noise", " dB"));
+        desk.hears(&[name], &[&format!("taken: all of it: {speech} s of speech, {snr} dB over its noise")]);
+        let bad = text.lines().filter_map(|line| line.strip_prefix("  warning  ").or(line.strip_prefix("  bad      ")));
+        let bad: Vec<_> = bad.map(|line| format!("warning: {line}")).collect();
+        assert!(bad.iter().any(|line| line.contains(found)), "{text}");
+        bad.iter().for_each(|line| desk.hears(&[name], &[line]));
+    }
+}
+
+#[test]
 fn silence_around_speech_is_cut_off_and_a_quiet_voice_raised() {
     let desk = Desk::new();
     let quiet: Vec<i16> = speech().iter().map(|sample| sample / 10).collect();

@@ -14,9 +14,11 @@ pub fn page(pictures: &[Picture]) -> Result<String> {
         many => format!("{} recordings", many.len()),
     };
     let mut page = format!(
-        "<!doctype html>\n<html lang=en>\n<head>\n<meta charset=utf-8>\n<meta name=viewport content=\"width=device-width, initial-scale=1\">\n\
-         <meta name=color-scheme content=\"light dark\">\n<meta http-equiv=Content-Security-Policy content=\"default-src 'none'; img-src data:; \
-         style-src 'unsafe-inline'\">\n<title>{title} · barkclone check</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n"
+        "<!doctype html>\n<html lang=en>\n<head>\n<meta charset=utf-8>\n\
+         <meta name=viewport content=\"width=device-width, initial-scale=1\">\n\
+         <meta name=color-scheme content=\"light dark\">\n\
+         <meta http-equiv=Content-Security-Policy content=\"default-src 'none'; img-src data:; style-src 'unsafe-inline'\">\n\
+         <title>{title} · barkclone check</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n"
     );
     if pictures.len() > 1 {
         contents(&mut page, pictures)?;

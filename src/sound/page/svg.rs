@@ -24,7 +24,8 @@ const MARKED: [f64; 6] = [250.0, 500.0, 1000.0, 2000.0, 4000.0, 8000.0];
 pub fn draw(picture: &Picture, id: usize) -> Result<String> {
     let bottom = LANES + LANE * picture.lanes.len() as f64;
     let mut svg = format!(
-        "<svg viewBox=\"0 0 {WIDTH} {:.0}\" role=\"img\" aria-labelledby=\"t{id}\"><title id=\"t{id}\">Waveform, spectrogram, speech and findings of {} over time</title>\n",
+        "<svg viewBox=\"0 0 {WIDTH} {:.0}\" role=\"img\" aria-labelledby=\"t{id}\">\
+         <title id=\"t{id}\">Waveform, spectrogram, speech and findings of {} over time</title>\n",
         bottom + 30.0,
         escape(&picture.name)
     );
@@ -75,7 +76,8 @@ fn spectrogram(svg: &mut String, spectrogram: &Spectrogram) -> Result<()> {
     let data = STANDARD.encode(spectrogram.png()?);
     writeln!(
         svg,
-        "<image x={LEFT} y={SPECTROGRAM} width={COLUMNS} height={HEIGHT} preserveAspectRatio=none href=\"data:image/png;base64,{data}\" />"
+        "<image x={LEFT} y={SPECTROGRAM} width={COLUMNS} height={HEIGHT} preserveAspectRatio=none \
+         href=\"data:image/png;base64,{data}\" />"
     )?;
     for hz in MARKED.into_iter().filter(|hz| *hz < spectrogram.highest) {
         let y = SPECTROGRAM + spectrogram.row(hz);
@@ -117,7 +119,8 @@ fn draw_lane(svg: &mut String, picture: &Picture, lane: &Lane, top: f64) -> Resu
         let start = start.min(LEFT + COLUMNS as f64 - width);
         writeln!(
             svg,
-            "<rect class=\"span {class}\" x={start:.1} y={:.0} width={width:.1} height=14 rx=3><title>{}: {:.2} to {:.2} s</title></rect>",
+            "<rect class=\"span {class}\" x={start:.1} y={:.0} width={width:.1} height=14 rx=3>\
+             <title>{}: {:.2} to {:.2} s</title></rect>",
             top + 3.0,
             escape(&lane.label),
             span.start,

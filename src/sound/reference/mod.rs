@@ -1,8 +1,8 @@
 //! Whether a recording will make a good voice: what is wrong with it, how badly, and what to do.
 //!
-//! [`check`] measures ([`Measures`]), judges the measures by the [`super::thresholds`] ([`Finding`]), and tells which seconds
-//! the models will hear ([`Stages`]). What cannot be measured well (music, a second speaker, a room) is told as a hint, with a
-//! confidence. [`super::page`] draws it.
+//! [`check`] measures ([`Measures`]), judges the measures by the [`super::thresholds`] ([`Finding`]), and tells which
+//! seconds the models will hear ([`Stages`]). What cannot be measured well (music, a second speaker) is told as
+//! a hint, with a confidence. [`super::page`] draws it.
 
 mod judge;
 pub mod stages;
