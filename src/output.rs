@@ -3,7 +3,8 @@
 //! The bytes go to a temporary file in the target's folder, are flushed to the disk, and only then take the target's
 //! name: whoever looks sees either no file or the finished one. Without `force` the renaming itself refuses to replace
 //! a file, so that two runs at once cannot overwrite each other. [`check`] asks the same questions beforehand, before
-//! any model is loaded. Temporary files are known to the process, so that an interrupt removes them: [`remove_temporaries`].
+//! any model is loaded. Temporary files are known to the process, so that an interrupt removes them:
+//! [`remove_temporaries`].
 
 use crate::error::{Error, Kind};
 use anyhow::{Context, Result, bail, ensure};
@@ -108,8 +109,8 @@ pub struct Pending {
 }
 
 impl Pending {
-    /// Writes what shall become `target` to a temporary file in `folder`, on the same file system. `tag` marks whose it is, so that
-    /// [`sweep`] finds it after a crash.
+    /// Writes what shall become `target` to a temporary file in `folder`, on the same file system. `tag` marks whose it
+    /// is, so that [`sweep`] finds it after a crash.
     pub fn write(
         folder: &Path,
         tag: &str,
@@ -144,8 +145,8 @@ impl Pending {
     }
 }
 
-/// Makes the file `path` with what `fill` writes to the path that it is given, down to the disk, and replaces what was there.
-/// After any error, `path` is as it was. [`tag_of`] the path is the temporary file's tag.
+/// Makes the file `path` with what `fill` writes to the path that it is given, down to the disk, and replaces what was
+/// there. After any error, `path` is as it was. [`tag_of`] the path is the temporary file's tag.
 pub fn write_by_path(path: &Path, fill: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
     let file = Temporary::new(folder_of(path), &tag_of(path)).with_context(|| unwritable(path))?;
     fill(file.file.path())?;
@@ -160,7 +161,8 @@ pub fn tag_of(path: &Path) -> String {
     format!("{}-", path.file_stem().unwrap_or_default().to_string_lossy())
 }
 
-/// Removes what processes that were killed left of `tag` in `folder`. Only for whoever holds a lock that all users of the tag take.
+/// Removes what processes that were killed left of `tag` in `folder`. Only for whoever holds a lock that all users of
+/// the tag take.
 pub fn sweep(folder: &Path, tag: &str) -> Result<()> {
     let prefix = prefix(tag);
     let ours = |name: &std::ffi::OsStr| name.to_str().is_some_and(|n| n.starts_with(&prefix) && n.ends_with(SUFFIX));
@@ -271,7 +273,8 @@ impl Scratch {
     }
 }
 
-/// Removes every temporary file of this process, and lets it make no more: the last thing before an interrupted process exits.
+/// Removes every temporary file of this process, and lets it make no more: the last thing before an interrupted process
+/// exits.
 pub fn remove_temporaries() {
     let temporaries = TEMPORARIES.lock().unwrap_or_else(PoisonError::into_inner);
     for path in temporaries.iter() {

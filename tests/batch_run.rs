@@ -123,8 +123,8 @@ struct Course {
     ended: Result<()>,
 }
 
-/// Speaks as the real speaker does, `batch` at a time; the last one that was begun is done first. `fail` names texts that cannot be
-/// spoken.
+/// Speaks as the real speaker does, `batch` at a time; the last one that was begun is done first. `fail` names texts
+/// that cannot be spoken.
 fn speak(folder: &Path, jobs: Vec<Result<SourceJob>>, batch: usize, fail: impl Fn(&str) -> Option<Kind>) -> Course {
     let rules =
         Rules { name: Template::parse("{index}", "wav").unwrap(), seed: Seeds::Mixed(0), shard: None, voice: None };

@@ -31,7 +31,8 @@ impl<T> Attempt<T> {
     }
 }
 
-/// The attempts at one utterance, its takes: with a seed, then with those after it, until one passes or no more are wanted.
+/// The attempts at one utterance, its takes: with a seed, then with those after it, until one passes or no more are
+/// wanted.
 pub struct Attempts<T = Utterance> {
     policy: RetryPolicy,
     seed: u64,
@@ -54,8 +55,8 @@ impl<T> Attempts<T> {
         self.made
     }
 
-    /// Takes what was made with [`Attempts::seed`], and what was found of it. Gives the one to keep, the first with the fewest faults;
-    /// `None` if another is to be made.
+    /// Takes what was made with [`Attempts::seed`], and what was found of it. Gives the one to keep, the first with the
+    /// fewest faults; `None` if another is to be made.
     pub fn judge(&mut self, utterance: T, findings: Vec<Finding>) -> Option<Attempt<T>> {
         let take = Attempt { utterance, seed: self.seed(), findings };
         self.made += 1;

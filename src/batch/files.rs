@@ -1,4 +1,5 @@
-//! Whether a file is what a report's line says was written: by its length and time, and where the time is another one, by its content.
+//! Whether a file is what a report's line says was written: by its length and time, and where the time is another one,
+//! by its content.
 
 use super::record::Record;
 use crate::error::Kind;

@@ -44,8 +44,8 @@ impl<P: Iterator<Item = Result<Planned>>> Run<'_, P> {
         !record.findings.is_empty() && record.takes.unwrap_or(1) <= self.options.retry.retries
     }
 
-    /// Where the file of a line is, and whether it is what was written: a run that was killed while it renamed the file left it where it
-    /// was before.
+    /// Where the file of a line is, and whether it is what was written: a run that was killed while it renamed the file
+    /// left it where it was before.
     pub(super) fn locate(&self, record: &Record) -> Option<(PathBuf, State)> {
         let places = [&record.out, &record.from].into_iter().flatten().map(|out| self.options.folder.join(out));
         let mut found = places.filter_map(|path| files::state(&path, record).map(|state| (path, state)));
@@ -76,7 +76,8 @@ impl<P: Iterator<Item = Result<Planned>>> Run<'_, P> {
         }
     }
 
-    /// Why a finished result is not what is wanted now, unless it is another text: that is what an edited list asks for.
+    /// Why a finished result is not what is wanted now, unless it is another text: that is what an edited list asks
+    /// for.
     pub(super) fn cause(&self, job: &InFlight, owner: Entry, record: &Record) -> Option<&'static str> {
         let same = record.id == job.task.id && record.text == job.task.item.text() && !job.is(owner) && !job.again;
         // Where one of a chain is spoken again, those after it have another voice.

@@ -26,13 +26,14 @@ fn first(sha: Sha256) -> u64 {
     digest.iter().take(8).fold(0, |hash, &byte| hash << 8 | u64::from(byte))
 }
 
-/// The seed of the utterance `id` in a run of seed `base`: wherever it runs, it sounds the same. Short enough to be typed.
+/// The seed of the utterance `id` in a run of seed `base`: wherever it runs, it sounds the same. Short enough to be
+/// typed.
 pub fn mixed(base: u64, id: &str) -> u64 {
     hash(&[b"seed", &base.to_le_bytes(), id.as_bytes()]) >> 32
 }
 
-/// A fingerprint of files by their lengths and samples of their content: other weights give another one, another place, time or
-/// machine does not. Of a folder, all files directly in it.
+/// A fingerprint of files by their lengths and samples of their content: other weights give another one, another place,
+/// time or machine does not. Of a folder, all files directly in it.
 pub fn fingerprint(paths: &[PathBuf]) -> Result<u64> {
     let mut sha = Sha256::new();
     for path in paths {

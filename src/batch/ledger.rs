@@ -1,7 +1,8 @@
 //! The report as the run's memory: what is finished, and whose each file is.
 //!
-//! A line is appended by one write and flushed to the disk. A line that a crash tore is cut off when the report is opened again. One
-//! process at a time holds a report, by an advisory lock on the file itself. In memory a few numbers stand for each line.
+//! A line is appended by one write and flushed to the disk. A line that a crash tore is cut off when the report is
+//! opened again. One process at a time holds a report, by an advisory lock on the file itself. In memory a few numbers
+//! stand for each line.
 
 use super::hash::hash;
 use super::record::Record;
@@ -57,7 +58,8 @@ impl Ledger {
     /// Opens the report for writing, or begins one.
     ///
     /// # Errors
-    /// Kind [`Kind::Output`]: it cannot be written, or another process holds it; [`Kind::Input`]: the file is no report.
+    /// Kind [`Kind::Output`]: it cannot be written, or another process holds it; [`Kind::Input`]: the file is no
+    /// report.
     pub fn open(path: &Path) -> Result<Self> {
         let open = OpenOptions::new().create(true).append(true).read(true).open(path);
         let file = open.with_context(|| unwritable(path))?;
@@ -194,8 +196,8 @@ pub fn lock(path: &Path, file: &File) -> Result<Hold> {
     }
 }
 
-/// Hands over each whole line of a report and where it begins; returns the bytes of all of them. A torn last line is no line: half of
-/// one, or what a file system puts in its place after a power cut, zeros.
+/// Hands over each whole line of a report and where it begins; returns the bytes of all of them. A torn last line is no
+/// line: half of one, or what a file system puts in its place after a power cut, zeros.
 pub fn scan(path: &Path, source: impl Read, mut take: impl FnMut(Record, u64) -> Result<()>) -> Result<u64> {
     let mut source = BufReader::new(source);
     let (mut offset, mut number, mut line) = (0, 0, Vec::new());

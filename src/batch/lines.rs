@@ -7,7 +7,8 @@ use std::io::{BufRead, Read};
 /// Longest line, bytes: far more than one utterance can hold.
 const LONGEST: usize = 1 << 20;
 
-/// Lines with their numbers, from 1. What ails a line is in its place; an error in the outer `Result` is the reader's own.
+/// Lines with their numbers, from 1. What ails a line is in its place; an error in the outer `Result` is the reader's
+/// own.
 pub struct Lines<R> {
     reader: R,
     number: u64,

@@ -23,7 +23,8 @@ struct Line {
     failed: bool,
 }
 
-/// The newest line of an id. Where that is a failure, what was finished before it may still be there: the newest of these lines, too.
+/// The newest line of an id. Where that is a failure, what was finished before it may still be there: the newest of
+/// these lines, too.
 #[derive(Clone, Copy)]
 struct Newest {
     line: Line,
@@ -36,11 +37,12 @@ impl Newest {
     }
 }
 
-/// Writes the newest line of each id in `reports` to `out`, in the order of their numbers, and before a failure what was finished;
-/// returns how many ids there are. `out` may be one of the reports.
+/// Writes the newest line of each id in `reports` to `out`, in the order of their numbers, and before a failure what
+/// was finished; returns how many ids there are. `out` may be one of the reports.
 ///
 /// # Errors
-/// Kind [`Kind::Input`]: a file that is no report, an id with two texts; [`Kind::Output`]: `out` cannot be written, or exists.
+/// Kind [`Kind::Input`]: a file that is no report, an id with two texts; [`Kind::Output`]: `out` cannot be written, or
+/// exists.
 pub fn merge(reports: &[PathBuf], out: &Path, force: bool) -> Result<usize> {
     output::check(out, force)?;
     // A run that goes on writing to the file that is replaced would write in vain.

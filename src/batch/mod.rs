@@ -1,8 +1,9 @@
-//! Many results in one run, whether texts that are said or recordings that are converted or cloned: a source of jobs -> tasks with ids,
-//! seeds and names -> files and a report, which the next run goes on from.
+//! Many results in one run, whether texts that are said or recordings that are converted or cloned: a source of jobs ->
+//! tasks with ids, seeds and names -> files and a report, which the next run goes on from.
 //!
-//! A file gets its name only after its line is in the report and both are on the disk, so that a killed run leaves nothing that looks
-//! finished and is not: a result is finished where its line says what is wanted now and its file is as the line says it was written.
+//! A file gets its name only after its line is in the report and both are on the disk, so that a killed run leaves
+//! nothing that looks finished and is not: a result is finished where its line says what is wanted now and its file is
+//! as the line says it was written.
 
 mod attempts;
 mod events;

@@ -48,7 +48,10 @@ impl Template {
             parts.push(part(place).ok_or_else(|| {
                 unfit(
                     template,
-                    &format!("`{{{place}}}` is none of {{index}}, {{index:05}}, {{slug}}, {{stem}}, {{id}}, {{seed}}, {{voice}}"),
+                    &format!(
+                        "`{{{place}}}` is none of {{index}}, {{index:05}}, {{slug}}, {{stem}}, {{id}}, {{seed}}, \
+                         {{voice}}"
+                    ),
                 )
             })?);
             rest = after;

@@ -1,7 +1,8 @@
-//! Jobs to tasks: each gets its number, id, seed and file name, all of which are the same on every run and in every shard.
+//! Jobs to tasks: each gets its number, id, seed and file name, all of which are the same on every run and in every
+//! shard.
 //!
-//! What is kept of a job is a few hashes (about a hundred bytes): enough to refuse an id that is given twice and to number contents and
-//! names that come again.
+//! What is kept of a job is a few hashes (about a hundred bytes): enough to refuse an id that is given twice and to
+//! number contents and names that come again.
 
 use super::hash::{hash, mixed};
 use super::job::{Form, Item, Job, Sampling};
@@ -14,7 +15,8 @@ use std::collections::HashMap;
 use std::io::BufRead;
 use std::path::{Path, PathBuf};
 
-/// A job as its source has it: the line where it stands, the recording that it is about, and what is wrong with it if it is none.
+/// A job as its source has it: the line where it stands, the recording that it is about, and what is wrong with it if
+/// it is none.
 pub struct SourceJob {
     pub line: u64,
     pub source: Option<String>,

@@ -160,9 +160,9 @@ impl RecordedSettings {
         let Self { text_temp, waveform_temp, fine_temp, top_k, top_p, min_eos_p, max_seconds, .. } = self;
         let Self { coarse_history, coarse_window, fewest_fine, .. } = self;
         format!(
-            "Told {{ text_temp: {text_temp:?}, waveform_temp: {waveform_temp:?}, fine_temp: {fine_temp:?}, top_k: {top_k:?}, \
-             top_p: {top_p:?}, min_eos_p: {min_eos_p:?}, max_seconds: {max_seconds:?}, coarse_history: {coarse_history:?}, \
-             coarse_window: {coarse_window:?}, fewest_fine: {fewest_fine:?} }} {seed}"
+            "Told {{ text_temp: {text_temp:?}, waveform_temp: {waveform_temp:?}, fine_temp: {fine_temp:?}, \
+             top_k: {top_k:?}, top_p: {top_p:?}, min_eos_p: {min_eos_p:?}, max_seconds: {max_seconds:?}, \
+             coarse_history: {coarse_history:?}, coarse_window: {coarse_window:?}, fewest_fine: {fewest_fine:?} }} {seed}"
         )
     }
 }

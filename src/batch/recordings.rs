@@ -7,7 +7,8 @@ use crate::voice::provenance::sha256_of;
 use anyhow::Result;
 use std::path::{Path, PathBuf};
 
-/// Recordings in the order given. They can be gone through more than once: each file is read for its hash the first time.
+/// Recordings in the order given. They can be gone through more than once: each file is read for its hash the first
+/// time.
 pub struct Recordings {
     /// Each with its hash, if it can be read.
     list: Vec<(PathBuf, Option<String>)>,

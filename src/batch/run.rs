@@ -249,8 +249,8 @@ impl<'a, P: Iterator<Item = Result<Planned>>> Run<'a, P> {
         Target { path: folder.join(&job.task.out), tag: self.ledger.tag(), folder }
     }
 
-    /// Whether there is nothing to do: it is finished as it is wanted, if under another name, that is changed; or its file was changed by
-    /// somebody.
+    /// Whether there is nothing to do: it is finished as it is wanted, if under another name, that is changed; or its
+    /// file was changed by somebody.
     fn is_there(&mut self, job: &InFlight) -> Result<bool> {
         let task = &job.task;
         match self.found(job)? {

@@ -1,4 +1,5 @@
-//! What a run would do, before it does anything: what is there, what would be replaced, and which files have other names now.
+//! What a run would do, before it does anything: what is there, what would be replaced, and which files have other
+//! names now.
 
 use super::files::State;
 use super::found::Found;
@@ -48,7 +49,8 @@ pub struct Survey {
 }
 
 impl Survey {
-    /// Files that the report's runs made and that no task wants any more, as they were made; in the order of the report.
+    /// Files that the report's runs made and that no task wants any more, as they were made; in the order of the
+    /// report.
     pub fn left_over(&self, report: &Path, folder: &Path) -> Result<Vec<PathBuf>> {
         let (mut seen, mut left) = (HashSet::new(), Vec::new());
         let Ok(file) = File::open(report) else { return Ok(left) };
@@ -68,7 +70,8 @@ impl Survey {
 }
 
 impl<P: Iterator<Item = Result<Planned>>> Run<'_, P> {
-    /// Goes through all tasks without making any, and gives the report back; files that only have another name now are renamed.
+    /// Goes through all tasks without making any, and gives the report back; files that only have another name now are
+    /// renamed.
     pub fn survey(mut self) -> Result<(Survey, Ledger)> {
         let mut survey = Survey::default();
         while let Some(planned) = self.next_planned()? {
@@ -102,7 +105,8 @@ impl<P: Iterator<Item = Result<Planned>>> Run<'_, P> {
         Ok(())
     }
 
-    /// Renames in an order in which no file is in another's way; where they go round in a circle, one steps aside first.
+    /// Renames in an order in which no file is in another's way; where they go round in a circle, one steps aside
+    /// first.
     fn rename_all(&mut self, mut moves: Vec<Move>, survey: &Survey) -> Result<u64> {
         let mut moved = 0;
         while !moves.is_empty() {
@@ -127,7 +131,8 @@ impl<P: Iterator<Item = Result<Planned>>> Run<'_, P> {
         Ok(moved)
     }
 
-    /// Whether nothing that counts lies where the file is to go: a file of this report that no task wants is in nobody's way.
+    /// Whether nothing that counts lies where the file is to go: a file of this report that no task wants is in
+    /// nobody's way.
     fn is_free(&self, m: &Move, moves: &[Move], survey: &Survey) -> bool {
         let to = self.options.folder.join(&m.task.out);
         if fs::symlink_metadata(&to).is_err() {

@@ -1,4 +1,5 @@
-//! Work on a thread of its own, in the order that it was handed over: what is spoken becomes files while more is spoken.
+//! Work on a thread of its own, in the order that it was handed over: what is spoken becomes files while more is
+//! spoken.
 
 use anyhow::{Context, Result};
 use std::collections::VecDeque;
@@ -20,7 +21,8 @@ pub struct Worker<K, T> {
 const GONE: &str = "the thread that writes sounds has ended";
 
 impl<K, T: Send + 'static> Worker<K, T> {
-    /// Kernels run there on as many threads as the caller's do, but on their own: they neither wait for nor hold up a step.
+    /// Kernels run there on as many threads as the caller's do, but on their own: they neither wait for nor hold up a
+    /// step.
     pub fn start() -> Result<Self> {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(rayon::current_num_threads()).build()?;
         let (sender, waiting) = channel::<Work<T>>();

@@ -31,10 +31,10 @@ use std::path::{Path, PathBuf};
 
 /// Turn recordings into a voice file
 ///
-/// Prints the path of the voice it wrote. Of all the recordings, the best 5 to 12 seconds are taken: clear speech that ends at
-/// a pause, for the models hear the end of a voice, its last 5 to 7 seconds. Silence around it is cut off, and its loudness
-/// brought near -20 LUFS; a clip that is good is taken as it is. `--raw` feeds a recording to the models untouched, as upstream
-/// does.
+/// Prints the path of the voice it wrote. Of all the recordings, the best 5 to 12 seconds are taken: clear speech that
+/// ends at a pause, for the models hear the end of a voice, its last 5 to 7 seconds. Silence around it is cut off, and
+/// its loudness brought near -20 LUFS; a clip that is good is taken as it is. `--raw` feeds a recording to the models
+/// untouched, as upstream does.
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub struct CloneArgs {
@@ -46,8 +46,9 @@ pub struct CloneArgs {
     /// Keep the voice by this name, in $XDG_DATA_HOME/barkclone/voices: `--voice NAME` finds it anywhere
     #[arg(long, value_name = "NAME", conflicts_with_all = ["each", "output"])]
     name: Option<String>,
-    /// Make a voice of each recording, instead of one of the best of them; one that fails does not stop the others (exit code 7). A
-    /// report beside the voices keeps account of what is done: the same command goes on where it was stopped
+    /// Make a voice of each recording, instead of one of the best of them; one that fails does not stop the others
+    /// (exit code 7). A report beside the voices keeps account of what is done: the same command goes on where it was
+    /// stopped
     #[arg(long, conflicts_with_all = ["start", "end", "preview"])]
     each: bool,
     /// Where to write the voices of --each; made if it is not there
@@ -193,8 +194,8 @@ fn named_after(recording: &Path) -> Result<std::ffi::OsString> {
     Ok(name)
 }
 
-/// Says which seconds of the recording each stage will hear, as a warning where their length is unusual. A voice ends where
-/// its reference ends.
+/// Says which seconds of the recording each stage will hear, as a warning where their length is unusual. A voice ends
+/// where its reference ends.
 fn describe(voice: &Voice, reference: &Range<f64>, terminal: &Terminal) {
     let heard = voice.heard();
     let (end, seconds) = (reference.end, reference.end - reference.start);

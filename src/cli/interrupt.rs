@@ -1,5 +1,5 @@
-//! Ctrl-C and SIGTERM: what is half written goes, and the process ends with exit code 130. While a run over many is under way, the first
-//! one asks it to finish what it began, and the second one ends the process.
+//! Ctrl-C and SIGTERM: what is half written goes, and the process ends with exit code 130. While a run over many is
+//! under way, the first one asks it to finish what it began, and the second one ends the process.
 
 use super::tell;
 use anyhow::{Context, Result};

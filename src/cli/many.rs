@@ -18,7 +18,8 @@ const NAMED: usize = 10;
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Many in one run")]
 pub struct RunArgs {
-    /// A line for each result, with all that made it [default: report.jsonl or report-K-of-N.jsonl in DIR; OUTPUT.jsonl with --file]
+    /// A line for each result, with all that made it [default: report.jsonl or report-K-of-N.jsonl in DIR; OUTPUT.jsonl
+    /// with --file]
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
     /// Go on where the report says the last run came to: this is what happens anyway
@@ -27,7 +28,8 @@ pub struct RunArgs {
     /// Make again what the report says is done; files that were changed since are kept, unless with --force
     #[arg(long)]
     pub restart: bool,
-    /// Make these once more with another seed, which later runs keep: `bad` (may not sound right), `failed`, or lines, such as 10,12-14
+    /// Make these once more with another seed, which later runs keep: `bad` (may not sound right), `failed`, or lines,
+    /// such as 10,12-14
     #[arg(long, value_name = "LINES|bad|failed", conflicts_with = "restart")]
     redo: Option<String>,
     /// Stop at the first that fails
@@ -39,8 +41,8 @@ pub struct RunArgs {
     /// Check everything that can be checked, and print what would be made; loads no model
     #[arg(long)]
     pub dry_run: bool,
-    /// Print events as JSON lines instead of paths: started, done, skipped, moved, kept, failed (each with its id) and summary; with
-    /// --dry-run: planned
+    /// Print events as JSON lines instead of paths: started, done, skipped, moved, kept, failed (each with its id) and
+    /// summary; with --dry-run: planned
     #[arg(long)]
     pub json: bool,
     /// Remove files that earlier runs made of what is asked for no more
@@ -152,7 +154,8 @@ impl Session<'_> {
         ensure!(
             why.is_empty(),
             Kind::Output.error(format!(
-                "{folder}: finished results would be replaced ({}); --force or --restart replaces them, another folder keeps both",
+                "{folder}: finished results would be replaced ({}); --force or --restart replaces them, another \
+                 folder keeps both",
                 why.join("; ")
             ))
         );

@@ -53,9 +53,9 @@ Results go to stdout, everything else to stderr. Exit codes: 0 done, 1 other fai
 
 /// Clone a voice from a few seconds of speech, and speak with it
 ///
-/// `clone` turns a recording into a voice file that Bark understands (HuBERT, a semantic quantizer and EnCodec); `speak` says
-/// a text with it (Bark's semantic, coarse and fine models, then EnCodec), on the CPU or a GPU. The voice files are
-/// Bark's own: `speak` takes Suno's, and Bark takes those of `clone`.
+/// `clone` turns a recording into a voice file that Bark understands (HuBERT, a semantic quantizer and EnCodec);
+/// `speak` says a text with it (Bark's semantic, coarse and fine models, then EnCodec), on the CPU or a GPU. The voice
+/// files are Bark's own: `speak` takes Suno's, and Bark takes those of `clone`.
 #[derive(Parser, Debug)]
 #[command(version, about, long_about, after_help = EXAMPLES, max_term_width = 110)]
 pub struct Cli {
@@ -157,7 +157,8 @@ fn one_line(text: &str) -> String {
     text.chars().map(plain).collect()
 }
 
-/// Refuses an output that is one of the command's own inputs: not even --force is meant to destroy what a result is made of.
+/// Refuses an output that is one of the command's own inputs: not even --force is meant to destroy what a result is
+/// made of.
 fn refuse_own_input<'a>(output: &Path, inputs: impl IntoIterator<Item = &'a Path>) -> Result<()> {
     let Ok(target) = output.canonicalize() else { return Ok(()) };
     let itself = inputs.into_iter().any(|input| input.canonicalize().is_ok_and(|input| input == target));

@@ -1,5 +1,5 @@
-//! Progress and notes on stderr: a bar where it is a terminal, notes alone where it is not, warnings alone or nothing if
-//! asked to be quiet.
+//! Progress and notes on stderr: a bar where it is a terminal, notes alone where it is not, warnings alone or nothing
+//! if asked to be quiet.
 
 use super::tell;
 use barkclone::progress::Progress;
@@ -24,7 +24,8 @@ impl Terminal {
         work(&mut self.bar.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
-    /// A bar for a run of many parts, which is drawn beside all else by whoever holds it; `None` where there is none to be seen.
+    /// A bar for a run of many parts, which is drawn beside all else by whoever holds it; `None` where there is none to
+    /// be seen.
     pub fn overall(&self, total: Option<u64>) -> Option<ProgressBar> {
         if self.quiet > 0 || !std::io::stderr().is_terminal() {
             return None;

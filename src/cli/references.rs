@@ -19,8 +19,8 @@ const EXTENSIONS: [&str; 22] = [
 
 #[derive(Args, Debug)]
 pub struct ReferenceArgs {
-    /// Recordings of one person speaking, or folders of them: WAV, FLAC, MP3, Ogg, Opus, M4A, AIFF, CAF, or a video's sound; `-` is
-    /// stdin
+    /// Recordings of one person speaking, or folders of them: WAV, FLAC, MP3, Ogg, Opus, M4A, AIFF, CAF, or a video's
+    /// sound; `-` is stdin
     #[arg(required = true, value_name = "RECORDING")]
     paths: Vec<PathBuf>,
     /// Take nothing before this: seconds, or m:ss, or h:mm:ss
@@ -111,7 +111,8 @@ fn recordings_in(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
-/// Whether a file is hidden. macOS puts a `._talk.wav` that holds no sound beside each `talk.wav` on other systems' disks.
+/// Whether a file is hidden. macOS puts a `._talk.wav` that holds no sound beside each `talk.wav` on other systems'
+/// disks.
 fn is_hidden(path: &Path) -> bool {
     path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
 }

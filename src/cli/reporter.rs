@@ -1,4 +1,5 @@
-//! What is said while many results are made: paths or events on stdout; a bar, failures, warnings and a summary on stderr.
+//! What is said while many results are made: paths or events on stdout; a bar, failures, warnings and a summary on
+//! stderr.
 
 use super::progress::Terminal;
 use super::{clock, out};

@@ -1,5 +1,5 @@
-//! Runs over many utterances that are killed, interrupted or out of room: nothing is lost, nothing is half there, and the next run ends
-//! with the same bytes as one that was left alone.
+//! Runs over many utterances that are killed, interrupted or out of room: nothing is lost, nothing is half there, and
+//! the next run ends with the same bytes as one that was left alone.
 
 use super::many::{arguments, report, sounds};
 use super::{Desk, Ran};

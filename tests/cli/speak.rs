@@ -69,10 +69,12 @@ fn the_file_tells_how_it_was_made() {
 }
 
 #[test]
-fn quiet_says_nothing() {
+fn quiet_says_no_more_than_warnings_and_twice_nothing() {
     let desk = Desk::new();
     let ran = desk.speak("oi", &["--quiet"]);
-    assert_eq!((ran.prints(), ran.stderr.as_str()), ("oi.wav", ""));
+    let warning = "warning: it may not sound right: nothing is heard\n";
+    assert_eq!((ran.prints(), ran.stderr.as_str()), ("oi.wav", warning));
+    assert_eq!(desk.speak("olá", &["-qq"]).stderr, "");
     assert_eq!(desk.speak("", &["--quiet"]).stderr, "error: the text is empty: there is nothing to say\n");
 }
 

@@ -34,8 +34,8 @@ pub struct SamplingArgs {
     /// The same seed gives the same speech [default: a new one, printed; with -d 0, so that a later run goes on]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub seed: Option<u64>,
-    /// Convert a recording whose result does not sound right (silent, clipped, or with a garbled end) again with up to N more
-    /// seeds, and keep the best
+    /// Convert a recording whose result does not sound right (silent, clipped, or with a garbled end) again with up to
+    /// N more seeds, and keep the best
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=100))]
     pub retry: u32,
 }

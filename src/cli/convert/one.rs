@@ -85,7 +85,8 @@ impl ConvertArgs {
 }
 
 impl Conversion<'_> {
-    /// Speaks until it sounds right or no more takes are wanted; keeps the best and says what does not sound right. Its length.
+    /// Speaks until it sounds right or no more takes are wanted; keeps the best and says what does not sound right. Its
+    /// length.
     fn best(&self, speaker: &mut Speaker, mut request: Request) -> Result<f64> {
         let policy = RetryPolicy { retries: self.args.sampling.retry, trim_tail: false };
         let mut attempts = Attempts::new(policy, request.settings.seed);

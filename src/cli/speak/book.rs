@@ -26,8 +26,8 @@ pub struct BookArgs {
     /// Silence after a paragraph, seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 0.5, value_parser = silence, allow_negative_numbers = true)]
     paragraph_silence: f64,
-    /// Whose voice each piece goes on from: `base`, the given one; `chain`, the piece before; N, as chain, but anew from the given one
-    /// every N pieces
+    /// Whose voice each piece goes on from: `base`, the given one; `chain`, the piece before; N, as chain, but anew
+    /// from the given one every N pieces
     #[arg(long, value_name = "base|chain|N", default_value = "base", value_parser = history, allow_negative_numbers = true)]
     history: u64,
     /// Write subtitles too, as .srt or .vtt
@@ -203,7 +203,8 @@ impl<'a> Book<'a> {
         targets.into_iter().try_for_each(|path| output::check(path, force))
     }
 
-    /// Joins the pieces, which are all there, and says where. As with every piece, the report's lines come before the file's name.
+    /// Joins the pieces, which are all there, and says where. As with every piece, the report's lines come before the
+    /// file's name.
     pub fn join(&self, rules: Rules, measure: Measure, mut ledger: Ledger, force: bool) -> Result<f64> {
         let force = force || ledger.has_joined();
         let (slots, tasks) = self.laid_out(rules, measure)?;

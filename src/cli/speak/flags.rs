@@ -44,23 +44,23 @@ pub struct SamplingArgs {
     /// Coarse tokens generated before the context moves on [default: 60]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub coarse_window: Option<usize>,
-    /// Trade context for time: fewer and longer coarse windows (history 312, window 456), and no more fine passes than needed.
-    /// Not exact
+    /// Trade context for time: fewer and longer coarse windows (history 312, window 456), and no more fine passes than
+    /// needed. Not exact
     #[arg(long)]
     pub fast: bool,
-    /// The same seed gives the same speech [default: a new one, printed]. With --lines, --jobs and --file each utterance's seed
-    /// follows from this one and its text or id [default: 0]
+    /// The same seed gives the same speech [default: a new one, printed]. With --lines, --jobs and --file each
+    /// utterance's seed follows from this one and its text or id [default: 0]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub seed: Option<u64>,
 }
 
-/// What is done about an utterance that does not sound right: silence, a pace that does not go with the text, no end, a garbled end,
-/// clipping.
+/// What is done about an utterance that does not sound right: silence, a pace that does not go with the text, no end, a
+/// garbled end, clipping.
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Sampling")]
 pub struct RetryArgs {
-    /// Speak an utterance that does not sound right (silent, too fast or slow for its text, without an end, clipped, or with a
-    /// garbled end) again with up to N more seeds, and keep the best
+    /// Speak an utterance that does not sound right (silent, too fast or slow for its text, without an end, clipped, or
+    /// with a garbled end) again with up to N more seeds, and keep the best
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=100))]
     retry: u32,
     /// Cut off what follows the end of the speech
@@ -73,7 +73,8 @@ impl RetryArgs {
         RetryPolicy { retries: self.retry, trim_tail: self.trim_tail }
     }
 
-    /// Tells runs that change the sound apart; empty where nothing is changed. How many seeds are tried changes no sound that is good.
+    /// Tells runs that change the sound apart; empty where nothing is changed. How many seeds are tried changes no
+    /// sound that is good.
     pub fn mark(&self) -> Vec<u8> {
         mark(RetryPolicy { retries: 0, ..self.policy() })
     }
@@ -100,11 +101,12 @@ pub struct NetArgs {
     /// EnCodec, likewise [default: the one in Bark's own file, else encodec]
     #[arg(long, value_name = "MODEL", default_value_if("demo", "true", "demo"))]
     pub codec: Option<String>,
-    /// The text tokenizer: a name or a tokenizer.json [default: the one beside Bark's file, else bert-multilingual-cased]
+    /// The text tokenizer: a name or a tokenizer.json [default: the one beside Bark's file, else
+    /// bert-multilingual-cased]
     #[arg(long, value_name = "MODEL")]
     pub tokenizer: Option<String>,
-    /// The type that Bark's weights are held in: smaller ones are faster but not exact. On the CPU they are packed into a file
-    /// at the first use; on a GPU f16 and bf16 are computed in
+    /// The type that Bark's weights are held in: smaller ones are faster but not exact. On the CPU they are packed into
+    /// a file at the first use; on a GPU f16 and bf16 are computed in
     #[arg(long, value_name = "TYPE", value_enum, default_value = "f32")]
     pub weights: WeightType,
     /// Keep all models in memory instead of one at a time

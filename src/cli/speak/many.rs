@@ -32,15 +32,17 @@ use std::sync::Once;
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Many utterances", group = ArgGroup::new("source"))]
 pub struct ManyArgs {
-    /// Speak every line of FILE (`-`: stdin) into a WAV of its own; blank lines and those that begin with # are not spoken
+    /// Speak every line of FILE (`-`: stdin) into a WAV of its own; blank lines and those that begin with # are not
+    /// spoken
     #[arg(long, value_name = "FILE", group = "source", requires = "dir")]
     lines: Option<PathBuf>,
-    /// Speak every JSON object of FILE (`-`: stdin), one a line: `text`, and perhaps `id`, `voice`, `seed`, `out`, and settings by
-    /// their flags' names, such as `text_temp`. A voice's path is looked for beside FILE first, then in the working folder
+    /// Speak every JSON object of FILE (`-`: stdin), one a line: `text`, and perhaps `id`, `voice`, `seed`, `out`, and
+    /// settings by their flags' names, such as `text_temp`. A voice's path is looked for beside FILE first, then in the
+    /// working folder
     #[arg(long, value_name = "FILE", group = "source", requires = "dir")]
     jobs: Option<PathBuf>,
-    /// Speak a long text (`-`: stdin) as one sound, into --output: cut into sentences, spoken piece by piece in OUTPUT.parts, and joined.
-    /// A line `[voice: NAME]` changes to that voice, a line `[pause SECONDS]` waits
+    /// Speak a long text (`-`: stdin) as one sound, into --output: cut into sentences, spoken piece by piece in
+    /// OUTPUT.parts, and joined. A line `[voice: NAME]` changes to that voice, a line `[pause SECONDS]` waits
     #[arg(long, value_name = "FILE", group = "source", requires = "output")]
     file: Option<PathBuf>,
     /// The folder for the WAVs; it is made if it is not there
@@ -328,8 +330,8 @@ fn preview(
     dry::preview(session, run, speed(args))
 }
 
-/// Seconds of speech in a second, on two threads of a server's processor (the README's figures): to say roughly what to expect before
-/// anything was spoken here.
+/// Seconds of speech in a second, on two threads of a server's processor (the README's figures): to say roughly what to
+/// expect before anything was spoken here.
 const SPEEDS: [(&str, &str, f64); 4] =
     [("large", "f32", 0.04), ("large", "q8_0", 0.08), ("small", "f32", 0.15), ("small", "q8_0", 0.3)];
 

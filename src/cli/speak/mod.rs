@@ -34,12 +34,12 @@ const TEXT_LIMIT: u64 = 1 << 20;
 
 /// Say a text with a voice, or many texts in one run
 ///
-/// Prints the path of each WAV file it wrote: 24 kHz mono. The files say in their LIST/INFO chunk how they were made, and that they
-/// are synthetic speech.
+/// Prints the path of each WAV file it wrote: 24 kHz mono. The files say in their LIST/INFO chunk how they were made,
+/// and that they are synthetic speech.
 ///
-/// With --lines, --jobs or --file a report keeps account of what is done: the same command goes on where it was stopped, and speaks anew what
-/// changed since. A line that cannot be spoken does not stop the others (exit code 7). Ctrl-C finishes what is under way, a second one
-/// stops at once.
+/// With --lines, --jobs or --file a report keeps account of what is done: the same command goes on where it was
+/// stopped, and speaks anew what changed since. A line that cannot be spoken does not stop the others (exit code 7).
+/// Ctrl-C finishes what is under way, a second one stops at once.
 #[derive(Args, Debug)]
 pub struct SpeakArgs {
     /// What to say; `-` reads standard input, and so does a pipe where TEXT is left out
@@ -122,8 +122,8 @@ fn one(args: SpeakArgs, models: &Models, terminal: &Terminal) -> Result<()> {
     Ok(())
 }
 
-/// Speaks until it sounds right or no more takes are wanted, and says what does not; the request keeps the seed of the one
-/// that is kept.
+/// Speaks until it sounds right or no more takes are wanted, and says what does not; the request keeps the seed of the
+/// one that is kept.
 fn best_take(
     speaker: &mut Speaker,
     request: &mut Request,

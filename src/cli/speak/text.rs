@@ -12,16 +12,17 @@ use std::path::Path;
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Text")]
 pub struct TextArgs {
-    /// Say numbers, money, dates, times, measures, abbreviations and acronyms of Portuguese in words: `pt` as in Brazil, `pt-pt` as
-    /// in Portugal, `auto` as in Brazil where the text is Portuguese. `off` leaves the text as it is written
+    /// Say numbers, money, dates, times, measures, abbreviations and acronyms of Portuguese in words: `pt` as in
+    /// Brazil, `pt-pt` as in Portugal, `auto` as in Brazil where the text is Portuguese. `off` leaves the text as it is
+    /// written
     #[arg(long, value_name = "LANGUAGE", value_enum, default_value = "off")]
     normalize: Normalize,
-    /// What a line's end means in --file, but for blank lines, which end a paragraph: `keep`, a stop; `join`, a space; `auto`, a stop in
-    /// poems, lists and headings, and a space in wrapped text
+    /// What a line's end means in --file, but for blank lines, which end a paragraph: `keep`, a stop; `join`, a space;
+    /// `auto`, a stop in poems, lists and headings, and a space in wrapped text
     #[arg(long, value_name = "HOW", value_enum, default_value = "auto", requires = "file")]
     line_breaks: LineEnds,
-    /// Read --file as Markdown, as files named .md or .markdown are: headings become pauses, lists lines, links their words; code is not
-    /// spoken
+    /// Read --file as Markdown, as files named .md or .markdown are: headings become pauses, lists lines, links their
+    /// words; code is not spoken
     #[arg(long, requires = "file")]
     markdown: bool,
 }
