@@ -129,7 +129,7 @@ fn a_causal_gpt_of_any_sizes_runs_or_is_refused() {
         Ok(())
     };
     let (refused, ran) = try_all(&gpt_json([0, 0]), causal, shapes, run);
-    assert!(refused > 100 && ran > 100, "{refused} refused, {ran} ran");
+    assert!(refused > 100 && ran > 40, "{refused} refused, {ran} ran");
 }
 
 #[test]
@@ -154,7 +154,7 @@ fn a_fine_gpt_of_any_sizes_runs_or_is_refused() {
     };
     let shapes = |config: &GptConfig| few_layers(config.layers, || with_heads(config));
     let (refused, ran) = try_all(&gpt_json([8, 1]), check, shapes, run);
-    assert!(refused > 100 && ran > 100, "{refused} refused, {ran} ran");
+    assert!(refused > 100 && ran > 40, "{refused} refused, {ran} ran");
 }
 
 #[test]
@@ -173,7 +173,7 @@ fn a_hubert_of_any_sizes_runs_or_is_refused() {
     };
     let shapes = |config: &HubertConfig| few_layers(config.num_hidden_layers, || config.shapes());
     let (refused, ran) = try_all(&base, |config: &HubertConfig| config.check(), shapes, run);
-    assert!(refused > 100 && ran > 100, "{refused} refused, {ran} ran");
+    assert!(refused > 100 && ran > 40, "{refused} refused, {ran} ran");
 }
 
 #[test]
@@ -192,7 +192,7 @@ fn a_codec_of_any_sizes_runs_or_is_refused() {
     };
     let shapes = |config: &CodecConfig| codec_shapes(config, FINE_CODEBOOKS);
     let (refused, ran) = try_all(&base, |config: &CodecConfig| config.check(), shapes, run);
-    assert!(refused > 100 && ran > 100, "{refused} refused, {ran} ran");
+    assert!(refused > 100 && ran > 40, "{refused} refused, {ran} ran");
 }
 
 #[test]

@@ -75,7 +75,7 @@ fn a_written_voice_is_stored_int64_in_c_order() {
 
 #[test]
 fn floats_of_whole_numbers_and_batches_of_one_are_read_as_what_they_are() {
-    for name in ["bad_float.npz", "bad_flat.npz"] {
+    for name in ["odd_float.npz", "odd_flat.npz"] {
         let (read, mended) = (Voice::read(&fixture(name)).unwrap(), Place::Npz(fixture(name)).read().unwrap());
         assert_eq!(read, repair(mended).unwrap().voice, "{name}");
     }

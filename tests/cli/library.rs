@@ -15,6 +15,11 @@ fn desk_with_ana() -> Desk {
     desk
 }
 
+/// `v.npz`: the golden voice without the arrays that are none of a voice's.
+fn plain_voice(desk: &Desk) {
+    assert_eq!(desk.run(&["voice", "convert", VOICE, "v.npz"]).prints(), "v.npz");
+}
+
 #[test]
 fn a_voice_that_was_kept_by_name_is_found_by_it() {
     let desk = desk_with_ana();
@@ -70,7 +75,7 @@ fn kept_voices_are_listed_renamed_and_removed() {
 #[test]
 fn coquis_voice_files_are_written_and_read() {
     let desk = Desk::new();
-    fs::copy(VOICE, desk.path("v.npz")).unwrap();
+    plain_voice(&desk);
     assert_eq!(desk.run(&["voice", "convert", "v.npz", "v.pth"]).prints(), "v.pth");
     assert_eq!(desk.run(&["voice", "diff", "v.npz", "v.pth"]).prints(), "the same tokens");
     desk.run(&["voice", "convert", "v.pth", "back.npz"]).prints();
@@ -97,7 +102,7 @@ fn a_file_that_is_no_voice_is_named_for_what_it_is() {
 #[test]
 fn batches_floats_and_bools_of_whole_numbers_are_read() {
     let desk = Desk::new();
-    fs::copy(VOICE, desk.path("v.npz")).unwrap();
+    plain_voice(&desk);
     let Arrays { semantic, coarse, fine } = Arrays::read(&desk.path("v.npz"));
     let frames = fine.ncols();
     let mut npz = NpzWriter::new(File::create(desk.path("other.npz")).unwrap());

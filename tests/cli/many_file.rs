@@ -128,3 +128,25 @@ fn a_text_may_come_by_pipe_and_be_planned_only() {
     assert!(desk.files().is_empty());
     assert_eq!(desk.run_with(TEXT.as_bytes(), &arguments).prints(), "book.wav");
 }
+
+#[test]
+fn all_that_is_wrong_with_a_text_is_told_in_one_run_and_unknown_tags_are_warned_of() {
+    let desk = Desk::new();
+    fs::write(desk.path("book.txt"), "[voice: eva]\nOi.\n[pause 99]\n").unwrap();
+    book(&desk, &["--dry-run"]).fails(3, &["line 1", "eva", "line 3", "[pause 99]"]);
+    fs::write(desk.path("book.txt"), "<prosody rate=\"slow\">Oi [pausa 1] tu.\n").unwrap();
+    let ran = book(&desk, &["--dry-run", "--json"]);
+    ran.says(&["line 1", "prosody", "spoken as text"]);
+    assert_eq!(ran.prints().lines().count(), 2, "the pause parts it in two");
+}
+
+#[test]
+fn markdown_is_spoken_without_its_marks() {
+    let desk = Desk::new();
+    fs::write(desk.path("book.md"), "# Capítulo um\n\nEra **uma** [vez](http://x.org).\n\n```\nls\n```\n").unwrap();
+    let flags = ["--file", "book.md", "-o", "book.wav", "--dry-run", "--json"];
+    let ran = desk.run(&[&["speak"], &SPEAK[..], &flags].concat());
+    let plan: Vec<serde_json::Value> = ran.prints().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(plan.iter().map(|p| p["text"].as_str().unwrap()).collect::<Vec<_>>(), ["Capítulo um", "Era uma vez."]);
+    ran.says(&["code that are not spoken: 1"]);
+}

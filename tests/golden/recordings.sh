@@ -42,11 +42,11 @@ for file in *; do
     case $file in
     *.flac) continue ;;
     opus.* | *.opus) ffmpeg -c:a libopus -i "$file" -f f32le -c:a pcm_f32le "$work/raw" ;;
-    he.m4a) ffmpeg -i he.aac -f f32le -c:a pcm_f32le -af atrim=start_sample=5058 "$work/raw" ;;
-    he-v2.m4a)
+    he*.m4a)
         # Its packets as ADTS, for ffmpeg 5.1 misplaces them in MP4; what the edit list hides is cut off afterwards.
-        ffmpeg -ignore_editlist 1 -i he-v2.m4a -c copy -f adts "$work/he.aac"
-        ffmpeg -i "$work/he.aac" -f f32le -c:a pcm_f32le -af atrim=start_sample=7106 "$work/raw"
+        case $file in he.m4a) hidden=5058 ;; *) hidden=7106 ;; esac
+        ffmpeg -ignore_editlist 1 -i "$file" -c copy -f adts "$work/he.aac"
+        ffmpeg -i "$work/he.aac" -f f32le -c:a pcm_f32le -af "atrim=start_sample=$hidden" "$work/raw"
         ;;
     *) ffmpeg -i "$file" -f f32le -c:a pcm_f32le "$work/raw" ;;
     esac

@@ -82,13 +82,13 @@ def voices():
     for key, array in zip(("semantic", "coarse", "fine"), (s.astype(np.int32), c, f)):
         np.save(HERE / "voices" / f"hf_{key}_prompt.npy", array)
 
-    npz("bad_float.npz", **long_keys(s.astype(np.float32), c, f))
+    npz("odd_float.npz", **long_keys(s.astype(np.float32), c, f))
     npz("bad_missing.npz", semantic_prompt=s, fine_prompt=f)
     npz("bad_twice.npz", **long_keys(s, c, f), semantic=s)
     npz("bad_negative.npz", **long_keys(s - 14, c, f))
     npz("bad_range.npz", **long_keys(s, c, f + 512))
     npz("bad_rows.npz", **long_keys(s, f[:3], f))
-    npz("bad_flat.npz", **long_keys(s[None], c, f))
+    npz("odd_flat.npz", **long_keys(s[None], c, f))
     npz("bad_ratio.npz", **long_keys(s, c[:, :75], f))
     npz("bad_empty.npz", **long_keys(s[:0], c[:, :0], f[:, :0]))
     rest = {"coarse_prompt": entry(c), "fine_prompt": entry(f)}

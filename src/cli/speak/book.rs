@@ -140,7 +140,7 @@ impl<'a> Book<'a> {
             terminal.note(&format!("warning: {shown}: {more} more such tags"));
         }
         if code_blocks > 0 {
-            terminal.note(&format!("{shown}: {code_blocks} blocks of code are not spoken"));
+            terminal.note(&format!("{shown}: blocks of code that are not spoken: {code_blocks}"));
         }
         Ok(())
     }

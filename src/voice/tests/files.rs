@@ -24,7 +24,7 @@ fn what_bark_would_refuse_is_named() {
         ("bad_range.npz", "`fine_prompt` holds "),
         ("bad_negative.npz", "`semantic_prompt` holds 1 numbers outside of 0..10000"),
         ("bad_rows.npz", "`coarse_prompt` has the shape [3, 90], expected (2, T)"),
-        ("bad_flat.npz", "`semantic_prompt` has the shape [1, 60], expected one dimension"),
+        ("odd_flat.npz", "`semantic_prompt` has the shape [1, 60], expected one dimension"),
         ("bad_ratio.npz", "60 semantic tokens do not go with 75 coarse frames"),
     ];
     for (name, problem) in cases {
@@ -56,8 +56,8 @@ fn what_can_be_mended_becomes_a_voice_that_bark_takes_and_the_change_is_told() {
         (raw("bad_missing.npz"), "`coarse_prompt` is made of the first two rows of `fine_prompt`"),
         (raw("bad_rows.npz"), "`coarse_prompt` is made of the first two rows"),
         (raw("bad_negative.npz"), "neighbours' tokens in place of 1 numbers"),
-        (raw("bad_flat.npz"), "`semantic_prompt` has the shape [60] instead of [1, 60]"),
-        (raw("bad_float.npz"), "`semantic_prompt` is of type int64 instead of f4"),
+        (raw("odd_flat.npz"), "`semantic_prompt` has the shape [60] instead of [1, 60]"),
+        (raw("odd_float.npz"), "`semantic_prompt` is of type int64 instead of f4"),
         (raw("short_deflated.npz"), "`fine` is called `fine_prompt`"),
         (transposed, "`fine_prompt` has the shape [8, 90] instead of [90, 8]"),
         (padded, "`semantic_prompt` ends before 3 padding tokens"),
