@@ -145,18 +145,13 @@ impl Pending {
     }
 }
 
-/// Makes the file `path` with what `fill` writes to the path that it is given, down to the disk, and replaces what was
-/// there. After any error, `path` is as it was. [`tag_of`] the path is the temporary file's tag.
-pub fn write_by_path(path: &Path, fill: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
-    let file = Temporary::new(folder_of(path), &tag_of(path)).with_context(|| unwritable(path))?;
-    fill(file.file.path())?;
-    // Whoever filled it may have put another file there.
-    let synced = File::open(file.file.path()).and_then(|file| file.sync_all());
-    synced.with_context(|| unwritable(path))?;
-    named(file, path, true)
+/// Writes the file `path` with what `fill` puts into the sink, and replaces what was there. After any error, `path` is as
+/// it was. [`tag_of`] the path is the temporary file's tag.
+pub fn replace(path: &Path, fill: impl FnOnce(&mut Sink) -> Result<()>) -> Result<()> {
+    Pending::write(folder_of(path), &tag_of(path), path.to_owned(), fill)?.settle(true)
 }
 
-/// The tag of the temporary files that [`write_by_path`] makes of `path`.
+/// The tag of the temporary files that [`replace`] makes of `path`.
 pub fn tag_of(path: &Path) -> String {
     format!("{}-", path.file_stem().unwrap_or_default().to_string_lossy())
 }

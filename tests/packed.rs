@@ -6,10 +6,11 @@ use barkclone::checkpoint::{self, Bark};
 use barkclone::error::exit_code;
 use barkclone::net::gpt::{FineGpt, FineInput, Gpt, GptConfig, Input};
 use barkclone::net::repr::Repr;
-use barkclone::progress::Silent;
+use barkclone::progress::{Progress, Silent};
 use barkclone::stage::Stage;
 use candle_core::{DType, Device};
 use std::path::PathBuf;
+use std::sync::Mutex;
 use tempfile::TempDir;
 
 /// A model whose rows are whole blocks of every type, with vocabularies as published.
@@ -83,6 +84,28 @@ fn rows_that_are_not_whole_blocks_are_refused_and_leave_nothing_behind() {
     assert_eq!(exit_code(&refused), 2, "{refused:#}");
     assert!(format!("{refused:#}").contains("take another type"), "{refused:#}");
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+/// Remembers which files lie in a folder while the work goes on.
+struct Onlooker<'a>(&'a TempDir, Mutex<std::collections::BTreeSet<String>>);
+
+impl Progress for Onlooker<'_> {
+    fn start(&self, _: &str, _: u64, _: &str) {}
+    fn finish(&self) {}
+    fn advance(&self, _: u64) {
+        let names = std::fs::read_dir(self.0.path()).unwrap().map(|entry| entry.unwrap().file_name());
+        self.1.lock().unwrap().extend(names.map(|name| name.into_string().unwrap()));
+    }
+}
+
+#[test]
+fn packing_fills_one_file_that_a_sweep_finds() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("tiny.safetensors");
+    let onlooker = Onlooker(&folder, Mutex::default());
+    checkpoint::pack(&noise::bark(Size::Tiny, 5), None, Repr::Q8_0, &path, &onlooker).unwrap();
+    let seen = onlooker.1.into_inner().unwrap();
+    assert!(seen.len() == 1 && seen.iter().all(|name| name.starts_with(".barkclone-tiny-")), "{seen:?}");
 }
 
 #[test]

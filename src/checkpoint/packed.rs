@@ -16,11 +16,12 @@ use crate::stage::Stage;
 use crate::stage::protocol::Protocol;
 use anyhow::{Context, Result, bail};
 use candle_core::DType;
-use safetensors::{Dtype, View};
-use std::borrow::Cow;
+use safetensors::Dtype;
+use safetensors::tensor::{Metadata, TensorInfo};
 use std::collections::HashMap;
+use std::io::Write;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 /// Where the header keeps its description; its presence makes a file a packed one.
 const KEY: &str = "barkclone";
@@ -63,44 +64,58 @@ pub fn pack(
         },
         protocol: bark.protocol.clone(),
     };
-    let job = Job { progress, failure: Mutex::default() };
     let mut entries = Vec::new();
     for (model, part) in stages.iter().zip(HF_PARTS) {
-        entries.extend(stage_entries(model, part, repr, &job)?);
+        entries.extend(stage_entries(model, part, repr)?);
     }
     for (codec, (name, stored)) in codec.iter().flat_map(|codec| codec.names.iter().map(move |named| (codec, named))) {
         let full = format!("{}{name}", HF_PARTS[3]);
-        entries.push(Entry::new(&codec.tensors, stored.clone(), full, DType::F32.into(), &job)?);
+        entries.push(Entry::new(&codec.tensors, stored.clone(), full, DType::F32.into())?);
     }
     let total = entries.iter().map(|(_, entry)| entry.bytes as u64).sum();
     progress.start("packing", total, "B");
-    output::write_by_path(path, |aside| write(entries, &header, aside, &job))?;
+    output::replace(path, |sink| write(entries, &header, progress, sink))?;
     progress.finish();
     Ok(())
 }
 
-/// Writes the file; fails if a tensor could not be read.
-fn write(entries: Vec<(String, Entry)>, header: &Header, path: &Path, job: &Job) -> Result<()> {
-    let metadata = HashMap::from([(KEY.to_string(), serde_json::to_string(header)?)]);
-    let written = safetensors::serialize_to_file(entries, Some(metadata), path);
-    match job.failure.lock().unwrap_or_else(PoisonError::into_inner).take() {
-        Some(error) => Err(error),
-        None => written.with_context(|| Kind::Output.error(format!("{}: cannot be written", path.display()))),
+/// Writes the file as safetensors lays it out. Its own writer fills a file beside ours, which a kill would leave.
+fn write(
+    mut entries: Vec<(String, Entry)>,
+    header: &Header,
+    progress: &dyn Progress,
+    sink: &mut output::Sink,
+) -> Result<()> {
+    // The widest types first, so that each tensor begins at a multiple of its type.
+    entries.sort_by(|(one, left), (other, right)| right.dtype().cmp(&left.dtype()).then(one.cmp(other)));
+    let mut end = 0;
+    let info = |(name, entry): &(String, Entry)| {
+        let start = end;
+        end += entry.bytes;
+        let shape = entry.shape.clone();
+        (name.clone(), TensorInfo { dtype: entry.dtype(), shape, data_offsets: (start, end) })
+    };
+    let description = HashMap::from([(KEY.to_string(), serde_json::to_string(header)?)]);
+    let metadata = Metadata::new(Some(description), entries.iter().map(info).collect())?;
+    let mut json = serde_json::to_vec(&metadata)?;
+    json.resize(json.len().next_multiple_of(size_of::<u64>()), b' ');
+    sink.write_all(&(json.len() as u64).to_le_bytes())?;
+    sink.write_all(&json)?;
+    for (_, entry) in &entries {
+        let bytes = entry.read()?;
+        sink.write_all(&bytes)?;
+        progress.advance(bytes.len() as u64);
     }
+    Ok(())
 }
 
-fn stage_entries<'a>(
-    model: &Checkpoint<GptConfig>,
-    part: &str,
-    repr: Repr,
-    job: &'a Job,
-) -> Result<Vec<(String, Entry<'a>)>> {
+fn stage_entries(model: &Checkpoint<GptConfig>, part: &str, repr: Repr) -> Result<Vec<(String, Entry)>> {
     // Of two names of one tensor, as the fine stage's heads and tables, one is enough.
     let mut stored_once = std::collections::BTreeSet::new();
     let names = model.names.iter().filter(|(_, stored)| stored_once.insert(stored.as_str()));
     let entry = |(name, stored): (&String, &String)| {
         let full = format!("{part}{name}");
-        Entry::new(&model.tensors, stored.clone(), full, chosen(name, repr), job)
+        Entry::new(&model.tensors, stored.clone(), full, chosen(name, repr))
     };
     names.map(entry).collect()
 }
@@ -118,30 +133,16 @@ fn chosen(name: &str, repr: Repr) -> Repr {
 }
 
 /// One tensor to write, computed when its turn comes.
-struct Entry<'a> {
+struct Entry {
     tensors: Arc<dyn Tensors>,
     stored: String,
     repr: Repr,
     shape: Vec<usize>,
     bytes: usize,
-    job: &'a Job<'a>,
 }
 
-/// What all tensors of one file share.
-struct Job<'a> {
-    progress: &'a dyn Progress,
-    /// What went wrong while writing, as [`View::data`] cannot say it.
-    failure: Mutex<Option<anyhow::Error>>,
-}
-
-impl<'a> Entry<'a> {
-    fn new(
-        tensors: &Arc<dyn Tensors>,
-        stored: String,
-        name: String,
-        repr: Repr,
-        job: &'a Job,
-    ) -> Result<(String, Self)> {
+impl Entry {
+    fn new(tensors: &Arc<dyn Tensors>, stored: String, name: String, repr: Repr) -> Result<(String, Self)> {
         let array = tensors.array(&stored)?.with_context(|| format!("tensor `{stored}` has gone"))?;
         let width = array.shape.last().copied().unwrap_or(1);
         let row = repr
@@ -152,7 +153,16 @@ impl<'a> Entry<'a> {
             Repr::Plain(_) => (name, array.shape),
             _ => (format!("{name}{}", ending(repr)), vec![rows, row]),
         };
-        Ok((name, Self { tensors: tensors.clone(), stored, repr, shape, bytes: rows * row, job }))
+        Ok((name, Self { tensors: tensors.clone(), stored, repr, shape, bytes: rows * row }))
+    }
+
+    fn dtype(&self) -> Dtype {
+        match self.repr {
+            Repr::Plain(DType::F32) => Dtype::F32,
+            Repr::Plain(DType::F16) => Dtype::F16,
+            Repr::Plain(DType::BF16) => Dtype::BF16,
+            _ => Dtype::U8,
+        }
     }
 
     fn read(&self) -> Result<Vec<u8>> {
@@ -163,34 +173,6 @@ impl<'a> Entry<'a> {
 
 fn ending(repr: Repr) -> String {
     format!(".{repr}")
-}
-
-impl View for Entry<'_> {
-    fn dtype(&self) -> Dtype {
-        match self.repr {
-            Repr::Plain(DType::F32) => Dtype::F32,
-            Repr::Plain(DType::F16) => Dtype::F16,
-            Repr::Plain(DType::BF16) => Dtype::BF16,
-            _ => Dtype::U8,
-        }
-    }
-
-    fn shape(&self) -> &[usize] {
-        &self.shape
-    }
-
-    fn data(&self) -> Cow<'_, [u8]> {
-        let bytes = self.read().unwrap_or_else(|error| {
-            self.job.failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
-            vec![0; self.bytes]
-        });
-        self.job.progress.advance(bytes.len() as u64);
-        Cow::Owned(bytes)
-    }
-
-    fn data_len(&self) -> usize {
-        self.bytes
-    }
 }
 
 /// A packed file's tensors under their plain names and in their true types.

@@ -141,6 +141,14 @@ pub fn tell(message: impl Display) {
     let _ = writeln!(std::io::stderr(), "{message}");
 }
 
+/// How long something took beside the speech that came of it, in words.
+pub fn pace(seconds_a_second: f64) -> String {
+    match seconds_a_second >= 1.0 {
+        true => format!("{seconds_a_second:.1} times slower than speech"),
+        false => format!("{:.1} times faster than speech", 1.0 / seconds_a_second),
+    }
+}
+
 /// `0:42`, `12:05`, `3:00:00`.
 pub fn clock(seconds: f64) -> String {
     let seconds = seconds.round() as u64;

@@ -78,7 +78,7 @@ fn line(record: &Record) -> String {
 
 fn table(sum: &Summary) -> String {
     let Summary { done, failed, doubtful, seconds, took, bytes } = sum;
-    let speed = sum.speed().map_or(String::new(), |speed| format!(": {:.2} times real time", 1.0 / speed));
+    let speed = sum.speed().map_or(String::new(), |speed| format!(": {}", super::pace(1.0 / speed)));
     let doubtful = if *doubtful > 0 { format!(", {doubtful} that may not sound right") } else { String::new() };
     format!("{done} done, {failed} failed{doubtful}; {seconds:.1} s of speech ({bytes} bytes) in {took:.1} s{speed}\n")
 }

@@ -99,7 +99,7 @@ impl<'a> Reporter<'a> {
         let moved = self.change(|state| state.moved);
         let took = self.begun.elapsed().as_secs_f64();
         let speed = match seconds > 0.0 {
-            true => format!("; {seconds:.1} s of speech in {took:.1} s: {:.2} times real time", took / seconds),
+            true => format!("; {seconds:.1} s of speech in {took:.1} s: {}", super::pace(took / seconds)),
             false => String::new(),
         };
         let more = |count: u64, what: &str| if count > 0 { format!(", {count} {what}") } else { String::new() };

@@ -129,12 +129,7 @@ impl Packs {
             print: origin.print()?,
             sha256: sha256(path, "packed", progress)?,
         };
-        let mut aside = tempfile::NamedTempFile::new_in(path.parent().unwrap_or(path))?;
-        aside.write_all(&serde_json::to_vec_pretty(&note)?)?;
-        #[cfg(unix)]
-        aside.as_file().set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))?;
-        aside.persist(note_path(path))?;
-        Ok(())
+        output::replace(&note_path(path), |sink| Ok(sink.write_all(&serde_json::to_vec_pretty(&note)?)?))
     }
 
     /// Every packed file, by name.

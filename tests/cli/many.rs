@@ -44,7 +44,7 @@ fn each_line_gets_a_file_and_a_line_of_the_report() {
     ran.says(&[
         "prompts.txt: not spoken, as they begin with #: 1",
         "3 spoken, 0 there already, 0 failed",
-        "times real time",
+        "than speech",
     ]);
     let records = report(&desk, "out/report.jsonl");
     let told = |key: &str| records.iter().map(|r| r[key].clone()).collect::<Vec<_>>();

@@ -69,7 +69,7 @@ pub fn run(args: &ConvertArgs, output: &Path, models: &Models, terminal: &Termin
     let request = Request { content: Content::Semantic(semantic), voice: Some(voice), settings, sound: false };
     let seconds = conversion.best(&mut speaker, request)?;
     let took = begun.elapsed().as_secs_f64();
-    terminal.note(&format!("{seconds:.1} s of speech in {took:.1} s: {:.2} times real time", took / seconds));
+    terminal.note(&format!("{seconds:.1} s of speech in {took:.1} s: {}", crate::cli::pace(took / seconds)));
     conversion.target.print()
 }
 

@@ -118,7 +118,7 @@ fn one(args: SpeakArgs, models: &Models, terminal: &Terminal) -> Result<()> {
     args.deliver(&text, &request, &utterance)?;
     args.keep_voice(&utterance)?;
     let (spoken, took) = (utterance.pcm.seconds(), begin.elapsed().as_secs_f64());
-    terminal.note(&format!("{spoken:.1} s of speech in {took:.1} s: {:.2} times real time", took / spoken));
+    terminal.note(&format!("{spoken:.1} s of speech in {took:.1} s: {}", super::pace(took / spoken)));
     Ok(())
 }
 
