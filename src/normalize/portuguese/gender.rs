@@ -192,7 +192,6 @@ const FEMININE: &[&str] = &[
     "lei",
     "lente",
     "libido",
-    "lente",
     "luz",
     "luze",
     "maçã",
@@ -280,7 +279,6 @@ const FEMININE: &[&str] = &[
     "fé",
     "pose",
     "posse",
-    "posse",
     "prótese",
     "psicose",
     "raquete",
@@ -316,14 +314,10 @@ const FEMININE: &[&str] = &[
     "mansidão",
     "aptidão",
     "exatidão",
-    "lente",
     "nascente",
     "patente",
     "tangente",
-    "vertente",
-    "corrente",
     "torrente",
-    "semente",
 ];
 /// Masculine though they end as feminine ones do.
 const MASCULINE: &[&str] = &[
@@ -461,7 +455,6 @@ const LABELS: &[&str] = &[
     "módulo",
     "número",
     "nível",
-    "número",
     "opção",
     "página",
     "parte",
