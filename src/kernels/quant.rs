@@ -84,24 +84,21 @@ pub(super) fn nearest_byte(x: f32) -> u8 {
     (x + SHIFT).to_bits() as u8
 }
 
-/// `x` as `scale * q`: the scale, and integers of at most 127. The scale is NaN if an element is not finite, which integers
-/// would hide.
+/// `x` as `scale * q`: the scale, and integers of at most 127. The scale is NaN if an element is not finite, which
+/// integers would hide.
 #[inline(always)]
 pub(super) fn quantise<const N: usize>(x: &[f32; N]) -> (f32, [i8; N]) {
-    // Lane by lane, which compiles to vectors.
-    let (mut tops, mut zeros) = ([0f32; 16], [0f32; 16]);
-    for (i, x) in x.iter().enumerate() {
-        let (top, zero) = (&mut tops[i % 16], &mut zeros[i % 16]);
-        *top = if x.abs() > *top { x.abs() } else { *top };
-        *zero += 0.0 * x; // NaN of what is not finite
-    }
-    let top = tops.into_iter().fold(0f32, |a, b| if b > a { b } else { a });
+    // As integers, the bits of magnitudes are in the order of the numbers, with infinity and NaN above them all: one
+    // maximum, in any order, sees both.
+    let top = x.iter().map(|x| x.abs().to_bits()).fold(0, u32::max);
+    let top = f32::from_bits(top);
     let inverse = if top > 0.0 { 127.0 / top } else { 0.0 };
     let mut integers = [0; N];
     for (integer, x) in integers.iter_mut().zip(x) {
         *integer = nearest_byte(x * inverse) as i8;
     }
-    (top / 127.0 + zeros.into_iter().sum::<f32>(), integers)
+    let scale = if top.is_finite() { top / 127.0 } else { f32::NAN };
+    (scale, integers)
 }
 
 /// NaN if one of `weights` is not finite, else 0.
