@@ -37,17 +37,23 @@ const SEARCHED: u64 = 1 << 20;
 /// Packets of other tracks between two of this one, at most, where the first ones are sought.
 const MOST_OTHERS: usize = 10_000;
 
-/// What is protected is nobody's to read.
+/// What no other reader would read either.
 #[derive(Debug)]
-pub(super) struct Protected;
+pub(super) struct Final(String);
 
-impl std::fmt::Display for Protected {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("protected (DRM): nothing but its own player can read it")
+impl Final {
+    pub fn no_track(number: usize, tracks: usize) -> Self {
+        Self(format!("it has no audio track {number}: it has {tracks}"))
     }
 }
 
-impl std::error::Error for Protected {}
+impl std::fmt::Display for Final {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Final {}
 
 /// The layers of MPEG audio.
 const MPEG: [AudioCodecId; 3] = [codec::CODEC_ID_MP1, codec::CODEC_ID_MP2, codec::CODEC_ID_MP3];
@@ -399,9 +405,9 @@ fn choose(format: &dyn FormatReader, file: &File, number: Option<usize>) -> Resu
             Err(error) => refused = refused.or(Some(error)),
         }
     }
-    ensure!(!protected, Protected);
+    ensure!(!protected, Final("protected (DRM): nothing but its own player can read it".into()));
     Err(refused.unwrap_or_else(|| match number {
-        Some(number) => anyhow!("it has no audio track {number}: it has {}", audio().count()),
+        Some(number) => Final::no_track(number, audio().count()).into(),
         None => anyhow!("it has no audio track: {ADVICE}"),
     }))
 }

@@ -81,7 +81,8 @@ impl Ffmpeg {
         // Without a reason it stays without one.
         let _ = self.said.rewind().and_then(|()| (&self.said).take(1 << 16).read_to_end(&mut words));
         let words = String::from_utf8_lossy(&words);
-        let line = words.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("it does not say why");
+        let telling = |line: &&str| !line.trim().is_empty() && !line.starts_with("To ignore this");
+        let line = words.lines().rev().find(telling).unwrap_or("it does not say why");
         line.chars().map(|c| if c.is_control() { ' ' } else { c }).take(200).collect()
     }
 }

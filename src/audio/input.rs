@@ -2,6 +2,7 @@
 
 use crate::error::Kind;
 use anyhow::{Context, Result, bail, ensure};
+use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io::{self, Read, Seek};
@@ -53,6 +54,14 @@ impl Input {
     /// What it is called.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Its name without folder and ending.
+    pub fn title(&self) -> Cow<'_, str> {
+        match self.path == Path::new(STDIN) {
+            true => "stdin".into(),
+            false => self.path.file_stem().unwrap_or_default().to_string_lossy(),
+        }
     }
 
     /// The audio track that was asked for.

@@ -2,7 +2,7 @@
 //! symphonia (see [`super::container`]). Sound comes a block at a time, so that an hour costs no more memory than what is kept of it.
 
 use super::caf::CafOpus;
-use super::container::{Protected, Track};
+use super::container::{Final, Track};
 use super::ffmpeg::Ffmpeg;
 use super::source::{Mix, Source, mix_of};
 use super::wav::{self, Wave};
@@ -175,7 +175,7 @@ fn source(input: &Input) -> Result<Box<dyn Source>> {
     let len = file.metadata()?.len();
     ensure!(len > 0, "it is empty");
     let why = match native(input, file, len) {
-        Err(error) if input.may_use_ffmpeg() && is_binary(input)? && !error.is::<Protected>() => error,
+        Err(error) if input.may_use_ffmpeg() && is_binary(input)? && !error.is::<Final>() => error,
         read => return read,
     };
     let track = input.track().unwrap_or(1) - 1;
@@ -198,11 +198,10 @@ fn native(input: &Input, file: File, len: u64) -> Result<Box<dyn Source>> {
         },
     };
     let tracks = source.tracks();
-    ensure!(
-        track.is_none_or(|track| (1..=tracks).contains(&track)),
-        "it has {tracks} audio track(s): --track is beyond"
-    );
-    Ok(source)
+    match track.filter(|track| *track > tracks) {
+        Some(track) => Err(Final::no_track(track, tracks).into()),
+        None => Ok(source),
+    }
 }
 
 /// Whether a file is more than text. Play lists are text: they would have `ffmpeg` open what they name.

@@ -1,5 +1,6 @@
 //! What a line asks for: a plain text, or a JSON object with settings of its own.
 
+use crate::audio::Input;
 use crate::error::Kind;
 use crate::normalize::{Replacement, Said, Wording, normalize};
 use crate::speak::Settings;
@@ -8,7 +9,6 @@ use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use std::borrow::Cow;
-use std::path::PathBuf;
 
 /// What a result is made of.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,10 +20,23 @@ pub enum Item {
 }
 
 /// A recording, and the SHA-256 of its file in hexadecimal.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Source {
-    pub path: PathBuf,
+    pub input: Input,
     pub sha256: String,
+}
+
+impl Source {
+    /// What it is called, for messages.
+    pub fn shown(&self) -> Cow<'_, str> {
+        self.input.path().to_string_lossy()
+    }
+}
+
+impl PartialEq for Source {
+    fn eq(&self, other: &Self) -> bool {
+        (self.input.path(), &self.sha256) == (other.input.path(), &other.sha256)
+    }
 }
 
 impl Item {
@@ -47,7 +60,7 @@ impl Item {
     pub fn title(&self) -> Cow<'_, str> {
         match self {
             Item::Text(text) => text.into(),
-            Item::Recording(source) => source.path.file_stem().unwrap_or_default().to_string_lossy(),
+            Item::Recording(source) => source.input.title(),
         }
     }
 }

@@ -48,7 +48,7 @@ impl Task {
     pub fn place(&self) -> String {
         match &self.item {
             Item::Text(_) => format!("line {}", self.line),
-            Item::Recording(source) => source.path.to_string_lossy().into_owned(),
+            Item::Recording(source) => source.shown().into_owned(),
         }
     }
 }

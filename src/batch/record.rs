@@ -100,7 +100,7 @@ impl Record {
         let out = Some(task.out.to_string_lossy().into_owned());
         let (source, source_sha256) = match &task.item {
             Item::Text(_) => (None, None),
-            Item::Recording(source) => (Some(source.path.to_string_lossy().into_owned()), Some(source.sha256.clone())),
+            Item::Recording(source) => (Some(source.shown().into_owned()), Some(source.sha256.clone())),
         };
         let (id, text) = (task.id.clone(), task.item.text().to_owned());
         Self { id, index: task.index, line: task.line, text, source, source_sha256, out, chain: task.chain, ..self }

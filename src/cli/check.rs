@@ -5,12 +5,11 @@ use super::references::{ReadingArgs, recordings};
 use super::{out, tell};
 use anyhow::{Result, ensure};
 use barkclone::audio;
-
 use barkclone::error::Kind;
 use barkclone::output;
 use barkclone::progress::Progress;
 use barkclone::sound::page::{self, Picture};
-use barkclone::sound::{self, LONGEST_CHECKED, Level, Report};
+use barkclone::sound::{self, LONGEST_CHECKED, Level, Report, with_speech};
 use clap::Args;
 use serde::Serialize;
 use std::fmt::Write;
@@ -79,7 +78,7 @@ impl CheckArgs {
 
     /// Checks one recording and prints what was found.
     fn one(&self, path: &Path, pictures: &mut Vec<Picture>, terminal: &Terminal) -> Result<Report> {
-        let clip = audio::read(self.reading.input(path, terminal)?, LONGEST_CHECKED)?;
+        let clip = audio::read(with_speech(self.reading.input(path)?, terminal), LONGEST_CHECKED)?;
         clip.notes.iter().for_each(|note| terminal.note(&format!("warning: {}: {note}", path.display())));
         let report = sound::check(&clip)?;
         out(if self.json { json(path, &report)? } else { block(path, &report)? })?;

@@ -115,7 +115,7 @@ pub fn run(args: CloneArgs, models: &Models, terminal: &Terminal) -> Result<()> 
     refuse_own_input(&target, recordings.iter().map(PathBuf::as_path))?;
     output::check(&target, args.force)?;
     args.check_preview(&target, &recordings)?;
-    let reference = args.references.prepare(&recordings, terminal)?;
+    let reference = args.references.prepare(&args.references.inputs(&recordings)?, terminal)?;
     let nets = args.nets.open(models, terminal)?;
     let voice = args.write_voice(&reference, &target, &nets.cloner()?, terminal)?;
     args.write_preview(&voice, &nets)?;

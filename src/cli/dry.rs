@@ -82,7 +82,7 @@ impl Outline {
             }
             (item, _) => {
                 let source = match item {
-                    Item::Recording(source) => source.path.to_string_lossy(),
+                    Item::Recording(source) => source.shown(),
                     Item::Text(text) => text.as_str().into(),
                 };
                 planned["source"] = source.as_ref().into();

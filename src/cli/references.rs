@@ -51,10 +51,18 @@ pub struct ReadingArgs {
 }
 
 impl ReadingArgs {
-    /// The recording that is named: of a pipe all that comes out of it, of several tracks the one to be read.
-    pub fn input(&self, path: &Path, terminal: &Terminal) -> Result<Input> {
-        let input = Input::named(path)?.with_track(self.track.map(usize::from)).with_ffmpeg(!self.no_ffmpeg);
-        Ok(with_speech(input, terminal))
+    /// The recordings that are named: of a pipe all that comes out of it.
+    pub fn inputs(&self, paths: &[PathBuf]) -> Result<Vec<Input>> {
+        paths.iter().map(|path| self.input(path)).collect()
+    }
+
+    pub fn input(&self, path: &Path) -> Result<Input> {
+        Ok(Input::named(path)?.with_track(self.track.map(usize::from)).with_ffmpeg(!self.no_ffmpeg))
+    }
+
+    /// What decides which samples a recording has, in words.
+    pub fn choices(&self) -> String {
+        self.track.map_or(String::new(), |track| format!(" track {track}"))
     }
 }
 
@@ -64,12 +72,17 @@ impl ReferenceArgs {
         recordings(&self.paths)
     }
 
+    /// These recordings, opened.
+    pub fn inputs(&self, recordings: &[PathBuf]) -> Result<Vec<Input>> {
+        self.reading.inputs(recordings)
+    }
+
     /// What the models are to hear of these recordings.
-    pub fn prepare(&self, recordings: &[PathBuf], terminal: &Terminal) -> Result<Reference> {
+    pub fn prepare(&self, recordings: &[Input], terminal: &Terminal) -> Result<Reference> {
         let within = self.within()?;
         let one = recordings.len() == 1;
         ensure!(one || within == (0.0..f64::INFINITY), Kind::Usage.error("--start and --end are for one recording"));
-        let inputs = recordings.iter().map(|path| self.reading.input(path, terminal)).collect::<Result<Vec<_>>>()?;
+        let inputs: Vec<_> = recordings.iter().map(|input| with_speech(input.clone(), terminal)).collect();
         match &inputs[..] {
             [recording] if self.raw => raw(recording, within, LONGEST_REFERENCE, terminal),
             _ if self.raw => Err(Kind::Usage.error("--raw takes one recording, or --each").into()),
@@ -79,7 +92,7 @@ impl ReferenceArgs {
 
     /// What is taken of a recording, in words.
     pub fn choices(&self) -> String {
-        format!("raw {} denoise {}", self.raw, self.denoise)
+        format!("raw {} denoise {}{}", self.raw, self.denoise, self.reading.choices())
     }
 
     fn within(&self) -> Result<Range<f64>> {

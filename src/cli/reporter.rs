@@ -166,7 +166,7 @@ impl<'a> Reporter<'a> {
         let mut told = json!({"id": task.id, "index": task.index, "line": task.line, "out": self.shown(&task.out)});
         match &task.item {
             Item::Text(text) => told["text"] = text.as_str().into(),
-            Item::Recording(source) => told["source"] = source.path.to_string_lossy().into(),
+            Item::Recording(source) => told["source"] = source.shown().into(),
         }
         self.event(name, told)
     }

@@ -41,7 +41,9 @@ impl Analysis {
 
     /// Seconds of speech within `span`.
     pub fn speech_within(&self, span: &Range<f64>) -> f64 {
-        self.speech.iter().map(|s| (s.end.min(span.end) - s.start.max(span.start)).max(0.0)).sum()
+        let within = self.speech.iter().map(|s| (s.end.min(span.end) - s.start.max(span.start)).max(0.0));
+        // The sum of nothing is -0.
+        within.fold(0.0, |sum, seconds| sum + seconds)
     }
 
     /// Level of the speech, dB re full scale: its mean power.

@@ -51,6 +51,60 @@ fn hidden_files_in_a_folder_are_no_recordings() {
     assert!(!cloned.stderr.contains("left out"), "{}", cloned.stderr);
 }
 
+#[test]
+fn a_conversion_reads_stdin_and_keeps_its_folder_for_pipes() {
+    let desk = desk_with_wav();
+    desk.convert(&["ref.wav"], &["-o", "file.wav", "--seed", "1"]).prints();
+    let piped = |to: &[&str]| {
+        let arguments =
+            [&["convert", "-", "--seed", "1", "--voice", super::VOICE], to, &CLONE[..], &super::SPEAK[..2]].concat();
+        desk.run_with(&desk.bytes("ref.wav"), &arguments)
+    };
+    let samples = |name| barkclone::audio::read(&desk.path(name), 60.0).unwrap().pcm;
+    assert_eq!(piped(&["-o", "pipe.wav"]).prints(), "pipe.wav");
+    assert_eq!(piped(&["-d", "out"]).prints(), "out/stdin.wav");
+    assert!(samples("pipe.wav") == samples("file.wav") && samples("out/stdin.wav") == samples("file.wav"));
+    let through = piped(&["-o", "-"]);
+    assert!(through.code == 0 && through.stdout == desk.bytes("pipe.wav"), "{}", through.stderr);
+    let arguments = [&["clone", "-", "--each", "-d", "voices"], &CLONE[..]].concat();
+    assert_eq!(desk.run_with(&desk.bytes("ref.wav"), &arguments).prints(), "voices/stdin.npz");
+}
+
+#[test]
+fn recordings_of_one_name_do_not_stop_each_other() {
+    let desk = Desk::new();
+    fs::create_dir(desk.path("takes")).unwrap();
+    desk.babble("takes/a.wav", 2.0);
+    desk.babble("takes/a.flac", 2.5);
+    fs::write(desk.path("takes/._a.wav"), b"\0\x05\x16\x07\0\x02\0\0Mac OS X").unwrap();
+    assert_eq!(desk.convert(&["takes"], &["-d", "out", "--seed", "1"]).prints(), "out/a.wav\nout/a-2.wav");
+    assert_eq!(desk.prepare(&["takes", "--each", "-d", "voices"]).prints(), "voices/a.npz\nvoices/a-2.npz");
+}
+
+/// Matroska with two tracks, of which the first is silent and the second says something.
+const TRACKS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/formats/tracks.mkv");
+
+#[test]
+fn of_several_tracks_the_one_with_speech_is_read_or_the_one_that_is_named() {
+    let desk = Desk::new();
+    let clone =
+        |to: &str, flags: &[&str]| desk.run(&[&["clone", TRACKS, "--raw", "-o", to], &CLONE[..], flags].concat());
+    let chosen = clone("chosen.npz", &[]);
+    chosen.says(&["2 audio tracks", "number 2 is read", "--track"]);
+    let second = clone("second.npz", &["--track", "2"]);
+    assert!(second.code == 0 && !second.stderr.contains("audio tracks"), "{}", second.stderr);
+    assert_eq!(desk.run(&["voice", "diff", "chosen.npz", "second.npz"]).prints(), "the same tokens");
+    assert!(desk.run(&["check", TRACKS, "--track", "1"]).prints().contains("no speech: 0.0 s of speech"));
+    clone("x.npz", &["--track", "3"]).fails(3, &["no audio track 3", "has 2"]);
+    desk.convert(&[TRACKS], &["-o", "a.wav", "--seed", "1"]).says(&["number 2 is read"]);
+    desk.convert(&[TRACKS], &["-o", "b.wav", "--seed", "1", "--track", "2"]).prints();
+    assert!(desk.bytes("a.wav") == desk.bytes("b.wav"));
+    // The track is a choice that a resumed run has to make again.
+    desk.convert(&[TRACKS], &["-d", "out", "--seed", "1", "--track", "2"]).says(&["1 converted"]);
+    desk.convert(&[TRACKS], &["-d", "out", "--seed", "1", "--track", "2"]).says(&["1 there already"]);
+    desk.convert(&[TRACKS], &["-d", "out", "--seed", "1", "--track", "1"]).fails(6, &["finished results"]);
+}
+
 /// A program called ffmpeg that answers everything with this AU file, and writes down how it was called.
 fn install(desk: &Desk, answer: &[u8]) -> String {
     fs::create_dir(desk.path("bin")).unwrap();

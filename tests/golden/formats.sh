@@ -21,6 +21,7 @@ make $long -c:a aac -b:a 32k formats/lossy.m4a
 make $long -c:a aac -b:a 32k formats/lossy.aac
 make -f lavfi -i "color=s=16x16:r=1:d=2" $long -c:v mpeg4 -c:a aac -b:a 32k formats/lossy.mp4
 make $long -c:a pcm_mulaw -ar 8000 formats/lossy.wav
+make -f lavfi -t 1.2 -i anullsrc=r=16000:cl=mono $long -map 0 -map 1 -c:a libopus -b:a 16k formats/tracks.mkv
 make $long -c:a ac3 -ar 32000 -b:a 32k formats/dolby.mkv
 make -f lavfi -i "color=s=16x16:r=1:d=2" -flags +bitexact -c:v mpeg4 formats/soundless.mp4
 }

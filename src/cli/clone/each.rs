@@ -45,7 +45,7 @@ pub fn run(args: &CloneArgs, recordings: Vec<PathBuf>, models: &Models, terminal
     );
     let rules =
         Rules { name: Template::parse("{stem}", "npz")?, seed: Seeds::Same(0), shard: args.run.shard()?, voice: None };
-    let recordings = Recordings::new(recordings);
+    let recordings = Recordings::new(args.references.inputs(&recordings)?);
     let plan = || Plan::new(recordings.jobs(), rules.clone());
     let words = Words { verb: "clone", done: "cloned", many: "recordings" };
     let (folder, report) = (args.output_dir.clone(), args.run.report_in(&args.output_dir)?);
@@ -70,8 +70,8 @@ pub fn run(args: &CloneArgs, recordings: Vec<PathBuf>, models: &Models, terminal
 
 /// The voice of one recording.
 fn make(job: &InFlight, target: &Target, (args, cloner): (&CloneArgs, &Cloner), terminal: &Terminal) -> Result<Made> {
-    let Item::Recording(Source { path, sha256 }) = &job.task.item else { bail!("a text is not cloned") };
-    let reference = args.references.prepare(from_ref(path), terminal)?;
+    let Item::Recording(Source { input, sha256 }) = &job.task.item else { bail!("a text is not cloned") };
+    let reference = args.references.prepare(from_ref(input), terminal)?;
     let voice = cloner.voice(&reference.pcm, terminal)?;
     let source_seconds = Some([reference.seconds.start, reference.seconds.end]);
     let origin = Provenance { source_sha256: Some(sha256.clone()), source_seconds, ..args.origin()? };

@@ -77,7 +77,9 @@ impl ConvertBackend<'_> {
 impl SpeechBackend for ConvertBackend<'_> {
     fn content(&self, item: &Item) -> Result<Content> {
         match item {
-            Item::Recording(source) => hear(&self.nets()?.listener, &source.path, self.terminal).map(Content::Semantic),
+            Item::Recording(source) => {
+                hear(&self.nets()?.listener, &source.input, self.terminal).map(Content::Semantic)
+            }
             Item::Text(_) => bail!("a text is not converted"),
         }
     }
@@ -122,7 +124,7 @@ pub fn run(args: &ConvertArgs, folder: &Path, models: &Models, terminal: &Termin
     let dtype = args.nets.weights.computed(&device)?;
     let (name, shard) = (Template::parse(&args.name, "wav")?, args.run.shard()?);
     let rules = Rules { name, seed: Seeds::Same(seed), shard, voice: Some(args.voice.clone()) };
-    let recordings = Recordings::new(args.recordings()?);
+    let recordings = Recordings::new(args.reading.inputs(&args.recordings()?)?);
     refuse_themselves(plan(&recordings, &rules), folder)?;
     let words = Words { verb: "convert", done: "converted", many: "recordings" };
     let (report, folder) = (args.run.report_in(folder)?, folder.to_owned());
@@ -164,7 +166,7 @@ fn refuse_themselves(plan: impl Iterator<Item = Result<Planned>>, folder: &Path)
     for planned in plan {
         let Planned::Task(task) = planned? else { continue };
         let Item::Recording(source) = &task.item else { continue };
-        let (path, source) = (folder.join(&task.out), source.path.canonicalize());
+        let (path, source) = (folder.join(&task.out), source.input.path().canonicalize());
         let itself = path.canonicalize().is_ok_and(|path| source.is_ok_and(|source| path == source));
         ensure!(!itself, Kind::Usage.error(format!("{}: it would be replaced by its own result", path.display())));
     }
@@ -197,6 +199,7 @@ impl ConvertArgs {
         ];
         chosen.extend(nets.codec.as_deref().map(|codec| (ModelKind::Codec, codec)));
         let mut words = format!("{} {} {}", nets.weights.repr(), nets.codec.is_some(), self.float);
+        words += &self.reading.choices();
         let mut paths = Vec::new();
         for (kind, choice) in chosen {
             match models.resolve(kind, choice, terminal)? {

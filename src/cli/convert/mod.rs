@@ -7,17 +7,18 @@ mod one;
 use super::batch::Batch;
 use super::many::RunArgs;
 use super::progress::Terminal;
-use super::references::recordings;
+use super::references::{ReadingArgs, recordings};
 use anyhow::{Result, bail};
-use barkclone::audio::Recording;
+use barkclone::audio::{Input, Recording};
 use barkclone::clone::{self, Listener};
 use barkclone::error::{Kind, is_fatal};
 use barkclone::models::Models;
 use barkclone::progress::Progress;
+use barkclone::sound::with_speech;
 use barkclone::tokens::Semantic;
 use clap::Args;
 use flags::{NetArgs, SamplingArgs};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Say a recording's words, at its pace, in another voice
 ///
@@ -31,7 +32,7 @@ use std::path::{Path, PathBuf};
 /// that it is synthetic speech.
 #[derive(Args, Debug)]
 pub struct ConvertArgs {
-    /// Recordings, or folders of them: WAV, FLAC, MP3, Ogg, Opus, M4A, AIFF, CAF, or a video's sound
+    /// Recordings, or folders of them: WAV, FLAC, MP3, Ogg, Opus, M4A, AIFF, CAF, or a video's sound; `-` is stdin
     #[arg(required = true, value_name = "SOURCE")]
     sources: Vec<PathBuf>,
     /// A voice file, or one of Suno's voices such as v2/pt_speaker_3
@@ -57,6 +58,8 @@ pub struct ConvertArgs {
     /// Recordings that are converted at a time; on the CPU their sound does not depend on it
     #[arg(long, value_name = "auto|N", default_value = "auto")]
     batch: Batch,
+    #[command(flatten)]
+    reading: ReadingArgs,
     #[command(flatten)]
     run: RunArgs,
     #[command(flatten)]
@@ -93,8 +96,8 @@ impl ConvertArgs {
 }
 
 /// The tokens of a recording.
-fn hear(listener: &Listener, source: &Path, terminal: &Terminal) -> Result<Semantic> {
-    let (shown, recording) = (source.display(), Recording::open(source)?);
+fn hear(listener: &Listener, source: &Input, terminal: &Terminal) -> Result<Semantic> {
+    let (shown, recording) = (source.path().display(), Recording::open(with_speech(source.clone(), terminal))?);
     let (rate, seconds) = (recording.rate(), recording.seconds());
     let length = seconds.map_or(String::new(), |seconds| format!("{seconds:.1} s "));
     terminal.note(&format!("{shown}: {length}at {rate} Hz"));

@@ -8,7 +8,7 @@ use crate::cli::provenance::{self, new_seed};
 use crate::cli::refuse_own_input;
 use crate::cli::sound::SoundTarget;
 use anyhow::{Result, ensure};
-use barkclone::audio::{self, Recording};
+use barkclone::audio::{self, Input, Recording};
 use barkclone::batch::{Attempt, Attempts, RetryPolicy};
 use barkclone::error::Kind;
 use barkclone::models::Models;
@@ -18,15 +18,15 @@ use barkclone::sound::{Finding, LONGEST_CHECKED, listen};
 use barkclone::speak::{Content, Decoder, Request, Settings, Speaker};
 use barkclone::stage::protocol::Protocol;
 use barkclone::tokens::{FRAME_SAMPLES, Fine};
-use barkclone::voice::provenance::sha256_of;
-use std::path::{Path, PathBuf};
+use barkclone::voice::provenance::sha256;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
 /// What is converted, and where its sound goes.
 struct Conversion<'a> {
     args: &'a ConvertArgs,
-    source: PathBuf,
+    source: Input,
     sha256: String,
     voice_hash: String,
     target: SoundTarget,
@@ -47,9 +47,10 @@ pub fn run(args: &ConvertArgs, output: &Path, models: &Models, terminal: &Termin
     args.sampling.settings(&Protocol::default(), seed).check()?;
     let device = args.nets.device.open()?;
     let dtype = args.nets.weights.computed(&device)?;
-    let (source, target) = (args.single()?, args.target(output)?);
-    Recording::open(&source)?;
-    let sha256 = sha256_of(&source)?;
+    let target = args.target(output)?;
+    let source = args.reading.input(&args.single()?)?;
+    Recording::open(source.clone())?;
+    let sha256 = sha256(source.file()?)?;
     let voice = Arc::new(read_voice(&args.voice, models, terminal)?.voice);
     let (bark, codec) = args.nets.bark().open(device.is_cpu(), models, terminal)?;
     let settings = args.sampling.settings(&bark.protocol, seed);
@@ -103,7 +104,7 @@ impl Conversion<'_> {
 
     fn draft(&self, fine: &Fine, settings: &Settings) -> Result<Draft> {
         let made = provenance::converted(&self.voice_hash, settings, self.args.nets.weights, &self.sha256);
-        let title = self.source.file_stem().unwrap_or_default().to_string_lossy();
+        let title = self.source.title();
         let remarks = provenance::remarks(&title, &made);
         let file = self
             .target
