@@ -1,5 +1,6 @@
 //! The threads that kernels run on: each thread that calls kernels has helpers of its own, who claim the tasks of one
-//! call after another beside it.
+//! call after another beside it. Each has a share of the indices, the same from call to call, whose data its cache may
+//! still hold, and helps with the others' when it is through.
 //!
 //! A kernel of tens of microseconds is over before a sleeping thread has woken, so helpers look out for the next
 //! kernel for a short while before they sleep. They never do so for long, nor where the machine turns out to be
@@ -8,6 +9,7 @@
 //! priority, and to one that has yielded it does not.
 
 use std::cell::{Cell, RefCell};
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -56,8 +58,8 @@ struct Shared {
     /// Odd while a call is open: one more with each opening and each closing. An opened call is never the same as a
     /// later one.
     generation: Alone<AtomicUsize>,
-    /// The next index to claim.
-    next: Alone<AtomicUsize>,
+    /// The next index to claim of each thread's share, the caller's first.
+    next: Vec<Alone<AtomicUsize>>,
     /// Helpers that may be at the open call, or are about to see that it is closed.
     inside: Alone<AtomicUsize>,
     call: CallCell,
@@ -94,7 +96,8 @@ impl Team {
     /// As many helpers, or as many as the system lets start.
     fn start(helpers: usize) -> Self {
         let asleep = (0..helpers).map(|_| AtomicBool::new(false)).collect();
-        let shared = Arc::new(Shared { asleep, ..Shared::default() });
+        let next = (0..=helpers).map(|_| Alone::default()).collect();
+        let shared = Arc::new(Shared { asleep, next, ..Shared::default() });
         let start = |index| {
             let shared = shared.clone();
             thread::Builder::new().name(format!("kernels {index}")).spawn(move || shared.help(index)).ok()
@@ -108,14 +111,16 @@ impl Team {
         let work = unsafe { std::mem::transmute::<&Work, &Work<'static>>(work) };
         // SAFETY: no call is open and no helper inside, since the last call ended with `close`.
         unsafe { *shared.call.0.get() = Some(Call { work, count }) };
-        shared.next.0.store(0, SeqCst);
+        for (thread, next) in shared.next.iter().enumerate() {
+            next.0.store(shared.share(thread, count).start, SeqCst);
+        }
         shared.generation.0.fetch_add(1, SeqCst);
         for (asleep, helper) in shared.asleep.iter().zip(&self.helpers).take(count - 1) {
             if asleep.load(SeqCst) {
                 helper.thread().unpark();
             }
         }
-        shared.claim(Call { work, count });
+        shared.claim(0, Call { work, count });
         shared.close();
         if let Some(panic) = lock(&shared.panic).take() {
             resume_unwind(panic);
@@ -141,21 +146,21 @@ impl Shared {
         while !self.over.load(SeqCst) {
             let generation = self.await_change(seen, &self.asleep[index]);
             if generation % 2 == 1 {
-                self.join_in(generation);
+                self.join_in(generation, index + 1);
             }
             seen = generation;
         }
     }
 
     /// Takes part in the call that opened with `generation`, if it is still open.
-    fn join_in(&self, generation: usize) {
+    fn join_in(&self, generation: usize, thread: usize) {
         // Either this thread sees here that the call is closed, or the caller sees after closing it that this thread
         // is inside: both write before they read, in one order for all threads.
         self.inside.0.fetch_add(1, SeqCst);
         if self.generation.0.load(SeqCst) == generation {
             // SAFETY: the call is open, and whoever closes it waits for this thread.
             if let Some(call) = unsafe { *self.call.0.get() } {
-                self.claim(call);
+                self.claim(thread, call);
             }
         }
         if self.inside.0.fetch_sub(1, SeqCst) == 1
@@ -165,24 +170,31 @@ impl Shared {
         }
     }
 
-    /// Does tasks of `call` until none is left.
-    fn claim(&self, call: Call) {
-        // SAFETY: the call is open, so its task is there.
-        let work = unsafe { &*call.work };
+    /// The indices below `count` that are `thread`'s.
+    fn share(&self, thread: usize, count: usize) -> Range<usize> {
+        let threads = self.next.len();
+        thread * count / threads..(thread + 1) * count / threads
+    }
+
+    /// Does tasks of `call` until none is left: those of `thread`'s own share, then of the others'.
+    fn claim(&self, thread: usize, call: Call) {
         BUSY.set(true);
-        let tasks = AssertUnwindSafe(|| {
-            loop {
-                match self.next.0.fetch_add(1, SeqCst) {
-                    index if index < call.count => work(index),
-                    _ => break,
-                }
-            }
-        });
+        let shares = (thread..self.next.len()).chain(0..thread);
+        let tasks = AssertUnwindSafe(|| shares.for_each(|thread| self.claim_share(thread, call)));
         if let Err(panic) = catch_unwind(tasks) {
-            self.next.0.store(call.count, SeqCst);
+            self.next.iter().for_each(|next| next.0.store(call.count, SeqCst));
             *lock(&self.panic) = Some(panic);
         }
         BUSY.set(false);
+    }
+
+    /// Does tasks of `thread`'s share until none is left.
+    fn claim_share(&self, thread: usize, call: Call) {
+        // SAFETY: the call is open, so its task is there.
+        let work = unsafe { &*call.work };
+        let end = self.share(thread, call.count).end;
+        let claim = || Some(self.next[thread].0.fetch_add(1, SeqCst)).filter(|&index| index < end);
+        std::iter::from_fn(claim).for_each(work);
     }
 
     /// Closes the call, and waits until no helper is at it.
