@@ -95,8 +95,8 @@ fn config(hub: &Hub) -> ureq::config::ConfigBuilder<ureq::typestate::AgentScope>
         .max_idle_connections(0)
 }
 
-/// The authorities to trust: Mozilla's, and those of `SSL_CERT_FILE` and `SSL_CERT_DIR` if they are set, else the
-/// system's.
+/// The authorities to trust: those of `SSL_CERT_FILE` and `SSL_CERT_DIR` if they are set, else the system's; Mozilla's
+/// where the system has none.
 fn roots() -> anyhow::Result<RootCerts> {
     let found = rustls_native_certs::load_native_certs();
     for variable in ["SSL_CERT_FILE", "SSL_CERT_DIR"] {
@@ -106,7 +106,8 @@ fn roots() -> anyhow::Result<RootCerts> {
             return Err(Kind::Usage.error(format!("{variable}={}: {why}", value.display())).into());
         }
     }
-    let built_in = webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter();
-    let all = built_in.chain(&found.certs).map(|der| Certificate::from_der(der).to_owned());
-    Ok(RootCerts::from(all))
+    if found.certs.is_empty() {
+        return Ok(RootCerts::WebPki);
+    }
+    Ok(RootCerts::from(found.certs.iter().map(|der| Certificate::from_der(der).to_owned())))
 }

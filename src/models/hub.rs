@@ -10,7 +10,7 @@
 //! | `HF_HUB_OFFLINE`, `TRANSFORMERS_OFFLINE` | 1: make no request |
 //! | `HF_HUB_DOWNLOAD_TIMEOUT` | seconds of silence after which a transfer is given up |
 //! | `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`, `NO_PROXY` | see [`Proxies`] |
-//! | `SSL_CERT_FILE`, `SSL_CERT_DIR` | certificate authorities to trust beside Mozilla's, instead of the system's |
+//! | `SSL_CERT_FILE`, `SSL_CERT_DIR` | certificate authorities to trust, instead of the system's |
 
 use super::proxy::Proxies;
 use crate::error::Kind;

@@ -1,25 +1,41 @@
 //! The bytes of a text file -> UTF-8, whichever of Unicode's encodings it was saved in.
 
-use encoding_rs::{Encoding, UTF_16BE, UTF_16LE};
-use encoding_rs_io::DecodeReaderBytesBuilder;
-use std::io::{BufRead, BufReader, Result};
+use std::io::{BufRead, BufReader, Cursor, Error, ErrorKind, Read, Result};
+
+/// Two bytes in one of their two orders.
+type Unit = fn([u8; 2]) -> u16;
+
+/// Bytes of UTF-16 that are read: unlike UTF-8, it is held in memory.
+const MOST_UTF16: u64 = 256 << 20;
 
 /// UTF-16 becomes UTF-8, by its mark or by the zero byte that is half of every Latin letter (PowerShell's `>`, Notepad's
 /// "Unicode"); a mark of UTF-8 goes. All else stays as it is: whether it is UTF-8 is for who reads lines to tell.
 pub fn utf8<R: BufRead>(mut reader: R) -> Result<impl BufRead + use<R>> {
-    let encoding = unmarked(reader.fill_buf()?);
-    let mut decoder = DecodeReaderBytesBuilder::new();
-    decoder.encoding(encoding).utf8_passthru(true).strip_bom(true);
-    Ok(BufReader::new(decoder.build(reader)))
+    let (unit, mark): (Option<Unit>, usize) = match reader.fill_buf()? {
+        [0xef, 0xbb, 0xbf, ..] => (None, 3),
+        [0xff, 0xfe, ..] => (Some(u16::from_le_bytes), 2),
+        [0xfe, 0xff, ..] => (Some(u16::from_be_bytes), 2),
+        [1..=127, 0, ..] => (Some(u16::from_le_bytes), 0),
+        [0, 1..=127, ..] => (Some(u16::from_be_bytes), 0),
+        _ => (None, 0),
+    };
+    reader.consume(mark);
+    let decoded = unit.map(|unit| utf16(&mut reader, unit)).transpose()?.unwrap_or_default();
+    // Of UTF-16 nothing is left to read.
+    Ok(BufReader::new(Cursor::new(decoded).chain(reader)))
 }
 
-/// UTF-16 without a mark.
-fn unmarked(first: &[u8]) -> Option<&'static Encoding> {
-    match first {
-        [1..=127, 0, ..] => Some(UTF_16LE),
-        [0, 1..=127, ..] => Some(UTF_16BE),
-        _ => None,
+/// All of `reader`, of units of two bytes.
+fn utf16(reader: &mut impl Read, unit: Unit) -> Result<String> {
+    let mut bytes = Vec::new();
+    if reader.take(MOST_UTF16).read_to_end(&mut bytes)? as u64 == MOST_UTF16 {
+        let why = format!("it is UTF-16 of {} MiB or more: save it as UTF-8", MOST_UTF16 >> 20);
+        return Err(Error::new(ErrorKind::FileTooLarge, why));
     }
+    let (pairs, odd) = bytes.as_chunks();
+    let units = pairs.iter().copied().map(unit);
+    let text = char::decode_utf16(units).map(|unit| unit.unwrap_or(char::REPLACEMENT_CHARACTER));
+    Ok(text.chain(odd.iter().map(|_| char::REPLACEMENT_CHARACTER)).collect())
 }
 
 #[cfg(test)]
@@ -44,6 +60,11 @@ mod tests {
             assert_eq!(read(&bytes(mark, u16::to_le_bytes)), text.as_bytes());
             assert_eq!(read(&bytes(mark, u16::to_be_bytes)), text.as_bytes());
         }
+    }
+
+    #[test]
+    fn broken_utf16_shows_where() {
+        assert_eq!(read(b"\xff\xfea\0\x3d\xd8b\0\x01"), "a\u{fffd}b\u{fffd}".as_bytes());
     }
 
     #[test]

@@ -95,29 +95,33 @@ fn a_cache_that_cannot_be_written_is_hashed_once_and_remembered_elsewhere() {
     );
 }
 
+#[cfg(unix)]
 #[test]
-fn a_download_that_was_killed_is_gone_on_with() {
-    let world = World::new();
-    world.server.serve(REPO, "model.bin", Served { faults: vec![Fault::StallAfter(120_000)], ..super::large() });
-    let mut child = world.command(&["fetch", "tiny"]).stderr(Stdio::null()).stdout(Stdio::null()).spawn().unwrap();
-    let arrived = || {
-        let blobs = fs::read_dir(world.repo().join("blobs")).into_iter().flatten().flatten();
-        blobs
-            .filter(|e| e.file_name().to_string_lossy().ends_with(".part"))
-            .filter_map(|e| e.metadata().ok())
-            .any(|m| m.len() == 120_000)
-    };
-    while !arrived() {
-        std::thread::sleep(Duration::from_millis(10));
+fn a_download_that_was_interrupted_or_killed_is_gone_on_with() {
+    for (signal, code) in [("-INT", Some(130)), ("-TERM", Some(130)), ("-KILL", None)] {
+        let world = World::new();
+        world.server.serve(REPO, "model.bin", Served { faults: vec![Fault::StallAfter(120_000)], ..super::large() });
+        let mut child = world.command(&["fetch", "tiny"]).stderr(Stdio::null()).stdout(Stdio::null()).spawn().unwrap();
+        let arrived = || {
+            let blobs = fs::read_dir(world.repo().join("blobs")).into_iter().flatten().flatten();
+            blobs
+                .filter(|e| e.file_name().to_string_lossy().ends_with(".part"))
+                .filter_map(|e| e.metadata().ok())
+                .any(|m| m.len() == 120_000)
+        };
+        while !arrived() {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        let sent = std::process::Command::new("kill").args([signal, &child.id().to_string()]).status();
+        assert!(sent.unwrap().success());
+        assert_eq!(child.wait().unwrap().code(), code, "{signal}");
+        world.server.seen();
+        world.models(&["fetch", "tiny"]).succeeds();
+        world.assert_whole();
+        assert!(world.server.seen().iter().any(|s| s.range == "bytes=120000-"), "{signal}");
+        let left: Vec<_> = fs::read_dir(world.repo().join("blobs")).unwrap().map(|e| e.unwrap().file_name()).collect();
+        assert_eq!(left.len(), 2, "{signal}: {left:?}");
     }
-    child.kill().unwrap();
-    child.wait().unwrap();
-    world.server.seen();
-    world.models(&["fetch", "tiny"]).succeeds();
-    world.assert_whole();
-    assert!(world.server.seen().iter().any(|s| s.range == "bytes=120000-"));
-    let left: Vec<_> = fs::read_dir(world.repo().join("blobs")).unwrap().map(|e| e.unwrap().file_name()).collect();
-    assert_eq!(left.len(), 2, "{left:?}");
 }
 
 /// A library that answers in `flock`'s and `symlink`'s place, or nothing where there is no C compiler.
