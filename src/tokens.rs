@@ -2,6 +2,7 @@
 
 use crate::error::Kind;
 use anyhow::{Result, ensure};
+use std::ops::Range;
 
 /// Sample rate of Bark's and EnCodec's audio, Hz.
 pub const SAMPLE_RATE: u32 = 24_000;
@@ -100,6 +101,11 @@ impl<const K: usize> Codes<K> {
     /// Number of frames `T`.
     pub fn frames(&self) -> usize {
         self.rows[0].len()
+    }
+
+    /// Some of the frames: a range within `0..T`.
+    pub fn part(&self, frames: Range<usize>) -> Self {
+        Self { rows: self.rows.each_ref().map(|row| row[frames.clone()].to_vec()) }
     }
 
     /// Duration at 75 Hz, seconds.

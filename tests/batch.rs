@@ -5,7 +5,7 @@ use anyhow::Result;
 use barkclone::checkpoint::{self, Bark};
 use barkclone::net::repr::Repr;
 use barkclone::progress::Silent;
-use barkclone::speak::{Content, NextRequest, Request, RequestQueue, Settings, Speaker, Utterance};
+use barkclone::speak::{Content, NextRequest, Request, RequestQueue, Settings, Sound, Speaker, Utterance};
 use barkclone::stage::Stage;
 use barkclone::stage::sample::Sampling;
 use barkclone::tokens::{Fine, Semantic};
@@ -89,7 +89,12 @@ fn requests() -> Vec<Request> {
         Request::text(text(3), None, settings(1, 0.5)),
         Request::text(text(30), Some(voice(150, 1)), settings(2, 1.6)),
         Request::text(text(200), Some(voice(900, 2)), greedy),
-        Request { content: Content::Semantic(tokens.clone()), voice: None, settings: settings(5, 1.0), sound: true },
+        Request {
+            content: Content::Semantic(tokens.clone()),
+            voice: None,
+            settings: settings(5, 1.0),
+            sound: Sound::Whole,
+        },
         voiced.clone(),
         Request { settings: settings(7, 0.9), ..voiced.clone() },
         Request { settings: settings(8, 0.8).fast(), ..voiced.clone() },
@@ -97,7 +102,7 @@ fn requests() -> Vec<Request> {
             content: Content::Semantic(tokens),
             voice: voiced.voice.clone(),
             settings: settings(9, 1.0),
-            sound: true,
+            sound: Sound::Whole,
         },
         Request::text(text(8), None, picky),
     ]
@@ -183,5 +188,34 @@ fn packed_weights_hold_to_it_too() {
         let many = &many()[..20];
         let order: Vec<_> = (0..many.len()).collect();
         assert_same(name, &together(&mut speaker(bark(), false), many, &order, 20), &self::alone(bark(), many));
+    }
+}
+
+#[test]
+fn sound_that_goes_out_early_is_bit_by_bit_that_of_the_whole() {
+    let mut speaker = speaker(noise::bark(Size::Tiny, SEED), true);
+    let ids: Vec<u32> = (100..130).collect();
+    // Less than goes to the codec at first; one fine pass; two, of which the first settles 388 frames; a last pass that
+    // begins before the one before it ends; two without a voice, and few frames settled that wait for the others.
+    for (seconds, voiced, first_parts) in
+        [(0.3, true, 1), (4.0, true, 2), (12.0, true, 3), (13.9, true, 3), (14.2, false, 3), (7.0, true, 2)]
+    {
+        let voice = voiced.then(|| voice(900, 2));
+        let whole = Request::text(ids.clone(), voice, settings(3, seconds));
+        let early = Request { sound: Sound::Early, ..whole.clone() };
+        let (mut heard, mut totals) = (Vec::new(), Vec::new());
+        let mut sink = |total: usize, samples: &[f32]| {
+            heard.push(samples.to_vec());
+            totals.push(total);
+            Ok(())
+        };
+        let early = speaker.speak_to(&early, &mut sink, &Silent).unwrap();
+        let whole = speaker.speak(&whole, &Silent).unwrap();
+        let bits = |samples: &[f32]| samples.iter().map(|sample| sample.to_bits()).collect::<Vec<_>>();
+        assert!(bits(&heard.concat()) == bits(&whole.pcm.samples), "{seconds} s");
+        assert!(early.pcm == whole.pcm && early.fine == whole.fine, "{seconds} s");
+        assert!(totals.iter().all(|&total| total == whole.pcm.samples.len()));
+        assert_eq!(heard.len(), first_parts, "{seconds} s: {:?}", heard.iter().map(Vec::len).collect::<Vec<_>>());
+        assert!(heard[0].len() <= 75 * 320, "{seconds} s");
     }
 }

@@ -10,7 +10,7 @@ use barkclone::net::hubert::{Hubert, HubertConfig};
 use barkclone::net::quantizer::Quantizer;
 use barkclone::net::quantizer::QuantizerConfig;
 use barkclone::progress::Silent;
-use barkclone::speak::{Content, Decoder, Request, Settings, Speaker};
+use barkclone::speak::{Content, Decoder, Request, Settings, Sound, Speaker};
 use barkclone::stage::protocol::Protocol;
 use barkclone::stage::sample::Sampling;
 use barkclone::tokens::{Fine, Semantic};
@@ -42,7 +42,7 @@ fn twenty_seconds_of_tokens_in_a_voice_equal_upstream() {
     let codec = noise::codec(seed);
     let decoder = Decoder::new(&codec, &Device::Cpu).unwrap();
     let mut speaker = Speaker::new(noise::bark(Size::Tiny, seed), codec, DType::F32, &Device::Cpu, false);
-    let request = Request { content: Content::Semantic(semantic), voice: Some(voice), settings, sound: false };
+    let request = Request { content: Content::Semantic(semantic), voice: Some(voice), settings, sound: Sound::None };
     let fine = speaker.speak(&request, &Silent).unwrap().fine;
     let mut codes = |name: &str| -> Vec<Vec<u32>> {
         let array: Array2<i16> = golden.by_name(name).unwrap();

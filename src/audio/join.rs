@@ -5,7 +5,7 @@ use crate::error::Kind;
 use anyhow::{Context, Result, ensure};
 use hound::{SampleFormat, WavReader, WavSpec, WavWriter};
 use std::fs::File;
-use std::io::{BufReader, Seek, SeekFrom, Write};
+use std::io::{BufReader, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
 /// Longest header that hound writes, bytes.
@@ -36,6 +36,13 @@ impl Source {
         ensure!(channels == 1 && known, refusal());
         Ok(Self { reader, path: shown })
     }
+}
+
+/// The samples of a mono WAV file of 16-bit integers or floats, as they are stored.
+pub fn stored_samples(path: &Path) -> Result<impl Read> {
+    let reader = Source::open(path)?.reader;
+    let bytes = u64::from(reader.len()) * u64::from(reader.spec().bits_per_sample / 8);
+    Ok(reader.into_inner().take(bytes))
 }
 
 /// Writes to `out`, from its start, a WAV file of what `fill` puts into the stream, with the remarks `info`. Rate and encoding are

@@ -19,7 +19,7 @@ mod window;
 mod write;
 
 pub use input::Input;
-pub use join::{WavJoiner, join_wav};
+pub use join::{WavJoiner, join_wav, stored_samples};
 pub use recording::{Clip, LONGEST, Recording, Sink, read, read as read_wav};
 pub use resample::{Recipe, Stream, resample};
 pub use wav::read_info;

@@ -1,13 +1,13 @@
 //! Samples -> WAV, with a LIST/INFO chunk that says how the sound was made.
 //!
 //! 16-bit samples are `round(32767 * clip(x, -1, 1))`, halves away from zero: symmetric, and +1 does not wrap.
-//! Float samples are kept as they are. How many there will be is known beforehand, so that they can be written as they come,
-//! and to a pipe, which cannot be rewound to fill in sizes. hound writes the format.
+//! Float samples are kept as they are. They can be written as they come, and to a pipe, which cannot be rewound to fill
+//! in sizes: how many there will be is known beforehand, or the sizes say that nobody knows. hound writes the format.
 
 use super::{MAX_RATE, Pcm};
 use anyhow::{Context, Result, ensure};
 use hound::{SampleFormat, WavSpec, WavWriter};
-use std::io::{Cursor, Write};
+use std::io::{Cursor, Read, Write};
 
 /// How samples are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,6 +16,16 @@ pub enum Encoding {
     Pcm16,
     /// 32-bit floats.
     Float32,
+}
+
+impl Encoding {
+    /// Bytes of a sample.
+    fn width(self) -> usize {
+        match self {
+            Encoding::Pcm16 => 2,
+            Encoding::Float32 => 4,
+        }
+    }
 }
 
 /// One remark about the sound: a registered tag (`ISFT` software, `INAM` title, `ICMT` comment...) and its text.
@@ -33,7 +43,8 @@ pub struct WavStream<W> {
     out: W,
     encoding: Encoding,
     written: usize,
-    total: usize,
+    /// `None`: as many as come.
+    total: Option<usize>,
     /// What follows the samples.
     remarks: Vec<u8>,
 }
@@ -44,22 +55,54 @@ impl<W: Write> WavStream<W> {
     /// Begins a file of `total` samples with the remarks `info`. `out` need not seek.
     pub fn new(mut out: W, rate: u32, total: usize, encoding: Encoding, info: &[Info]) -> Result<Self> {
         let (mut head, remarks) = (header(rate, encoding)?, info_chunk(info)?);
-        let width = if encoding == Encoding::Pcm16 { 2 } else { 4 };
-        let data = total.checked_mul(width).and_then(|bytes| u32::try_from(bytes).ok()).context(TOO_LONG)?;
+        let data = total.checked_mul(encoding.width()).and_then(|bytes| u32::try_from(bytes).ok()).context(TOO_LONG)?;
         let riff = (head.len() - 8 + remarks.len()) as u64 + u64::from(data);
         head[4..8].copy_from_slice(&u32::try_from(riff).context(TOO_LONG)?.to_le_bytes());
         let size = head.len() - 4;
         head[size..].copy_from_slice(&data.to_le_bytes());
         out.write_all(&head)?;
-        Ok(Self { out, encoding, written: 0, total, remarks })
+        Ok(Self { out, encoding, written: 0, total: Some(total), remarks })
+    }
+
+    /// Begins a file of nobody knows how many samples: both sizes are the largest there is, as ffmpeg writes them to a
+    /// pipe. `out` need not seek.
+    pub fn endless(mut out: W, rate: u32, encoding: Encoding) -> Result<Self> {
+        let mut head = header(rate, encoding)?;
+        let size = head.len() - 4;
+        head[4..8].fill(0xFF);
+        head[size..].fill(0xFF);
+        out.write_all(&head)?;
+        Ok(Self::raw(out, encoding))
+    }
+
+    /// The samples alone, little-endian.
+    pub fn raw(out: W, encoding: Encoding) -> Self {
+        Self { out, encoding, written: 0, total: None, remarks: Vec::new() }
+    }
+
+    /// Writes what is left of `samples`, which are encoded already.
+    pub fn copy(&mut self, samples: &mut impl Read) -> Result<()> {
+        let bytes = std::io::copy(samples, &mut self.out)?;
+        self.count((bytes / self.encoding.width() as u64) as usize)
+    }
+
+    /// Sends on what is written so far.
+    pub fn flush(&mut self) -> Result<()> {
+        Ok(self.out.flush()?)
+    }
+
+    fn count(&mut self, samples: usize) -> Result<()> {
+        self.written += samples;
+        let total = self.total.unwrap_or(usize::MAX);
+        ensure!(self.written <= total, "more than the {total} samples that were announced");
+        Ok(())
     }
 
     /// Writes the next samples.
     pub fn push(&mut self, samples: &[f32]) -> Result<()> {
         let bad = samples.iter().position(|s| !s.is_finite()).map(|at| self.written + at);
         ensure!(bad.is_none(), "sample {} is not a number", bad.unwrap_or_default());
-        self.written += samples.len();
-        ensure!(self.written <= self.total, "more than the {} samples that were announced", self.total);
+        self.count(samples.len())?;
         let bytes: Vec<u8> = match self.encoding {
             Encoding::Pcm16 => samples.iter().flat_map(|&s| to_i16(s).to_le_bytes()).collect(),
             Encoding::Float32 => samples.iter().flat_map(|s| s.to_le_bytes()).collect(),
@@ -69,7 +112,8 @@ impl<W: Write> WavStream<W> {
 
     /// Ends the file.
     pub fn finish(mut self) -> Result<()> {
-        ensure!(self.written == self.total, "{} of {} samples were written", self.written, self.total);
+        let total = self.total.unwrap_or(self.written);
+        ensure!(self.written == total, "{} of {total} samples were written", self.written);
         self.out.write_all(&self.remarks)?;
         Ok(self.out.flush()?)
     }

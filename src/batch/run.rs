@@ -61,6 +61,8 @@ pub struct RunOptions {
     pub fail_fast: bool,
     /// What is done about an utterance that does not sound right.
     pub retry: RetryPolicy,
+    /// Somebody listens as it is made, so that the first ones matter most: no more are under way than are over, and one.
+    pub heard: bool,
 }
 
 /// Where a chain of utterances has come to.
@@ -133,6 +135,11 @@ impl<'a, P: Iterator<Item = Result<Planned>>> Run<'a, P> {
 
     pub fn retry(&self) -> RetryPolicy {
         self.options.retry
+    }
+
+    /// Whether `under_way` are enough for the beginning of a run that somebody listens to.
+    pub fn is_enough(&self, under_way: usize) -> bool {
+        self.options.heard && under_way as u64 > self.tally.done + self.tally.failed
     }
 
     pub fn is_stopped(&self) -> bool {

@@ -12,7 +12,7 @@ use crate::error::{Kind, is_fatal, kind};
 use crate::output::{Pending, Sink};
 use crate::progress::Progress;
 use crate::sound::Finding;
-use crate::speak::{Content, NextRequest, Request, RequestQueue, Settings, Speaker, Utterance};
+use crate::speak::{self, Content, NextRequest, Request, RequestQueue, Settings, Speaker, Utterance};
 use crate::stage::protocol::Protocol;
 use anyhow::{Context, Result};
 use std::collections::VecDeque;
@@ -126,7 +126,10 @@ impl<'a, P: Iterator<Item = Result<Planned>>> Speech<'a, P> {
     fn ready(&mut self, mut job: SpeechJob) -> Result<NextRequest<SpeechJob>> {
         job.settings.seed = job.attempts.seed();
         let voice = self.run.voice_of(&job.job)?.map(|known| known.voice);
-        let sound = matches!(job.job.task.item, Item::Text(_));
+        let sound = match job.job.task.item {
+            Item::Text(_) => speak::Sound::Whole,
+            Item::Recording(_) => speak::Sound::None,
+        };
         let request = Request { content: job.content.clone(), voice, settings: job.settings, sound };
         self.speaking += 1;
         Ok(NextRequest::Ready(job, Box::new(request)))
@@ -225,6 +228,9 @@ impl<P: Iterator<Item = Result<Planned>>> RequestQueue for Speech<'_, P> {
                 if let Some(ready) = self.repeat(job)? {
                     return Ok(ready);
                 }
+            }
+            if self.run.is_enough(self.speaking) {
+                return Ok(NextRequest::Wait);
             }
             let chained = match self.run.next_job()? {
                 NextJob::Ready(job) => match self.request(job)? {

@@ -70,21 +70,34 @@ pub fn join<W: Write + Seek>(
     let mut joiner = Joiner { silence, gap, spans: Vec::new() };
     join_wav(sink, &wav, info, |stream| {
         std::iter::once(first).chain(parts).try_for_each(|part| joiner.add(stream, part?))?;
-        joiner.gap.asked.map_or(Ok(()), |seconds| stream.silence(seconds))
+        stream.silence(joiner.gap.end())
     })?;
     Ok(joiner.spans)
 }
 
-/// The silence that is due before the next sound.
+/// The silence that is due before the next sound, or at the end.
 #[derive(Default)]
-struct Gap {
+pub struct Gap {
     usual: f64,
     asked: Option<f64>,
 }
 
 impl Gap {
-    fn pause(&mut self, seconds: f64) {
+    /// Adds a pause, seconds.
+    pub fn pause(&mut self, seconds: f64) {
         self.asked = Some(self.asked.unwrap_or_default() + seconds);
+    }
+
+    /// A sound comes, which ends `ends`: the seconds of silence before it.
+    pub fn sound(&mut self, silence: &Silence, ends: Ends) -> f64 {
+        let before = self.asked.unwrap_or(self.usual);
+        *self = Gap { usual: silence.after(ends), asked: None };
+        before
+    }
+
+    /// The seconds of silence where no sound comes any more.
+    pub fn end(&self) -> f64 {
+        self.asked.unwrap_or_default()
     }
 }
 
@@ -99,11 +112,10 @@ impl Joiner<'_> {
         match part {
             Part::Pause(seconds) => self.gap.pause(seconds),
             Part::Sound { wav, ends } => {
-                stream.silence(self.gap.asked.unwrap_or(self.gap.usual))?;
+                stream.silence(self.gap.sound(self.silence, ends))?;
                 let start = stream.seconds();
                 stream.append(&wav)?;
                 self.spans.push(Span { start, end: stream.seconds() });
-                self.gap = Gap { usual: self.silence.after(ends), asked: None };
             }
         }
         Ok(())

@@ -20,7 +20,7 @@ mod subtitles;
 
 pub use breaks::LineBreaks;
 pub use check::{Remarks, check};
-pub use join::{Part, Silence, Span, join};
+pub use join::{Gap, Part, Silence, Span, join};
 pub use markdown::{Markdown, markdown};
 pub use pack::{Budget, estimate};
 pub use pieces::Pieces;

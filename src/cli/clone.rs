@@ -110,7 +110,7 @@ pub fn run(args: CloneArgs, models: &Models, terminal: &Terminal) -> Result<()> 
     if args.each {
         return each::run(&args, recordings, models, terminal);
     }
-    args.run.refuse_for_one("--each")?;
+    args.run.refuse_for_one("--each", false)?;
     let target = args.target(&recordings)?;
     refuse_own_input(&target, recordings.iter().map(PathBuf::as_path))?;
     output::check(&target, args.force)?;

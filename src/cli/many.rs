@@ -42,7 +42,7 @@ pub struct RunArgs {
     #[arg(long)]
     pub dry_run: bool,
     /// Print events as JSON lines instead of paths: started, done, skipped, moved, kept, failed (each with its id) and
-    /// summary; with --dry-run: planned
+    /// summary; with --dry-run: planned. On stderr where stdout has the sound
     #[arg(long)]
     pub json: bool,
     /// Remove files that earlier runs made of what is asked for no more
@@ -57,8 +57,8 @@ pub struct RunArgs {
 }
 
 impl RunArgs {
-    /// Refuses these flags where there is one result; `many` says what asks for more.
-    pub fn refuse_for_one(&self, many: &str) -> Result<()> {
+    /// Refuses these flags where there is one result, but perhaps `--json`; `many` says what asks for more.
+    pub fn refuse_for_one(&self, many: &str, json: bool) -> Result<()> {
         let given = [
             ("--report", self.report.is_some()),
             ("--resume", self.resume),
@@ -67,7 +67,7 @@ impl RunArgs {
             ("--fail-fast", self.fail_fast),
             ("--shard", self.shard.is_some()),
             ("--dry-run", self.dry_run),
-            ("--json", self.json),
+            ("--json", self.json && !json),
             ("--prune", self.prune),
             ("--strict", self.strict),
             ("--unordered", self.unordered),

@@ -29,6 +29,8 @@ pub struct Reporter<'a> {
     terminal: &'a Terminal,
     words: Words,
     json: bool,
+    /// Whether stdout has the sound: events go to stderr, and paths nowhere.
+    beside_sound: bool,
     /// Whether paths are printed as results are finished.
     unordered: bool,
     /// Whether each result's path is printed.
@@ -85,11 +87,19 @@ impl<'a> Reporter<'a> {
         let (total, moved) = (survey.map(|survey| survey.total), survey.map_or(0, |survey| survey.moved));
         let folder = folder.strip_prefix(".").unwrap_or(folder).to_owned();
         let (bar, state) = (terminal.overall(total), Mutex::new(State { total, moved, ..State::default() }));
-        Self { terminal, words, json, unordered, paths, folder, bar, state, begun: Instant::now() }
+        let (beside_sound, begun) = (false, Instant::now());
+        Self { terminal, words, json, beside_sound, unordered, paths, folder, bar, state, begun }
+    }
+
+    /// Leaves stdout to the sound, if it is there.
+    pub fn beside_sound(mut self, beside_sound: bool) -> Self {
+        (self.beside_sound, self.paths) = (beside_sound, self.paths && !beside_sound);
+        self
     }
 
     /// Takes the bar away and sums up.
-    pub fn close(&self, tally: Tally) -> Result<()> {
+    /// `first`: seconds to the first sound, where somebody listened.
+    pub fn close(&self, tally: Tally, first: Option<f64>) -> Result<()> {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
@@ -114,7 +124,7 @@ impl<'a> Reporter<'a> {
             return Ok(());
         }
         let told = json!({"done": done, "skipped": skipped, "moved": moved, "kept": kept, "failed": failed,
-            "doubtful": doubtful, "seconds": seconds, "took": took});
+            "doubtful": doubtful, "seconds": seconds, "took": took, "first_sound": first});
         self.event("summary", told)
     }
 
@@ -130,7 +140,13 @@ impl<'a> Reporter<'a> {
     }
 
     fn print(&self, line: String) -> Result<()> {
-        let print = || out(format!("{line}\n"));
+        let print = || {
+            if self.beside_sound {
+                super::tell(&line);
+                return Ok(());
+            }
+            out(format!("{line}\n"))
+        };
         self.bar.as_ref().map_or_else(print, |bar| bar.suspend(print))
     }
 

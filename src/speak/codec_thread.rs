@@ -7,13 +7,20 @@ use anyhow::{Context, Result};
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, channel, sync_channel};
 use std::thread::{Builder, JoinHandle};
 
-/// Utterances that may wait for the codec; submitting one more waits for the first.
+/// Parts that may wait for the codec; submitting one more waits for the first.
 const WAITING: usize = 2;
+
+/// Frames of an utterance for the codec.
+pub struct Part {
+    pub fine: Fine,
+    /// Whether they are its first ones; the others follow the part before them.
+    pub first: bool,
+}
 
 /// All eight codebooks in, audio at 24 kHz out, in the same order.
 pub struct CodecThread {
     /// Gone once no more are to come, which ends the thread.
-    codes: Option<SyncSender<Fine>>,
+    codes: Option<SyncSender<Part>>,
     sounds: Receiver<Result<Pcm>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -25,15 +32,21 @@ impl CodecThread {
     /// up a step.
     pub fn start(decoder: Decoder) -> Result<Self> {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(rayon::current_num_threads()).build()?;
-        Self::with(move |fine| pool.install(|| decoder.pcm(fine)))
+        let mut sounding = decoder.sounding()?;
+        Self::with(move |part| {
+            if part.first {
+                sounding = decoder.sounding()?;
+            }
+            pool.install(|| decoder.pcm_on(&mut sounding, &part.fine))
+        })
     }
 
-    fn with(decode: impl Fn(&Fine) -> Result<Pcm> + Send + 'static) -> Result<Self> {
-        let (codes, waiting) = sync_channel::<Fine>(WAITING);
+    fn with(mut decode: impl FnMut(&Part) -> Result<Pcm> + Send + 'static) -> Result<Self> {
+        let (codes, waiting) = sync_channel::<Part>(WAITING);
         let (done, sounds) = channel();
         let work = move || {
-            for fine in waiting {
-                if done.send(decode(&fine)).is_err() {
+            for part in waiting {
+                if done.send(decode(&part)).is_err() {
                     break;
                 }
             }
@@ -42,9 +55,9 @@ impl CodecThread {
         Ok(Self { codes: Some(codes), sounds, thread: Some(thread) })
     }
 
-    /// Hands an utterance over.
-    pub fn submit(&self, fine: Fine) -> Result<()> {
-        self.codes.as_ref().and_then(|codes| codes.send(fine).ok()).context(GONE)
+    /// Hands frames over.
+    pub fn submit(&self, part: Part) -> Result<()> {
+        self.codes.as_ref().and_then(|codes| codes.send(part).ok()).context(GONE)
     }
 
     /// The next sound, if it is there.
@@ -79,14 +92,14 @@ mod tests {
     use anyhow::ensure;
     use std::sync::Arc;
 
-    fn codes(frames: usize) -> Fine {
-        Fine::new(std::array::from_fn(|_| vec![0; frames]), 1024).unwrap()
+    fn codes(frames: usize) -> Part {
+        Part { fine: Fine::new(std::array::from_fn(|_| vec![0; frames]), 1024).unwrap(), first: true }
     }
 
     /// As many samples as frames; none for a single frame.
-    fn count(fine: &Fine) -> Result<Pcm> {
-        ensure!(fine.frames() != 1, "too short");
-        Ok(Pcm { samples: vec![0.0; fine.frames()], rate: SAMPLE_RATE })
+    fn count(part: &Part) -> Result<Pcm> {
+        ensure!(part.fine.frames() != 1, "too short");
+        Ok(Pcm { samples: vec![0.0; part.fine.frames()], rate: SAMPLE_RATE })
     }
 
     #[test]
@@ -111,9 +124,9 @@ mod tests {
     fn who_goes_leaves_no_thread_behind() {
         let held = Arc::new(());
         let shared = held.clone();
-        let codec = CodecThread::with(move |fine| {
+        let codec = CodecThread::with(move |part| {
             let _held = shared.clone();
-            count(fine)
+            count(part)
         })
         .unwrap();
         codec.submit(codes(2)).unwrap();

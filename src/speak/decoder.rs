@@ -3,7 +3,7 @@
 use crate::audio::Pcm;
 use crate::checkpoint::Checkpoint;
 use crate::error::{Kind, kind};
-use crate::net::codec::{Codec, CodecConfig};
+use crate::net::codec::{Codec, CodecConfig, Sounding};
 use crate::progress::Progress;
 use crate::tokens::{FINE_CODEBOOKS, FRAME_SAMPLES, Fine, SAMPLE_RATE};
 use anyhow::{Error, Result, ensure};
@@ -24,9 +24,24 @@ impl Decoder {
 
     /// `fine` `[8, T]` -> 320 T samples at 24 kHz, all at once.
     pub fn pcm(&self, fine: &Fine) -> Result<Pcm> {
-        let codes = self.codes(fine)?;
-        let samples = self.codec.decode(&codes).and_then(|sound| Ok(sound.flatten_all()?.to_vec1()?));
-        Ok(Pcm { samples: samples.map_err(undecodable)?, rate: SAMPLE_RATE })
+        self.pcm_on(&mut self.sounding()?, fine)
+    }
+
+    /// A sound of which nothing is decoded yet.
+    pub fn sounding(&self) -> Result<Sounding> {
+        self.codec.sounding(1)
+    }
+
+    /// [`Decoder::pcm`] of the frames `[8, T]` that come after those that `sounding` had: bit by bit what the whole
+    /// would have there. See [`Sounding`] for the fewest that may come first.
+    pub fn pcm_on(&self, sounding: &mut Sounding, fine: &Fine) -> Result<Pcm> {
+        let mut samples = Vec::with_capacity(fine.frames() * FRAME_SAMPLES);
+        let decoded = self.codec.decode_on(sounding, &self.codes(fine)?, &mut |part| {
+            samples.extend(part.flatten_all()?.to_vec1::<f32>()?);
+            Ok(())
+        });
+        decoded.map_err(undecodable)?;
+        Ok(Pcm { samples, rate: SAMPLE_RATE })
     }
 
     fn codes(&self, fine: &Fine) -> Result<Tensor> {

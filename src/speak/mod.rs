@@ -15,7 +15,7 @@ mod stage_progress;
 mod tests;
 
 pub use decoder::Decoder;
-pub use request::{Content, Request, Settings};
+pub use request::{Content, Request, Settings, Sound};
 
 use crate::audio::Pcm;
 use crate::checkpoint::{Bark, Checkpoint};
@@ -40,6 +40,11 @@ pub trait RequestQueue {
     /// Takes a finished utterance, as soon as it is there, or what went wrong with this one alone. Called on the
     /// thread of [`Speaker::speak_all`]. An error ends the run.
     fn finished(&mut self, key: Self::Key, spoken: Result<Utterance>) -> Result<()>;
+    /// Is told of the next samples of an utterance of `total` samples, as soon as they are final. An error ends the
+    /// run.
+    fn sounded(&mut self, _total: usize, _samples: &[f32]) -> Result<()> {
+        Ok(())
+    }
 }
 
 /// What a queue answers when a slot is free.
@@ -97,7 +102,24 @@ impl Speaker {
 
     /// Speaks one utterance, and reports each stage to `progress`.
     pub fn speak(&mut self, request: &Request, progress: &dyn Progress) -> Result<Utterance> {
-        let mut queue = Single { request: Some(Box::new(request.clone())), spoken: None };
+        self.speak_to(request, &mut |_, _| Ok(()), progress)
+    }
+
+    /// [`Speaker::speak`], that hands the sound to `sink` as it is made: how many samples there will be, and the next
+    /// ones. With [`Sound::Early`] they come as soon as they are final; bit by bit they are those of the whole.
+    ///
+    /// What is final when: a fine pass sees 1024 frames, of which up to 512 are the voice's, and the coarse codes of all
+    /// of them. The next pass fills anew the frames from its own beginning on, so that those before it are final, of an
+    /// utterance of `T` frames after a voice of 512 at least the first `min(512, T - 512)`; of the last pass all are.
+    /// EnCodec's decoder is causal: 320 samples are final with each frame. So an utterance of up to 6.8 s (13.6 s
+    /// without a voice) has its first sound after its one fine pass, and a longer one while its coarse codes go on.
+    pub fn speak_to(
+        &mut self,
+        request: &Request,
+        sink: &mut dyn FnMut(usize, &[f32]) -> Result<()>,
+        progress: &dyn Progress,
+    ) -> Result<Utterance> {
+        let mut queue = Single { request: Some(Box::new(request.clone())), spoken: None, sink };
         self.speak_all(&mut queue, 1, progress)?;
         queue.spoken.context("the run ended before its utterance")?
     }
@@ -124,12 +146,13 @@ impl Speaker {
 }
 
 /// The queue of a single request.
-struct Single {
+struct Single<'a> {
     request: Option<Box<Request>>,
     spoken: Option<Result<Utterance>>,
+    sink: &'a mut dyn FnMut(usize, &[f32]) -> Result<()>,
 }
 
-impl RequestQueue for Single {
+impl RequestQueue for Single<'_> {
     type Key = ();
 
     fn next(&mut self) -> Result<NextRequest<()>> {
@@ -139,5 +162,9 @@ impl RequestQueue for Single {
     fn finished(&mut self, (): (), spoken: Result<Utterance>) -> Result<()> {
         self.spoken = Some(spoken);
         Ok(())
+    }
+
+    fn sounded(&mut self, total: usize, samples: &[f32]) -> Result<()> {
+        (self.sink)(total, samples)
     }
 }

@@ -1,6 +1,6 @@
 //! The nets of all stages, each loaded when it is first asked for.
 
-use super::codec_thread::CodecThread;
+use super::codec_thread::{CodecThread, Part};
 use super::memory;
 use crate::audio::Pcm;
 use crate::checkpoint::{Bark, Checkpoint};
@@ -10,7 +10,6 @@ use crate::stage::Stage;
 use crate::stage::decode::{CachedGpt, Decoder};
 use crate::stage::fine::{FineModel, FineNet};
 use crate::stage::protocol::Protocol;
-use crate::tokens::Fine;
 use anyhow::{Context, Result};
 use candle_core::{DType, Device};
 
@@ -33,7 +32,7 @@ pub trait Nets {
     /// How many windows the fine stage best takes together.
     fn fine_windows(&self) -> usize;
     /// Hands codes to the codec.
-    fn decode(&mut self, fine: Fine) -> Result<()>;
+    fn decode(&mut self, part: Part) -> Result<()>;
     /// The sound of the codes that the codec was handed first. `None` if it is not ready and `wait` is false.
     fn decoded(&mut self, wait: bool) -> Result<Option<Result<Pcm>>>;
     /// Drops the net of `stage`, if it is there.
@@ -126,11 +125,11 @@ impl Nets for Loaded {
         if self.device.is_cpu() { 1 } else { FINE_ON_GPU }
     }
 
-    fn decode(&mut self, fine: Fine) -> Result<()> {
+    fn decode(&mut self, part: Part) -> Result<()> {
         if self.codec.is_none() {
             self.codec = Some(self.load_codec()?);
         }
-        self.codec.as_ref().context(LOADED)?.submit(fine)
+        self.codec.as_ref().context(LOADED)?.submit(part)
     }
 
     fn decoded(&mut self, wait: bool) -> Result<Option<Result<Pcm>>> {

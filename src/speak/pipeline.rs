@@ -2,10 +2,11 @@
 //!
 //! Everything happens on the caller's thread, but for the codec.
 
+use super::codec_thread::Part;
 use super::nets::Nets;
 use super::schedule::{Occupancy, Step, next_step};
 use super::stage_progress::StageProgress;
-use super::{Content, NextRequest, Request, RequestQueue, Utterance};
+use super::{Content, NextRequest, Request, RequestQueue, Sound, Utterance};
 use crate::audio::Pcm;
 use crate::progress::Progress;
 use crate::stage::Stage;
@@ -14,8 +15,8 @@ use crate::stage::decode::{Slots, Stepped};
 use crate::stage::fine::{self, FineRow};
 use crate::stage::protocol::Protocol;
 use crate::stage::semantic::SemanticRow;
-use crate::tokens::{Coarse, Fine, SAMPLE_RATE, Semantic};
-use anyhow::{Result, ensure};
+use crate::tokens::{COARSE_CODEBOOKS, Coarse, FINE_CODEBOOKS, FRAME_SAMPLES, Fine, SAMPLE_RATE, Semantic};
+use anyhow::{Context, Result, ensure};
 use std::collections::VecDeque;
 
 pub struct Pipeline<'a, Q: RequestQueue, N> {
@@ -30,8 +31,31 @@ pub struct Pipeline<'a, Q: RequestQueue, N> {
     coarse: Slots<WithSemantic<Q::Key>, CoarseRow>,
     fine: VecDeque<WithCoarse<Q::Key>>,
     /// What the codec was given, which it gives back in this order.
-    codec: VecDeque<(Q::Key, Semantic, Coarse, Fine)>,
+    codec: VecDeque<Decoding<Q::Key>>,
+    /// The utterance that is heard while it is made.
+    early: Early,
 }
+
+/// Frames that the codec has.
+struct Decoding<K> {
+    /// Frames of their utterance.
+    total: usize,
+    /// With its last frames: their utterance.
+    last: Option<(K, Semantic, Coarse, Fine)>,
+}
+
+/// How far an utterance is whose sound goes out before all of it is there.
+#[derive(Default)]
+struct Early {
+    /// Begun with the coarse stage, so that a pass is made as soon as its coarse codes are there.
+    row: Option<Result<FineRow>>,
+    /// Frames that the codec was given.
+    sent: usize,
+    samples: Vec<f32>,
+}
+
+/// Frames of an utterance that go to the codec first, where it is heard while it is made: a second.
+const FIRST: usize = 75;
 
 /// A request under way.
 struct Job<K> {
@@ -43,6 +67,14 @@ struct Job<K> {
 type WithSemantic<K> = (Job<K>, Semantic);
 type WithCoarse<K> = (Job<K>, Semantic, Coarse);
 type WithFine<K> = (Job<K>, Semantic, Coarse, Fine);
+
+/// The row that a job has in the fine stage, with all its coarse codes.
+fn fine_row<K>(early: &mut Early, job: &Job<K>, protocol: &Protocol, coarse: &Coarse) -> Result<FineRow> {
+    let begun = early.row.take().filter(|_| job.request.sound == Sound::Early);
+    let mut row = begun.unwrap_or_else(|| Ok(job.request.fine_row(protocol, coarse.frames())))?;
+    row.take(coarse);
+    Ok(row)
+}
 
 /// What the queue said last.
 #[derive(PartialEq)]
@@ -75,6 +107,7 @@ impl<'a, Q: RequestQueue, N: Nets> Pipeline<'a, Q, N> {
             coarse: Slots::new(batch),
             fine: VecDeque::new(),
             codec: VecDeque::new(),
+            early: Early::default(),
         }
     }
 
@@ -167,7 +200,14 @@ impl<'a, Q: RequestQueue, N: Nets> Pipeline<'a, Q, N> {
 
     fn begin_coarse(&mut self, job: Job<Q::Key>, semantic: Semantic) -> Result<()> {
         match job.request.coarse_row(&self.protocol, &semantic) {
-            Ok(row) => self.coarse.push((job, semantic), row),
+            Ok(row) => {
+                if job.request.sound == Sound::Early {
+                    let frames = row.steps() / COARSE_CODEBOOKS;
+                    self.early =
+                        Early { row: Some(Ok(job.request.fine_row(&self.protocol, frames))), ..Early::default() };
+                }
+                self.coarse.push((job, semantic), row);
+            }
             Err(error) => self.finish(job.key, Err(error))?,
         }
         Ok(())
@@ -177,12 +217,55 @@ impl<'a, Q: RequestQueue, N: Nets> Pipeline<'a, Q, N> {
     fn coarse_step(&mut self) -> Result<Vec<WithCoarse<Q::Key>>> {
         self.progress.loading(self.nets.holds(Stage::Coarse));
         let gpt = self.nets.coarse(self.batch)?;
-        self.progress.stage("coarse", self.coarse.rows().map(CoarseRow::steps).sum(), "token");
+        self.progress.stage("coarse", self.coarse.rows().map(|row| row.steps() - row.done()).sum(), "token");
         let Stepped { ended, tokens } = self.coarse.step(gpt);
         self.progress.tokens(tokens);
-        let made = ended.into_iter().map(|(job, row)| (job, row.and_then(CoarseRow::finish)));
+        let made = ended.into_iter().map(|(job, row)| (job, row.and_then(|row| row.codes())));
         let complete = self.without_failed(made.collect(), |(job, _)| job.key)?;
+        self.fine_ahead()?;
         Ok(complete.into_iter().map(|((job, semantic), coarse)| (job, semantic, coarse)).collect())
+    }
+
+    /// The fine pass for which the coarse stage has just made enough; what is settled by it goes to the codec.
+    fn fine_ahead(&mut self) -> Result<()> {
+        let (Some(Ok(row)), Some(coarse)) = (&mut self.early.row, self.coarse.rows().next()) else { return Ok(()) };
+        if row.wants().is_none_or(|frames| frames > coarse.frames()) {
+            return Ok(());
+        }
+        row.take(&coarse.codes()?);
+        self.progress.loading(self.nets.holds(Stage::Fine));
+        let net = self.nets.fine()?;
+        self.progress.stage("fine", FINE_CODEBOOKS - COARSE_CODEBOOKS, "pass");
+        fine::advance(self.early.row.as_mut_slice(), net, self.progress.passes());
+        match &self.early.row {
+            Some(Ok(row)) if row.settled() >= FIRST => {
+                let (codes, total) = (row.codes()?, row.frames());
+                self.send_early(&codes, total)
+            }
+            // What failed is told once its turn comes.
+            _ => Ok(()),
+        }
+    }
+
+    /// Codes to the codec that it has not had yet, of an utterance of `total` frames.
+    fn send_early(&mut self, codes: &Fine, total: usize) -> Result<()> {
+        let mut from = self.early.sent;
+        if from == 0 && codes.frames() > FIRST {
+            self.send(codes.part(0..FIRST), true, Decoding { total, last: None })?;
+            from = FIRST;
+        }
+        if from < codes.frames() {
+            self.send(codes.part(from..codes.frames()), from == 0, Decoding { total, last: None })?;
+        }
+        self.early.sent = codes.frames();
+        Ok(())
+    }
+
+    fn send(&mut self, fine: Fine, first: bool, decoding: Decoding<Q::Key>) -> Result<()> {
+        self.progress.loading(self.nets.holds_codec());
+        self.nets.decode(Part { fine, first })?;
+        self.codec.push_back(decoding);
+        Ok(())
     }
 
     /// All fine codes of as many utterances as the net best takes together.
@@ -191,8 +274,9 @@ impl<'a, Q: RequestQueue, N: Nets> Pipeline<'a, Q, N> {
         let taken: Vec<_> = self.fine.drain(..together.min(self.fine.len())).collect();
         self.progress.loading(self.nets.holds(Stage::Fine));
         let net = self.nets.fine()?;
-        let rows: Vec<_> = taken.iter().map(|(job, _, coarse)| job.request.fine_row(&self.protocol, coarse)).collect();
-        self.progress.stage("fine", rows.iter().map(FineRow::steps).sum(), "pass");
+        let rows: Vec<_> =
+            taken.iter().map(|(job, _, coarse)| fine_row(&mut self.early, job, &self.protocol, coarse)).collect();
+        self.progress.stage("fine", rows.iter().flatten().map(FineRow::steps).sum(), "pass");
         let made = fine::generate(rows, net, self.progress.passes());
         let complete = self.without_failed(taken.into_iter().zip(made).collect(), |(job, ..)| job.key)?;
         Ok(complete.into_iter().map(|((job, semantic, coarse), fine)| (job, semantic, coarse, fine)).collect())
@@ -200,14 +284,20 @@ impl<'a, Q: RequestQueue, N: Nets> Pipeline<'a, Q, N> {
 
     /// Codes to the codec, where sound is wanted.
     fn begin_sound(&mut self, job: Job<Q::Key>, semantic: Semantic, coarse: Coarse, fine: Fine) -> Result<()> {
-        if !job.request.sound {
-            let pcm = Pcm { samples: Vec::new(), rate: SAMPLE_RATE };
-            return self.finish(job.key, Ok(Utterance { semantic, coarse, fine, pcm }));
+        let total = fine.frames();
+        match job.request.sound {
+            Sound::None => {
+                let pcm = Pcm { samples: Vec::new(), rate: SAMPLE_RATE };
+                return self.finish(job.key, Ok(Utterance { semantic, coarse, fine, pcm }));
+            }
+            Sound::Whole => {
+                let decoding = Decoding { total, last: None };
+                self.send(fine.clone(), true, decoding)?;
+            }
+            Sound::Early => self.send_early(&fine, total)?,
         }
-        self.progress.loading(self.nets.holds_codec());
-        self.nets.decode(fine.clone())?;
         self.progress.stage("audio", 1, "pass");
-        self.codec.push_back((job.key, semantic, coarse, fine));
+        self.codec.back_mut().context("the codec was just given these")?.last = Some((job.key, semantic, coarse, fine));
         Ok(())
     }
 
@@ -215,12 +305,33 @@ impl<'a, Q: RequestQueue, N: Nets> Pipeline<'a, Q, N> {
     fn deliver_sounds(&mut self, mut wait: bool) -> Result<()> {
         while !self.codec.is_empty()
             && let Some(sound) = self.nets.decoded(wait)?
-            && let Some((key, semantic, coarse, fine)) = self.codec.pop_front()
+            && let Some(Decoding { total, last }) = self.codec.pop_front()
         {
-            self.finish(key, sound.map(|pcm| Utterance { semantic, coarse, fine, pcm }))?;
+            match last {
+                None => self.sounded(total, &sound?.samples)?,
+                Some((key, semantic, coarse, fine)) => {
+                    let pcm = match sound {
+                        Ok(pcm) => Ok(self.whole(total, pcm)?),
+                        Err(error) => Err(error),
+                    };
+                    self.finish(key, pcm.map(|pcm| Utterance { semantic, coarse, fine, pcm }))?;
+                }
+            }
             wait = false;
         }
         Ok(())
+    }
+
+    /// Tells of samples of an utterance of `total` frames.
+    fn sounded(&mut self, total: usize, samples: &[f32]) -> Result<()> {
+        self.early.samples.extend_from_slice(samples);
+        self.queue.sounded(total * FRAME_SAMPLES, samples)
+    }
+
+    /// All of the sound whose last samples are `last`.
+    fn whole(&mut self, total: usize, last: Pcm) -> Result<Pcm> {
+        self.sounded(total, &last.samples)?;
+        Ok(Pcm { samples: std::mem::take(&mut self.early.samples), ..last })
     }
 
     /// What succeeded; what failed goes back to the queue.

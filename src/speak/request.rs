@@ -7,7 +7,7 @@ use crate::stage::fine::{Context, FineRow};
 use crate::stage::protocol::Protocol;
 use crate::stage::sample::{Sampler, Sampling};
 use crate::stage::semantic::{SemanticRow, Stop};
-use crate::tokens::{Coarse, Semantic};
+use crate::tokens::Semantic;
 use crate::voice::Voice;
 use anyhow::{Result, ensure};
 use std::sync::Arc;
@@ -76,6 +76,18 @@ pub enum Content {
     Semantic(Semantic),
 }
 
+/// What becomes of an utterance's codes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sound {
+    /// The codec does not decode them: the utterance has an empty sound.
+    None,
+    /// They are decoded once all are there.
+    Whole,
+    /// They are decoded as they become final, and [`super::RequestQueue::sounded`] is told: the same sound, with the
+    /// nets of the coarse and the fine stage in memory together. Only where one utterance is spoken at a time.
+    Early,
+}
+
 /// One utterance to speak.
 #[derive(Clone)]
 pub struct Request {
@@ -83,14 +95,13 @@ pub struct Request {
     /// Whose voice; `None`: whatever the model comes up with.
     pub voice: Option<Arc<Voice>>,
     pub settings: Settings,
-    /// Whether the codec decodes it; where it does not, the utterance has its codes and an empty sound.
-    pub sound: bool,
+    pub sound: Sound,
 }
 
 impl Request {
     /// To say a text, given as its ids.
     pub fn text(ids: Vec<u32>, voice: Option<Voice>, settings: Settings) -> Self {
-        Self { content: Content::Text(ids), voice: voice.map(Arc::new), settings, sound: true }
+        Self { content: Content::Text(ids), voice: voice.map(Arc::new), settings, sound: Sound::Whole }
     }
 
     /// Refuses a voice of other models than those that are to speak, which a large token gives away.
@@ -118,10 +129,10 @@ impl Request {
         CoarseRow::new(protocol, self.settings.windows, semantic, voice, self.settings.sampler(Stage::Coarse))
     }
 
-    /// The fine stage's part, once the coarse codes are there.
-    pub(super) fn fine_row(&self, protocol: &Protocol, coarse: &Coarse) -> FineRow {
+    /// The fine stage's part, for `frames` whose coarse codes are to come.
+    pub(super) fn fine_row(&self, protocol: &Protocol, frames: usize) -> FineRow {
         let voice = (self.voice.as_deref().map(Voice::fine), self.settings.fine_context);
-        FineRow::new(protocol, coarse, voice, self.settings.sampler(Stage::Fine))
+        FineRow::new(protocol, frames, voice, self.settings.sampler(Stage::Fine))
     }
 }
 

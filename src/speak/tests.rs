@@ -1,5 +1,6 @@
 //! The pipeline with made-up nets: a text of the single id `n` is said in `n` semantic tokens, and every code is 0.
 
+use super::codec_thread::Part;
 use super::nets::Nets;
 use super::pipeline::Pipeline;
 use super::*;
@@ -144,11 +145,11 @@ impl Nets for Fakes {
         1
     }
 
-    fn decode(&mut self, fine: Fine) -> Result<()> {
+    fn decode(&mut self, part: Part) -> Result<()> {
         if !self.holds_codec() {
             self.log("+Codec");
         }
-        self.codec.get_or_insert_default().push_back(fine);
+        self.codec.get_or_insert_default().push_back(part.fine);
         Ok(())
     }
 
@@ -218,7 +219,7 @@ fn say(key: usize, text: u32) -> Result<NextRequest<usize>> {
 
 fn voice_tokens(key: usize, tokens: usize) -> Result<NextRequest<usize>> {
     let content = Content::Semantic(Semantic::new(vec![5; tokens], 10_000)?);
-    Ok(NextRequest::Ready(key, Box::new(Request { content, voice: None, settings: greedy(), sound: true })))
+    Ok(NextRequest::Ready(key, Box::new(Request { content, voice: None, settings: greedy(), sound: Sound::Whole })))
 }
 
 fn script(answers: Vec<Result<NextRequest<usize>>>) -> Script {

@@ -84,17 +84,22 @@ impl CoarseRow {
         self.steps
     }
 
+    /// Frames that are complete.
+    pub fn frames(&self) -> usize {
+        self.done() / COARSE_CODEBOOKS
+    }
+
     /// Tokens generated so far.
     pub fn done(&self) -> usize {
         self.coarse.len() - self.history
     }
 
-    /// The finished codes.
-    pub fn finish(self) -> Result<Coarse> {
+    /// The codes of the frames that are complete, in the end all of them. They stay as they are.
+    pub fn codes(&self) -> Result<Coarse> {
         let size = self.protocol.codebook_size;
         let offset = |book: usize| self.protocol.semantic_vocab + book as u32 * size;
-        let row =
-            |book| self.coarse[self.history + book..].iter().step_by(COARSE_CODEBOOKS).map(move |t| t - offset(book));
+        let frames = self.coarse[self.history..].chunks_exact(COARSE_CODEBOOKS);
+        let row = |book: usize| frames.clone().map(move |frame| frame[book] - offset(book));
         Coarse::new([row(0).collect(), row(1).collect()], size)
     }
 }
@@ -184,7 +189,7 @@ mod tests {
         let mut row = row(10, None);
         assert_eq!(row.steps(), 30);
         while row.next(&choose(row.done())).unwrap() != Next::Done {}
-        let codes = row.finish().unwrap();
+        let codes = row.codes().unwrap();
         assert_eq!(codes.frames(), 15);
         assert_eq!(codes.rows()[0][..3], [0, 2, 4]);
         assert_eq!(codes.rows()[1][..3], [1, 3, 5]);

@@ -65,42 +65,79 @@ pub struct FineRow {
     /// `[8, history + T, padded to a window]`
     rows: [Vec<u32>; FINE_CODEBOOKS],
     passes: Vec<Pass>,
+    /// How many passes are over.
+    made: usize,
     /// The frames of `rows` that are the utterance's.
     own: Range<usize>,
+    /// How many of those have their coarse codes.
+    known: usize,
 }
 
 impl FineRow {
-    /// `coarse`, with the tail of a voice's codes in front as context.
+    /// For an utterance of `frames`, whose coarse codes are to come, with the tail of a voice's codes in front as
+    /// context.
     pub fn new(
         protocol: &Protocol,
-        coarse: &Coarse,
+        frames: usize,
         (voice, context): (Option<&Fine>, Context),
         sampler: Sampler,
     ) -> Self {
-        let history = voice.map_or(0, |v| context.history(protocol, coarse.frames(), v.frames()));
+        let history = voice.map_or(0, |v| context.history(protocol, frames, v.frames()));
         Self {
             codebook_size: protocol.codebook_size,
             sampler,
-            rows: layout(protocol, coarse, voice, history),
-            passes: passes(protocol, coarse.frames(), history),
-            own: history..history + coarse.frames(),
+            rows: layout(protocol, frames, voice, history),
+            passes: passes(protocol, frames, history),
+            made: 0,
+            own: history..history + frames,
+            known: 0,
         }
     }
 
-    /// Passes of the model in all.
-    pub fn steps(&self) -> usize {
-        self.passes.len() * (FINE_CODEBOOKS - COARSE_CODEBOOKS)
+    /// Frames of the utterance.
+    pub fn frames(&self) -> usize {
+        self.own.len()
     }
 
-    /// What the model sees in a pass.
-    fn window(&self, pass: usize) -> FineInput<'_> {
-        let Pass { columns, from } = &self.passes[pass];
+    /// Takes the coarse codes of the first frames.
+    pub fn take(&mut self, coarse: &Coarse) {
+        self.known = coarse.frames();
+        let known = self.own.start..self.own.start + self.known;
+        self.rows.iter_mut().zip(coarse.rows()).for_each(|(row, codes)| row[known.clone()].copy_from_slice(codes));
+    }
+
+    /// Passes of the model that are left.
+    pub fn steps(&self) -> usize {
+        (self.passes.len() - self.made) * (FINE_CODEBOOKS - COARSE_CODEBOOKS)
+    }
+
+    /// Frames that the next pass sees, counted from the utterance's first: their coarse codes must be there, since the
+    /// model looks ahead as far as its window reaches. `None`: all passes are over.
+    pub fn wants(&self) -> Option<usize> {
+        let pass = self.passes.get(self.made)?;
+        Some(pass.columns.end.min(self.own.end) - self.own.start)
+    }
+
+    /// Frames from the utterance's first on that no later pass changes: a pass fills its columns anew from its `from`
+    /// on, and each begins no earlier than the one before it.
+    pub fn settled(&self) -> usize {
+        let next = self.passes.get(self.made).map(|pass| pass.columns.start + pass.from);
+        next.map_or(self.own.len(), |column| column.min(self.own.end) - self.own.start)
+    }
+
+    fn is_ready(&self) -> bool {
+        self.wants().is_some_and(|frames| frames <= self.known)
+    }
+
+    /// What the model sees in the next pass.
+    fn window(&self) -> FineInput<'_> {
+        let Pass { columns, from } = &self.passes[self.made];
         FineInput { codes: std::array::from_fn(|book| &self.rows[book][columns.clone()]), from: *from }
     }
 
-    /// Draws the codes of a pass in codebook `book`.
-    fn fill(&mut self, pass: usize, book: usize, logits: &[f32]) -> Result<()> {
-        let Pass { columns, from } = &self.passes[pass];
+    /// Draws the codes of the next pass in codebook `book`.
+    fn fill(&mut self, book: usize, logits: &[f32]) -> Result<()> {
+        let Pass { columns, from } = &self.passes[self.made];
         let filled = &mut self.rows[book][columns.start + from..columns.end];
         for (code, logits) in filled.iter_mut().zip(logits.chunks_exact(self.codebook_size as usize)) {
             *code = self.sampler.draw(logits)? as u32;
@@ -108,35 +145,40 @@ impl FineRow {
         Ok(())
     }
 
-    fn finish(self) -> Result<Fine> {
-        Fine::new(self.rows.map(|row| row[self.own.clone()].to_vec()), self.codebook_size)
+    /// The codes of the frames that are settled, in the end all of them.
+    pub fn codes(&self) -> Result<Fine> {
+        let settled = self.own.start..self.own.start + self.settled();
+        Fine::new(self.rows.each_ref().map(|row| row[settled.clone()].to_vec()), self.codebook_size)
     }
 }
 
 /// Fills in codebooks 2..8 of all `rows`, whose windows go through the model together. What one row becomes does not
 /// depend on the others, nor does it end them where it fails.
-pub fn generate(rows: Vec<FineRow>, model: &impl FineModel, progress: &dyn Progress) -> Vec<Result<Fine>> {
-    let passes = rows.iter().map(|row| row.passes.len()).max().unwrap_or(0);
-    let mut rows: Vec<_> = rows.into_iter().map(Ok).collect();
-    for pass in 0..passes {
-        for book in COARSE_CODEBOOKS..FINE_CODEBOOKS {
-            progress.advance(fill_in(&mut rows, pass, book, model));
-        }
-    }
-    rows.into_iter().map(|row| row?.finish()).collect()
+pub fn generate(mut rows: Vec<Result<FineRow>>, model: &impl FineModel, progress: &dyn Progress) -> Vec<Result<Fine>> {
+    while advance(&mut rows, model, progress) {}
+    rows.into_iter().map(|row| row?.codes()).collect()
 }
 
-/// One codebook of one pass, in all rows that have it; how many there are.
-fn fill_in(rows: &mut [Result<FineRow>], pass: usize, book: usize, model: &impl FineModel) -> u64 {
-    let has_it = |row: &&mut Result<FineRow>| row.as_ref().is_ok_and(|row| pass < row.passes.len());
-    let mut going: Vec<_> = rows.iter_mut().filter(has_it).collect();
-    let windows: Vec<_> = going.iter().flat_map(|row| row.as_ref().map(|row| row.window(pass))).collect();
+/// The next pass of every row that has the coarse codes for it; whether there was one.
+pub fn advance(rows: &mut [Result<FineRow>], model: &impl FineModel, progress: &dyn Progress) -> bool {
+    let mut ready: Vec<_> = rows.iter_mut().filter(|row| row.as_ref().is_ok_and(FineRow::is_ready)).collect();
+    for book in COARSE_CODEBOOKS..FINE_CODEBOOKS {
+        progress.advance(fill_in(&mut ready, book, model));
+    }
+    ready.iter_mut().for_each(|row| row.iter_mut().for_each(|row| row.made += 1));
+    !ready.is_empty()
+}
+
+/// One codebook of the next pass of all rows that did not fail in it; how many there are.
+fn fill_in(rows: &mut [&mut Result<FineRow>], book: usize, model: &impl FineModel) -> u64 {
+    let mut going: Vec<_> = rows.iter_mut().filter(|row| row.is_ok()).collect();
+    let windows: Vec<_> = going.iter().flat_map(|row| row.as_ref().map(FineRow::window)).collect();
     let made = logits(model, &windows, book);
     let count = made.len() as u64;
     for (row, logits) in going.iter_mut().zip(made) {
-        let filled = logits.and_then(|logits| row.as_mut().map_or(Ok(()), |row| row.fill(pass, book, &logits)));
+        let filled = logits.and_then(|logits| row.as_mut().map_or(Ok(()), |row| row.fill(book, &logits)));
         if let Err(error) = filled {
-            **row = Err(error);
+            ***row = Err(error);
         }
     }
     count
@@ -151,16 +193,11 @@ fn logits(model: &impl FineModel, windows: &[FineInput], book: usize) -> Vec<Res
     }
 }
 
-/// `[8, history + T, padded to a window]`: the voice's codes, then the coarse codes over empty rows.
-fn layout(protocol: &Protocol, coarse: &Coarse, voice: Option<&Fine>, history: usize) -> [Vec<u32>; FINE_CODEBOOKS] {
-    let empty = protocol.codebook_size;
+/// `[8, history + T, padded to a window]`: the voice's codes, then nothing yet.
+fn layout(protocol: &Protocol, frames: usize, voice: Option<&Fine>, history: usize) -> [Vec<u32>; FINE_CODEBOOKS] {
     std::array::from_fn(|book| {
         let mut row: Vec<u32> = voice.map_or(Vec::new(), |v| v.rows()[book][v.frames() - history..].to_vec());
-        match coarse.rows().get(book) {
-            Some(codes) => row.extend_from_slice(codes),
-            None => row.resize(history + coarse.frames(), empty),
-        }
-        row.resize(row.len().max(protocol.fine_window), empty);
+        row.resize((history + frames).max(protocol.fine_window), protocol.codebook_size);
         row
     })
 }
@@ -207,8 +244,9 @@ mod tests {
         let voice = Fine::new(std::array::from_fn(|_| vec![7; history]), 1024).unwrap();
         let voice = (history > 0).then_some(&voice);
         let (echo, sampler) = (Echo::default(), Sampler::new(Sampling::GREEDY, 1, 2));
-        let row = FineRow::new(&Protocol::default(), &coarse, (voice, Context::Full), sampler);
-        let fine = generate(vec![row], &echo, &Silent).pop().unwrap().unwrap();
+        let mut row = FineRow::new(&Protocol::default(), frames, (voice, Context::Full), sampler);
+        row.take(&coarse);
+        let fine = generate(vec![Ok(row)], &echo, &Silent).pop().unwrap().unwrap();
         (fine, echo.0.into_inner())
     }
 
@@ -251,6 +289,33 @@ mod tests {
     }
 
     #[test]
+    fn what_is_settled_early_is_what_it_is_in_the_end() {
+        let coarse = |frames: usize| {
+            let codes: Vec<u32> = (0..frames as u32).map(|i| i * 7 % 1024).collect();
+            Coarse::new([codes.clone(), codes], 1024).unwrap()
+        };
+        let voice = Fine::new(std::array::from_fn(|_| vec![7; 600]), 1024).unwrap();
+        for (frames, history, first) in
+            [(300, 512, 300), (900, 512, 388), (1024, 0, 1024), (1100, 0, 512), (1500, 512, 512)]
+        {
+            let voice = (history > 0).then_some(&voice);
+            let sampler = || Sampler::new(Sampling::at(1.0), 1, 2);
+            let row = || FineRow::new(&Protocol::default(), frames, (voice, Context::Full), sampler());
+            let mut whole = row();
+            whole.take(&coarse(frames));
+            let whole = generate(vec![Ok(whole)], &Echo::default(), &Silent).remove(0).unwrap();
+            let mut early = [Ok(row())];
+            let wanted = early[0].as_ref().unwrap().wants().unwrap();
+            early[0].as_mut().unwrap().take(&coarse(wanted));
+            assert!(advance(&mut early, &Echo::default(), &Silent));
+            let codes = early[0].as_ref().unwrap().codes().unwrap();
+            assert_eq!((codes.frames(), &codes), (first, &whole.part(0..first)), "of {frames} after {history}");
+            early[0].as_mut().unwrap().take(&coarse(frames));
+            assert_eq!(generate(early.into(), &Echo::default(), &Silent).remove(0).unwrap(), whole);
+        }
+    }
+
+    #[test]
     fn a_window_sees_the_voice_in_front() {
         let (_, asked) = fill(450, 600);
         assert_eq!(asked, (2..8).map(|book| (7, book, 512)).collect::<Vec<_>>());
@@ -272,7 +337,9 @@ mod tests {
             let codes: Vec<u32> = (first..).take(frames).collect();
             let coarse = Coarse::new([codes.clone(), codes].map(|row| row.iter().map(|c| c % 1024).collect()), 1024);
             let sampler = Sampler::new(Sampling::GREEDY, 1, 2);
-            FineRow::new(&Protocol::default(), &coarse.unwrap(), (None, Context::Full), sampler)
+            let mut row = FineRow::new(&Protocol::default(), frames, (None, Context::Full), sampler);
+            row.take(&coarse.unwrap());
+            Ok(row)
         };
         let rows = || vec![row(30, 1), row(1500, 2), row(200, 666), row(1100, 3)];
         let together = generate(rows(), &Picky(Echo::default()), &Silent);

@@ -8,6 +8,8 @@ mod clone_refusals;
 mod convert;
 mod demo;
 #[cfg(unix)]
+mod heard;
+#[cfg(unix)]
 mod interrupted;
 mod layouts;
 mod library;

@@ -62,7 +62,7 @@ pub fn run(args: &CloneArgs, recordings: Vec<PathBuf>, models: &Models, terminal
     let reporter = session.reporter(true, Some(&survey));
     let mut run = Run::new(plan(), ledger, options, (&CloneBackend, &reporter), running.stop());
     let ended = run.each(|job, target| make(job, &target, (args, &cloner), terminal));
-    reporter.close(run.tally())?;
+    reporter.close(run.tally(), None)?;
     ended?;
     session.conclude(run.tally(), &running)?;
     session.left_over(&survey)

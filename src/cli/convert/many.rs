@@ -151,7 +151,7 @@ pub fn run(args: &ConvertArgs, folder: &Path, models: &Models, terminal: &Termin
     let mut speaker = Speaker::new(bark, codec.clone(), dtype, &device, false);
     let batch = args.batch.rows(&speaker)?;
     let ended = speech.speak(&mut speaker, batch, &reporter);
-    reporter.close(speech.tally())?;
+    reporter.close(speech.tally(), None)?;
     ended?;
     session.conclude(speech.tally(), &running)?;
     session.left_over(&survey)
@@ -180,12 +180,12 @@ impl ConvertArgs {
             voice: Some(self.voice.clone()),
             sampling: self.sampling.given(),
             model: format!("{:016x}", self.fingerprint(models, session.terminal)?),
-            former_model: None,
             redo: self.run.redo()?,
             force: self.force,
             restart: self.run.restart,
             fail_fast: self.run.fail_fast,
             retry: RetryPolicy { retries: self.sampling.retry, trim_tail: false },
+            ..RunOptions::default()
         })
     }
 

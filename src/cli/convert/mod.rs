@@ -71,7 +71,7 @@ pub struct ConvertArgs {
 pub fn run(args: ConvertArgs, models: &Models, terminal: &Terminal) -> Result<()> {
     match (&args.output, &args.directory) {
         (Some(output), _) => {
-            args.run.refuse_for_one("-d DIR")?;
+            args.run.refuse_for_one("-d DIR", false)?;
             one::run(&args, output, models, terminal)
         }
         (None, Some(folder)) => many::run(&args, folder, models, terminal),

@@ -15,7 +15,7 @@ use barkclone::models::Models;
 use barkclone::output::Pending;
 use barkclone::progress::Progress;
 use barkclone::sound::{Finding, LONGEST_CHECKED, listen};
-use barkclone::speak::{Content, Decoder, Request, Settings, Speaker};
+use barkclone::speak::{Content, Decoder, Request, Settings, Sound, Speaker};
 use barkclone::stage::protocol::Protocol;
 use barkclone::tokens::{FRAME_SAMPLES, Fine};
 use barkclone::voice::provenance::sha256;
@@ -67,7 +67,7 @@ pub fn run(args: &ConvertArgs, output: &Path, models: &Models, terminal: &Termin
     let conversion = Conversion { args, source, sha256, voice_hash: voice.hash(), target, decoder, terminal };
     let keep_loaded = args.sampling.retry > 0;
     let mut speaker = Speaker::new(bark, codec, dtype, &device, keep_loaded);
-    let request = Request { content: Content::Semantic(semantic), voice: Some(voice), settings, sound: false };
+    let request = Request { content: Content::Semantic(semantic), voice: Some(voice), settings, sound: Sound::None };
     let seconds = conversion.best(&mut speaker, request)?;
     let took = begun.elapsed().as_secs_f64();
     terminal.note(&format!("{seconds:.1} s of speech in {took:.1} s: {}", crate::cli::pace(took / seconds)));

@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 #[derive(Args, Debug)]
 #[command(next_help_heading = "A long text (--file)")]
 pub struct BookArgs {
-    /// Silence after a sentence, seconds
+    /// Silence after a sentence, seconds; with -o - and --play also after a line of --lines
     #[arg(long, value_name = "SECONDS", default_value_t = 0.25, value_parser = silence, allow_negative_numbers = true)]
     sentence_silence: f64,
     /// Silence after a paragraph, seconds
@@ -46,6 +46,13 @@ fn history(text: &str) -> Result<u64, String> {
         "base" => Ok(1),
         "chain" => Ok(u64::MAX),
         n => n.parse().ok().filter(|n| *n > 0).ok_or_else(|| "expected `base`, `chain` or a number of pieces".into()),
+    }
+}
+
+impl BookArgs {
+    pub fn silence(&self) -> Silence {
+        let (sentence, paragraph) = (self.sentence_silence, self.paragraph_silence);
+        Silence { clause: Silence::default().clause.min(sentence), sentence, paragraph }
     }
 }
 
@@ -82,7 +89,10 @@ pub struct Book<'a> {
     path: PathBuf,
     /// Holds a text that came by stdin: it is read more than once.
     _spooled: Option<Scratch>,
-    pub output: &'a Path,
+    /// The sound of all; the pieces lie beside it.
+    pub output: PathBuf,
+    /// Whether the sound of all is written.
+    is_joined: bool,
     /// Names that `[voice: NAME]` may say.
     voices: Vec<String>,
     reading: &'a TextArgs,
@@ -94,20 +104,21 @@ impl<'a> Book<'a> {
     pub fn open(
         args: &'a BookArgs,
         text: &Path,
-        output: &'a Path,
+        (output, is_joined): (PathBuf, bool),
         (voices, reading): (Vec<String>, &'a TextArgs),
     ) -> Result<Self> {
-        ensure!(!is_stdin(output), Kind::Usage.error("--output -: a long text is joined into a file, not to stdout"));
         if let Some(subtitles) = &args.subtitles {
+            let told = "--subtitles: their times are those of a file; name one with -o FILE";
+            ensure!(is_joined, Kind::Usage.error(told));
             Subtitles::of(subtitles)?;
         }
         let spooled = is_stdin(text).then(|| Scratch::of(std::io::stdin().lock())).transpose()?;
         let path = spooled.as_ref().map_or(text, |file| file.path()).to_owned();
         open(&path)?;
-        let written = std::iter::once(output).chain(args.subtitles.as_deref());
+        let written = std::iter::once(&*output).chain(args.subtitles.as_deref());
         written.into_iter().try_for_each(|target| refuse_own_input(target, [path.as_path()]))?;
         let markdown = reading.is_markdown(text);
-        Ok(Self { args, path, _spooled: spooled, output, voices, reading, markdown })
+        Ok(Self { args, path, _spooled: spooled, output, is_joined, voices, reading, markdown })
     }
 
     /// The text without marks of Markdown, and how many blocks of code it had.
@@ -147,11 +158,15 @@ impl<'a> Book<'a> {
 
     /// Where the pieces go: `book.wav.parts`.
     pub fn folder(&self) -> PathBuf {
-        beside(self.output, ".parts")
+        beside(&self.output, ".parts")
     }
 
     pub fn report(&self, shard: &str) -> PathBuf {
-        beside(self.output, &format!("{shard}.jsonl"))
+        beside(&self.output, &format!("{shard}.jsonl"))
+    }
+
+    pub fn is_joined(&self) -> bool {
+        self.is_joined
     }
 
     pub fn is_chained(&self) -> bool {
@@ -171,7 +186,7 @@ impl<'a> Book<'a> {
     }
 
     /// The jobs; `lay` is told what stands where in the sound.
-    fn asked_at<'t>(
+    pub fn asked_at<'t>(
         &'t self,
         measure: Measure<'t>,
         lay: impl Fn(Slot) + 't,
@@ -192,14 +207,17 @@ impl<'a> Book<'a> {
 
     /// Removes what killed runs left beside the sound and among its pieces, where a chain has no other run at work.
     pub fn sweep(&self, ledger: &Ledger) -> Result<()> {
-        output::sweep(folder_of(self.output), &ledger.tag())?;
+        output::sweep(folder_of(&self.output), &ledger.tag())?;
         if self.is_chained() { output::sweep(&self.folder(), "") } else { Ok(()) }
     }
 
     /// Refuses a place for the sound or the subtitles that could not be written.
     pub fn check(&self, ledger: &Ledger, force: bool) -> Result<()> {
+        if !self.is_joined {
+            return Ok(());
+        }
         let force = force || ledger.has_joined();
-        let targets = std::iter::once(self.output).chain(self.args.subtitles.as_deref());
+        let targets = std::iter::once(&*self.output).chain(self.args.subtitles.as_deref());
         targets.into_iter().try_for_each(|path| output::check(path, force))
     }
 
@@ -213,8 +231,8 @@ impl<'a> Book<'a> {
         let made = format!("synthetic speech; joined from {} utterances", tasks.len());
         let info = [(b"ISFT", concat!("barkclone ", env!("CARGO_PKG_VERSION"))), (b"INAM", &*title), (b"ICMT", &made)];
         let mut spans = Vec::new();
-        let sound = Pending::write(folder_of(self.output), &ledger.tag(), self.output.to_owned(), |sink| {
-            spans = book::join(sink, self.parts(&slots, &tasks), &self.silence(), &info)?;
+        let sound = Pending::write(folder_of(&self.output), &ledger.tag(), self.output.clone(), |sink| {
+            spans = book::join(sink, self.parts(&slots, &tasks), &self.args.silence(), &info)?;
             Ok(())
         })?;
         let lines = tasks.iter().zip(&spans).map(|(task, span)| placed(&ledger, task, span));
@@ -248,11 +266,6 @@ impl<'a> Book<'a> {
         })
     }
 
-    fn silence(&self) -> Silence {
-        let (sentence, paragraph) = (self.args.sentence_silence, self.args.paragraph_silence);
-        Silence { clause: Silence::default().clause.min(sentence), sentence, paragraph }
-    }
-
     fn write_subtitles(&self, tasks: &[Task], spans: &[Span], force: bool) -> Result<()> {
         let Some(path) = &self.args.subtitles else { return Ok(()) };
         let format = Subtitles::of(path)?;
@@ -263,7 +276,7 @@ impl<'a> Book<'a> {
 }
 
 /// What stands at one place of the sound.
-enum Slot {
+pub enum Slot {
     Pause(f64),
     Sound(Ends),
 }
@@ -295,7 +308,7 @@ fn placed(ledger: &Ledger, task: &Task, span: &Span) -> Result<Record> {
     Ok(Record { start: millis(span.start), end: millis(span.end), at: now(), ..ledger.line(entry)? })
 }
 
-fn beside(path: &Path, suffix: &str) -> PathBuf {
+pub fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     name.into()

@@ -1,6 +1,8 @@
 //! Many utterances in one run: their source, their folder, their report.
 
-use super::book::{Book, BookArgs, Measure};
+use super::book::{Book, BookArgs, Measure, beside};
+use super::live::Live;
+use super::outlet::Wanted;
 use super::source::{Source, is_stdin};
 use super::text::{HINT, TextArgs, warn_of_unknown};
 use super::{Made, SpeakArgs};
@@ -28,22 +30,23 @@ use clap::{ArgGroup, Args};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Once;
+use tempfile::TempDir;
 
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Many utterances", group = ArgGroup::new("source"))]
 pub struct ManyArgs {
-    /// Speak every line of FILE (`-`: stdin) into a WAV of its own; blank lines and those that begin with # are not
-    /// spoken
-    #[arg(long, value_name = "FILE", group = "source", requires = "dir")]
+    /// Speak every line of FILE (`-`: stdin) into a WAV of its own, or with -o - one after another; blank lines and
+    /// those that begin with # are not spoken
+    #[arg(long, value_name = "FILE", group = "source")]
     lines: Option<PathBuf>,
     /// Speak every JSON object of FILE (`-`: stdin), one a line: `text`, and perhaps `id`, `voice`, `seed`, `out`, and
     /// settings by their flags' names, such as `text_temp`. A voice's path is looked for beside FILE first, then in the
     /// working folder
-    #[arg(long, value_name = "FILE", group = "source", requires = "dir")]
+    #[arg(long, value_name = "FILE", group = "source")]
     jobs: Option<PathBuf>,
     /// Speak a long text (`-`: stdin) as one sound, into --output: cut into sentences, spoken piece by piece in
     /// OUTPUT.parts, and joined. A line `[voice: NAME]` changes to that voice, a line `[pause SECONDS]` waits
-    #[arg(long, value_name = "FILE", group = "source", requires = "output")]
+    #[arg(long, value_name = "FILE", group = "source")]
     file: Option<PathBuf>,
     /// The folder for the WAVs; it is made if it is not there
     #[arg(long, short, value_name = "DIR", requires = "source", conflicts_with = "file")]
@@ -57,7 +60,7 @@ pub struct ManyArgs {
     #[command(flatten)]
     pub run: RunArgs,
     #[command(flatten)]
-    book: BookArgs,
+    pub book: BookArgs,
 }
 
 impl ManyArgs {
@@ -66,11 +69,11 @@ impl ManyArgs {
         self.lines.is_some() || self.jobs.is_some() || self.file.is_some()
     }
 
-    /// Where the texts come from.
-    fn source<'a>(&'a self, output: Option<&'a Path>, voices: &Named, reading: &'a TextArgs) -> Result<Source<'a>> {
-        if let (Some(file), Some(output)) = (&self.file, output) {
+    /// Where the texts come from; the sound of a book, with whether it is written.
+    fn source<'a>(&'a self, sound: (PathBuf, bool), voices: &Named, reading: &'a TextArgs) -> Result<Source<'a>> {
+        if let Some(file) = &self.file {
             let names = voices.names.keys().cloned().collect();
-            let book = Book::open(&self.book, file, output, (names, reading))?;
+            let book = Book::open(&self.book, file, sound, (names, reading))?;
             let apart = self.run.shard()?.is_none() || !book.is_chained();
             ensure!(
                 apart,
@@ -114,14 +117,46 @@ impl ManyArgs {
         Ok(Rules { name, seed: Seeds::Mixed(seed), shard, voice: voices.default.clone() })
     }
 
-    /// The folder of the sounds, and the report.
-    fn places(&self, source: &Source) -> Result<(PathBuf, PathBuf)> {
+    /// The folder of the sounds, and the report; `sound` is where the sound of all would be.
+    fn places(&self, source: &Source, sound: &Path) -> Result<(PathBuf, PathBuf)> {
         match source.book() {
             Some(book) => Ok((book.folder(), self.run.report_beside(|shard| book.report(shard))?)),
             None => {
-                let folder = self.dir.clone().context("clap asks for --dir")?;
+                let folder = self.dir.clone().unwrap_or_else(|| beside(sound, ".parts"));
                 let report = self.run.report_in(&folder)?;
                 Ok((folder, report))
+            }
+        }
+    }
+
+    /// Refuses places that do not go together.
+    fn check_places(&self, output: Option<&Path>, wanted: Wanted) -> Result<()> {
+        let usage = |message: &str| Err(Kind::Usage.error(message).into());
+        match self.file.is_some() {
+            true if output.is_none() && !wanted.play => {
+                usage("--file: where shall the sound go? Give -o FILE, -o - or --play")
+            }
+            false if output.is_some_and(|output| !is_stdin(output)) => {
+                usage("--output FILE is for one sound: with --lines and --jobs give -d DIR, -o - or --play")
+            }
+            false if self.dir.is_none() && !wanted.any() => {
+                usage("--lines and --jobs: where shall the sounds go? Give -d DIR, -o - or --play")
+            }
+            _ if wanted.any() && self.run.shard()?.is_some() => {
+                usage("--shard: a share has gaps, and is not to be heard; leave out -o - and --play")
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The sound that all become together, where it has no name: named after the text, or in a folder that goes.
+    fn unnamed(&self) -> Result<(PathBuf, Option<TempDir>)> {
+        let text = self.lines.as_ref().or(self.jobs.as_ref()).or(self.file.as_ref()).filter(|text| !is_stdin(text));
+        match text.and_then(|text| text.file_stem()) {
+            Some(stem) => Ok((PathBuf::from(stem).with_extension("wav"), None)),
+            None => {
+                let folder = tempfile::tempdir().context("no folder for temporary files")?;
+                Ok((folder.path().join("speech.wav"), Some(folder)))
             }
         }
     }
@@ -228,14 +263,22 @@ pub fn run(args: &SpeakArgs, models: &Models, terminal: &Terminal) -> Result<()>
     args.many.run.redo()?;
     let voices = Named::parse(&args.voice)?;
     let rules = args.many.rules(seed, &voices)?;
-    let source = args.many.source(args.output.as_deref(), &voices, &args.reading)?;
+    let wanted = args.wanted();
+    args.many.check_places(args.output.as_deref(), wanted)?;
+    wanted.check()?;
+    // The folder goes once all is over.
+    let (sound, _folder) = match args.output.as_deref().filter(|_| wanted.file) {
+        Some(output) => (output.to_owned(), None),
+        None => args.many.unnamed()?,
+    };
+    let source = args.many.source((sound.clone(), wanted.file), &voices, &args.reading)?;
     source.check(terminal)?;
     voices.check(models, terminal)?;
     source.tell_remarks(terminal)?;
     if voices.default.is_none() && !source.has_voices() {
         terminal.note("warning: no --voice: each utterance gets a random voice of its own; with --voice all have one");
     }
-    let (folder, report) = args.many.places(&source)?;
+    let (folder, report) = args.many.places(&source, &sound)?;
     let words = Words { verb: "speak", done: "spoken", many: "utterances" };
     let session = Session { args: &args.many.run, folder, report, words, terminal };
     match args.many.run.dry_run {
@@ -275,21 +318,24 @@ fn speak(
         false => (None, ledger),
     };
     let (bark, codec) = args.nets.choice().open(device.is_cpu(), models, terminal)?;
-    let reporter = session.reporter(source.book().is_none(), survey.as_ref());
-    let run = Run::new(plan()?, ledger, options, (&backend, &reporter), running.stop());
+    let reporter = session.reporter(source.book().is_none(), survey.as_ref()).beside_sound(args.to_stdout());
+    let live = Live::new(&reporter, args, &session.folder)?;
+    let plan = source.plan_at(rules.clone(), measure, |slot| live.lay(slot))?;
+    let run = Run::new(plan, ledger, options, (&backend, &live), running.stop());
     let mut speech = Speech::new(run, &backend)?;
     let mut speaker = Speaker::new(bark, codec, dtype, &device, args.nets.keep_loaded);
     let batch = args.many.batch.rows(&speaker)?;
     let ended = speech.speak(&mut speaker, batch, &reporter);
-    reporter.close(speech.tally())?;
-    ended?;
+    let heard = if ended.is_ok() { live.close() } else { Ok(()) };
+    reporter.close(speech.tally(), live.first())?;
+    ended.and(heard)?;
     session.conclude(speech.tally(), &running)?;
     drop(running);
     survey.map_or(Ok(()), |survey| session.left_over(&survey))?;
     match (source.book(), rules.shard) {
-        (Some(book), None) => {
+        (Some(book), None) if book.is_joined() => {
             let ledger = speech.into_run().into_ledger();
-            reporter.joined(book.output, book.join(rules, measure, ledger, args.force)?)
+            reporter.joined(&book.output, book.join(rules, measure, ledger, args.force)?)
         }
         _ => Ok(()),
     }
@@ -361,5 +407,6 @@ fn options(
         restart: args.many.run.restart,
         fail_fast: args.many.run.fail_fast,
         retry: args.retry.policy(),
+        heard: args.wanted().any(),
     })
 }

@@ -2,11 +2,14 @@
 
 mod book;
 mod flags;
+mod live;
 mod many;
+mod outlet;
 mod source;
 mod text;
 
 use super::choice::read_voice;
+use super::nets::WeightType;
 use super::progress::Terminal;
 use super::provenance::{self, new_seed};
 use super::{check_voice_target, out, refuse_own_input};
@@ -18,12 +21,15 @@ use barkclone::models::Models;
 use barkclone::normalize::{normalize, utf8};
 use barkclone::output;
 use barkclone::progress::Progress;
-use barkclone::speak::{Request, Settings, Speaker, Utterance};
+use barkclone::sound::RecordedFinding;
+use barkclone::speak::{Request, Settings, Sound, Speaker, Utterance};
 use barkclone::stage::protocol::Protocol;
 use barkclone::voice::language_warning;
 use clap::Args;
 use flags::{NetArgs, RetryArgs, SamplingArgs};
 use many::ManyArgs;
+use outlet::{Outlets, Wanted};
+use serde_json::{Value, json};
 use std::io::{IsTerminal, Read, Write};
 use std::path::{Path, PathBuf, absolute};
 use std::time::Instant;
@@ -49,9 +55,16 @@ pub struct SpeakArgs {
     /// --file also NAME=VOICE, any number of times: a name that they may use
     #[arg(long, value_name = "VOICE")]
     voice: Vec<String>,
-    /// Where to write; `-` is stdout [default: named after the text, such as ola-mundo.wav]
-    #[arg(long, short, value_name = "FILE", conflicts_with_all = ["lines", "jobs"])]
+    /// Where to write; `-` is stdout, where the sound goes as it is made [default: named after the text, such as
+    /// ola-mundo.wav]
+    #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
+    /// Play the sound as it is made, with aplay, paplay, ffplay or afplay; writes no file unless asked to
+    #[arg(long)]
+    play: bool,
+    /// With -o -: bare samples without a WAV header, 24 kHz mono, 16-bit or with --float 32-bit, little-endian
+    #[arg(long)]
+    raw_pcm: bool,
     /// Keep the generated speech itself as a voice
     #[arg(long, value_name = "FILE", conflicts_with = "source")]
     save_voice: Option<PathBuf>,
@@ -77,7 +90,7 @@ pub fn run(args: SpeakArgs, models: &Models, terminal: &Terminal) -> Result<()> 
     match args.many.is_asked() {
         true => many::run(&args, models, terminal),
         false => {
-            args.many.run.refuse_for_one("--lines, --jobs or --file")?;
+            args.many.run.refuse_for_one("--lines, --jobs or --file", true)?;
             one(args, models, terminal)
         }
     }
@@ -112,14 +125,55 @@ fn one(args: SpeakArgs, models: &Models, terminal: &Terminal) -> Result<()> {
     let policy = args.retry.policy();
     let mut speaker = Speaker::new(bark, codec, dtype, &device, args.nets.keep_loaded || policy.retries > 0);
     let mut request = Request::text(ids, voice.map(|file| file.voice), settings);
-    let take = best_take(&mut speaker, &mut request, (&text, policy), terminal)?;
-    let utterance = take.utterance;
+    let mut live = Live { args: &args, text: &text, begin, outlets: None, terminal };
+    // What may be spoken once more, or cut, is not heard before that is known.
+    if args.wanted().any() && policy == RetryPolicy::default() {
+        request.sound = Sound::Early;
+    }
+    let take = best_take(&mut speaker, &mut request, (&text, policy), &mut live)?;
+    live.rest(&request, &take.utterance)?;
+    let first = live.outlets.as_ref().and_then(Outlets::first);
     // The sound first: it is there even where the speech turns out too short for a voice.
-    args.deliver(&text, &request, &utterance)?;
-    args.keep_voice(&utterance)?;
-    let (spoken, took) = (utterance.pcm.seconds(), begin.elapsed().as_secs_f64());
+    let path = args.deliver(&text, &request, &take.utterance)?;
+    let (spoken, took) = (take.utterance.pcm.seconds(), begin.elapsed().as_secs_f64());
+    args.tell(&text, &take, (path, first.unwrap_or(took), took))?;
+    args.keep_voice(&take.utterance)?;
     terminal.note(&format!("{spoken:.1} s of speech in {took:.1} s: {}", super::pace(took / spoken)));
-    Ok(())
+    live.outlets.map_or(Ok(()), |outlets| outlets.close(terminal))
+}
+
+/// One utterance that is heard while it is made.
+struct Live<'a> {
+    args: &'a SpeakArgs,
+    text: &'a str,
+    begin: Instant,
+    /// Open from the first sound on.
+    outlets: Option<Outlets>,
+    terminal: &'a Terminal,
+}
+
+impl Live<'_> {
+    /// The next samples of the `total`.
+    fn hear(&mut self, request: &Request, total: usize, samples: &[f32]) -> Result<()> {
+        let wanted = self.args.wanted();
+        if !wanted.any() {
+            return Ok(());
+        }
+        if self.outlets.is_none() {
+            let voice = request.voice.as_ref().map(|voice| voice.hash());
+            let made = Made { text: self.text, voice: voice.as_deref(), settings: &request.settings };
+            let how = made.told(self.args.nets.weights);
+            let remarks = provenance::remarks(self.text, &how).map(|(tag, text)| (*tag, text.to_owned()));
+            self.outlets = Some(Outlets::open(wanted, Some((total, remarks.into())), self.begin)?);
+        }
+        self.outlets.as_mut().map_or(Ok(()), |outlets| outlets.samples(samples, self.terminal))
+    }
+
+    /// All of a sound that was not heard while it was made.
+    fn rest(&mut self, request: &Request, utterance: &Utterance) -> Result<()> {
+        let samples = &utterance.pcm.samples;
+        if self.outlets.is_some() { Ok(()) } else { self.hear(request, samples.len(), samples) }
+    }
 }
 
 /// Speaks until it sounds right or no more takes are wanted, and says what does not; the request keeps the seed of the
@@ -128,13 +182,18 @@ fn best_take(
     speaker: &mut Speaker,
     request: &mut Request,
     (text, policy): (&str, RetryPolicy),
-    terminal: &Terminal,
+    live: &mut Live,
 ) -> Result<Attempt> {
+    let terminal = live.terminal;
     let protocol = speaker.protocol().clone();
     let mut takes = Attempts::new(policy, request.settings.seed);
     loop {
         request.settings.seed = takes.seed();
-        let utterance = speaker.speak(request, terminal)?;
+        let mut hear = |total: usize, samples: &[f32]| match request.sound {
+            Sound::Early => live.hear(request, total, samples),
+            _ => Ok(()),
+        };
+        let utterance = speaker.speak_to(request, &mut hear, terminal)?;
         let Some(take) = takes.hear(utterance, text, (&protocol, &request.settings.stop))? else { continue };
         if takes.made() > 1 {
             terminal.note(&format!("{} takes, the best one has seed {}", takes.made(), take.seed));
@@ -162,13 +221,22 @@ impl SpeakArgs {
         self.output.as_deref() == Some(Path::new("-"))
     }
 
+    /// Whether the sound goes out while it is made.
+    fn wanted(&self) -> Wanted {
+        let (stdout, encoding) = (self.to_stdout(), if self.float { Encoding::Float32 } else { Encoding::Pcm16 });
+        let file = self.output.is_some() && !stdout;
+        Wanted { stdout, play: self.play, raw: self.raw_pcm, file, encoding }
+    }
+
     fn check_outputs(&self) -> Result<()> {
+        self.wanted().check()?;
         let written = self.output.iter().chain(&self.save_voice);
         let voices = || self.voice.iter().map(Path::new);
         written.into_iter().try_for_each(|path| refuse_own_input(path, voices()))?;
         match &self.output {
             Some(_) if self.to_stdout() => (),
             Some(path) => output::check(path, self.force)?,
+            None if self.play => (),
             None => output::check_folder(Path::new("."))?,
         }
         let Some(voice) = &self.save_voice else { return Ok(()) };
@@ -185,32 +253,48 @@ impl SpeakArgs {
         utterance.voice().with_context(unfit)?.write(path, self.force)
     }
 
-    /// Writes the WAV and prints its path.
-    fn deliver(&self, text: &str, request: &Request, utterance: &Utterance) -> Result<()> {
+    /// Writes the WAV, where it does not only go out; its path.
+    fn deliver(&self, text: &str, request: &Request, utterance: &Utterance) -> Result<Option<PathBuf>> {
         let voice = request.voice.as_ref().map(|voice| voice.hash());
         let made = Made { text, voice: voice.as_deref(), settings: &request.settings };
         let wav = |mut sink: &mut dyn Write| self.sound(&made, utterance, &mut sink);
         let path = match &self.output {
-            Some(_) if self.to_stdout() => {
-                let mut bytes = Vec::new();
-                wav(&mut bytes)?;
-                return out(bytes);
-            }
+            Some(_) if self.to_stdout() => return Ok(None),
+            None if self.play => return Ok(None),
             Some(path) => {
                 output::write_atomically(path, self.force, |sink| wav(sink))?;
                 path.clone()
             }
             None => output::write_named_after(text, Path::new("."), "wav", |sink| wav(sink))?,
         };
-        let shown = path.strip_prefix(".").unwrap_or(&path).display();
-        out(format!("{shown}\n"))
+        Ok(Some(path.strip_prefix(".").unwrap_or(&path).to_owned()))
+    }
+
+    /// Prints the sound's path, or all about it.
+    fn tell(&self, text: &str, take: &Attempt, (path, first_sound, took): (Option<PathBuf>, f64, f64)) -> Result<()> {
+        let path = path.map(|path| path.display().to_string());
+        if !self.many.run.json {
+            return path.map_or(Ok(()), |path| out(format!("{path}\n")));
+        }
+        let findings: Vec<_> = take.findings.iter().map(RecordedFinding::from).collect();
+        let told = json!({"event": "done", "out": path, "text": text, "seed": take.seed, "findings": findings,
+            "seconds": take.utterance.pcm.seconds(), "took": took, "first_sound": first_sound});
+        self.event(&told)
+    }
+
+    /// A JSON line on stdout; on stderr where stdout has the sound.
+    fn event(&self, told: &Value) -> Result<()> {
+        match self.to_stdout() {
+            true => super::tell(told),
+            false => out(format!("{told}\n"))?,
+        }
+        Ok(())
     }
 
     /// The WAV, with what it says of itself.
     fn sound(&self, made: &Made, utterance: &Utterance, sink: &mut impl Write) -> Result<()> {
-        let encoding = if self.float { Encoding::Float32 } else { Encoding::Pcm16 };
-        let how = provenance::made(made.voice.unwrap_or("random"), made.settings, self.nets.weights);
-        write_wav(sink, &utterance.pcm, encoding, &provenance::remarks(made.text, &how))
+        let how = made.told(self.nets.weights);
+        write_wav(sink, &utterance.pcm, self.wanted().encoding, &provenance::remarks(made.text, &how))
     }
 }
 
@@ -220,6 +304,12 @@ struct Made<'a> {
     /// The voice's hash.
     voice: Option<&'a str>,
     settings: &'a Settings,
+}
+
+impl Made<'_> {
+    fn told(&self, weights: WeightType) -> String {
+        provenance::made(self.voice.unwrap_or("random"), self.settings, weights)
+    }
 }
 
 fn read_text(asked: bool) -> Result<String> {

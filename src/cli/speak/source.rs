@@ -1,10 +1,11 @@
 //! Where the texts of many utterances come from: lines, JSON objects, or the sentences of a book.
 
-use super::book::{Book, Measure};
+use super::book::{Book, Measure, Slot};
 use super::many::Named;
 use crate::cli::progress::Terminal;
 use anyhow::{Context, Result, ensure};
 use barkclone::batch::{self, Form, Plan, Planned, Rules, SourceJob};
+use barkclone::book::Ends;
 use barkclone::error::Kind;
 use barkclone::normalize::{Wording, utf8};
 use barkclone::progress::Progress;
@@ -24,14 +25,22 @@ pub type Tasks<'a> = Box<dyn Iterator<Item = Result<Planned>> + 'a>;
 impl Source<'_> {
     /// All tasks. Books are cut into what fits an utterance by `measure`.
     pub fn plan<'a>(&'a self, rules: Rules, measure: Measure<'a>) -> Result<Tasks<'a>> {
+        self.plan_at(rules, measure, |_| ())
+    }
+
+    /// All tasks; `lay` is told what stands where in the sound that they become together, before they are planned.
+    pub fn plan_at<'a>(&'a self, rules: Rules, measure: Measure<'a>, lay: impl Fn(Slot) + 'a) -> Result<Tasks<'a>> {
         Ok(match self {
             Source::Lines { path, form, wording } => {
                 let named = |error: anyhow::Error| error.context(Kind::Input.error(path.display().to_string()));
                 let worded = |asked: SourceJob| SourceJob { job: asked.job.map(|job| job.worded(*wording)), ..asked };
-                let asked = batch::read(open(path)?, *form).map(move |asked| asked.map(worded).map_err(named));
+                let asked = batch::read(open(path)?, *form).map(move |asked| {
+                    lay(Slot::Sound(Ends::Sentence));
+                    asked.map(worded).map_err(named)
+                });
                 Box::new(Plan::new(asked, rules))
             }
-            Source::Book(book) => Box::new(Plan::new(book.asked(measure)?, rules)),
+            Source::Book(book) => Box::new(Plan::new(book.asked_at(measure, lay)?, rules)),
         })
     }
 

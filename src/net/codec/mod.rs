@@ -7,14 +7,28 @@ mod seanet;
 pub use config::CodecConfig;
 
 use crate::error::Kind;
+use crate::net::lstm::State;
 use crate::net::weights::Weights;
 use anyhow::{Result, bail, ensure};
 use candle_core::{DType, Device, Tensor};
 use rvq::ResidualQuantizer;
-use seanet::Layer;
+use seanet::{CausalConv, Layer, SkipLstm};
 
 /// Frames that are decoded at a time (10 s as published): a longer decode takes no more memory.
 const PART_FRAMES: usize = 750;
+
+/// A sound that is decoded part by part: what the decoder remembers of the frames so far.
+///
+/// The decoder is causal, so that the `320 t` samples of the first `t` frames are final before frame `t` is known: the
+/// LSTM looks back only, and a convolution is padded on its left alone. The one exception is the padding itself, which
+/// mirrors the first few frames: a first part that is shorter than that must be all of the sound.
+pub struct Sounding {
+    state: State,
+    /// Codes that the first convolution still looks at, `[B, K, t]`.
+    codes: Option<Tensor>,
+    /// Frames that the upsampling stack still looks at, `[B, C, t]`.
+    frames: Option<Tensor>,
+}
 
 /// The codec; its fields are the keys of the Hugging Face layout.
 pub struct Codec {
@@ -77,34 +91,53 @@ impl Codec {
 
     /// [`Codec::decode`] in parts of 10 s, handed to `sink` as they are made, `[B, 1, 320 t]` each: the memory does
     /// not grow with `T`.
+    pub fn decode_to(&self, codes: &Tensor, sink: &mut dyn FnMut(Tensor) -> Result<()>) -> Result<()> {
+        self.decode_on(&mut self.sounding(codes.dims3()?.0)?, codes, sink)
+    }
+
+    /// `batch` sounds of which nothing is decoded yet.
+    pub fn sounding(&self, batch: usize) -> Result<Sounding> {
+        Ok(Sounding { state: self.split_decoder()?.1.start(batch)?, codes: None, frames: None })
+    }
+
+    /// [`Codec::decode_to`] of the frames that come after those that `sounding` had, which must be more than its
+    /// padding mirrors.
     ///
     /// The parts are what the whole would be: the LSTM goes on from its state, and the convolutions, which are causal
     /// and of bounded reach, are given that much of what came before.
-    pub fn decode_to(&self, codes: &Tensor, sink: &mut dyn FnMut(Tensor) -> Result<()>) -> Result<()> {
+    pub fn decode_on(
+        &self,
+        sounding: &mut Sounding,
+        codes: &Tensor,
+        sink: &mut dyn FnMut(Tensor) -> Result<()>,
+    ) -> Result<()> {
         self.check_codes(codes)?;
-        let [Layer::Conv(conv), Layer::Lstm(lstm), stack @ ..] = &self.decoder[..] else {
-            bail!("the decoder does not begin with a convolution and an LSTM")
-        };
-        let (reach, context) = (seanet::context(&self.decoder[..1]), seanet::context(stack));
-        let (batch, _, total) = codes.dims3()?;
-        let mut state = lstm.start(batch)?;
-        let mut past: Option<Tensor> = None;
+        let total = codes.dim(2)?;
         for start in (0..total).step_by(PART_FRAMES) {
-            let (from, end) = (start.saturating_sub(reach), total.min(start + PART_FRAMES));
-            let latent = self.quantizer.decode(&codes.narrow(2, from, end - from)?)?; // [B, hidden_size, t]
-            let x = conv.forward(&latent)?.narrow(2, start - from, end - start)?;
-            let new = lstm.forward_from(&x, &mut state)?; // [B, C, t]
-            let frames = match past {
-                Some(past) => Tensor::cat(&[&past, &new], 2)?,
-                None => new,
-            };
-            let len = frames.dim(2)?;
-            past = Some(frames.narrow(2, len - context.min(len), context.min(len))?.copy()?);
-            let wav = seanet::run(stack, frames)?;
-            let skip = (len - (end - start)) * self.config.hop_length();
-            sink(wav.narrow(2, skip, wav.dim(2)? - skip)?)?;
+            sink(self.decode_part(sounding, &codes.narrow(2, start, PART_FRAMES.min(total - start))?)?)?;
         }
         Ok(())
+    }
+
+    fn decode_part(&self, sounding: &mut Sounding, codes: &Tensor) -> Result<Tensor> {
+        let (conv, lstm, stack) = self.split_decoder()?;
+        let (len, reach) = (codes.dim(2)?, seanet::context(&self.decoder[..1]));
+        let codes = with_past(&mut sounding.codes, codes, reach)?;
+        let latent = self.quantizer.decode(&codes)?; // [B, hidden_size, t]
+        let x = conv.forward(&latent)?.narrow(2, codes.dim(2)? - len, len)?;
+        let new = lstm.forward_from(&x, &mut sounding.state)?; // [B, C, t]
+        let frames = with_past(&mut sounding.frames, &new, seanet::context(stack))?;
+        let skip = (frames.dim(2)? - len) * self.config.hop_length();
+        let wav = seanet::run(stack, frames)?;
+        Ok(wav.narrow(2, skip, wav.dim(2)? - skip)?)
+    }
+
+    /// The first convolution and the LSTM, which run at the frame rate, and the upsampling stack.
+    fn split_decoder(&self) -> Result<(&CausalConv, &SkipLstm, &[Layer])> {
+        match &self.decoder[..] {
+            [Layer::Conv(conv), Layer::Lstm(lstm), stack @ ..] => Ok((conv, lstm, stack)),
+            _ => bail!("the decoder does not begin with a convolution and an LSTM"),
+        }
     }
 
     fn check_codes(&self, codes: &Tensor) -> Result<()> {
@@ -120,4 +153,18 @@ impl Codec {
         );
         Ok(())
     }
+}
+
+/// `new` after the last steps before it, of which `past` then holds the last `reach`; `[B, C, t]`.
+fn with_past(past: &mut Option<Tensor>, new: &Tensor, reach: usize) -> Result<Tensor> {
+    let all = match past.as_ref() {
+        Some(past) => {
+            ensure!(past.dim(2)? == reach, "the first part of a sound is too short to go on from");
+            Tensor::cat(&[past, new], 2)?
+        }
+        None => new.contiguous()?,
+    };
+    let len = all.dim(2)?;
+    *past = Some(all.narrow(2, len - reach.min(len), reach.min(len))?.copy()?);
+    Ok(all)
 }
