@@ -22,9 +22,10 @@
 //! | `voice` | `checkpoint`, `error`, `net`, `normalize`, `output`, `tokens` |
 //! | `sound` | `audio`, `error`, `progress`, `tokens`, `voice` |
 //! | `clone` | `audio`, `checkpoint`, `error`, `net`, `progress`, `tokens`, `voice` |
+//! | `ears` | `audio`, `checkpoint`, `net`, `sound` |
 //! | `speak` | `audio`, `checkpoint`, `device`, `error`, `net`, `progress`, `stage`, `tokens`, `voice` |
 //! | `batch` | `audio`, `error`, `lock`, `normalize`, `output`, `progress`, `sound`, `speak`, `stage`, `tokens`, `voice` |
-//! | `cli` | `audio`, `batch`, `book`, `checkpoint`, `clone`, `device`, `error`, `models`, `net` |
+//! | `cli` | `audio`, `batch`, `book`, `checkpoint`, `clone`, `device`, `ears`, `error`, `models`, `net` |
 //! | `cli` | `normalize`, `output`, `progress`, `sound`, `speak`, `stage`, `tokens`, `voice` |
 //!
 //! Units: `T` frames are 75 Hz EnCodec columns (320 samples at 24 kHz), `S` semantic tokens run at 49.9 Hz,
@@ -39,6 +40,7 @@ pub mod book;
 pub mod checkpoint;
 pub mod clone;
 pub mod device;
+pub mod ears;
 pub mod error;
 pub mod kernels;
 pub mod lock;

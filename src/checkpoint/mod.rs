@@ -14,12 +14,14 @@ pub mod names;
 mod packed;
 mod quantizer;
 mod shapes;
+mod speaker;
 
 pub use bark::{Bark, bark};
 pub use codec::codec;
 pub use hubert::hubert;
 pub use packed::pack;
 pub use quantizer::quantizer;
+pub use speaker::speaker;
 
 use crate::net::weights::{Tensors, Weights};
 use anyhow::Result;

@@ -116,6 +116,14 @@ pub fn quantizer(stored: &str) -> Name {
     Name::Canonical(stored.to_owned())
 }
 
+/// The speaker encoder has one spelling; Real-Time-Voice-Cloning's file keeps two scalars of its training's loss too.
+pub fn ge2e(stored: &str) -> Name {
+    match stored {
+        "similarity_weight" | "similarity_bias" => Name::Ignored("scale the training's similarities"),
+        _ => Name::Canonical(stored.to_owned()),
+    }
+}
+
 /// torch's new spelling of weight normalisation in terms of the old one.
 fn weight_norm(name: &str) -> String {
     name.replace("parametrizations.weight.original0", "weight_g")

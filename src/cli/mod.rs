@@ -6,6 +6,7 @@ mod choice;
 mod clone;
 mod convert;
 mod dry;
+mod ears;
 mod interrupt;
 mod many;
 mod models;
@@ -15,6 +16,7 @@ mod provenance;
 mod references;
 mod report;
 mod reporter;
+mod score;
 mod shell;
 mod sound;
 mod speak;
@@ -90,6 +92,7 @@ enum Command {
     Speak(Box<speak::SpeakArgs>),
     Report(report::ReportArgs),
     Convert(Box<convert::ConvertArgs>),
+    Score(score::ScoreArgs),
     Voice(voice::VoiceArgs),
     Models(models::ModelsArgs),
     Completions(shell::CompletionsArgs),
@@ -119,6 +122,7 @@ fn dispatch(cli: Cli) -> Result<()> {
         Command::Speak(args) => speak::run(*args, &models()?, &terminal),
         Command::Report(args) => report::run(args, &terminal),
         Command::Convert(args) => convert::run(*args, &models()?, &terminal),
+        Command::Score(args) => score::run(&args, &models()?, &terminal),
         Command::Voice(args) => voice::run(args, models, &terminal),
         Command::Models(args) => models::run(args, &models()?, &terminal),
         Command::Completions(args) => shell::completions(args),

@@ -22,6 +22,7 @@ pub enum ModelKind {
     Quantizer,
     Tokenizer,
     Voices,
+    Speaker,
 }
 
 impl fmt::Display for ModelKind {
@@ -33,6 +34,7 @@ impl fmt::Display for ModelKind {
             ModelKind::Quantizer => "quantizer",
             ModelKind::Tokenizer => "tokenizer",
             ModelKind::Voices => "voices",
+            ModelKind::Speaker => "speaker",
         })
     }
 }

@@ -67,7 +67,7 @@ impl Measures {
             offset: level::mean(&raw.samples),
             cutoff: band::cutoff(sound)?,
             music: percentile(&mut activations, 0.5),
-            pitch: percentile(&mut track.iter().map(|(_, hz)| *hz).collect::<Vec<_>>(), 0.5),
+            pitch: pitch::median(&track),
             registers: speakers::registers(&track),
             edges: edges::edges(sound),
             hum,

@@ -5,7 +5,7 @@ use super::analysis::Analysis;
 use super::spectra::percentile;
 use super::thresholds::{MONOTONOUS, SAME_PITCH};
 use super::vad::FRAME_SECONDS;
-use crate::audio::{Recipe, resample};
+use crate::audio::{Pcm, Recipe, resample};
 use anyhow::Result;
 use std::ops::Range;
 
@@ -32,6 +32,16 @@ pub fn track(sound: &Analysis) -> Result<Vec<(f64, f64)>> {
         Some((second, f64::from(RATE) / period(frame)?))
     };
     Ok(frames.filter_map(pitch).collect())
+}
+
+/// The middle pitch of a `track`, Hz.
+pub fn median(track: &[(f64, f64)]) -> Option<f64> {
+    percentile(&mut track.iter().map(|&(_, hz)| hz).collect::<Vec<_>>(), 0.5)
+}
+
+/// The middle pitch of the speech of `pcm`, Hz; none where nothing is voiced.
+pub fn median_pitch(pcm: &Pcm) -> Result<Option<f64>> {
+    Ok(median(&track(&Analysis::new(pcm)?)?))
 }
 
 /// The pitch, Hz, that a monotonous voice holds in these seconds of a `track`; none where it moves as people's voices

@@ -19,6 +19,7 @@ mod many_stopped;
 mod pages;
 mod recordings;
 mod sampling;
+mod score;
 mod speak;
 mod text;
 mod voice;

@@ -4,6 +4,7 @@ mod edit;
 mod inspect;
 mod library;
 mod preview;
+mod rank;
 
 use super::progress::Terminal;
 use anyhow::Result;
@@ -13,6 +14,7 @@ use edit::{ConvertArgs, FixArgs, MergeArgs, TrimArgs};
 use inspect::{CheckArgs, DiffArgs, InspectArgs};
 use library::{ListArgs, RemoveArgs, RenameArgs};
 use preview::PreviewArgs;
+use rank::RankArgs;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -23,6 +25,7 @@ Examples:
   barkclone voice trim voz.npz --seconds 7 -o end.npz
   barkclone voice merge calm.npz lively.npz -o both.npz
   barkclone voice preview voz.npz -o voz.wav       # how its codes sound
+  barkclone voice rank ref.wav a.npz b.npz         # which is nearest to the recording
   barkclone voice diff a.npz b.npz
   barkclone voice convert voz.npz voz.pth          # as coqui-tts keeps it
   barkclone voice list                             # those that `clone --name` keeps; a name does wherever a voice is asked for
@@ -47,6 +50,7 @@ enum VoiceCommand {
     Trim(TrimArgs),
     Merge(MergeArgs),
     Preview(PreviewArgs),
+    Rank(Box<RankArgs>),
     Diff(DiffArgs),
     List(ListArgs),
     Remove(RemoveArgs),
@@ -62,6 +66,7 @@ pub fn run(args: VoiceArgs, models: impl FnOnce() -> Result<Models>, terminal: &
         VoiceCommand::Trim(args) => edit::trim(&args, terminal),
         VoiceCommand::Merge(args) => edit::merge(&args, terminal),
         VoiceCommand::Preview(args) => preview::run(&args, &models()?, terminal),
+        VoiceCommand::Rank(args) => rank::run(&args, &models()?, terminal),
         VoiceCommand::Diff(args) => inspect::diff(&args),
         VoiceCommand::List(args) => library::list(&args),
         VoiceCommand::Remove(args) => library::remove(&args),

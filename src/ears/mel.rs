@@ -1,0 +1,76 @@
+//! Mel power spectra as librosa makes them: `librosa.feature.melspectrogram` with its defaults but for the sizes (frames
+//! are centred on multiples of the hop, over zeros beside the sound; a periodic Hann window; Slaney's mel scale and
+//! area normalisation up to half the rate).
+
+use anyhow::Result;
+use realfft::{RealFftPlanner, RealToComplex};
+use std::f64::consts::TAU;
+use std::sync::Arc;
+
+/// Slaney's scale is linear up to here, and logarithmic above.
+const CORNER_HZ: f64 = 1000.0;
+const HZ_A_MEL: f64 = 200.0 / 3.0;
+/// Mels of a factor of 6.4 above the corner.
+const MELS_A_FACTOR: f64 = 27.0;
+const FACTOR: f64 = 6.4;
+
+/// A mel filter bank over frames of one length.
+pub struct Mel {
+    fft: Arc<dyn RealToComplex<f32>>,
+    window: Vec<f32>,
+    hop: usize,
+    /// `[bands, length / 2 + 1]`
+    filters: Vec<Vec<f32>>,
+}
+
+impl Mel {
+    /// `bands` bands of sound at `rate` Hz, in frames of `length` samples, `hop` apart.
+    pub fn new(rate: f64, length: usize, hop: usize, bands: usize) -> Self {
+        let hann = |i| (0.5 - 0.5 * (TAU * i as f64 / length as f64).cos()) as f32;
+        let fft = RealFftPlanner::new().plan_fft_forward(length);
+        Self { fft, window: (0..length).map(hann).collect(), hop, filters: filters(rate, length, bands) }
+    }
+
+    /// `samples` `[L]` -> `[1 + L / hop]` frames of mel power, `[bands]` each.
+    pub fn frames(&self, samples: &[f32]) -> Result<Vec<Vec<f32>>> {
+        let (mut input, mut output) = (self.fft.make_input_vec(), self.fft.make_output_vec());
+        let before = self.window.len() / 2;
+        let frame = |frame: usize| -> Result<Vec<f32>> {
+            let sample = |i: usize| (frame * self.hop + i).checked_sub(before).and_then(|at| samples.get(at));
+            let windowed = |(i, w): (usize, &f32)| sample(i).map_or(0.0, |sample| sample * w);
+            input.iter_mut().zip(self.window.iter().enumerate().map(windowed)).for_each(|(x, s)| *x = s);
+            self.fft.process(&mut input, &mut output)?;
+            let power: Vec<f32> = output.iter().map(|x| x.norm_sqr()).collect();
+            Ok(self.filters.iter().map(|filter| filter.iter().zip(&power).map(|(f, p)| f * p).sum()).collect())
+        };
+        (0..1 + samples.len() / self.hop).map(frame).collect()
+    }
+}
+
+/// Triangles of one area, each from the middle of the band before to that of the band after.
+fn filters(rate: f64, length: usize, bands: usize) -> Vec<Vec<f32>> {
+    let top = mels(rate / 2.0);
+    let edges: Vec<f64> = (0..bands + 2).map(|i| hertz(top * i as f64 / (bands + 1) as f64)).collect();
+    let triangle = |edge: &[f64]| -> Vec<f32> {
+        let (left, middle, right) = (edge[0], edge[1], edge[2]);
+        let height = |hz: f64| ((hz - left) / (middle - left)).min((right - hz) / (right - middle)).max(0.0);
+        let bin = |bin: usize| (height(bin as f64 * rate / length as f64) * 2.0 / (right - left)) as f32;
+        (0..=length / 2).map(bin).collect()
+    };
+    edges.windows(3).map(triangle).collect()
+}
+
+fn mels(hz: f64) -> f64 {
+    match hz < CORNER_HZ {
+        true => hz / HZ_A_MEL,
+        false => CORNER_HZ / HZ_A_MEL + (hz / CORNER_HZ).ln() * MELS_A_FACTOR / FACTOR.ln(),
+    }
+}
+
+fn hertz(mels: f64) -> f64 {
+    let corner = CORNER_HZ / HZ_A_MEL;
+    match mels < corner {
+        true => mels * HZ_A_MEL,
+        false => CORNER_HZ * ((mels - corner) * FACTOR.ln() / MELS_A_FACTOR).exp(),
+    }
+}
