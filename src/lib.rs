@@ -24,7 +24,7 @@
 //! | `clone` | `audio`, `checkpoint`, `error`, `net`, `progress`, `tokens`, `voice` |
 //! | `ears` | `audio`, `checkpoint`, `net`, `sound` |
 //! | `speak` | `audio`, `checkpoint`, `device`, `error`, `net`, `progress`, `stage`, `tokens`, `voice` |
-//! | `batch` | `audio`, `error`, `lock`, `normalize`, `output`, `progress`, `sound`, `speak`, `stage`, `tokens`, `voice` |
+//! | `batch` | `audio`, `ears`, `error`, `lock`, `normalize`, `output`, `progress`, `sound`, `speak`, `stage`, `tokens`, `voice` |
 //! | `cli` | `audio`, `batch`, `book`, `checkpoint`, `clone`, `device`, `ears`, `error`, `models`, `net` |
 //! | `cli` | `normalize`, `output`, `progress`, `sound`, `speak`, `stage`, `tokens`, `voice` |
 //!

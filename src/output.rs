@@ -139,6 +139,11 @@ impl Pending {
         self.file.file.path()
     }
 
+    /// The same file, to become `target`, on the same file system.
+    pub fn renamed(self, target: PathBuf) -> Self {
+        Self { target, ..self }
+    }
+
     /// Gives the file its name; replaces a file only with `force`.
     pub fn settle(self, force: bool) -> Result<()> {
         named(self.file, &self.target, force)

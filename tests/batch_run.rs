@@ -4,8 +4,9 @@ use anyhow::{Result, bail, ensure};
 use barkclone::audio::{Encoding, Pcm, write_wav};
 use barkclone::batch::{
     Backend, Decoded, InFlight, Item, Job, Ledger, Plan, Record, Redo, RetryPolicy, Rules, Run, RunOptions, Sampling,
-    Seeds, Silent, Source, SourceJob, Speech, SpeechBackend, SpeechJob, Stop, Tally, Target, Template, Work,
+    Seeds, Silent, Source, SourceJob, Speech, SpeechBackend, Stop, Take, Tally, Target, Template, Work,
 };
+use barkclone::ears::Score;
 use barkclone::error::{Kind, exit_code};
 use barkclone::output::Sink;
 use barkclone::sound::{Finding, Level, What};
@@ -19,7 +20,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 /// What a job says.
-fn text(job: &SpeechJob) -> String {
+fn text(job: &Take) -> String {
     job.job().task.item.title().into_owned()
 }
 
@@ -73,7 +74,8 @@ impl SpeechBackend for ModelBackend {
                 Ok(())
             })?;
             let findings = if title == "silent" && first { vec![silence()] } else { Vec::new() };
-            Ok(Decoded { file, seconds: 1.0, findings })
+            let score = Score::new(None, None, &findings);
+            Ok(Decoded { file, seconds: 1.0, findings, score })
         })
     }
 }
@@ -273,7 +275,7 @@ fn a_chain_waits_with_its_voice_while_one_of_another_chain_is_spoken_again() {
     let rules =
         Rules { name: Template::parse("{index}", "wav").unwrap(), seed: Seeds::Mixed(0), shard: None, voice: None };
     let ledger = Ledger::open(&folder.path().join("report.jsonl")).unwrap();
-    let retry = RetryPolicy { retries: 1, trim_tail: false };
+    let retry = RetryPolicy { retries: 1, ..RetryPolicy::default() };
     let options = RunOptions { folder: folder.path().to_owned(), retry, ..RunOptions::default() };
     let (stop, backend) = (Stop::new(), ModelBackend(Protocol::default()));
     let jobs = asked(&[("a", Some(1)), ("b", Some(1)), ("c", Some(2))]);

@@ -3,6 +3,7 @@
 use super::files::{self, State};
 use super::in_flight::{InFlight, make_folder};
 use super::ledger::Entry;
+use super::name::ranked;
 use super::plan::{Planned, Task};
 use super::record::{Record, RecordedSettings, now};
 use super::run::Run;
@@ -39,9 +40,9 @@ impl<P: Iterator<Item = Result<Planned>>> Run<'_, P> {
         })
     }
 
-    /// Whether more takes are wanted of a result that does not sound right than were made.
+    /// Whether more takes are wanted than were made.
     fn can_be_better(&self, record: &Record) -> bool {
-        !record.findings.is_empty() && record.takes.unwrap_or(1) <= self.options.retry.retries
+        self.options.retry.wants_more(record.takes.unwrap_or(1), record.findings.is_empty())
     }
 
     /// Where the file of a line is, and whether it is what was written: a run that was killed while it renamed the file
@@ -54,6 +55,7 @@ impl<P: Iterator<Item = Result<Planned>>> Run<'_, P> {
 
     /// Refuses a place where something lies that must not be replaced.
     pub(super) fn may_begin(&mut self, job: &InFlight) -> Result<()> {
+        self.may_keep_all(job)?;
         let target = self.options.folder.join(&job.task.out);
         let Ok(metadata) = fs::symlink_metadata(&target) else { return Ok(()) };
         let shown = target.display();
@@ -74,6 +76,23 @@ impl<P: Iterator<Item = Result<Planned>>> Run<'_, P> {
             ))),
             None => Ok(()),
         }
+    }
+
+    /// Refuses places of takes that are kept beside the best, but for those that the report says were kept before.
+    fn may_keep_all(&self, job: &InFlight) -> Result<()> {
+        if self.options.force {
+            return Ok(());
+        }
+        let record = self.ledger.finished(&job.task.id).map(|entry| self.ledger.line(entry)).transpose()?;
+        let ours: Vec<_> =
+            record.iter().flat_map(|record| &record.heard).filter_map(|take| take.out.as_ref()).collect();
+        for rank in self.options.retry.ranks_kept() {
+            let out = ranked(&job.task.out, rank);
+            let place = self.options.folder.join(&out);
+            let free = fs::symlink_metadata(&place).is_err() || ours.iter().any(|ours| Path::new(ours) == out);
+            ensure!(free, Kind::Output.error(format!("{}: exists already; --force replaces it", place.display())));
+        }
+        Ok(())
     }
 
     /// Why a finished result is not what is wanted now, unless it is another text: that is what an edited list asks

@@ -2,8 +2,11 @@
 
 use super::job::Item;
 use super::ledger::Entry;
+use super::name::ranked;
 use super::plan::Task;
+use super::record::RecordedTake;
 use super::voices::LoadedVoice;
+use crate::ears::Score;
 use crate::error::Kind;
 use crate::output::{Pending, Sink};
 use crate::sound::Finding;
@@ -69,6 +72,18 @@ pub struct Made {
     pub findings: Vec<Finding>,
     /// The voice that it gives the next one of its chain.
     pub next: Option<LoadedVoice>,
+    /// What it was chosen by, where there was a choice.
+    pub choice: Option<Choice>,
+}
+
+/// How the best of several takes was chosen.
+pub struct Choice {
+    /// Of the best.
+    pub score: Score,
+    /// All of them, in the order of their seeds.
+    pub heard: Vec<RecordedTake>,
+    /// The files of those that are kept beside the best.
+    pub others: Vec<Pending>,
 }
 
 /// Where the result of a job goes.
@@ -80,6 +95,11 @@ pub struct Target {
 }
 
 impl Target {
+    /// Where the take of this rank goes; the best, of rank 1, goes to the result's own place.
+    pub(super) fn ranked(self, rank: usize) -> Self {
+        if rank == 1 { self } else { Self { path: ranked(&self.path, rank), ..self } }
+    }
+
     /// Writes the result; it has no name yet.
     pub fn write(&self, fill: impl FnOnce(&mut Sink) -> Result<()>) -> Result<Pending> {
         make_folder(&self.path)?;

@@ -124,6 +124,17 @@ fn part(place: &str) -> Option<Part> {
     })
 }
 
+/// The name of a take that is kept beside the best: `ola.2.wav` of `ola.wav`.
+pub fn ranked(path: &Path, rank: usize) -> PathBuf {
+    let mut name = path.file_stem().unwrap_or_default().to_os_string();
+    name.push(format!(".{rank}"));
+    if let Some(extension) = path.extension() {
+        name.push(".");
+        name.push(extension);
+    }
+    path.with_file_name(name)
+}
+
 /// What a file name cannot hold becomes `-`, on any system.
 fn plain(text: &str) -> String {
     let odd = |c: char| c.is_control() || "/\\:*?\"<>|".contains(c);
@@ -152,6 +163,13 @@ mod tests {
         assert_eq!(named("{slug}.wav", 3), "ola-mundo-3.wav");
         assert_eq!(named("{index}.flac", 1), "7.flac.wav");
         assert_eq!(named("{stem}", 1), "Olá, mundo!.wav");
+    }
+
+    #[test]
+    fn takes_are_named_by_rank() {
+        assert_eq!(ranked(Path::new("a/ola.wav"), 2), Path::new("a/ola.2.wav"));
+        assert_eq!(ranked(Path::new("v1.0"), 12), Path::new("v1.12.0"));
+        assert_eq!(ranked(Path::new("ola"), 3), Path::new("ola.3"));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use super::hash::hash;
 use super::job::Item;
 use super::plan::Task;
+use crate::ears::Score;
 use crate::sound::{RecordedFinding, weight};
 use crate::speak::Settings;
 use crate::stage::fine::Context as FineContext;
@@ -73,6 +74,11 @@ pub struct Record {
     /// Attempts that were made, of which this is the best; none: one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub takes: Option<u32>,
+    /// What was heard of it, where it was chosen among several takes; and of each of these, in the order of their seeds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub score: Option<Score>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub heard: Vec<RecordedTake>,
     /// What does not sound right.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub findings: Vec<RecordedFinding>,
@@ -115,6 +121,17 @@ impl Record {
     pub fn faults(&self) -> u32 {
         self.findings.iter().map(|finding| weight(finding.fault)).sum()
     }
+}
+
+/// One of several takes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RecordedTake {
+    pub seed: u64,
+    #[serde(flatten)]
+    pub score: Score,
+    /// Its file, below the output folder, where it is kept beside the best.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub out: Option<String>,
 }
 
 /// Settings by the names of their flags.

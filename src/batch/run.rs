@@ -342,6 +342,7 @@ impl<'a, P: Iterator<Item = Result<Planned>>> Run<'a, P> {
         remove(&target)?;
         self.ledger.append(std::slice::from_ref(&record))?;
         made.file.settle(false)?;
+        made.choice.into_iter().flat_map(|choice| choice.others).try_for_each(|other| other.settle(true))?;
         if let (Some(chain), Some(next)) = (job.task.chain, made.next) {
             self.chains.entry(chain).or_default().voice = Some(next);
         }
@@ -373,6 +374,8 @@ impl<'a, P: Iterator<Item = Result<Planned>>> Run<'a, P> {
             real_time_factor: Some(rounded(took / seconds)),
             redone: Some(job.redone).filter(|&times| times > 0),
             takes: Some(made.attempts).filter(|&made| made > 1),
+            score: made.choice.as_ref().map(|choice| choice.score.clone()),
+            heard: made.choice.as_ref().map_or(Vec::new(), |choice| choice.heard.clone()),
             findings: made.findings.iter().map(RecordedFinding::from).collect(),
             continues: made.next.as_ref().map(|known| known.hash.clone()),
             at: now(),

@@ -1,21 +1,26 @@
 //! Texts and recordings said in a voice: the runner as the queue of a speaker.
 
-use super::attempts::{Attempt, Attempts, heard};
+use super::attempts::{Attempt, Attempts, Heard, Kept, heard};
 use super::events::Tally;
-use super::in_flight::{InFlight, Made, NextJob, Target};
+use super::in_flight::{Choice, InFlight, Made, NextJob, Target};
 use super::job::Item;
+use super::name::ranked;
 use super::plan::Planned;
+use super::record::RecordedTake;
 use super::run::{Backend, Run};
 use super::voices::LoadedVoice;
 use super::worker::{Work, Worker};
-use crate::error::{Kind, is_fatal, kind};
+use crate::audio::Pcm;
+use crate::ears::Score;
+use crate::error::{Kind, kind};
 use crate::output::{Pending, Sink};
 use crate::progress::Progress;
 use crate::sound::Finding;
 use crate::speak::{self, Content, NextRequest, Request, RequestQueue, Settings, Speaker, Utterance};
 use crate::stage::protocol::Protocol;
 use anyhow::{Context, Result};
-use std::collections::VecDeque;
+use std::collections::BTreeMap;
+use std::rc::Rc;
 
 /// Conversions that may wait for the codec; who brings one more waits.
 const WAITING: usize = 2;
@@ -28,6 +33,10 @@ pub trait SpeechBackend: Backend {
     fn protocol(&self) -> &Protocol;
     /// Writes the sound of a text.
     fn write(&self, job: &InFlight, settings: &Settings, utterance: &Utterance, sink: &mut Sink) -> Result<()>;
+    /// What is heard of a text's sound, to choose the best of several takes.
+    fn score(&self, _job: &InFlight, _pcm: &Pcm, findings: &[Finding]) -> Result<Score> {
+        Ok(Score::new(None, None, findings))
+    }
     /// What makes the sound of a recording's codes, on another thread: it may be hours long.
     fn decode(&self, job: &InFlight, settings: &Settings, utterance: &Utterance, target: Target) -> Work<Decoded>;
 }
@@ -37,17 +46,25 @@ pub struct Decoded {
     pub file: Pending,
     pub seconds: f64,
     pub findings: Vec<Finding>,
+    pub score: Score,
 }
 
 /// A job with the attempts at it.
-pub struct SpeechJob {
-    job: Box<InFlight>,
+struct SpeechJob {
+    job: Rc<InFlight>,
     content: Content,
-    settings: Settings,
     attempts: Attempts<Draft>,
 }
 
-impl SpeechJob {
+/// A take that is under way.
+pub struct Take {
+    job: Rc<InFlight>,
+    settings: Settings,
+    /// The job's number in this run.
+    number: u64,
+}
+
+impl Take {
     pub fn job(&self) -> &InFlight {
         &self.job
     }
@@ -70,17 +87,18 @@ enum Sound {
 pub struct Speech<'a, P> {
     run: Run<'a, P>,
     backend: &'a dyn SpeechBackend,
-    /// Jobs that are spoken once more.
-    again: VecDeque<SpeechJob>,
-    /// How many the speaker has.
+    /// Jobs of which takes are under way, or wanted, by their numbers.
+    jobs: BTreeMap<u64, SpeechJob>,
+    begun: u64,
+    /// How many takes the speaker has.
     speaking: usize,
     /// Recordings whose codes are there.
-    decoding: Worker<(SpeechJob, usize), Decoded>,
+    decoding: Worker<(Take, usize), Decoded>,
 }
 
 impl<'a, P: Iterator<Item = Result<Planned>>> Speech<'a, P> {
     pub fn new(run: Run<'a, P>, backend: &'a dyn SpeechBackend) -> Result<Self> {
-        Ok(Self { run, backend, again: VecDeque::new(), speaking: 0, decoding: Worker::start()? })
+        Ok(Self { run, backend, jobs: BTreeMap::new(), begun: 0, speaking: 0, decoding: Worker::start()? })
     }
 
     /// Speaks all of them, up to `batch` at a time.
@@ -108,8 +126,8 @@ impl<'a, P: Iterator<Item = Result<Planned>>> Speech<'a, P> {
         self.run
     }
 
-    /// A request for the job; `None`: there can be none, and that was told.
-    fn request(&mut self, job: Box<InFlight>) -> Result<Option<NextRequest<SpeechJob>>> {
+    /// Takes a job up, unless it cannot be spoken, which is told.
+    fn begin(&mut self, job: Box<InFlight>) -> Result<()> {
         let content = job.settings.context("speech is drawn with settings").and_then(|settings| {
             let content = self.backend.content(&job.task.item)?;
             Ok((settings, content))
@@ -117,100 +135,135 @@ impl<'a, P: Iterator<Item = Result<Planned>>> Speech<'a, P> {
         match content {
             Ok((settings, content)) => {
                 let attempts = Attempts::new(self.run.retry(), settings.seed);
-                self.ready(SpeechJob { job, content, settings, attempts }).map(Some)
+                self.jobs.insert(self.begun, SpeechJob { job: Rc::from(job), content, attempts });
+                self.begun += 1;
+                Ok(())
             }
-            Err(error) => self.run.end(&job, Err(error)).map(|()| None),
+            Err(error) => self.run.end(&job, Err(error)),
         }
     }
 
-    fn ready(&mut self, mut job: SpeechJob) -> Result<NextRequest<SpeechJob>> {
-        job.settings.seed = job.attempts.seed();
-        let voice = self.run.voice_of(&job.job)?.map(|known| known.voice);
-        let sound = match job.job.task.item {
-            Item::Text(_) => speak::Sound::Whole,
-            Item::Recording(_) => speak::Sound::None,
-        };
-        let request = Request { content: job.content.clone(), voice, settings: job.settings, sound };
-        self.speaking += 1;
-        Ok(NextRequest::Ready(job, Box::new(request)))
-    }
-
-    /// Asks for another take; where nothing more is begun, the best one so far is kept.
-    fn repeat(&mut self, mut job: SpeechJob) -> Result<Option<NextRequest<SpeechJob>>> {
-        if !self.run.is_stopped() {
-            return self.ready(job).map(Some);
-        }
-        match job.attempts.settle() {
-            Some(attempt) => self.keep(job, attempt)?,
-            None => self.run.give_up(&job.job),
+    /// A take of the first job that wants one. Once the run is to end, there is one of each job that was begun.
+    fn next_take(&mut self) -> Result<Option<NextRequest<Take>>> {
+        let stopped = self.run.is_stopped();
+        for (&number, SpeechJob { job, content, attempts }) in &mut self.jobs {
+            let seed = if stopped && !attempts.is_new() { None } else { attempts.begin() };
+            let (Some(seed), Some(settings)) = (seed, job.settings) else { continue };
+            let settings = Settings { seed, ..settings };
+            let voice = self.run.voice_of(job)?.map(|known| known.voice);
+            let sound = match job.task.item {
+                Item::Text(_) => speak::Sound::Whole,
+                Item::Recording(_) => speak::Sound::None,
+            };
+            let request = Request { content: content.clone(), voice, settings, sound };
+            self.speaking += 1;
+            let take = Take { job: job.clone(), settings, number };
+            return Ok(Some(NextRequest::Ready(take, Box::new(request))));
         }
         Ok(None)
     }
 
     /// Takes back what became sound; `wait`: one at least, if there is any.
     fn collect(&mut self, mut wait: bool) -> Result<()> {
-        while let Some(((job, tokens), decoded)) = self.decoding.take(wait)? {
-            let draft = decoded.map(|Decoded { file, seconds, findings }| {
-                (Draft { tokens, seconds, sound: Sound::File(file) }, findings)
+        while let Some(((take, tokens), decoded)) = self.decoding.take(wait)? {
+            let heard = decoded.map(|Decoded { file, seconds, findings, score }| Heard {
+                utterance: Draft { tokens, seconds, sound: Sound::File(file) },
+                findings,
+                score,
             });
-            self.judge(job, draft)?;
+            self.judge(&take, heard)?;
             wait = false;
         }
         Ok(())
     }
 
-    /// Keeps the best take, or has the job spoken once more.
-    fn judge(&mut self, mut job: SpeechJob, heard: Result<(Draft, Vec<Finding>)>) -> Result<()> {
-        match heard {
-            Ok((draft, findings)) => match job.attempts.judge(draft, findings) {
-                Some(attempt) => self.keep(job, attempt),
-                None => {
-                    self.again.push_back(job);
-                    Ok(())
+    fn judge(&mut self, take: &Take, heard: Result<Heard<Draft>>) -> Result<()> {
+        // A disk that is full is so for the others, too.
+        if heard.as_ref().is_err_and(|error| kind(error) == Some(Kind::Output)) {
+            return heard.map(|_| ());
+        }
+        let job = self.jobs.get_mut(&take.number).context("a take of a job that is over")?;
+        job.attempts.judge(take.settings.seed, heard)?;
+        self.close_all()
+    }
+
+    /// Ends the jobs of which no take is under way or wanted.
+    fn close_all(&mut self) -> Result<()> {
+        let stopped = self.run.is_stopped();
+        let is_over = |attempts: &Attempts<Draft>| {
+            attempts.is_over() || stopped && !attempts.is_under_way() && !attempts.is_new()
+        };
+        while let Some(number) = self.jobs.iter().find(|(_, job)| is_over(&job.attempts)).map(|(&number, _)| number) {
+            if let Some(SpeechJob { job, attempts, .. }) = self.jobs.remove(&number) {
+                match attempts.settle() {
+                    Ok(kept) => self.keep(&job, kept)?,
+                    Err(error) => self.run.end(&job, Err(error))?,
                 }
-            },
-            // A disk that is full is so for the others, too.
-            Err(error) if is_fatal(&error) || kind(&error) == Some(Kind::Output) => Err(error),
-            // A take that failed does not take the earlier ones away.
-            Err(error) => match job.attempts.settle() {
-                Some(attempt) => self.keep(job, attempt),
-                None => self.run.end(&job.job, Err(error)),
-            },
+            }
+        }
+        Ok(())
+    }
+
+    /// Keeps the best take, and the others where that is asked for.
+    fn keep(&mut self, job: &InFlight, kept: Kept<Draft>) -> Result<()> {
+        let Kept { best, others, scores } = kept;
+        let Attempt { utterance: Draft { tokens, seconds, sound }, seed, findings, score } = best;
+        let chained = job.task.chain.is_some();
+        let next = match &sound {
+            Sound::Memory(utterance) if chained => utterance.voice().ok().map(LoadedVoice::new),
+            _ => None,
+        };
+        let attempts = scores.len() as u32;
+        let file = self.file(job, 1, (seed, sound))?;
+        let mut heard: Vec<_> =
+            scores.into_iter().map(|(seed, score)| RecordedTake { seed, score, out: None }).collect();
+        let mut files = Vec::new();
+        for (rank, other) in (2..).zip(others) {
+            let out = ranked(&job.task.out, rank).to_string_lossy().into_owned();
+            heard.iter_mut().filter(|take| take.seed == other.seed).for_each(|take| take.out = Some(out.clone()));
+            files.push(self.file(job, rank, (other.seed, other.utterance.sound))?);
+        }
+        let choice = self.run.retry().chooses().then_some(Choice { score, heard, others: files });
+        let made = Made { file, seconds, tokens, seed: Some(seed), attempts, findings, next, choice };
+        self.run.end(job, Ok(made))
+    }
+
+    /// The file of a take; the best one, of rank 1, has the job's own name.
+    fn file(&self, job: &InFlight, rank: usize, (seed, sound): (u64, Sound)) -> Result<Pending> {
+        let target = self.run.target(job).ranked(rank);
+        match sound {
+            Sound::File(file) => Ok(file.renamed(target.path)),
+            Sound::Memory(utterance) => {
+                let settings = job.settings.map(|settings| Settings { seed, ..settings });
+                let settings = settings.context("speech is drawn with settings")?;
+                target.write(|sink: &mut Sink| self.backend.write(job, &settings, &utterance, sink))
+            }
         }
     }
 
-    fn keep(&mut self, mut job: SpeechJob, attempt: Attempt<Draft>) -> Result<()> {
-        let Attempt { utterance: Draft { tokens, seconds, sound }, seed, findings } = attempt;
-        job.settings.seed = seed;
-        let (file, next) = match sound {
-            Sound::File(file) => (file, None),
-            Sound::Memory(utterance) => {
-                let write = |sink: &mut Sink| self.backend.write(&job.job, &job.settings, &utterance, sink);
-                let chained = job.job.task.chain.is_some();
-                let next = if chained { utterance.voice().ok().map(LoadedVoice::new) } else { None };
-                (self.run.target(&job.job).write(write)?, next)
-            }
-        };
-        let attempts = job.attempts.made();
-        let made = Made { file, seconds, tokens, seed: Some(seed), attempts, findings, next };
-        self.run.end(&job.job, Ok(made))
-    }
-
     /// Listens to the take of a text.
-    fn hear(&mut self, job: SpeechJob, spoken: Result<Utterance>) -> Result<()> {
-        let limits = (self.backend.protocol(), &job.settings.stop);
-        let heard = spoken.and_then(|utterance| heard(utterance, job.job.task.item.text(), self.run.retry(), limits));
-        let draft = heard.map(|(utterance, findings)| {
+    fn hear(&mut self, take: &Take, spoken: Result<Utterance>) -> Result<()> {
+        let (policy, limits) = (self.run.retry(), (self.backend.protocol(), &take.settings.stop));
+        let heard = spoken.and_then(|utterance| {
+            let (utterance, findings) = heard(utterance, take.job.task.item.text(), policy, limits)?;
+            let score = match policy.chooses() {
+                true => self.backend.score(&take.job, &utterance.pcm, &findings)?,
+                false => Score::new(None, None, &findings),
+            };
             let (tokens, seconds) = (utterance.semantic.len(), utterance.pcm.seconds());
-            (Draft { tokens, seconds, sound: Sound::Memory(Box::new(utterance)) }, findings)
+            Ok(Heard {
+                utterance: Draft { tokens, seconds, sound: Sound::Memory(Box::new(utterance)) },
+                findings,
+                score,
+            })
         });
-        self.judge(job, draft)
+        self.judge(take, heard)
     }
 
     /// Hands the codes of a recording to the codec.
-    fn decode(&mut self, job: SpeechJob, utterance: &Utterance) -> Result<()> {
-        let work = self.backend.decode(&job.job, &job.settings, utterance, self.run.target(&job.job));
-        self.decoding.push((job, utterance.semantic.len()), work)?;
+    fn decode(&mut self, take: Take, utterance: &Utterance) -> Result<()> {
+        let work = self.backend.decode(&take.job, &take.settings, utterance, self.run.target(&take.job));
+        self.decoding.push((take, utterance.semantic.len()), work)?;
         while self.decoding.len() > WAITING {
             self.collect(true)?;
         }
@@ -219,28 +272,27 @@ impl<'a, P: Iterator<Item = Result<Planned>>> Speech<'a, P> {
 }
 
 impl<P: Iterator<Item = Result<Planned>>> RequestQueue for Speech<'_, P> {
-    type Key = SpeechJob;
+    type Key = Take;
 
-    fn next(&mut self) -> Result<NextRequest<SpeechJob>> {
+    fn next(&mut self) -> Result<NextRequest<Take>> {
         loop {
             self.collect(false)?;
-            while let Some(job) = self.again.pop_front() {
-                if let Some(ready) = self.repeat(job)? {
-                    return Ok(ready);
-                }
+            self.close_all()?;
+            if let Some(take) = self.next_take()? {
+                return Ok(take);
             }
             if self.run.is_enough(self.speaking) {
                 return Ok(NextRequest::Wait);
             }
             let chained = match self.run.next_job()? {
-                NextJob::Ready(job) => match self.request(job)? {
-                    Some(ready) => return Ok(ready),
-                    None => continue,
-                },
+                NextJob::Ready(job) => {
+                    self.begin(job)?;
+                    continue;
+                }
                 NextJob::Wait => true,
                 NextJob::End => false,
             };
-            // What is under way may have to be spoken once more.
+            // Of what is under way more takes may be wanted.
             let more = self.run.retry().retries > 0;
             match (self.speaking, self.decoding.len()) {
                 (1.., _) if chained || more => return Ok(NextRequest::Wait),
@@ -250,11 +302,11 @@ impl<P: Iterator<Item = Result<Planned>>> RequestQueue for Speech<'_, P> {
         }
     }
 
-    fn finished(&mut self, job: SpeechJob, spoken: Result<Utterance>) -> Result<()> {
+    fn finished(&mut self, take: Take, spoken: Result<Utterance>) -> Result<()> {
         self.speaking -= 1;
-        match (&job.job.task.item, spoken) {
-            (Item::Recording(_), Ok(utterance)) => self.decode(job, &utterance),
-            (_, spoken) => self.hear(job, spoken),
+        match (&take.job.task.item, spoken) {
+            (Item::Recording(_), Ok(utterance)) => self.decode(take, &utterance),
+            (_, spoken) => self.hear(&take, spoken),
         }
     }
 }

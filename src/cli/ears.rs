@@ -1,17 +1,24 @@
 //! The flags that choose ears, and the ears that they stand for.
 
 use super::progress::Terminal;
-use super::references::ReadingArgs;
-use anyhow::{Context, Result};
-use barkclone::audio::{self, Pcm};
-use barkclone::checkpoint;
-use barkclone::ears::{VoiceEar, VoicePrint};
+use anyhow::{Context, Error, Result};
+use barkclone::audio::{self, Input, Pcm};
+use barkclone::batch::RetryPolicy;
+use barkclone::checkpoint::{self, Checkpoint};
+use barkclone::ears::{Judge, VoiceEar, VoicePrint};
 use barkclone::error::{Kind, kind};
 use barkclone::models::{ModelKind, Models, Source};
+use barkclone::net::codec::CodecConfig;
 use barkclone::progress::Progress;
 use barkclone::sound::{LONGEST_CHECKED, with_speech};
+use barkclone::speak::Decoder;
+use barkclone::voice::Voice;
+use candle_core::Device;
 use clap::Args;
-use std::path::Path;
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
 
 const DEFAULT: &str = "ge2e";
 
@@ -30,16 +37,104 @@ impl EarArgs {
     pub fn voice(&self, models: &Models, terminal: &Terminal) -> Result<VoiceEar> {
         match self.voice_ear.as_deref() {
             Some(choice) => voice_ear(choice, models, terminal),
-            None => voice_ear(DEFAULT, models, terminal).or_else(|error| match kind(&error) {
-                Some(Kind::Network) => {
+            None => voice_ear(DEFAULT, models, terminal).or_else(|error| match is_absent(&error) {
+                true => {
                     terminal.note(&format!(
                         "warning: {DEFAULT} cannot be had, voices are compared by spectrum and pitch: {error:#}"
                     ));
                     Ok(VoiceEar::spectrum())
                 }
-                _ => Err(error),
+                false => Err(error),
             }),
         }
+    }
+
+    /// The ear for voices that can be had without a download, if there is one.
+    fn at_hand(&self, models: &Models, terminal: &Terminal) -> Result<Option<VoiceEar>> {
+        let mut offline = models.clone();
+        offline.hub.offline = true;
+        match voice_ear(self.voice_ear.as_deref().unwrap_or(DEFAULT), &offline, terminal) {
+            Err(error) if is_absent(&error) => Ok(None),
+            ear => ear.map(Some),
+        }
+    }
+}
+
+/// Whether a model is not there and cannot be fetched.
+fn is_absent(error: &Error) -> bool {
+    kind(error) == Some(Kind::Network)
+}
+
+/// How the best of several takes is found.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Ears")]
+pub struct BestArgs {
+    /// Make N takes of each utterance, with seeds that follow each other, and keep the best: the one whose voice is
+    /// nearest, less what does not sound right
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100))]
+    best_of: u32,
+    /// Keep the other takes of --best-of and --retry too, by rank: NAME.2.wav is the second best
+    #[arg(long)]
+    pub keep_all: bool,
+    /// Compare the takes' voices with this recording [default: with what the voice itself holds, through EnCodec]
+    #[arg(long, value_name = "REF")]
+    voice_of: Option<PathBuf>,
+    #[command(flatten)]
+    ears: EarArgs,
+}
+
+impl BestArgs {
+    /// With so many more seeds where nothing sounds right.
+    pub fn policy(&self, retries: u32, trim_tail: bool) -> RetryPolicy {
+        RetryPolicy { best_of: self.best_of, retries, keep_all: self.keep_all, trim_tail }
+    }
+
+    /// What takes are judged by; nothing is loaded where there are none to choose from. For --retry alone nothing is
+    /// fetched.
+    pub fn judge(
+        &self,
+        policy: RetryPolicy,
+        (codec, device): (&Checkpoint<CodecConfig>, &Device),
+        models: &Models,
+        terminal: &Terminal,
+    ) -> Result<VoiceJudge> {
+        let voice = match policy {
+            _ if policy.best_of > 1 => Some(self.ears.voice(models, terminal)?),
+            _ if policy.chooses() => self.ears.at_hand(models, terminal)?,
+            _ => None,
+        };
+        let of = match (&self.voice_of, &voice) {
+            (Some(path), Some(ear)) => Some(reference(Input::named(path)?, ear, terminal)?),
+            _ => None,
+        };
+        let (codec, device) = (codec.clone(), device.clone());
+        Ok(VoiceJudge { judge: Arc::new(Judge { voice }), of, codec, device, prints: RefCell::default() })
+    }
+}
+
+/// Judges takes by the voices that were asked for.
+pub struct VoiceJudge {
+    pub judge: Arc<Judge>,
+    /// Of --voice-of.
+    of: Option<VoicePrint>,
+    codec: Checkpoint<CodecConfig>,
+    device: Device,
+    /// What the voices hold, by name.
+    prints: RefCell<HashMap<String, Option<VoicePrint>>>,
+}
+
+impl VoiceJudge {
+    /// What takes in the voice `name` are compared with; `read` gives the voice.
+    pub fn reference(&self, name: &str, read: impl FnOnce() -> Result<Voice>) -> Result<Option<VoicePrint>> {
+        if self.of.is_some() || self.judge.voice.is_none() {
+            return Ok(self.of.clone());
+        }
+        if let Some(print) = self.prints.borrow().get(name) {
+            return Ok(print.clone());
+        }
+        let print = self.judge.print(&Decoder::new(&self.codec, &self.device)?.pcm(read()?.fine())?)?;
+        self.prints.borrow_mut().insert(name.to_owned(), print.clone());
+        Ok(print)
     }
 }
 
@@ -51,14 +146,15 @@ fn voice_ear(choice: &str, models: &Models, progress: &dyn Progress) -> Result<V
 }
 
 /// The sound of a recording that is judged.
-pub fn sound(path: &Path, reading: &ReadingArgs, terminal: &Terminal) -> Result<Pcm> {
-    let clip = audio::read(with_speech(reading.input(path)?, terminal), LONGEST_CHECKED)?;
-    clip.notes.iter().for_each(|note| terminal.note(&format!("warning: {}: {note}", path.display())));
+pub fn sound(input: Input, terminal: &Terminal) -> Result<Pcm> {
+    let shown = input.path().display().to_string();
+    let clip = audio::read(with_speech(input, terminal), LONGEST_CHECKED)?;
+    clip.notes.iter().for_each(|note| terminal.note(&format!("warning: {shown}: {note}")));
     Ok(clip.pcm)
 }
 
 /// The voice of the recording that others are compared with.
-pub fn reference(path: &Path, ear: &VoiceEar, reading: &ReadingArgs, terminal: &Terminal) -> Result<VoicePrint> {
-    let silent = || Kind::Input.error(format!("{}: no speech is heard in it", path.display()));
-    ear.hear(&sound(path, reading, terminal)?)?.with_context(silent)
+pub fn reference(input: Input, ear: &VoiceEar, terminal: &Terminal) -> Result<VoicePrint> {
+    let silent = format!("{}: no speech is heard in it", input.path().display());
+    ear.hear(&sound(input, terminal)?)?.with_context(|| Kind::Input.error(silent))
 }

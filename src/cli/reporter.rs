@@ -194,7 +194,8 @@ impl<'a> Reporter<'a> {
         });
         let path = self.shown(Path::new(record.out.as_deref().unwrap_or_default()));
         if let (Some(takes), Some(seed)) = (record.takes, record.seed) {
-            self.note(&format!("{path}: {takes} takes, the best one has seed {seed}"));
+            let score = record.score.as_ref().map_or(String::new(), |score| format!(": {score}"));
+            self.note(&format!("{path}: {takes} takes, the best one has seed {seed}{score}"));
         }
         for finding in &record.findings {
             self.note(&format!("warning: {path}: it may not sound right: {}", finding.message));

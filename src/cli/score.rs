@@ -57,11 +57,11 @@ pub fn run(args: &ScoreArgs, models: &Models, terminal: &Terminal) -> Result<()>
     let voice = args.voice_of.is_some().then(|| args.ears.voice(models, terminal)).transpose()?;
     let judge = Judge { voice };
     let reference = match (&args.voice_of, &judge.voice) {
-        (Some(path), Some(ear)) => Some(ears::reference(path, ear, &args.reading, terminal)?),
+        (Some(path), Some(ear)) => Some(ears::reference(args.reading.input(path)?, ear, terminal)?),
         _ => None,
     };
     for path in &args.sounds {
-        let pcm = ears::sound(path, &args.reading, terminal)?;
+        let pcm = ears::sound(args.reading.input(path)?, terminal)?;
         let findings = listen(&pcm, args.text.as_deref(), true)?;
         let heard = Heard {
             file: path.display().to_string(),

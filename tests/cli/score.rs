@@ -1,4 +1,4 @@
-//! `barkclone score` and `barkclone voice rank`: how near voices are, and what is heard of a sound.
+//! Ears: how near voices are, what is heard of a sound, and the best of several takes.
 
 use super::Desk;
 use serde_json::Value;
@@ -53,4 +53,79 @@ fn voices_are_ranked_by_what_they_hold_and_by_what_they_say() {
         assert_eq!(names, ["a.npz", "b.npz"], "{say:?}");
     }
     desk.run(&["voice", "rank", "a.wav", "none.npz", "--demo"]).fails(3, &["none.npz"]);
+}
+
+/// The scores of these sounds against `a.wav`.
+fn scores(desk: &Desk, sounds: &[&str]) -> Vec<f64> {
+    let ran = desk.run(&[&["score", "--voice-of", "a.wav", "--demo", "--json", "--text", TEXT], sounds].concat());
+    let total = |line| serde_json::from_str::<Value>(line).unwrap()["total"].as_f64().unwrap();
+    ran.prints().lines().map(total).collect()
+}
+
+const TEXT: &str = "A minha casa tem uma porta.";
+
+#[test]
+fn the_best_of_several_takes_is_what_its_seed_says_and_the_others_follow_by_rank() {
+    let desk = desk();
+    desk.run(&["clone", "a.wav", "--demo", "-o", "a.npz"]).prints();
+    let speak = |flags: &[&str]| desk.run(&[&["speak", TEXT, "--demo", "--voice", "a.npz"], flags].concat());
+    let ran = speak(&["--best-of", "3", "--keep-all", "--voice-of", "a.wav", "--seed", "5", "-o", "x.wav"]);
+    assert_eq!(ran.prints(), "x.wav\nx.2.wav\nx.3.wav");
+    let scores = scores(&desk, &["x.wav", "x.2.wav", "x.3.wav"]);
+    // The files hold 16 bits, which the takes that were judged did not.
+    assert!(scores[0] > scores[2] && scores.is_sorted_by(|a, b| *a > b - 2e-3), "{scores:?}");
+    let seed = ran.stderr.split("the best one has seed ").nth(1).unwrap().split(':').next().unwrap();
+    ran.says(&["3 takes", "(similarity ", "by seed 5: "]);
+    speak(&["--seed", seed, "-o", "alone.wav"]).prints();
+    assert_eq!(desk.bytes("alone.wav"), desk.bytes("x.wav"));
+    speak(&["--best-of", "3", "--keep-all", "-o", "x.2.wav"]).fails(6, &["x.2.wav", "exists"]);
+    fs::remove_file(desk.path("x.wav")).unwrap();
+    speak(&["--best-of", "2", "--keep-all", "-o", "x.wav"]).fails(6, &["x.2.wav", "exists"]);
+    speak(&["--best-of", "2", "--keep-all", "-o", "-"]).fails(2, &["--keep-all"]);
+}
+
+#[test]
+fn of_many_lines_each_has_its_best_take_and_the_report_all_scores() {
+    let desk = desk();
+    desk.run(&["clone", "a.wav", "--demo", "-o", "a.npz"]).prints();
+    fs::write(desk.path("lines.txt"), "Bom dia.\nA casa tem uma porta.\n").unwrap();
+    let run = |flags: &[&str]| {
+        let ran = desk.run(
+            &[
+                &["speak", "--lines", "lines.txt", "-d", "out", "--demo", "--voice", "a.npz", "--name", "{index}"],
+                flags,
+            ]
+            .concat(),
+        );
+        assert_eq!(ran.prints(), if ran.stderr.contains("2 spoken") { "out/1.wav\nout/2.wav" } else { "" });
+        ran
+    };
+    run(&["--best-of", "2", "--keep-all", "--batch", "3"]);
+    let report = fs::read_to_string(desk.path("out/report.jsonl")).unwrap();
+    for line in report.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()) {
+        let heard = line["heard"].as_array().unwrap();
+        let total = |take: &Value| take["total"].as_f64().unwrap();
+        assert_eq!((heard.len(), &line["takes"]), (2, &2.into()));
+        let (best, other) = if line["seed"] == heard[0]["seed"] { (0, 1) } else { (1, 0) };
+        assert!(total(&heard[best]) >= total(&heard[other]) && total(&line["score"]) == total(&heard[best]));
+        let out = heard[other]["out"].as_str().unwrap();
+        assert_eq!(out, line["out"].as_str().unwrap().replace(".wav", ".2.wav"));
+        assert!(desk.path("out").join(out).is_file() && heard[best]["out"].is_null());
+    }
+    run(&["--best-of", "2", "--keep-all"]).says(&["0 spoken, 2 there already"]);
+    run(&["--best-of", "3", "--keep-all"]).says(&["2 spoken"]);
+    assert!(desk.path("out/2.3.wav").is_file(), "more takes were wanted than were made");
+}
+
+#[test]
+fn a_conversion_has_its_best_take_too() {
+    let desk = desk();
+    desk.run(&["clone", "a.wav", "--demo", "-o", "a.npz"]).prints();
+    let convert = |flags: &[&str]| desk.run(&[&["convert", "b.wav", "--demo", "--voice", "a.npz"], flags].concat());
+    convert(&["--best-of", "2", "--keep-all", "-o", "x.wav"]).prints();
+    let scores = scores(&desk, &["x.wav", "x.2.wav"]);
+    assert_eq!(scores.len(), 2);
+    convert(&["--best-of", "2", "--keep-all", "-d", "out"]).prints();
+    assert!(desk.path("out/b.wav").is_file() && desk.path("out/b.2.wav").is_file());
+    convert(&["--best-of", "2", "-o", "-"]).fails(2, &["--best-of", "-o FILE"]);
 }

@@ -79,7 +79,7 @@ fn make(job: &InFlight, target: &Target, (args, cloner): (&CloneArgs, &Cloner), 
     describe(&voice, &reference.seconds, terminal);
     let seconds = reference.seconds.end - reference.seconds.start;
     let tokens = voice.semantic().len();
-    Ok(Made { file, seconds, tokens, seed: None, attempts: 1, findings: Vec::new(), next: None })
+    Ok(Made { file, seconds, tokens, seed: None, attempts: 1, findings: Vec::new(), next: None, choice: None })
 }
 
 fn options(args: &CloneArgs, session: &Session, models: &Models) -> Result<RunOptions> {

@@ -1,7 +1,8 @@
 //! The flags of `convert` that choose how is drawn and from which models.
 
+use crate::cli::ears::BestArgs;
 use crate::cli::nets::{self, BarkChoice, DeviceArgs, WeightType};
-use barkclone::batch::Sampling;
+use barkclone::batch::{RetryPolicy, Sampling};
 use barkclone::speak::Settings;
 use barkclone::stage::protocol::Protocol;
 use clap::Args;
@@ -37,7 +38,9 @@ pub struct SamplingArgs {
     /// Convert a recording whose result does not sound right (silent, clipped, or with a garbled end) again with up to
     /// N more seeds, and keep the best
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=100))]
-    pub retry: u32,
+    retry: u32,
+    #[command(flatten)]
+    pub best: BestArgs,
 }
 
 #[derive(Args, Debug)]
@@ -63,6 +66,10 @@ pub struct NetArgs {
 }
 
 impl SamplingArgs {
+    pub fn policy(&self) -> RetryPolicy {
+        self.best.policy(self.retry, false)
+    }
+
     /// What is given.
     pub fn given(&self) -> Sampling {
         Sampling {

@@ -3,16 +3,17 @@
 use super::{ConvertArgs, NetArgs, hear};
 use crate::cli::choice::read_voice;
 use crate::cli::dry;
+use crate::cli::ears::VoiceJudge;
 use crate::cli::interrupt::Running;
 use crate::cli::many::Session;
 use crate::cli::progress::Terminal;
 use crate::cli::reporter::Words;
 use crate::cli::{nets, provenance};
 use anyhow::{Context, Result, bail, ensure};
-use barkclone::audio::{Encoding, WavStream};
+use barkclone::audio::{Encoding, Pcm, WavStream};
 use barkclone::batch::{
-    self, Backend, Decoded, InFlight, Item, Plan, Planned, Recordings, RetryPolicy, Rules, Run, RunOptions, Sampling,
-    Seeds, Silent, Speech, SpeechBackend, Stop, Target, Template, Work,
+    self, Backend, Decoded, InFlight, Item, Plan, Planned, Recordings, Rules, Run, RunOptions, Sampling, Seeds, Silent,
+    Speech, SpeechBackend, Stop, Target, Template, Work,
 };
 use barkclone::checkpoint::Checkpoint;
 use barkclone::clone::Listener;
@@ -21,6 +22,7 @@ use barkclone::models::{ModelKind, Models, Source};
 use barkclone::net::codec::CodecConfig;
 use barkclone::output::Sink;
 use barkclone::progress::{self, Progress};
+use barkclone::sound::Finding;
 use barkclone::speak::{Content, Decoder, Settings, Speaker, Utterance};
 use barkclone::stage::protocol::Protocol;
 use barkclone::tokens::{FRAME_SAMPLES, SAMPLE_RATE};
@@ -38,6 +40,8 @@ struct ConvertBackend<'a> {
     protocol: Protocol,
     codec: &'a Checkpoint<CodecConfig>,
     device: &'a Device,
+    /// Set before anything is spoken.
+    judge: OnceCell<VoiceJudge>,
     /// Loaded when the first recording is heard.
     nets: OnceCell<Nets>,
 }
@@ -101,8 +105,13 @@ impl SpeechBackend for ConvertBackend<'_> {
         let made = provenance::converted(voice, settings, self.args.nets.weights, &sha256);
         let (title, float) = (job.task.item.title().into_owned(), self.args.float);
         let (fine, decoder) = (utterance.fine.clone(), self.nets().map(|nets| nets.decoder.clone()));
+        let judge = self.judge.get().context("takes are judged");
+        let judge = judge.and_then(|judge| {
+            let reference = judge.reference(&self.args.voice, || self.voice(&self.args.voice))?;
+            Ok((judge.judge.clone(), reference))
+        });
         Box::new(move || {
-            let (decoder, seconds) = (decoder?, fine.seconds());
+            let (decoder, (judge, reference), seconds) = (decoder?, judge?, fine.seconds());
             let encoding = if float { Encoding::Float32 } else { Encoding::Pcm16 };
             let (samples, remarks) = (fine.frames() * FRAME_SAMPLES, provenance::remarks(&title, &made));
             let file = target.write(|sink| {
@@ -110,8 +119,9 @@ impl SpeechBackend for ConvertBackend<'_> {
                 decoder.decode(&fine, &mut |part| wav.push(part), &progress::Silent)?;
                 wav.finish()
             })?;
-            let findings = super::one::heard(file.path())?;
-            Ok(Decoded { file, seconds, findings })
+            let score = |pcm: &Pcm, findings: &[Finding]| judge.score(pcm, reference.as_ref(), findings);
+            let (findings, score) = super::one::heard(file.path(), score)?;
+            Ok(Decoded { file, seconds, findings, score })
         })
     }
 }
@@ -134,8 +144,8 @@ pub fn run(args: &ConvertArgs, folder: &Path, models: &Models, terminal: &Termin
     // Opened, not loaded.
     let (bark, codec) = args.nets.bark().open(device.is_cpu(), models, terminal)?;
     let protocol = bark.protocol.clone();
-    let backend =
-        ConvertBackend { args, models, terminal, protocol, codec: &codec, device: &device, nets: OnceCell::new() };
+    let (judge, nets, device, codec) = (OnceCell::new(), OnceCell::new(), &device, &codec);
+    let backend = ConvertBackend { args, models, terminal, protocol, codec, device, judge, nets };
     if args.run.dry_run {
         let stop = Stop::new();
         let run = Run::new(plan(&recordings, &rules), session.peek()?, options, (&backend, &Silent), &stop);
@@ -144,11 +154,14 @@ pub fn run(args: &ConvertArgs, folder: &Path, models: &Models, terminal: &Termin
     let running = Running::begin();
     let (survey, ledger) =
         session.survey((plan(&recordings, &rules), session.open()?), &options, &backend, &running)?;
+    let judge = args.sampling.best.judge(args.sampling.policy(), (codec, device), models, terminal)?;
+    // Nobody else sets it.
+    let _ = backend.judge.set(judge);
     terminal.note(&format!("seed {seed}"));
     let reporter = session.reporter(true, Some(&survey));
     let run = Run::new(plan(&recordings, &rules), ledger, options, (&backend, &reporter), running.stop());
     let mut speech = Speech::new(run, &backend)?;
-    let mut speaker = Speaker::new(bark, codec.clone(), dtype, &device, false);
+    let mut speaker = Speaker::new(bark, codec.clone(), dtype, device, false);
     let batch = args.batch.rows(&speaker)?;
     let ended = speech.speak(&mut speaker, batch, &reporter);
     reporter.close(speech.tally(), None)?;
@@ -184,7 +197,7 @@ impl ConvertArgs {
             force: self.force,
             restart: self.run.restart,
             fail_fast: self.run.fail_fast,
-            retry: RetryPolicy { retries: self.sampling.retry, trim_tail: false },
+            retry: self.sampling.policy(),
             ..RunOptions::default()
         })
     }

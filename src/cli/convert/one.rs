@@ -2,22 +2,25 @@
 
 use super::{ConvertArgs, hear};
 use crate::cli::choice::read_voice;
+use crate::cli::ears::VoiceJudge;
 use crate::cli::nets;
 use crate::cli::progress::Terminal;
 use crate::cli::provenance::{self, new_seed};
 use crate::cli::refuse_own_input;
 use crate::cli::sound::SoundTarget;
 use anyhow::{Result, ensure};
-use barkclone::audio::{self, Input, Recording};
-use barkclone::batch::{Attempt, Attempts, RetryPolicy};
+use barkclone::audio::{self, Input, Pcm, Recording};
+use barkclone::batch::{Attempt, Heard, Kept, Takes, ranked};
+use barkclone::ears::Score;
 use barkclone::error::Kind;
 use barkclone::models::Models;
-use barkclone::output::Pending;
+use barkclone::output::{self, Pending};
 use barkclone::progress::Progress;
 use barkclone::sound::{Finding, LONGEST_CHECKED, listen};
-use barkclone::speak::{Content, Decoder, Request, Settings, Sound, Speaker};
+use barkclone::speak::{Content, Decoder, Request, Settings, Sound, Speaker, Utterance};
 use barkclone::stage::protocol::Protocol;
 use barkclone::tokens::{FRAME_SAMPLES, Fine};
+use barkclone::voice::Voice;
 use barkclone::voice::provenance::sha256;
 use std::path::Path;
 use std::sync::Arc;
@@ -63,24 +66,27 @@ pub fn run(args: &ConvertArgs, output: &Path, models: &Models, terminal: &Termin
     terminal.note(&format!("seed {seed}"));
 
     let begun = Instant::now();
+    let judge = args.sampling.best.judge(args.sampling.policy(), (&codec, &device), models, terminal)?;
     let decoder = Decoder::new(&codec, &device)?;
     let conversion = Conversion { args, source, sha256, voice_hash: voice.hash(), target, decoder, terminal };
-    let keep_loaded = args.sampling.retry > 0;
-    let mut speaker = Speaker::new(bark, codec, dtype, &device, keep_loaded);
+    let mut speaker = Speaker::new(bark, codec, dtype, &device, args.sampling.policy().chooses());
     let request = Request { content: Content::Semantic(semantic), voice: Some(voice), settings, sound: Sound::None };
-    let seconds = conversion.best(&mut speaker, request)?;
+    let seconds = conversion.best(&mut speaker, request, &judge)?;
     let took = begun.elapsed().as_secs_f64();
     terminal.note(&format!("{seconds:.1} s of speech in {took:.1} s: {}", crate::cli::pace(took / seconds)));
     conversion.target.print()
 }
 
 impl ConvertArgs {
-    fn target(&self, output: &Path) -> Result<SoundTarget> {
-        let target = SoundTarget { path: output.to_owned(), force: self.force, float: self.float };
-        let heard = self.sampling.retry == 0 || !target.is_stdout();
-        ensure!(heard, Kind::Usage.error("--retry: only a file is listened to; name one with -o FILE"));
+    fn target(&self, path: &Path) -> Result<SoundTarget> {
+        let target = SoundTarget { path: path.to_owned(), force: self.force, float: self.float };
+        let policy = self.sampling.policy();
+        let heard = !policy.chooses() || !target.is_stdout();
+        ensure!(heard, Kind::Usage.error("--retry and --best-of: only a file is listened to; name one with -o FILE"));
+        let mut takes = policy.ranks_kept().map(|rank| ranked(path, rank));
+        takes.try_for_each(|take| output::check(&take, self.force))?;
         let source = self.single()?;
-        refuse_own_input(output, [source.as_path(), Path::new(&self.voice)])?;
+        refuse_own_input(path, [source.as_path(), Path::new(&self.voice)])?;
         target.check().map(|()| target)
     }
 }
@@ -88,18 +94,20 @@ impl ConvertArgs {
 impl Conversion<'_> {
     /// Speaks until it sounds right or no more takes are wanted; keeps the best and says what does not sound right. Its
     /// length.
-    fn best(&self, speaker: &mut Speaker, mut request: Request) -> Result<f64> {
-        let policy = RetryPolicy { retries: self.args.sampling.retry, trim_tail: false };
-        let mut attempts = Attempts::new(policy, request.settings.seed);
-        loop {
-            request.settings.seed = attempts.seed();
-            let fine = speaker.speak(&request, self.terminal)?.fine;
-            let draft = self.draft(&fine, &request.settings)?;
-            let findings = findings(&draft)?;
-            if let Some(attempt) = attempts.judge(draft, findings) {
-                return self.keep(attempt, attempts.made());
-            }
-        }
+    fn best(&self, speaker: &mut Speaker, request: Request, judge: &VoiceJudge) -> Result<f64> {
+        let policy = self.args.sampling.policy();
+        let voice = request.voice.clone();
+        let reference = voice.map_or(Ok(None), |voice| judge.reference("", || Ok(Voice::clone(&voice))))?;
+        let score = |pcm: &Pcm, findings: &[Finding]| judge.judge.score(pcm, reference.as_ref(), findings);
+        let hear = |utterance: Utterance, settings: &Settings| {
+            let draft = self.draft(&utterance.fine, settings)?;
+            let unheard = || Ok((Vec::new(), Score::default()));
+            let (findings, score) = draft.file.as_ref().map_or_else(unheard, |file| heard(file.path(), score))?;
+            Ok(Heard { utterance: draft, findings, score })
+        };
+        let batch = if policy.best_of > 1 { speaker.automatic_batch()? } else { 1 };
+        let batch = batch.min(policy.least() as usize);
+        self.keep(Takes::new(request, policy, hear).speak(speaker, batch, self.terminal)?)
     }
 
     fn draft(&self, fine: &Fine, settings: &Settings) -> Result<Draft> {
@@ -112,25 +120,36 @@ impl Conversion<'_> {
         Ok(Draft { file, seconds: fine.seconds() })
     }
 
-    fn keep(&self, attempt: Attempt<Draft>, made: u32) -> Result<f64> {
+    fn keep(&self, kept: Kept<Draft>) -> Result<f64> {
         let (shown, terminal) = (self.target.path.display(), self.terminal);
-        if made > 1 {
-            terminal.note(&format!("{shown}: {made} takes, the best one has seed {}", attempt.seed));
+        let Kept { best, others, scores } = kept;
+        if scores.len() > 1 {
+            terminal.note(&format!(
+                "{shown}: {} takes, the best one has seed {}: {}",
+                scores.len(),
+                best.seed,
+                best.score
+            ));
         }
-        attempt.utterance.file.map_or(Ok(()), |file| file.settle(self.args.force))?;
-        for finding in attempt.findings {
+        let settle = |attempt: Attempt<Draft>, rank: usize| {
+            let path = ranked(&self.target.path, rank);
+            let own = |file: Pending| if rank == 1 { file } else { file.renamed(path) };
+            let draft = attempt.utterance;
+            draft.file.map_or(Ok(()), |file| own(file).settle(self.args.force)).map(|()| draft.seconds)
+        };
+        for finding in &best.findings {
             terminal.note(&format!("warning: {shown}: it may not sound right: {}", finding.message));
         }
-        Ok(attempt.utterance.seconds)
+        let seconds = settle(best, 1)?;
+        (2..).zip(others).try_for_each(|(rank, other)| settle(other, rank).map(drop))?;
+        Ok(seconds)
     }
 }
 
-/// What does not sound right in the file.
-fn findings(draft: &Draft) -> Result<Vec<Finding>> {
-    draft.file.as_ref().map_or(Ok(Vec::new()), |file| heard(file.path()))
-}
-
-/// What does not sound right in a converted sound.
-pub fn heard(path: &Path) -> Result<Vec<Finding>> {
-    listen(&audio::read(path, LONGEST_CHECKED)?.pcm, None, true)
+/// What does not sound right in a converted sound, and what else is heard of it.
+pub fn heard(path: &Path, score: impl Fn(&Pcm, &[Finding]) -> Result<Score>) -> Result<(Vec<Finding>, Score)> {
+    let pcm = audio::read(path, LONGEST_CHECKED)?.pcm;
+    let findings = listen(&pcm, None, true)?;
+    let score = score(&pcm, &findings)?;
+    Ok((findings, score))
 }

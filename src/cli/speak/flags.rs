@@ -1,5 +1,6 @@
 //! The flags of `speak` that choose how is drawn and from which models.
 
+use crate::cli::ears::BestArgs;
 use crate::cli::nets::{self, BarkChoice, DeviceArgs, WeightType};
 use anyhow::Result;
 use barkclone::batch::RetryPolicy;
@@ -60,35 +61,37 @@ pub struct SamplingArgs {
 #[command(next_help_heading = "Sampling")]
 pub struct RetryArgs {
     /// Speak an utterance that does not sound right (silent, too fast or slow for its text, without an end, clipped, or
-    /// with a garbled end) again with up to N more seeds, and keep the best
+    /// with a garbled end) again with up to N more seeds, and keep the best. Voices are compared as for --best-of, by ears that are at hand
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=100))]
     retry: u32,
     /// Cut off what follows the end of the speech
     #[arg(long)]
     trim_tail: bool,
+    #[command(flatten)]
+    pub best: BestArgs,
 }
 
 impl RetryArgs {
     pub fn policy(&self) -> RetryPolicy {
-        RetryPolicy { retries: self.retry, trim_tail: self.trim_tail }
+        self.best.policy(self.retry, self.trim_tail)
     }
 
     /// Tells runs that change the sound apart; empty where nothing is changed. How many seeds are tried changes no
     /// sound that is good.
     pub fn mark(&self) -> Vec<u8> {
-        mark(RetryPolicy { retries: 0, ..self.policy() })
+        mark(0, self.trim_tail)
     }
 
     /// The mark of earlier versions.
     pub fn former_mark(&self) -> Vec<u8> {
-        mark(self.policy())
+        mark(self.retry, self.trim_tail)
     }
 }
 
-fn mark(policy: RetryPolicy) -> Vec<u8> {
-    match policy {
-        policy if policy == RetryPolicy::default() => Vec::new(),
-        policy => [&policy.retries.to_le_bytes()[..], &[policy.trim_tail.into()]].concat(),
+fn mark(retries: u32, trim_tail: bool) -> Vec<u8> {
+    match retries > 0 || trim_tail {
+        false => Vec::new(),
+        true => [&retries.to_le_bytes()[..], &[trim_tail.into()]].concat(),
     }
 }
 

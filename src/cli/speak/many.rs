@@ -9,24 +9,29 @@ use super::{Made, SpeakArgs};
 use crate::cli::batch::Batch;
 use crate::cli::choice::read_voice;
 use crate::cli::dry::{self, Speed};
+use crate::cli::ears::VoiceJudge;
 use crate::cli::interrupt::Running;
 use crate::cli::many::{RunArgs, Session};
 use crate::cli::progress::Terminal;
 use crate::cli::reporter::Words;
 use anyhow::{Context, Error, Result, bail, ensure};
+use barkclone::audio::Pcm;
 use barkclone::batch::{
     self, Backend, Decoded, Form, InFlight, Item, Rules, Run, RunOptions, Sampling, Seeds, Silent, Speech,
     SpeechBackend, Stop, Target, Template, Work,
 };
+use barkclone::ears::Score;
 use barkclone::error::Kind;
 use barkclone::models::Models;
 use barkclone::output::Sink;
 use barkclone::progress::Progress;
+use barkclone::sound::Finding;
 use barkclone::speak::{Content, Settings, Speaker, Utterance};
 use barkclone::stage::protocol::Protocol;
 use barkclone::stage::text::Text;
 use barkclone::voice::{Place, Voice};
 use clap::{ArgGroup, Args};
+use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Once;
@@ -171,6 +176,8 @@ pub struct ModelBackend<'a> {
     pub tokenizer: Option<&'a Text>,
     pub protocol: Protocol,
     pub voices: Named,
+    /// Set once the models are open, before anything is spoken.
+    pub judge: OnceCell<VoiceJudge>,
     /// A hint is given once.
     pub hinted: Once,
 }
@@ -219,6 +226,13 @@ impl SpeechBackend for ModelBackend<'_> {
     fn write(&self, job: &InFlight, settings: &Settings, utterance: &Utterance, sink: &mut Sink) -> Result<()> {
         let made = Made { text: job.task.item.text(), voice: job.voice_hash.as_deref(), settings };
         self.args.sound(&made, utterance, sink)
+    }
+
+    fn score(&self, job: &InFlight, pcm: &Pcm, findings: &[Finding]) -> Result<Score> {
+        let Some(judge) = self.judge.get() else { return Ok(Score::new(None, None, findings)) };
+        let of = |name: &String| judge.reference(name, || self.voice(name));
+        let reference = job.voice.as_ref().map_or(Ok(None), of)?;
+        judge.judge.score(pcm, reference.as_ref(), findings)
     }
 
     fn decode(&self, _: &InFlight, _: &Settings, _: &Utterance, _: Target) -> Work<Decoded> {
@@ -306,8 +320,8 @@ fn speak(
     let measure = Measure::new(Some(&tokenizer), &protocol);
     source.check_voices(measure, &voices)?;
     let options = options(args, (&session.folder, &voices), models, terminal)?;
-    let backend =
-        ModelBackend { args, models, terminal, tokenizer: Some(&tokenizer), protocol, voices, hinted: Once::new() };
+    let (tokenizer, judge, hinted) = (Some(&tokenizer), OnceCell::new(), Once::new());
+    let backend = ModelBackend { args, models, terminal, tokenizer, protocol, voices, judge, hinted };
     let plan = || source.plan(rules.clone(), measure);
     let running = Running::begin();
     let (survey, ledger) = match source.is_readable_twice() {
@@ -318,6 +332,9 @@ fn speak(
         false => (None, ledger),
     };
     let (bark, codec) = args.nets.choice().open(device.is_cpu(), models, terminal)?;
+    let judge = args.retry.best.judge(args.retry.policy(), (&codec, &device), models, terminal)?;
+    // Nobody else sets it.
+    let _ = backend.judge.set(judge);
     let reporter = session.reporter(source.book().is_none(), survey.as_ref()).beside_sound(args.to_stdout());
     let live = Live::new(&reporter, args, &session.folder)?;
     let plan = source.plan_at(rules.clone(), measure, |slot| live.lay(slot))?;
@@ -369,8 +386,8 @@ fn preview(
     };
     let measure = Measure::new(tokenizer.as_ref(), &protocol);
     source.check_voices(measure, &voices)?;
-    let backend =
-        ModelBackend { args, models, terminal, tokenizer: tokenizer.as_ref(), protocol, voices, hinted: Once::new() };
+    let (tokenizer, judge, hinted) = (tokenizer.as_ref(), OnceCell::new(), Once::new());
+    let backend = ModelBackend { args, models, terminal, tokenizer, protocol, voices, judge, hinted };
     let (plan, stop) = (source.plan(rules, measure)?, Stop::new());
     let run = Run::new(plan, ledger, options, (&backend, &Silent), &stop);
     dry::preview(session, run, speed(args))

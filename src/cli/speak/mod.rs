@@ -9,13 +9,15 @@ mod source;
 mod text;
 
 use super::choice::read_voice;
+use super::ears::VoiceJudge;
 use super::nets::WeightType;
 use super::progress::Terminal;
 use super::provenance::{self, new_seed};
 use super::{check_voice_target, out, refuse_own_input};
 use anyhow::{Context, Result, ensure};
 use barkclone::audio::{Encoding, write_wav};
-use barkclone::batch::{Attempt, Attempts, RetryPolicy};
+use barkclone::batch::{Attempt, Heard, Kept, RetryPolicy, Takes, heard, ranked};
+use barkclone::ears::Score;
 use barkclone::error::Kind;
 use barkclone::models::Models;
 use barkclone::normalize::{normalize, utf8};
@@ -124,20 +126,27 @@ fn one(args: SpeakArgs, models: &Models, terminal: &Terminal) -> Result<()> {
 
     let begin = Instant::now();
     let policy = args.retry.policy();
-    let mut speaker = Speaker::new(bark, codec, dtype, &device, args.nets.keep_loaded || policy.retries > 0);
+    let judge = args.retry.best.judge(policy, (&codec, &device), models, terminal)?;
+    let mut speaker = Speaker::new(bark, codec, dtype, &device, args.nets.keep_loaded || policy.chooses());
     let mut request = Request::text(ids, voice.map(|file| file.voice), settings);
     let mut live = Live { args: &args, text: &text, begin, outlets: None, terminal };
     // What may be spoken once more, or cut, is not heard before that is known.
-    if args.wanted().any() && policy == RetryPolicy::default() {
+    if args.wanted().any() && !policy.chooses() && !policy.trim_tail {
         request.sound = Sound::Early;
     }
-    let take = best_take(&mut speaker, &mut request, (&text, policy), &mut live)?;
+    let kept = match policy.chooses() {
+        true => args.best_take(&mut speaker, &request, &text, (&judge, terminal))?,
+        false => only_take(&mut speaker, &request, (&text, policy), &mut live)?,
+    };
+    tell_of(&kept, terminal);
+    request.settings.seed = kept.best.seed;
+    let take = &kept.best;
     live.rest(&request, &take.utterance)?;
     let first = live.outlets.as_ref().and_then(Outlets::first);
     // The sound first: it is there even where the speech turns out too short for a voice.
-    let path = args.deliver(&text, &request, &take.utterance)?;
+    let paths = args.deliver(&text, &request, &kept)?;
     let (spoken, took) = (take.utterance.pcm.seconds(), begin.elapsed().as_secs_f64());
-    args.tell(&text, &take, (path, first.unwrap_or(took), took))?;
+    args.tell(&text, &kept, (paths, first.unwrap_or(took), took))?;
     args.keep_voice(&take.utterance)?;
     terminal.note(&format!("{spoken:.1} s of speech in {took:.1} s: {}", super::pace(took / spoken)));
     live.outlets.map_or(Ok(()), |outlets| outlets.close(terminal))
@@ -177,37 +186,59 @@ impl Live<'_> {
     }
 }
 
-/// Speaks until it sounds right or no more takes are wanted, and says what does not; the request keeps the seed of the
-/// one that is kept.
-fn best_take(
+/// Speaks once.
+fn only_take(
     speaker: &mut Speaker,
-    request: &mut Request,
+    request: &Request,
     (text, policy): (&str, RetryPolicy),
     live: &mut Live,
-) -> Result<Attempt> {
-    let terminal = live.terminal;
-    let protocol = speaker.protocol().clone();
-    let mut takes = Attempts::new(policy, request.settings.seed);
-    loop {
-        request.settings.seed = takes.seed();
-        let mut hear = |total: usize, samples: &[f32]| match request.sound {
-            Sound::Early => live.hear(request, total, samples),
-            _ => Ok(()),
-        };
-        let utterance = speaker.speak_to(request, &mut hear, terminal)?;
-        let Some(take) = takes.hear(utterance, text, (&protocol, &request.settings.stop))? else { continue };
-        if takes.made() > 1 {
-            terminal.note(&format!("{} takes, the best one has seed {}", takes.made(), take.seed));
-        }
-        for finding in &take.findings {
-            terminal.note(&format!("warning: it may not sound right: {}", finding.message));
-        }
-        request.settings.seed = take.seed;
-        return Ok(take);
+) -> Result<Kept> {
+    let (protocol, terminal, seed) = (speaker.protocol().clone(), live.terminal, request.settings.seed);
+    let mut hear = |total: usize, samples: &[f32]| match request.sound {
+        Sound::Early => live.hear(request, total, samples),
+        _ => Ok(()),
+    };
+    let utterance = speaker.speak_to(request, &mut hear, terminal)?;
+    let (utterance, findings) = heard(utterance, text, policy, (&protocol, &request.settings.stop))?;
+    let best = Attempt { utterance, seed, score: Score::new(None, None, &findings), findings };
+    Ok(Kept { best, others: Vec::new(), scores: Vec::new() })
+}
+
+/// Says which of several takes is kept, and what does not sound right in it.
+fn tell_of(kept: &Kept, terminal: &Terminal) {
+    let Kept { best, scores, .. } = kept;
+    if scores.len() > 1 {
+        let all: Vec<_> = scores.iter().map(|(seed, score)| format!("{seed}: {:.2}", score.total)).collect();
+        let made = format!("{} takes, the best one has seed {}: {}", scores.len(), best.seed, best.score);
+        terminal.note(&format!("{made}; by seed {}", all.join(", ")));
+    }
+    for finding in &best.findings {
+        terminal.note(&format!("warning: it may not sound right: {}", finding.message));
     }
 }
 
 impl SpeakArgs {
+    /// Speaks until it sounds right or no more takes are wanted.
+    fn best_take(
+        &self,
+        speaker: &mut Speaker,
+        request: &Request,
+        text: &str,
+        (judge, terminal): (&VoiceJudge, &Terminal),
+    ) -> Result<Kept> {
+        let (policy, protocol) = (self.retry.policy(), speaker.protocol().clone());
+        let voice = request.voice.as_deref();
+        let reference = voice.map_or(Ok(None), |voice| judge.reference("", || Ok(voice.clone())))?;
+        let batch = if policy.best_of > 1 { speaker.automatic_batch()? } else { 1 };
+        let hear = |utterance, settings: &Settings| {
+            let (utterance, findings) = heard(utterance, text, policy, (&protocol, &settings.stop))?;
+            let score = judge.judge.score(&utterance.pcm, reference.as_ref(), &findings)?;
+            Ok(Heard { utterance, findings, score })
+        };
+        let batch = batch.min(policy.least() as usize);
+        Takes::new(request.clone(), policy, hear).speak(speaker, batch, terminal)
+    }
+
     fn text(&self) -> Result<String> {
         let text = match self.text.as_deref() {
             None | Some("-") => read_text(self.text.is_some())?,
@@ -235,8 +266,15 @@ impl SpeakArgs {
         let voices = || self.voice.iter().map(Path::new);
         written.into_iter().try_for_each(|path| refuse_own_input(path, voices()))?;
         match &self.output {
-            Some(_) if self.to_stdout() => (),
-            Some(path) => output::check(path, self.force)?,
+            Some(_) if self.to_stdout() => {
+                let told = "--keep-all: takes go to files; name one with -o FILE";
+                ensure!(!self.retry.best.keep_all, Kind::Usage.error(told));
+            }
+            Some(path) => {
+                output::check(path, self.force)?;
+                let mut takes = self.retry.policy().ranks_kept().map(|rank| ranked(path, rank));
+                takes.try_for_each(|take| output::check(&take, self.force))?;
+            }
             None if self.play => (),
             None => output::check_folder(Path::new("."))?,
         }
@@ -254,32 +292,46 @@ impl SpeakArgs {
         utterance.voice().with_context(unfit)?.write(path, self.force)
     }
 
-    /// Writes the WAV, where it does not only go out; its path.
-    fn deliver(&self, text: &str, request: &Request, utterance: &Utterance) -> Result<Option<PathBuf>> {
+    /// Writes the WAVs, where the speech does not only go out; their paths, the best take's first.
+    fn deliver(&self, text: &str, request: &Request, kept: &Kept) -> Result<Vec<PathBuf>> {
         let voice = request.voice.as_ref().map(|voice| voice.hash());
-        let made = Made { text, voice: voice.as_deref(), settings: &request.settings };
-        let wav = |mut sink: &mut dyn Write| self.sound(&made, utterance, &mut sink);
+        let wav = |take: &Attempt, mut sink: &mut dyn Write| {
+            let settings = Settings { seed: take.seed, ..request.settings };
+            let made = Made { text, voice: voice.as_deref(), settings: &settings };
+            self.sound(&made, &take.utterance, &mut sink)
+        };
         let path = match &self.output {
-            Some(_) if self.to_stdout() => return Ok(None),
-            None if self.play => return Ok(None),
+            Some(_) if self.to_stdout() => return Ok(Vec::new()),
+            None if self.play => return Ok(Vec::new()),
             Some(path) => {
-                output::write_atomically(path, self.force, |sink| wav(sink))?;
+                output::write_atomically(path, self.force, |sink| wav(&kept.best, sink))?;
                 path.clone()
             }
-            None => output::write_named_after(text, Path::new("."), "wav", |sink| wav(sink))?,
+            None => output::write_named_after(text, Path::new("."), "wav", |sink| wav(&kept.best, sink))?,
         };
-        Ok(Some(path.strip_prefix(".").unwrap_or(&path).to_owned()))
+        let mut paths = vec![path.strip_prefix(".").unwrap_or(&path).to_owned()];
+        for (rank, take) in (2..).zip(&kept.others) {
+            let path = ranked(&paths[0], rank);
+            output::write_atomically(&path, self.force, |sink| wav(take, sink))?;
+            paths.push(path);
+        }
+        Ok(paths)
     }
 
-    /// Prints the sound's path, or all about it.
-    fn tell(&self, text: &str, take: &Attempt, (path, first_sound, took): (Option<PathBuf>, f64, f64)) -> Result<()> {
-        let path = path.map(|path| path.display().to_string());
+    /// Prints the sounds' paths, or all about them.
+    fn tell(&self, text: &str, kept: &Kept, (paths, first_sound, took): (Vec<PathBuf>, f64, f64)) -> Result<()> {
+        let paths: Vec<_> = paths.iter().map(|path| path.display().to_string()).collect();
         if !self.many.run.json {
-            return path.map_or(Ok(()), |path| out(format!("{path}\n")));
+            return out(paths.iter().map(|path| format!("{path}\n")).collect::<String>());
         }
+        let take = &kept.best;
         let findings: Vec<_> = take.findings.iter().map(RecordedFinding::from).collect();
-        let told = json!({"event": "done", "out": path, "text": text, "seed": take.seed, "findings": findings,
-            "seconds": take.utterance.pcm.seconds(), "took": took, "first_sound": first_sound});
+        let mut told = json!({"event": "done", "out": paths.first(), "text": text, "seed": take.seed,
+            "findings": findings, "seconds": take.utterance.pcm.seconds(), "took": took, "first_sound": first_sound});
+        if !kept.scores.is_empty() {
+            told["score"] = json!(take.score);
+            told["heard"] = kept.scores.iter().map(|(seed, score)| json!({"seed": seed, "score": score})).collect();
+        }
         self.event(&told)
     }
 

@@ -61,7 +61,7 @@ pub fn run(args: &RankArgs, models: &Models, terminal: &Terminal) -> Result<()> 
     let read = |choice: &String| Ok((choice.clone(), read_voice(choice, models, terminal)?.voice));
     let voices = args.voices.iter().map(read).collect::<Result<Vec<_>>>()?;
     let ear = args.ears.voice(models, terminal)?;
-    let reference = ears::reference(&args.reference, &ear, &args.reading, terminal)?;
+    let reference = ears::reference(args.reading.input(&args.reference)?, &ear, terminal)?;
     let mut sound = args.sound(models, terminal)?;
     let mut ranked = Vec::new();
     for (voice, codes) in voices {
