@@ -4,6 +4,7 @@ use super::{Arrays, Desk, VOICE};
 use ndarray::{Array1, Array3, ArrayD, IxDyn};
 use ndarray_npy::{NpzReader, NpzWriter};
 use std::fs::{self, File};
+use std::process::Command;
 
 const KEPT: &str = ".home/data/barkclone/voices";
 
@@ -86,6 +87,28 @@ fn coquis_voice_files_are_written_and_read() {
     desk.babble("ref.wav", 2.0);
     desk.clone("ref.wav", &["-o", "mine.pth"]).prints();
     assert!(desk.run(&["voice", "inspect", "mine.pth"]).prints().contains("sha256"));
+}
+
+#[test]
+#[ignore = "installs torch, coqui-tts and transformers, or takes the READERS_PYTHON that has them"]
+fn coqui_and_transformers_read_what_is_written_for_them() {
+    const PINNED: [&str; 4] = ["torch==2.8.0", "numpy==2.2.6", "transformers==5.24.0", "packaging==25.0"];
+    let desk = desk_with_ana();
+    desk.run(&["voice", "convert", "ana", "other.npz"]).prints();
+    desk.run(&["voice", "convert", "ana", "voice.pth"]).prints();
+    let done = |program: &str, arguments: &[&str]| {
+        let output = Command::new(program).args(arguments).current_dir(desk.path("")).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let python = std::env::var("READERS_PYTHON").unwrap_or_else(|_| {
+        done("python3", &["-m", "venv", "venv"]);
+        done("venv/bin/pip", &[&["install", "-q"], &PINNED[..]].concat());
+        done("venv/bin/pip", &["install", "-q", "--no-deps", "coqui-tts==0.28.0"]);
+        "venv/bin/python".to_owned()
+    });
+    let said = done(&python, &[concat!(env!("CARGO_MANIFEST_DIR"), "/tests/readers.py"), "."]);
+    assert!(said.contains("coqui-tts reads 150 frames") && said.contains("transformers reads 150 frames"), "{said}");
 }
 
 #[test]
