@@ -54,6 +54,22 @@ fn jobs_name_their_voices() {
 }
 
 #[test]
+fn a_long_text_names_kept_voices() {
+    let desk = desk_with_ana();
+    fs::write(desk.path("text.txt"), "[voice: ana]\nOi.\n").unwrap();
+    let spoken = |flags: &[&str], to: &str| {
+        desk.run(&[&["speak", "--file", "text.txt", "--seed", "1", "-o", to], flags, &super::SPEAK[..]].concat())
+    };
+    spoken(&[], "kept.wav").prints();
+    let path = format!("ana={KEPT}/ana.npz");
+    spoken(&["--voice", &path], "given.wav").prints();
+    let samples = |name| barkclone::audio::read(desk.path(name).as_path(), 60.0).unwrap().pcm;
+    assert_eq!(samples("kept.wav"), samples("given.wav"));
+    fs::write(desk.path("text.txt"), "[voice: eva]\nOi.\n").unwrap();
+    spoken(&[], "x.wav").fails(3, &["line 1", "no voice named \"eva\"", "there are: ana"]);
+}
+
+#[test]
 fn kept_voices_are_listed_renamed_and_removed() {
     let desk = desk_with_ana();
     let listed = |desk: &Desk| desk.run(&["voice", "list"]).prints().to_owned();

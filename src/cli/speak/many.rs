@@ -23,7 +23,7 @@ use barkclone::progress::Progress;
 use barkclone::speak::{Content, Settings, Speaker, Utterance};
 use barkclone::stage::protocol::Protocol;
 use barkclone::stage::text::Text;
-use barkclone::voice::{Place, Voice};
+use barkclone::voice::{Library, Place, Voice};
 use clap::{ArgGroup, Args};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -69,8 +69,7 @@ impl ManyArgs {
     /// Where the texts come from.
     fn source<'a>(&'a self, output: Option<&'a Path>, voices: &Named, reading: &'a TextArgs) -> Result<Source<'a>> {
         if let (Some(file), Some(output)) = (&self.file, output) {
-            let names = voices.names.keys().cloned().collect();
-            let book = Book::open(&self.book, file, output, (names, reading))?;
+            let book = Book::open(&self.book, file, output, (voices.known(), reading))?;
             let apart = self.run.shard()?.is_none() || !book.is_chained();
             ensure!(
                 apart,
@@ -209,6 +208,16 @@ impl Named {
             ensure!(first, twice(voice));
         }
         Ok(named)
+    }
+
+    /// The names that a text may use: those that are given, and those that voices are kept by.
+    fn known(&self) -> Vec<String> {
+        // Without a home there are no kept ones.
+        let kept = Library::of_user().and_then(|library| library.names()).unwrap_or_default();
+        let mut names: Vec<_> = self.names.keys().cloned().chain(kept).collect();
+        names.sort();
+        names.dedup();
+        names
     }
 
     /// Reads each once, so that a wrong one is told before anything is spoken.
