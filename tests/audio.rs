@@ -187,6 +187,29 @@ fn a_file_without_sound_or_with_sound_of_an_unknown_kind_says_so() {
 }
 
 #[test]
+fn what_is_of_a_kind_that_is_not_read_is_named() {
+    let padded = |start: &[u8]| [start, &[0; 2_000]].concat();
+    // Its packets hold a stream of AAC that could be taken for one.
+    let mut ts = fs::read(fixture("lossy.aac")).unwrap();
+    ts.chunks_mut(188).for_each(|packet| packet[0] = 0x47);
+    let kinds: [(&[u8], &str); 5] = [
+        (&padded(b".snd\0\0\0\x18"), "it is AU"),
+        (&padded(b"RIFF\0\0\0\0AVI LIST"), "it is AVI"),
+        (&padded(b"wvpk"), "it is WavPack"),
+        (
+            &padded(b"FORM\0\0\0\x20AIFCCOMM\0\0\0\x18\0\x01\0\0\0\x01\0\x10\x40\x0d\xbb\x80\0\0\0\0\0\0ima4"),
+            "it holds ima4",
+        ),
+        (&ts, "it is MPEG-TS"),
+    ];
+    for (bytes, name) in kinds {
+        let refused = refusal(bytes);
+        assert!(refused.contains(name) && refused.contains("ffmpeg -i"), "{refused}");
+    }
+    assert!(refusal(&fs::read(fixture("dolby.mkv")).unwrap()).contains("it holds A_AC3: its audio is Dolby Digital"));
+}
+
+#[test]
 fn protected_recordings_are_told_from_damaged_ones() {
     let mut bytes = fs::read(fixture("lossy.m4a")).unwrap();
     let at = bytes.windows(4).rposition(|four| four == b"mp4a").unwrap();
@@ -198,7 +221,7 @@ fn protected_recordings_are_told_from_damaged_ones() {
 
 #[test]
 fn of_a_truncated_recording_what_is_there_is_read_and_told_or_it_is_refused() {
-    for name in ["lossless.flac", "lossy.mp3"] {
+    for name in ["lossless.flac", "lossy.mp3", "lossy.webm"] {
         let bytes = fs::read(fixture(name)).unwrap();
         let (_folder, path) = file(&bytes[..bytes.len() / 2]);
         match audio::read(&path, 60.0) {

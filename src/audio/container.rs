@@ -6,6 +6,7 @@
 
 use super::aac::{self, aac};
 use super::check_rate;
+use super::kind::{self, SEARCHED};
 use super::opus::{self, OpusDecoder};
 use super::quiet::quietly;
 use super::source::Source;
@@ -13,7 +14,7 @@ use super::timeline::Timeline;
 use super::window::Window;
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io;
 use std::mem;
 use std::ops::Range;
 use std::sync::LazyLock;
@@ -28,12 +29,10 @@ use symphonia::core::packet::Packet;
 use symphonia::core::units::Duration;
 
 /// What is read, and how to make it of anything else.
-const ADVICE: &str = "WAV, FLAC, MP3, Ogg (Vorbis, Opus), M4A and MP4 (AAC, ALAC), AIFF, CAF and MKV or WebM can be read; \
+pub(super) const ADVICE: &str = "WAV, FLAC, MP3, Ogg (Vorbis, Opus), M4A and MP4 (AAC, ALAC), AIFF, CAF and MKV or WebM can be read; \
                       `ffmpeg -i IN OUT.wav` converts any recording";
 /// How far a file may fall short of the length that it promises, seconds.
 const SLACK: f64 = 0.1;
-/// Where protection is looked for: this many bytes at the file's start and end.
-const SEARCHED: u64 = 1 << 20;
 /// Packets of other tracks between two of this one, at most, where the first ones are sought.
 const MOST_OTHERS: usize = 10_000;
 
@@ -112,15 +111,16 @@ impl Track {
 
     fn find(file: File, bytes: Range<u64>, number: Option<usize>) -> Result<Self> {
         let (searched, again) = (file.try_clone()?, file.try_clone()?);
-        let (track, mut decoder) = choose(&*probed(file, bytes.clone())?, &searched, number)?;
+        let (track, mut decoder) = choose(&*probed(file, bytes.clone())?.0, &searched, number)?;
         if let Some(parameters) = parameters(&track).filter(|p| p.codec == codec::CODEC_ID_AAC) {
-            let mut format = probed(again.try_clone()?, bytes.clone())?;
-            decoder = aac(parameters, &first_packets(&mut *format, track.id, aac::TELLING)).ok();
+            let (mut format, _) = probed(again.try_clone()?, bytes.clone())?;
+            decoder = Some(aac(parameters, &first_packets(&mut *format, track.id, aac::TELLING))?);
         }
         let decoder = decoder.with_context(|| format!("its audio cannot be decoded: {ADVICE}"))?;
         let timeline = Timeline::of(&searched, track.id)?;
         // What was read meanwhile has moved the file's only position.
-        let format = probed(again, bytes)?;
+        let (format, is_cut) = probed(again, bytes)?;
+        let cut = "truncated: its header promises more than there is; what is there is read";
         let tick = track.time_base.map(|base| f64::from(base.numer.get()) / f64::from(base.denom.get()));
         let mut found = Self {
             reliable: is_reliable(&track),
@@ -143,7 +143,7 @@ impl Track {
             ended: false,
             damaged: 0,
             damage: 0.0,
-            notes: Vec::new(),
+            notes: is_cut.then(|| cut.to_owned()).into_iter().collect(),
         };
         if !found.decode_next()? {
             bail!("it holds no samples that can be decoded: {ADVICE}");
@@ -371,9 +371,16 @@ fn tagged(tag: u16) -> String {
     name.to_owned()
 }
 
-/// What symphonia takes these bytes for.
-fn probed(file: File, bytes: Range<u64>) -> Result<Box<dyn FormatReader>> {
-    let stream = MediaSourceStream::new(Box::new(Window::new(file, bytes)?), Default::default());
+/// What symphonia takes these bytes for, and whether they were cut short: such a Matroska file it takes only as a stream.
+fn probed(file: File, bytes: Range<u64>) -> Result<(Box<dyn FormatReader>, bool)> {
+    match probed_in(Window::new(file.try_clone()?, bytes.clone())?) {
+        Ok(whole) => Ok((whole, false)),
+        Err(_) => Ok((probed_in(Window::new(file, bytes)?.unbounded())?, true)),
+    }
+}
+
+fn probed_in(window: Window) -> Result<Box<dyn FormatReader>> {
+    let stream = MediaSourceStream::new(Box::new(window), Default::default());
     let probed = symphonia::default::get_probe().probe(&Hint::new(), stream, Default::default(), Default::default());
     probed.map_err(|error| unreadable(error, "not a recording of a kind that is read"))
 }
@@ -439,18 +446,15 @@ fn name(parameters: &AudioCodecParameters) -> &'static str {
         codec::CODEC_ID_WMA => "WMA",
         codec::CODEC_ID_SPEEX => "Speex",
         codec::CODEC_ID_OPUS => "Opus of an unusual kind",
-        _ => "of a kind",
+        _ => "of another kind",
     }
 }
 
 /// Whether an MP4 has an encrypted sample entry (ISO 14496-12 8.12: `enca`; Apple's `drms`).
-fn is_protected(mut file: &File) -> Result<bool> {
+fn is_protected(file: &File) -> Result<bool> {
     let size = file.metadata()?.len();
     for start in [0, size.saturating_sub(SEARCHED)] {
-        let mut bytes = Vec::new();
-        file.seek(SeekFrom::Start(start))?;
-        file.take(SEARCHED).read_to_end(&mut bytes)?;
-        if bytes.windows(4).any(|four| four == b"enca" || four == b"drms") {
+        if kind::bytes(file, start, SEARCHED)?.windows(4).any(|four| four == b"enca" || four == b"drms") {
             return Ok(true);
         }
     }

@@ -7,6 +7,7 @@ mod ffmpeg;
 mod gsm;
 mod input;
 mod join;
+mod kind;
 mod opus;
 mod packed;
 mod quiet;

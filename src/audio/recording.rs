@@ -2,13 +2,14 @@
 //! symphonia (see [`super::container`]). Sound comes a block at a time, so that an hour costs no more memory than what is kept of it.
 
 use super::caf::CafOpus;
-use super::container::{Final, Track};
+use super::container::{ADVICE, Final, Track};
 use super::ffmpeg::Ffmpeg;
+use super::kind;
 use super::source::{Mix, Source, mix_of};
 use super::wav::{self, Wave};
 use super::{Input, Pcm};
 use crate::error::Kind;
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use std::fs::File;
 use std::io::Read;
 use std::ops::Range;
@@ -194,7 +195,7 @@ fn native(input: &Input, file: File, len: u64) -> Result<Box<dyn Source>> {
         Some(Wave::Stream(file, bytes, tag)) => Box::new(Track::in_wav(file, bytes, tag)?),
         None => match CafOpus::open(input.file()?)? {
             Some(caf) => Box::new(caf),
-            None => Box::new(Track::open(input.file()?, 0..len, track)?),
+            None => Box::new(track_of(input.file()?, len, track)?),
         },
     };
     let tracks = source.tracks();
@@ -202,6 +203,17 @@ fn native(input: &Input, file: File, len: u64) -> Result<Box<dyn Source>> {
         Some(track) => Err(Final::no_track(track, tracks).into()),
         None => Ok(source),
     }
+}
+
+/// What is of a kind that is known not to be read is not tried: symphonia finds frames of AAC in the packets of an MPEG-TS.
+fn track_of(file: File, len: u64, track: Option<usize>) -> Result<Track> {
+    if let Some(kind) = kind::named(&file)? {
+        bail!("it is {kind}, which is not read here: {ADVICE}");
+    }
+    Track::open(file.try_clone()?, 0..len, track).map_err(|error| match kind::codecs(&file) {
+        Ok(codecs) if !codecs.is_empty() && !error.is::<Final>() => error.context(format!("it holds {codecs}")),
+        _ => error,
+    })
 }
 
 /// Whether a file is more than text. Play lists are text: they would have `ffmpeg` open what they name.

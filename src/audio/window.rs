@@ -11,12 +11,19 @@ pub(super) struct Window {
     bytes: Range<u64>,
     /// Where reading goes on, counted from the window's start.
     at: u64,
+    /// Whether its length is told.
+    is_bounded: bool,
 }
 
 impl Window {
     pub fn new(mut file: File, bytes: Range<u64>) -> io::Result<Self> {
         file.seek(SeekFrom::Start(bytes.start))?;
-        Ok(Self { file, bytes, at: 0 })
+        Ok(Self { file, bytes, at: 0, is_bounded: true })
+    }
+
+    /// The same, as a stream whose length nobody knows.
+    pub fn unbounded(self) -> Self {
+        Self { is_bounded: false, ..self }
     }
 
     fn len(&self) -> u64 {
@@ -52,6 +59,6 @@ impl MediaSource for Window {
     }
 
     fn byte_len(&self) -> Option<u64> {
-        Some(self.len())
+        self.is_bounded.then(|| self.len())
     }
 }

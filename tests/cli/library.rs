@@ -4,6 +4,7 @@ use super::{Arrays, Desk, VOICE};
 use ndarray::{Array1, Array3, ArrayD, IxDyn};
 use ndarray_npy::{NpzReader, NpzWriter};
 use std::fs::{self, File};
+use std::process::Command;
 
 const KEPT: &str = ".home/data/barkclone/voices";
 
@@ -53,6 +54,22 @@ fn jobs_name_their_voices() {
 }
 
 #[test]
+fn a_long_text_names_kept_voices() {
+    let desk = desk_with_ana();
+    fs::write(desk.path("text.txt"), "[voice: ana]\nOi.\n").unwrap();
+    let spoken = |flags: &[&str], to: &str| {
+        desk.run(&[&["speak", "--file", "text.txt", "--seed", "1", "-o", to], flags, &super::SPEAK[..]].concat())
+    };
+    spoken(&[], "kept.wav").prints();
+    let path = format!("ana={KEPT}/ana.npz");
+    spoken(&["--voice", &path], "given.wav").prints();
+    let samples = |name| barkclone::audio::read(desk.path(name).as_path(), 60.0).unwrap().pcm;
+    assert_eq!(samples("kept.wav"), samples("given.wav"));
+    fs::write(desk.path("text.txt"), "[voice: eva]\nOi.\n").unwrap();
+    spoken(&[], "x.wav").fails(3, &["line 1", "no voice named \"eva\"", "there are: ana"]);
+}
+
+#[test]
 fn kept_voices_are_listed_renamed_and_removed() {
     let desk = desk_with_ana();
     let listed = |desk: &Desk| desk.run(&["voice", "list"]).prints().to_owned();
@@ -86,6 +103,28 @@ fn coquis_voice_files_are_written_and_read() {
     desk.babble("ref.wav", 2.0);
     desk.clone("ref.wav", &["-o", "mine.pth"]).prints();
     assert!(desk.run(&["voice", "inspect", "mine.pth"]).prints().contains("sha256"));
+}
+
+#[test]
+#[ignore = "installs torch, coqui-tts and transformers, or takes the READERS_PYTHON that has them"]
+fn coqui_and_transformers_read_what_is_written_for_them() {
+    const PINNED: [&str; 4] = ["torch==2.8.0", "numpy==2.2.6", "transformers==5.24.0", "packaging==25.0"];
+    let desk = desk_with_ana();
+    desk.run(&["voice", "convert", "ana", "other.npz"]).prints();
+    desk.run(&["voice", "convert", "ana", "voice.pth"]).prints();
+    let done = |program: &str, arguments: &[&str]| {
+        let output = Command::new(program).args(arguments).current_dir(desk.path("")).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let python = std::env::var("READERS_PYTHON").unwrap_or_else(|_| {
+        done("python3", &["-m", "venv", "venv"]);
+        done("venv/bin/pip", &[&["install", "-q"], &PINNED[..]].concat());
+        done("venv/bin/pip", &["install", "-q", "--no-deps", "coqui-tts==0.28.0"]);
+        "venv/bin/python".to_owned()
+    });
+    let said = done(&python, &[concat!(env!("CARGO_MANIFEST_DIR"), "/tests/readers.py"), "."]);
+    assert!(said.contains("coqui-tts reads 150 frames") && said.contains("transformers reads 150 frames"), "{said}");
 }
 
 #[test]

@@ -138,7 +138,7 @@ fn what_is_not_read_here_is_read_through_ffmpeg_unless_that_is_forbidden() {
         let arguments = [&["clone", "--raw", "-o", "v.npz"], &CLONE[..], flags, &["--", "-f lavfi:x.wma"]].concat();
         super::Ran::of(desk.command(&arguments).env("PATH", &path).output().unwrap())
     };
-    run(&["--no-ffmpeg"]).fails(3, &["not a recording of a kind that is read", "ffmpeg -i IN OUT.wav"]);
+    run(&["--no-ffmpeg"]).fails(3, &["it is WMA", "not read here", "ffmpeg -i IN OUT.wav"]);
     assert!(!Path::new(&desk.path("calls")).exists());
     let cloned = run(&[]);
     assert_eq!(cloned.prints(), "v.npz");

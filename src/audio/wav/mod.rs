@@ -55,7 +55,7 @@ pub(super) fn open(file: File, start: u64) -> Result<Option<Wave>> {
     let Some(mut chunks) = Chunks::new(BufReader::new(file), start, size)? else { return Ok(None) };
     let found = locate(&mut chunks, size)?;
     let big_endian = chunks.is_big_endian();
-    let Located { format, data, notes } = found;
+    let Located { format, data, mut notes } = found;
     check_rate(format.rate)?;
     let mut reader = chunks.into_reader();
     let Some(sample) = Sample::of(&format, data.clone(), big_endian, &mut reader)? else {
@@ -64,6 +64,7 @@ pub(super) fn open(file: File, start: u64) -> Result<Option<Wave>> {
             coding => Wave::Packed(Packed::new(coding, &format, data, reader, notes)?),
         }));
     };
+    notes.extend(sample.assumed());
     let frames = (data.end - data.start) / (sample.bytes * usize::from(format.channels)) as u64;
     ensure!(frames > 0, "it holds no samples");
     reader.seek(SeekFrom::Start(data.start))?;

@@ -50,6 +50,13 @@ impl Sample {
         }
     }
 
+    /// What its place in its bytes follows from, where that is not the header.
+    pub fn assumed(&self) -> Option<String> {
+        let Kind::Integer { spare: spare @ 1.. } = self.kind else { return None };
+        let bits = 8 * self.bytes as u32 - spare;
+        Some(format!("its samples of {bits} bits lie at the bottom of {} bytes each, as their values show", self.bytes))
+    }
+
     /// The sample in these bytes.
     pub fn value(&self, bytes: &[u8]) -> f32 {
         let word = word(bytes, self.big_endian);

@@ -283,10 +283,18 @@ fn bits_lie_at_the_top_or_the_bottom_of_their_bytes_as_the_samples_tell() {
     let expected = FINE.map(|sample| sample as f32 / 2f32.powi(23));
     let plain = fmt(1, 1, 24_000, 96_000, 4, 24);
     for format in [extensible(1, 32, 24, PCM_GUID), plain] {
-        let read = |data: Vec<u8>| read(&riff(&[(b"fmt ", &format), (b"data", &data)])).unwrap().pcm.samples;
-        assert_eq!(read(le::<4>(FINE.map(|sample| sample << 8))), expected, "as Microsoft has it");
-        assert_eq!(read(le::<4>(FINE)), expected, "as arecord writes it");
-        assert_eq!(read(le::<4>(FINE.map(|sample| sample & 0xFF_FFFF))), expected, "without signs");
+        let read = |samples: [i32; 4], notes: &[&str], what: &str| {
+            let clip = read(&riff(&[(b"fmt ", &format), (b"data", &le::<4>(samples))])).unwrap();
+            assert_eq!(
+                (&clip.pcm.samples[..], clip.notes.iter().map(String::as_str).collect::<Vec<_>>()),
+                (&expected[..], notes.to_vec()),
+                "{what}"
+            );
+        };
+        let assumed = ["its samples of 24 bits lie at the bottom of 4 bytes each, as their values show"];
+        read(FINE.map(|sample| sample << 8), &[], "as Microsoft has it");
+        read(FINE, &assumed, "as arecord writes it");
+        read(FINE.map(|sample| sample & 0xFF_FFFF), &assumed, "without signs");
     }
     let twenty = extensible(1, 24, 20, PCM_GUID);
     let samples = FINE.map(|sample| sample & !15);

@@ -29,7 +29,7 @@ use barkclone::sound::Finding;
 use barkclone::speak::{Content, Settings, Speaker, Utterance};
 use barkclone::stage::protocol::Protocol;
 use barkclone::stage::text::Text;
-use barkclone::voice::{Place, Voice};
+use barkclone::voice::{Library, Place, Voice};
 use clap::{ArgGroup, Args};
 use std::cell::OnceCell;
 use std::collections::HashMap;
@@ -77,8 +77,7 @@ impl ManyArgs {
     /// Where the texts come from; the sound of a book, with whether it is written.
     fn source<'a>(&'a self, sound: (PathBuf, bool), voices: &Named, reading: &'a TextArgs) -> Result<Source<'a>> {
         if let Some(file) = &self.file {
-            let names = voices.names.keys().cloned().collect();
-            let book = Book::open(&self.book, file, sound, (names, reading))?;
+            let book = Book::open(&self.book, file, sound, (voices.known(), reading))?;
             let apart = self.run.shard()?.is_none() || !book.is_chained();
             ensure!(
                 apart,
@@ -258,6 +257,16 @@ impl Named {
             ensure!(first, twice(voice));
         }
         Ok(named)
+    }
+
+    /// The names that a text may use: those that are given, and those that voices are kept by.
+    fn known(&self) -> Vec<String> {
+        // Without a home there are no kept ones.
+        let kept = Library::of_user().and_then(|library| library.names()).unwrap_or_default();
+        let mut names: Vec<_> = self.names.keys().cloned().chain(kept).collect();
+        names.sort();
+        names.dedup();
+        names
     }
 
     /// Reads each once, so that a wrong one is told before anything is spoken.
