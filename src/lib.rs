@@ -18,7 +18,7 @@
 //! | `book` | `audio`, `error`, `normalize` |
 //! | `net` | `error`, `kernels`, `tokens` |
 //! | `stage` | `error`, `net`, `normalize`, `progress`, `tokens` |
-//! | `checkpoint` | `error`, `net`, `output`, `progress`, `stage` |
+//! | `checkpoint` | `error`, `net`, `output`, `progress`, `stage`, `tokens` |
 //! | `voice` | `checkpoint`, `error`, `net`, `normalize`, `output`, `tokens` |
 //! | `sound` | `audio`, `error`, `progress`, `tokens`, `voice` |
 //! | `clone` | `audio`, `checkpoint`, `error`, `net`, `progress`, `tokens`, `voice` |

@@ -144,6 +144,11 @@ impl Pending {
         Self { target, ..self }
     }
 
+    /// Where they will be.
+    pub fn target(&self) -> &Path {
+        &self.target
+    }
+
     /// Gives the file its name; replaces a file only with `force`.
     pub fn settle(self, force: bool) -> Result<()> {
         named(self.file, &self.target, force)

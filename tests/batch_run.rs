@@ -375,10 +375,9 @@ impl Bench {
 
     /// What would be replaced, and what is left over; after that, names are as they are wanted.
     fn survey(&self, jobs: Vec<Result<SourceJob>>) -> (BTreeMap<&'static str, u64>, Vec<String>) {
-        let survey = self.run(jobs, |run| run.survey().unwrap().0);
-        let left = survey.left_over(&self.report(), &self.options.folder).unwrap();
+        let (survey, left) = self.run(jobs, |mut run| (run.survey().unwrap(), run.left_over().unwrap()));
         let name = |path: PathBuf| path.file_name().unwrap().to_str().unwrap().to_owned();
-        (survey.otherwise.clone(), left.into_iter().map(name).collect())
+        (survey.replaced.clone(), left.into_iter().map(name).collect())
     }
 
     /// Does all that is to be done, one at a time.
@@ -463,7 +462,7 @@ fn finished_work_of_other_settings_is_not_replaced_unasked() {
     assert!(tally(1, 0, 0, 2)(other.go(texts(&["a", "b", "new"])).unwrap()));
     assert!(bench.bytes("1.wav") == before);
     let asked = other.with(|o| o.restart = true);
-    assert_eq!(asked.survey(texts(&["a", "b"])).0, BTreeMap::new());
+    assert_eq!(asked.survey(texts(&["a", "b"])).0, [("the models or flags are other ones now", 2)].into());
     assert!(tally(2, 0, 0, 0)(asked.go(texts(&["a", "b"])).unwrap()));
     assert_eq!(bench.survey(texts(&["a edited", "b"])).0, [("the models or flags are other ones now", 1)].into());
     assert!(tally(1, 1, 0, 0)(other.go(texts(&["a edited", "b"])).unwrap()), "an edited line is spoken without asking");

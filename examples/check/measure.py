@@ -39,7 +39,7 @@ def main():
     right, told, there, wrong = Counter(), Counter(), Counter(), []
     clean = 0
     for (name, label), report in zip(labels.items(), reports(args.barkclone, [args.folder / name for name in labels])):
-        found = {finding["what"] for finding in report["findings"]}
+        found = {finding["fault"] for finding in report["findings"]}
         must, may = set(label["must"]), set(label["may"])
         there.update(must)
         right.update(found & must)

@@ -17,6 +17,8 @@ pub struct WavJoiner<'a, W: Write + Seek> {
     spec: WavSpec,
     frames: u64,
     most: u64,
+    /// What samples are multiplied by.
+    gain: f32,
 }
 
 /// A WAV file whose samples can be joined to others.
@@ -57,7 +59,7 @@ pub fn join_wav<W: Write + Seek>(
     let spec = Source::open(like)?.reader.spec();
     let most = (u64::from(u32::MAX) - HEADER).saturating_sub(info.len() as u64) * 8 / u64::from(spec.bits_per_sample);
     {
-        let mut stream = WavJoiner { writer: WavWriter::new(&mut *out, spec)?, spec, frames: 0, most };
+        let mut stream = WavJoiner { writer: WavWriter::new(&mut *out, spec)?, spec, frames: 0, most, gain: 1.0 };
         fill(&mut stream)?;
         stream.writer.finalize()?;
     }
@@ -71,6 +73,11 @@ pub fn join_wav<W: Write + Seek>(
 }
 
 impl<W: Write + Seek> WavJoiner<'_, W> {
+    /// Multiplies the samples of all files that are added from now on.
+    pub fn amplify(&mut self, gain: f32) {
+        self.gain = gain;
+    }
+
     /// What is written so far, seconds.
     pub fn seconds(&self) -> f64 {
         self.frames as f64 / f64::from(self.spec.sample_rate)
@@ -87,9 +94,12 @@ impl<W: Write + Seek> WavJoiner<'_, W> {
         };
         ensure!(same, unlike());
         self.reserve(u64::from(reader.len()))?;
+        let gain = self.gain;
+        // A float is made an integer with what is out of range at its ends; times 1, a sample stays what it is.
+        let louder = |sample: i16| (f32::from(sample) * gain).round() as i16;
         let copied = match expected.sample_format {
-            SampleFormat::Int => reader.samples::<i16>().try_for_each(|s| self.writer.write_sample(s?)),
-            SampleFormat::Float => reader.samples::<f32>().try_for_each(|s| self.writer.write_sample(s?)),
+            SampleFormat::Int => reader.samples().try_for_each(|s| self.writer.write_sample(louder(s?))),
+            SampleFormat::Float => reader.samples::<f32>().try_for_each(|s| self.writer.write_sample(gain * s?)),
         };
         copied.with_context(|| Kind::Input.error(format!("{path}: cannot be read to its end")))
     }

@@ -3,8 +3,10 @@
 
 use super::record::Record;
 use crate::error::Kind;
+use crate::output::Pending;
 use crate::voice::provenance::sha256_of;
 use anyhow::{Context, Result};
+use serde::{Deserialize, Serialize};
 use std::fs;
 use std::path::Path;
 use std::time::UNIX_EPOCH;
@@ -14,6 +16,34 @@ use std::time::UNIX_EPOCH;
 pub enum State {
     AsWritten,
     Changed,
+}
+
+/// A file that utterances were joined into, as it was written.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct JoinedFile {
+    /// Without its folder.
+    name: String,
+    bytes: u64,
+    modified: Option<u64>,
+    sha256: String,
+}
+
+impl JoinedFile {
+    pub fn of(file: &Pending) -> Result<Self> {
+        let (name, modified, sha256) = (name(file.target()), modified(file.path()), sha256(file.path())?);
+        Ok(Self { name, bytes: file.bytes, modified, sha256 })
+    }
+
+    /// `None`: it is not called so, or there is no file.
+    pub fn state(&self, path: &Path) -> Option<State> {
+        let Self { bytes, modified, sha256, .. } = self.clone();
+        let written = Record { bytes: Some(bytes), modified, sha256: Some(sha256), ..Record::default() };
+        (self.name == name(path)).then(|| state(path, &written)).flatten()
+    }
+}
+
+fn name(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 /// `None`: there is no file. Reports of earlier versions hold the length alone.

@@ -4,6 +4,7 @@
 //! opened again. One process at a time holds a report, by an advisory lock on the file itself. In memory a few numbers
 //! stand for each line.
 
+use super::files::{JoinedFile, State};
 use super::hash::hash;
 use super::record::Record;
 use crate::error::{Error, Kind};
@@ -31,7 +32,8 @@ pub struct Ledger {
     owners: HashMap<u64, Owner>,
     /// Ids whose last line is a failure.
     failed: HashSet<u64>,
-    joined: bool,
+    /// What utterances were joined into, as all runs wrote it.
+    joined: Vec<JoinedFile>,
     unlocked: bool,
 }
 
@@ -93,7 +95,7 @@ impl Ledger {
             finished: HashMap::new(),
             owners: HashMap::new(),
             failed: HashSet::new(),
-            joined: false,
+            joined: Vec::new(),
             unlocked: false,
         };
         ledger.len = scan(path, source, |record, offset| {
@@ -115,7 +117,7 @@ impl Ledger {
         let out = file_hash(Path::new(out));
         let entry = Entry { key, out, redone: record.redone.unwrap_or_default(), offset };
         self.owners.insert(out, Owner { id, entry });
-        self.joined |= record.start.is_some();
+        self.joined.extend_from_slice(&record.joined);
         self.finished.insert(id, entry);
     }
 
@@ -136,9 +138,20 @@ impl Ledger {
         self.owners.get(&file_hash(out)).map(|owner| owner.entry)
     }
 
-    /// Whether runs of this report joined the utterances into one file.
-    pub fn has_joined(&self) -> bool {
-        self.joined
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether nothing is finished.
+    pub fn is_empty(&self) -> bool {
+        self.finished.is_empty()
+    }
+
+    /// How the file at `path` is beside what runs of this report joined utterances into; `None`: they wrote none of its
+    /// name, or it is gone. A run that was killed may have left the file as one before it wrote it.
+    pub fn joined(&self, path: &Path) -> Option<State> {
+        let states = || self.joined.iter().rev().filter_map(|file| file.state(path));
+        states().find(|state| *state == State::AsWritten).or_else(|| states().next())
     }
 
     /// The line of a finished utterance.

@@ -122,9 +122,16 @@ pub struct Rules {
     pub voice: Option<String>,
 }
 
-/// The jobs of a source, one at a time.
-pub fn read<R: BufRead>(reader: R, form: Form) -> impl Iterator<Item = Result<SourceJob>> {
-    let holds = move |line: &Result<String>| line.as_ref().map_or(true, |line| form.is_job(line));
+/// The jobs of a source, one at a time; `pass` is told lines that hold none.
+pub fn read<R: BufRead>(reader: R, form: Form, mut pass: impl FnMut(&str)) -> impl Iterator<Item = Result<SourceJob>> {
+    let mut holds = move |line: &Result<String>| {
+        let Ok(line) = line else { return true };
+        let holds = form.is_job(line);
+        if !holds {
+            pass(line);
+        }
+        holds
+    };
     let asked = move |(line, text): (u64, Result<String>)| SourceJob {
         line,
         source: None,
@@ -255,7 +262,7 @@ mod tests {
 
     fn plan(source: &str, form: Form, name: &str, shard: Option<Shard>) -> Vec<Result<Task, (u64, String)>> {
         let rules = Rules { name: Template::parse(name, "wav").unwrap(), seed: Seeds::Mixed(0), shard, voice: None };
-        let planned = Plan::new(read(source.as_bytes(), form), rules).map(Result::unwrap);
+        let planned = Plan::new(read(source.as_bytes(), form, |_| ()), rules).map(Result::unwrap);
         let told = planned.map(|planned| match planned {
             Planned::Task(task) => Ok(*task),
             Planned::Bad(bad) => Err((bad.line, bad.error.to_string())),

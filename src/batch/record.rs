@@ -1,5 +1,6 @@
 //! A report's lines: what became of each utterance.
 
+use super::files::JoinedFile;
 use super::hash::hash;
 use super::job::Item;
 use super::plan::Task;
@@ -93,6 +94,12 @@ pub struct Record {
     pub start: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub end: Option<f64>,
+    /// The command line that made it, as a shell reads it, but for what does not make it again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub command: Option<String>,
+    /// The files that all utterances were joined into, as they were written: the sound, and its subtitles.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub joined: Vec<JoinedFile>,
     /// When the line was written, milliseconds since 1970.
     pub at: u64,
     /// Why it is not there.

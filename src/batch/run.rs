@@ -7,6 +7,7 @@ use super::attempts::RetryPolicy;
 use super::events::{Event, Observer, Tally};
 use super::files;
 use super::found::{Found, voice_beside};
+use super::hash::hash;
 use super::in_flight::{InFlight, Made, NextJob, Target};
 use super::job::Item;
 use super::ledger::Ledger;
@@ -20,7 +21,7 @@ use crate::sound::RecordedFinding;
 use crate::speak::Settings;
 use crate::voice::Voice;
 use anyhow::{Context, Error, Result};
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -51,6 +52,8 @@ pub struct RunOptions {
     pub model: String,
     /// As earlier versions had it, where that is another.
     pub former_model: Option<String>,
+    /// The command line, for the report.
+    pub command: Option<String>,
     /// What is made once more with another seed.
     pub redo: Option<Redo>,
     /// Replace any file: those that the report does not know, and those that were changed since.
@@ -79,6 +82,8 @@ pub struct Run<'a, P> {
     /// Tasks whose chain is busy.
     held: VecDeque<Task>,
     pub(super) chains: HashMap<u64, Chain>,
+    /// The names of all tasks so far, as hashes.
+    pub(super) wanted: HashSet<u64>,
     pub(super) ledger: Ledger,
     pub(super) options: RunOptions,
     backend: &'a dyn Backend,
@@ -110,6 +115,7 @@ impl<'a, P: Iterator<Item = Result<Planned>>> Run<'a, P> {
             plan,
             held,
             chains,
+            wanted: HashSet::new(),
             ledger,
             options,
             backend,
@@ -174,7 +180,7 @@ impl<'a, P: Iterator<Item = Result<Planned>>> Run<'a, P> {
             return Ok(self.held.remove(place));
         }
         while self.held.len() < LOOKAHEAD {
-            match self.plan.next().transpose()? {
+            match self.next_planned()? {
                 Some(Planned::Task(task)) if free(&self.chains, &task) => return Ok(Some(*task)),
                 Some(Planned::Task(task)) => self.held.push_back(*task),
                 Some(Planned::Bad(bad)) => self.refuse(bad)?,
@@ -377,6 +383,7 @@ impl<'a, P: Iterator<Item = Result<Planned>>> Run<'a, P> {
             score: made.choice.as_ref().map(|choice| choice.score.clone()),
             heard: made.choice.as_ref().map_or(Vec::new(), |choice| choice.heard.clone()),
             findings: made.findings.iter().map(RecordedFinding::from).collect(),
+            command: self.options.command.clone(),
             continues: made.next.as_ref().map(|known| known.hash.clone()),
             at: now(),
             ..Record::default()
@@ -384,9 +391,13 @@ impl<'a, P: Iterator<Item = Result<Planned>>> Run<'a, P> {
         Ok(record.placed(&job.task))
     }
 
-    /// The next of the plan, for whoever only looks at it.
+    /// The next of the plan.
     pub(super) fn next_planned(&mut self) -> Result<Option<Planned>> {
-        self.plan.next().transpose()
+        let planned = self.plan.next().transpose()?;
+        if let Some(Planned::Task(task)) = &planned {
+            self.wanted.insert(hash(&[task.out.to_string_lossy().as_bytes()]));
+        }
+        Ok(planned)
     }
 
     /// A line that is no task.
@@ -402,7 +413,8 @@ impl<'a, P: Iterator<Item = Result<Planned>>> Run<'a, P> {
 
     fn failed(&mut self, record: Record, error: Error) -> Result<()> {
         self.tally.failed += 1;
-        let record = Record { at: now(), error: Some(format!("{error:#}")), ..record };
+        let command = self.options.command.clone();
+        let record = Record { at: now(), command, error: Some(format!("{error:#}")), ..record };
         self.ledger.append(std::slice::from_ref(&record))?;
         self.observer.tell(Event::Failed(&record, &error))?;
         match self.options.fail_fast {

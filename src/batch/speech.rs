@@ -31,6 +31,10 @@ pub trait SpeechBackend: Backend {
     fn content(&self, item: &Item) -> Result<Content>;
     /// What the models' own files say.
     fn protocol(&self) -> &Protocol;
+    /// Makes the sound of a text as loud as it is asked for.
+    fn level(&self, _job: &InFlight, _pcm: &mut Pcm) -> Result<()> {
+        Ok(())
+    }
     /// Writes the sound of a text.
     fn write(&self, job: &InFlight, settings: &Settings, utterance: &Utterance, sink: &mut Sink) -> Result<()>;
     /// What is heard of a text's sound, to choose the best of several takes.
@@ -233,7 +237,8 @@ impl<'a, P: Iterator<Item = Result<Planned>>> Speech<'a, P> {
         let target = self.run.target(job).ranked(rank);
         match sound {
             Sound::File(file) => Ok(file.renamed(target.path)),
-            Sound::Memory(utterance) => {
+            Sound::Memory(mut utterance) => {
+                self.backend.level(job, &mut utterance.pcm)?;
                 let settings = job.settings.map(|settings| Settings { seed, ..settings });
                 let settings = settings.context("speech is drawn with settings")?;
                 target.write(|sink: &mut Sink| self.backend.write(job, &settings, &utterance, sink))

@@ -5,7 +5,7 @@ use super::files::State;
 use super::found::Found;
 use super::hash::hash;
 use super::in_flight::InFlight;
-use super::ledger::{Ledger, scan};
+use super::ledger::scan;
 use super::plan::{Planned, Task};
 use super::record::Record;
 use super::run::Run;
@@ -40,23 +40,40 @@ pub struct Survey {
     pub again: u64,
     /// How many files were renamed.
     pub moved: u64,
-    /// Why finished results of other settings would be replaced, and how many.
-    pub otherwise: BTreeMap<&'static str, u64>,
-    /// The ids and names that are wanted, as hashes.
+    /// Why files that are there are to be replaced, and how many.
+    pub replaced: BTreeMap<&'static str, u64>,
+    /// The ids that are wanted, as hashes.
     ids: HashSet<u64>,
-    wanted: HashSet<u64>,
     moves: Vec<Move>,
 }
 
-impl Survey {
-    /// Files that the report's runs made and that no task wants any more, as they were made; in the order of the
-    /// report.
-    pub fn left_over(&self, report: &Path, folder: &Path) -> Result<Vec<PathBuf>> {
+impl<P: Iterator<Item = Result<Planned>>> Run<'_, P> {
+    /// Goes through all tasks without making any; files that only have another name now are renamed.
+    pub fn survey(&mut self) -> Result<Survey> {
+        let mut survey = Survey::default();
+        while let Some(planned) = self.next_planned()? {
+            survey.total += 1;
+            if let Planned::Task(task) = planned {
+                survey.ids.insert(hash(&[task.id.as_bytes()]));
+                self.look(*task, &mut survey)?;
+            }
+        }
+        let moves = std::mem::take(&mut survey.moves);
+        if survey.replaced.is_empty() || self.options.force || self.options.restart {
+            survey.moved = self.rename_all(moves, &survey)?;
+        }
+        Ok(survey)
+    }
+
+    /// Files that runs of this report made and that no task wants any more, as they were made; in the order of the
+    /// report. Called once all tasks were gone through.
+    pub fn left_over(&self) -> Result<Vec<PathBuf>> {
         let (mut seen, mut left) = (HashSet::new(), Vec::new());
+        let report = self.ledger.path();
         let Ok(file) = File::open(report) else { return Ok(left) };
         scan(report, file, |record, _| {
             let Some(out) = record.out.as_ref().filter(|_| record.error.is_none()) else { return Ok(()) };
-            let path = folder.join(out);
+            let path = self.options.folder.join(out);
             if self.wanted.contains(&hash(&[out.as_bytes()])) {
                 return Ok(());
             }
@@ -67,40 +84,27 @@ impl Survey {
         })?;
         Ok(left)
     }
-}
-
-impl<P: Iterator<Item = Result<Planned>>> Run<'_, P> {
-    /// Goes through all tasks without making any, and gives the report back; files that only have another name now are
-    /// renamed.
-    pub fn survey(mut self) -> Result<(Survey, Ledger)> {
-        let mut survey = Survey::default();
-        while let Some(planned) = self.next_planned()? {
-            survey.total += 1;
-            if let Planned::Task(task) = planned {
-                survey.ids.insert(hash(&[task.id.as_bytes()]));
-                survey.wanted.insert(hash(&[task.out.to_string_lossy().as_bytes()]));
-                self.look(*task, &mut survey)?;
-            }
-        }
-        let moves = std::mem::take(&mut survey.moves);
-        if survey.otherwise.is_empty() {
-            survey.moved = self.rename_all(moves, &survey)?;
-        }
-        Ok((survey, self.into_ledger()))
-    }
 
     fn look(&mut self, task: Task, survey: &mut Survey) -> Result<()> {
         // What is wrong with it is told when its turn comes.
         let Ok(job) = self.job(&task) else { return Ok(()) };
         survey.again += u64::from(job.again);
-        let Some(entry) = self.ledger.finished(&task.id) else { return Ok(()) };
-        let record = self.ledger.line(entry)?;
         let wanted = self.options.folder.join(&task.out);
-        let Some((from, State::AsWritten)) = self.locate(&record) else { return Ok(()) };
-        if job.is(entry) && from != wanted && !self.options.restart {
-            survey.moves.push(Move { task, record, from });
-        } else if !job.is(entry) && !self.options.force && !self.options.restart {
-            self.cause(&job, entry, &record).into_iter().for_each(|why| *survey.otherwise.entry(why).or_default() += 1);
+        let mut count = |why| *survey.replaced.entry(why).or_default() += 1;
+        let Some(entry) = self.ledger.finished(&task.id) else {
+            let foreign = self.ledger.owner(&task.out).is_none() && fs::symlink_metadata(&wanted).is_ok();
+            (foreign && self.options.force).then(|| count("a file of somebody else's is in the way (--force)"));
+            return Ok(());
+        };
+        let record = self.ledger.line(entry)?;
+        match self.locate(&record) {
+            Some((_, State::Changed)) if self.options.force => count("changed since (--force)"),
+            Some((_, State::AsWritten)) if !job.is(entry) => {
+                self.cause(&job, entry, &record).into_iter().for_each(count);
+            }
+            Some((_, State::AsWritten)) if self.options.restart => count("--restart"),
+            Some((from, State::AsWritten)) if from != wanted => survey.moves.push(Move { task, record, from }),
+            _ => (),
         }
         Ok(())
     }

@@ -48,13 +48,13 @@ pub struct Span {
     pub end: f64,
 }
 
-/// Writes the parts to `sink` as one WAV file with the remarks `info`; returns where each sound is. One file is open at a time; all
+/// Writes the parts to `sink`, their samples times `gain`, as one WAV file with the remarks `info`; returns where each sound is. One file is open at a time; all
 /// must be mono and of one rate and encoding.
 pub fn join<W: Write + Seek>(
     sink: &mut W,
     parts: impl IntoIterator<Item = Result<Part>>,
     silence: &Silence,
-    info: &[Info],
+    (gain, info): (f32, &[Info]),
 ) -> Result<Vec<Span>> {
     let mut parts = parts.into_iter();
     let mut gap = Gap::default();
@@ -69,6 +69,7 @@ pub fn join<W: Write + Seek>(
     let first = Ok(Part::Sound { wav: wav.clone(), ends });
     let mut joiner = Joiner { silence, gap, spans: Vec::new() };
     join_wav(sink, &wav, info, |stream| {
+        stream.amplify(gain);
         std::iter::once(first).chain(parts).try_for_each(|part| joiner.add(stream, part?))?;
         stream.silence(joiner.gap.end())
     })?;
@@ -142,7 +143,7 @@ mod tests {
     /// (level, milliseconds) of what is heard, in order, and where the sounds are.
     fn heard(parts: Vec<Part>) -> (Vec<(f32, usize)>, Vec<Span>) {
         let mut out = Cursor::new(Vec::new());
-        let spans = join(&mut out, parts.into_iter().map(Ok), &Silence::default(), &[]).unwrap();
+        let spans = join(&mut out, parts.into_iter().map(Ok), &Silence::default(), (1.0, &[])).unwrap();
         let reader = hound::WavReader::new(Cursor::new(out.into_inner())).unwrap();
         let samples: Vec<f32> = reader.into_samples().map(Result::unwrap).collect();
         (samples.chunk_by(|a, b| a == b).map(|run| (run[0], run.len() / 24)).collect(), spans)
@@ -186,7 +187,7 @@ mod tests {
     fn nothing_to_join_and_errors_on_the_way_are_errors() {
         let folder = tempfile::tempdir().unwrap();
         let joined = |parts: Vec<Result<Part>>| {
-            join(&mut Cursor::new(Vec::new()), parts, &Silence::default(), &[]).unwrap_err().to_string()
+            join(&mut Cursor::new(Vec::new()), parts, &Silence::default(), (1.0, &[])).unwrap_err().to_string()
         };
         assert!(joined(vec![Ok(Part::Pause(1.0))]).contains("no sound"));
         let sound = || Ok(sound(folder.path(), 10, 0.1, Ends::Sentence));

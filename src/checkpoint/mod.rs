@@ -23,10 +23,15 @@ pub use packed::pack;
 pub use quantizer::quantizer;
 pub use speaker::speaker;
 
+use crate::net::codec::CodecConfig;
+use crate::net::quantizer::QuantizerConfig;
 use crate::net::weights::{Tensors, Weights};
+use crate::tokens::FINE_CODEBOOKS;
 use anyhow::Result;
 use candle_core::{DType, Device};
+use half::slice::HalfFloatSliceExt;
 use names::{Name, canonical};
+use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -50,8 +55,43 @@ impl<C> Checkpoint<C> {
         Ok(Self { config, tensors, names })
     }
 
+    /// Where the weights lie, for messages.
+    pub fn origin(&self) -> String {
+        self.tensors.origin()
+    }
+
+    /// SHA-256, in hexadecimal, of the tensors whose canonical names `take` holds: their names and their values in f16,
+    /// so that the same weights have the same one whatever file and type they are stored in.
+    fn sha256(&self, take: impl Fn(&str) -> bool) -> Result<String> {
+        let mut sha = Sha256::new();
+        for (name, stored) in self.names.iter().filter(|(name, _)| take(name)) {
+            let Some(array) = self.tensors.array(stored)? else { continue };
+            let values = array.tensor(DType::F16, &Device::Cpu)?.flatten_all()?.to_vec1::<half::f16>()?;
+            sha.update(name);
+            values
+                .chunks(1 << 16)
+                .for_each(|part| sha.update(bytemuck::cast_slice::<u16, u8>(part.reinterpret_cast())));
+        }
+        Ok(sha.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+
     /// The weights, handed out as `dtype` on `device`. Each call keeps its own account of what was used.
     pub fn weights(&self, dtype: DType, device: &Device) -> Weights {
         Weights::new(self.tensors.clone(), self.names.clone(), dtype, device)
+    }
+}
+
+impl Checkpoint<QuantizerConfig> {
+    /// Tells quantizers apart: the hash of all its weights.
+    pub fn identity(&self) -> Result<String> {
+        self.sha256(|_| true)
+    }
+}
+
+impl Checkpoint<CodecConfig> {
+    /// Tells codecs apart whose codes mean other sounds: the hash of the codebooks that voices use.
+    pub fn identity(&self) -> Result<String> {
+        let used: Vec<_> = (0..FINE_CODEBOOKS).map(|k| format!("quantizer.layers.{k}.")).collect();
+        self.sha256(|name| used.iter().any(|layer| name.starts_with(layer)))
     }
 }

@@ -9,9 +9,9 @@ use barkclone::error::Kind;
 use barkclone::output;
 use barkclone::progress::Progress;
 use barkclone::sound::page::{self, Picture};
-use barkclone::sound::{self, LONGEST_CHECKED, Level, Report, with_speech};
+use barkclone::sound::{self, Finding, LONGEST_CHECKED, Level, RecordedFinding, Report, with_speech};
 use clap::Args;
-use serde::Serialize;
+use serde_json::Value;
 use std::fmt::Write;
 use std::io::Write as _;
 use std::ops::Range;
@@ -98,16 +98,25 @@ impl CheckArgs {
     }
 }
 
-/// One line: the report's fields after the file's name.
+/// One line: what all commands say of a result, and all that was measured. Of its findings the first place is `at`, and
+/// all are `places`.
 fn json(path: &Path, report: &Report) -> Result<String> {
-    #[derive(Serialize)]
-    struct Line<'a> {
-        file: String,
-        #[serde(flatten)]
-        report: &'a Report,
+    let mut line = serde_json::to_value(report)?;
+    line["findings"] = report.findings.iter().map(finding).collect::<Result<_>>()?;
+    line["event"] = "checked".into();
+    line["source"] = path.to_string_lossy().into();
+    Ok(format!("{line}\n"))
+}
+
+fn finding(finding: &Finding) -> Result<Value> {
+    let mut told = serde_json::to_value(RecordedFinding::from(finding))?;
+    told["level"] = serde_json::to_value(finding.level)?;
+    told["advice"] = finding.advice.as_str().into();
+    told["places"] = serde_json::to_value(&finding.at)?;
+    if let Some(confidence) = finding.confidence {
+        told["confidence"] = confidence.into();
     }
-    let line = Line { file: path.display().to_string(), report };
-    Ok(serde_json::to_string(&line)? + "\n")
+    Ok(told)
 }
 
 /// The block that a person reads.

@@ -19,13 +19,14 @@ use barkclone::net::hubert::HubertConfig;
 use barkclone::net::quantizer::QuantizerConfig;
 use barkclone::output;
 use barkclone::progress::Progress;
-use barkclone::sound::Reference;
 use barkclone::sound::thresholds::LENGTHS;
+use barkclone::sound::{RecordedFinding, Reference};
 use barkclone::speak::Decoder;
-use barkclone::voice::provenance::{QuantizerName, sha256};
+use barkclone::voice::provenance::{ModelName, sha256};
 use barkclone::voice::{Library, Provenance, Voice};
 use candle_core::Device;
 use clap::Args;
+use serde_json::json;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -110,16 +111,17 @@ pub fn run(args: CloneArgs, models: &Models, terminal: &Terminal) -> Result<()> 
     if args.each {
         return each::run(&args, recordings, models, terminal);
     }
-    args.run.refuse_for_one("--each", false)?;
+    args.run.refuse_for_one("--each")?;
     let target = args.target(&recordings)?;
     refuse_own_input(&target, recordings.iter().map(PathBuf::as_path))?;
     output::check(&target, args.force)?;
     args.check_preview(&target, &recordings)?;
     let reference = args.references.prepare(&args.references.inputs(&recordings)?, terminal)?;
     let nets = args.nets.open(models, terminal)?;
-    let voice = args.write_voice(&reference, &target, &nets.cloner()?, terminal)?;
+    let (cloner, origin) = (nets.cloner()?, args.signed(&nets)?);
+    let voice = args.write_voice(&reference, &target, (&cloner, origin), terminal)?;
     args.write_preview(&voice, &nets)?;
-    out(format!("{}\n", target.display()))
+    args.tell(&voice, &reference, &target)
 }
 
 impl CloneArgs {
@@ -152,20 +154,45 @@ impl CloneArgs {
         output::write_atomically(path, self.force, |sink| write_wav(sink, &pcm, Encoding::Pcm16, &info))
     }
 
-    fn write_voice(&self, reference: &Reference, target: &Path, cloner: &Cloner, terminal: &Terminal) -> Result<Voice> {
+    fn write_voice(
+        &self,
+        reference: &Reference,
+        target: &Path,
+        (cloner, origin): (&Cloner, Provenance),
+        terminal: &Terminal,
+    ) -> Result<Voice> {
         let voice = cloner.voice(&reference.pcm, terminal)?;
         let source_sha256 = Some(sha256(reference.input.file()?)?);
         let source_seconds = Some([reference.seconds.start, reference.seconds.end]);
-        let origin = Provenance { source_sha256, source_seconds, ..self.origin()? };
+        let origin = Provenance { source_sha256, source_seconds, ..origin };
         voice.write_with(Some(&origin), target, self.force)?;
         describe(&voice, &reference.seconds, terminal);
         Ok(voice)
     }
 
-    /// What a voice file says of where it comes from, but for its recording.
+    /// Prints the voice's path, or all about it.
+    fn tell(&self, voice: &Voice, reference: &Reference, target: &Path) -> Result<()> {
+        let path = target.display().to_string();
+        if !self.run.json {
+            return out(format!("{path}\n"));
+        }
+        let findings: Vec<_> = reference.findings.iter().map(RecordedFinding::from).collect();
+        let told = json!({"event": "done", "source": reference.input.path().to_string_lossy(),
+            "at": reference.seconds, "seconds": voice.seconds(), "tokens": voice.semantic().len(),
+            "voice_hash": voice.hash(), "findings": findings, "out": path});
+        out(format!("{told}\n"))
+    }
+
+    /// What a voice file says of where it comes from, but for its recording and the models.
     fn origin(&self) -> Result<Provenance> {
-        let origin = Provenance::new().consented(self.consent.as_deref())?;
-        Ok(Provenance { quantizer: Some(QuantizerName::of(&self.nets.quantizer)), ..origin })
+        Provenance::new().consented(self.consent.as_deref())
+    }
+
+    /// With the models.
+    fn signed(&self, nets: &Nets) -> Result<Provenance> {
+        let quantizer = ModelName::of(&self.nets.quantizer).with_hash(nets.quantizer.identity()?);
+        let codec = ModelName::of(&self.nets.codec).with_hash(nets.codec.identity()?);
+        Ok(Provenance { quantizer: Some(quantizer), codec: Some(codec), ..self.origin()? })
     }
 }
 

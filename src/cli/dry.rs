@@ -1,6 +1,7 @@
 //! `--dry-run`: what would be made, about how long it would be and about how long that would take.
 
 use super::many::Session;
+use super::reporter::changed;
 use super::{clock, out};
 use anyhow::{Result, ensure};
 use barkclone::batch::{self, Action, InFlight, Item, Planned, Run};
@@ -58,7 +59,7 @@ impl Outline {
             }
             Action::Kept(_, path) => {
                 self.kept += 1;
-                session.terminal.note(&format!("{}: changed since it was made, kept", path.display()));
+                session.terminal.note(&changed(path));
                 Ok(())
             }
             Action::Make(job) => self.make(job, session),

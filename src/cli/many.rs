@@ -41,8 +41,9 @@ pub struct RunArgs {
     /// Check everything that can be checked, and print what would be made; loads no model
     #[arg(long)]
     pub dry_run: bool,
-    /// Print events as JSON lines instead of paths: started, done, skipped, moved, kept, failed (each with its id) and
-    /// summary; with --dry-run: planned. On stderr where stdout has the sound
+    /// Print JSON objects, one a line, instead of paths. `done` has `source` or `text`, `out`, `seed`, `seconds`, `took`
+    /// and `findings` (each with `fault`, `message` and `at`, seconds); of many results there are also started, skipped,
+    /// moved, kept, failed (each with its id) and summary, with --dry-run planned. On stderr where stdout has the sound
     #[arg(long)]
     pub json: bool,
     /// Remove files that earlier runs made of what is asked for no more
@@ -57,8 +58,8 @@ pub struct RunArgs {
 }
 
 impl RunArgs {
-    /// Refuses these flags where there is one result, but perhaps `--json`; `many` says what asks for more.
-    pub fn refuse_for_one(&self, many: &str, json: bool) -> Result<()> {
+    /// Refuses these flags where there is one result, but for `--json`; `many` says what asks for more.
+    pub fn refuse_for_one(&self, many: &str) -> Result<()> {
         let given = [
             ("--report", self.report.is_some()),
             ("--resume", self.resume),
@@ -67,7 +68,6 @@ impl RunArgs {
             ("--fail-fast", self.fail_fast),
             ("--shard", self.shard.is_some()),
             ("--dry-run", self.dry_run),
-            ("--json", self.json && !json),
             ("--prune", self.prune),
             ("--strict", self.strict),
             ("--unordered", self.unordered),
@@ -141,18 +141,20 @@ impl Session<'_> {
         running: &Running,
     ) -> Result<(Survey, Ledger)> {
         let reporter = self.reporter(false, None);
-        let (survey, ledger) =
-            Run::new(plan, ledger, options.clone(), (backend, &reporter), running.stop()).survey()?;
-        self.check(&survey)?;
-        Ok((survey, ledger))
+        let mut run = Run::new(plan, ledger, options.clone(), (backend, &reporter), running.stop());
+        let survey = run.survey()?;
+        self.check(&survey, options.force || options.restart)?;
+        Ok((survey, run.into_ledger()))
     }
 
-    /// Refuses a run that would replace what is finished.
-    fn check(&self, survey: &Survey) -> Result<()> {
-        let why: Vec<_> = survey.otherwise.iter().map(|(why, count)| format!("{count}: {why}")).collect();
-        let folder = self.folder.display();
+    /// Refuses a run that would replace what is finished; where that is asked for, says how much, and why.
+    fn check(&self, survey: &Survey, replace: bool) -> Result<()> {
+        let why: Vec<_> = survey.replaced.iter().map(|(why, count)| format!("{count}: {why}")).collect();
+        let (folder, verb) = (self.folder.display(), self.words.verb);
+        let told = |(why, count)| self.terminal.note(&format!("{count} to {verb} anew: {why}"));
+        survey.replaced.iter().filter(|_| replace).for_each(told);
         ensure!(
-            why.is_empty(),
+            why.is_empty() || replace,
             Kind::Output.error(format!(
                 "{folder}: finished results would be replaced ({}); --force or --restart replaces them, another \
                  folder keeps both",
@@ -166,8 +168,7 @@ impl Session<'_> {
     }
 
     /// Names what is left over of earlier runs, or removes it.
-    pub fn left_over(&self, survey: &Survey) -> Result<()> {
-        let left = survey.left_over(&self.report, &self.folder)?;
+    pub fn left_over(&self, left: Vec<PathBuf>) -> Result<()> {
         if left.is_empty() {
             return Ok(());
         }
@@ -205,6 +206,30 @@ impl Session<'_> {
         let told = format!("--strict: {doubtful} of {all} {many} may not sound right: {report} says why");
         ensure!(doubtful == 0, Kind::Partial.error(told));
         Ok(())
+    }
+}
+
+/// The command line, as a shell reads it, but for what does not make the same results again.
+pub fn command() -> String {
+    let mut words = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned());
+    let mut kept = vec!["barkclone".to_owned()];
+    while let Some(word) = words.next() {
+        match word.as_str() {
+            "--redo" => drop(words.next()),
+            "--resume" | "--restart" | "--force" | "--json" | "--prune" | "--unordered" => (),
+            redo if redo.starts_with("--redo=") => (),
+            word => kept.push(quoted(word)),
+        }
+    }
+    kept.join(" ")
+}
+
+/// As a POSIX shell reads it.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "-_./=:,@%+".contains(c);
+    match !word.is_empty() && word.chars().all(plain) {
+        true => word.to_owned(),
+        false => format!("'{}'", word.replace('\'', "'\\''")),
     }
 }
 

@@ -5,9 +5,9 @@ use super::progress::Terminal;
 use anyhow::Result;
 use barkclone::batch::{self, Record, Summary};
 use barkclone::progress::Progress;
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use std::cmp::Reverse;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Merge and sum up the reports of `speak`, `convert` and `clone` of many
 #[derive(Args, Debug)]
@@ -31,6 +31,27 @@ enum Command {
         #[arg(long)]
         force: bool,
     },
+    /// A page to listen to: each text with its sounds, what may not sound right, its seed, and the command that makes it
+    /// once more. Prints its path
+    ///
+    /// The page needs nothing else, and opens in any browser. It holds the sounds themselves up to 64 MB; beyond that it
+    /// plays the files.
+    Page {
+        #[arg(value_name = "REPORT")]
+        report: PathBuf,
+        /// Where to write [default: the report's name with .html, beside it]
+        #[arg(long, short, value_name = "FILE")]
+        output: Option<PathBuf>,
+        /// The folder of the sounds [default: that of the report, or of a long text REPORT.parts]
+        #[arg(long, short = 'd', value_name = "DIR")]
+        folder: Option<PathBuf>,
+        /// Whether the page holds the sounds or plays their files
+        #[arg(long, value_name = "HOW", value_enum, default_value = "auto")]
+        sounds: Sounds,
+        /// Replace a file that exists
+        #[arg(long)]
+        force: bool,
+    },
     /// What was made, in sum, and what failed or may not sound right, the worst first
     Summary {
         #[arg(required = true, value_name = "REPORT")]
@@ -48,6 +69,12 @@ pub fn run(args: ReportArgs, terminal: &Terminal) -> Result<()> {
             terminal.note(&format!("{count} utterances of {} reports", reports.len()));
             out(format!("{}\n", output.display()))
         }
+        Command::Page { report, output, folder, sounds, force } => {
+            let folder = folder.unwrap_or_else(|| sounds_of(&report));
+            let output = output.unwrap_or_else(|| report.with_extension("html"));
+            page(&report, &folder, &output, (sounds, force), terminal)?;
+            out(format!("{}\n", output.display()))
+        }
         Command::Summary { reports, json: true } => {
             let sum = batch::summary(&reports, |_| Ok(()))?;
             out(format!("{}\n", serde_json::to_string(&sum)?))
@@ -55,7 +82,9 @@ pub fn run(args: ReportArgs, terminal: &Terminal) -> Result<()> {
         Command::Summary { reports, json: false } => {
             let mut told = Vec::new();
             let sum = batch::summary(&reports, |record| {
-                told.push((record.error.is_some(), record.faults(), line(record)));
+                if record.error.is_some() || !record.findings.is_empty() {
+                    told.push((record.error.is_some(), record.faults(), line(record)));
+                }
                 Ok(())
             })?;
             // The worst first.
@@ -64,6 +93,41 @@ pub fn run(args: ReportArgs, terminal: &Terminal) -> Result<()> {
             out(table(&sum))
         }
     }
+}
+
+/// Where a page's sounds are.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Sounds {
+    Auto,
+    Embed,
+    Link,
+}
+
+/// Writes the page.
+pub fn page(
+    report: &Path,
+    folder: &Path,
+    output: &Path,
+    (sounds, force): (Sounds, bool),
+    terminal: &Terminal,
+) -> Result<()> {
+    let asked = match sounds {
+        Sounds::Auto => batch::Sounds::Auto,
+        Sounds::Embed => batch::Sounds::Embedded,
+        Sounds::Link => batch::Sounds::Linked,
+    };
+    let embedded = batch::page(report, folder, output, (asked, force))?;
+    if !embedded {
+        terminal.note(&format!("{} plays the sounds in {}: keep both", output.display(), folder.display()));
+    }
+    Ok(())
+}
+
+/// The folder of a report's sounds: its own, or for a long text the one of its pieces.
+fn sounds_of(report: &Path) -> PathBuf {
+    let parts = report.with_extension("parts");
+    let own = || report.parent().unwrap_or(Path::new("")).to_owned();
+    if parts.is_dir() { parts } else { own() }
 }
 
 /// What is wrong with a result.

@@ -24,6 +24,11 @@ pub struct Words {
     pub many: &'static str,
 }
 
+/// What is said of a file that is kept, as it is not what was made.
+pub fn changed(path: &Path) -> String {
+    format!("{}: changed since it was made, kept; --force replaces it", path.display())
+}
+
 /// Keeps the user informed of a run.
 pub struct Reporter<'a> {
     terminal: &'a Terminal,
@@ -128,11 +133,13 @@ impl<'a> Reporter<'a> {
         self.event("summary", told)
     }
 
-    /// The sound that all results were joined into.
-    pub fn joined(&self, path: &Path, seconds: f64) -> Result<()> {
-        let folder = self.folder.display();
+    /// The sound that all results were joined into, and its length; `None`: it is kept as it was changed.
+    pub fn joined(&self, path: &Path, seconds: Option<f64>) -> Result<()> {
+        let (folder, path) = (self.folder.display(), path.display().to_string());
+        let Some(seconds) = seconds else {
+            return if self.json { self.event("kept", json!({"out": path})) } else { Ok(()) };
+        };
         self.terminal.note(&format!("{} of speech; its pieces stay in {folder}, for the next time", clock(seconds)));
-        let path = path.display().to_string();
         match self.json {
             true => self.event("joined", json!({"out": path, "seconds": seconds})),
             false => self.print(path),
@@ -230,8 +237,7 @@ impl<'a> Reporter<'a> {
 
     fn kept(&self, task: &Task, path: &Path) -> Result<()> {
         self.update(|state| state.skipped += 1);
-        let path = path.display();
-        self.note(&format!("{path}: changed since it was made, kept; --force replaces it"));
+        self.note(&changed(path));
         self.task("kept", task)
     }
 }

@@ -34,12 +34,19 @@ pub struct Listener {
 
 impl Listener {
     /// Loads both nets.
+    ///
+    /// # Errors
+    /// Kind [`Kind::Model`], before anything is loaded: they do not belong together.
     pub fn new(
         hubert: &Checkpoint<HubertConfig>,
         quantizer: &Checkpoint<QuantizerConfig>,
         device: &Device,
     ) -> Result<Self> {
         let config = &hubert.config;
+        let (taken, given, file) = (quantizer.config.input_size, config.hidden_size, quantizer.origin());
+        let unfit = "it was trained on another HuBERT; choose --quantizer and --hubert that belong together";
+        let misfit = format!("{file}: this quantizer takes {taken} features a frame, HuBERT gives {given}: {unfit}");
+        ensure!(taken == given, Kind::Model.error(misfit));
         let frames = Frames::new(config.conv_stride.iter().product(), config.min_samples());
         let weights = |model: &Checkpoint<QuantizerConfig>| model.weights(DType::F32, device);
         Ok(Self {

@@ -38,6 +38,7 @@ pub use finding::{Finding, Level, RecordedFinding, What};
 pub use hum::Hum;
 pub use level::loudness;
 pub use measures::Measures;
+pub use normalize::{Loudness, to_loudness};
 pub use pitch::median_pitch;
 pub use prepare::{Preparation, Reference, raw};
 pub use reference::{Report, Row, Stages, check};

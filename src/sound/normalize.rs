@@ -7,6 +7,7 @@ use super::level::{loudness, peak};
 use super::thresholds::{LOUDNESS_TARGET, LOUDNESS_TOLERANCE, PEAK};
 use crate::audio::Pcm;
 use anyhow::Result;
+use ebur128::{EbuR128, Mode};
 
 /// What was done to the loudness.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -36,6 +37,31 @@ fn gain(lufs: f64, peak: f64) -> f64 {
         wanted => wanted,
     }
 }
+
+/// How a result is made as loud as it was asked for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Loudness {
+    /// What every sample is multiplied by.
+    pub factor: f32,
+    /// What comes of it, LUFS; `None`: there is nothing loud enough to measure, and nothing is changed.
+    pub reached: Option<f64>,
+}
+
+/// The gain that brings the sound that `play` hands over, in one channel at `rate` Hz, to `target` LUFS, or as near to it
+/// as a true peak of [`PEAK`] allows (EBU R 128): nothing within it changes.
+pub fn to_loudness(target: f64, rate: u32, play: impl FnOnce(Heard) -> Result<()>) -> Result<Loudness> {
+    let mut meter = EbuR128::new(1, rate, Mode::I | Mode::TRUE_PEAK)?;
+    play(&mut |samples| Ok(meter.add_frames_f32(samples)?))?;
+    let (before, peak) = (meter.loudness_global()?, 20.0 * meter.true_peak(0)?.log10());
+    if !before.is_finite() {
+        return Ok(Loudness { factor: 1.0, reached: None });
+    }
+    let gain = (target - before).min(PEAK - peak);
+    Ok(Loudness { factor: 10f64.powf(gain / 20.0) as f32, reached: Some(before + gain) })
+}
+
+/// Takes the next samples.
+pub type Heard<'a> = &'a mut dyn FnMut(&[f32]) -> Result<()>;
 
 #[cfg(test)]
 mod tests {
@@ -74,6 +100,22 @@ mod tests {
         assert!((levelled.gain - 5.02).abs() < 0.01 && (peak(&pcm) - PEAK).abs() < 0.01, "{levelled:?}");
         pcm.samples[50_000] = 1.0;
         assert_eq!(level(&mut pcm).unwrap().gain, 0.0);
+    }
+
+    #[test]
+    fn a_result_comes_to_its_loudness_or_stops_at_its_true_peak() {
+        let asked = |pcm: &Pcm, target| {
+            let made = to_loudness(target, pcm.rate, |heard| pcm.samples.chunks(999).try_for_each(heard)).unwrap();
+            let samples = pcm.samples.iter().map(|sample| sample * made.factor).collect();
+            (made, Pcm { samples, rate: pcm.rate })
+        };
+        let (made, pcm) = asked(&tone(0.01), -16.0);
+        assert!((made.reached.unwrap() + 16.0).abs() < 0.01 && (loudness(&pcm).unwrap().unwrap() + 16.0).abs() < 0.01);
+        // A sine at a quarter of the rate, sampled beside its crests: 3 dB more between the samples than in them.
+        let between = (0..96_000).map(|i| (TAU * (i as f32 / 4.0 + 0.125)).sin()).collect();
+        let (made, pcm) = asked(&Pcm { samples: between, rate: 48_000 }, 0.0);
+        assert!((peak(&pcm) - (PEAK - 3.01)).abs() < 0.3 && made.reached.unwrap() < -1.0, "{made:?}");
+        assert_eq!(asked(&tone(0.0), -16.0).0, Loudness { factor: 1.0, reached: None });
     }
 
     #[test]

@@ -26,6 +26,8 @@ pub struct Reference {
     /// Where it lies in that, seconds.
     pub seconds: Range<f64>,
     pub pcm: Pcm,
+    /// What is wrong with it, but for what was mended; at seconds of the recording.
+    pub findings: Vec<Finding>,
 }
 
 /// How the best stretch is sought, and what is done to it.
@@ -56,8 +58,8 @@ pub fn raw(input: &Input, within: Range<f64>, longest: f64, progress: &dyn Progr
     }
     check_length(input.path(), clip.pcm.seconds())?;
     let start = within.start + clip.start;
-    warn(&check(&whole(&clip))?, start, |what| matches!(what, What::Short | What::Long), progress);
-    Ok(Reference::new(input, start, clip.pcm))
+    let findings = warn(&check(&whole(&clip))?, start, |what| matches!(what, What::Short | What::Long), progress);
+    Ok(Reference::new(input, start, clip.pcm, findings))
 }
 
 impl Preparation {
@@ -124,7 +126,7 @@ impl Preparation {
         check_length(path, clip.pcm.seconds())?;
         let report = check(&whole(&clip))?;
         tell(path, stretch, self.within.start, &report, progress);
-        warn(&report, seconds.start, |what| self.mends(what), progress);
+        let findings = warn(&report, seconds.start, |what| self.mends(what), progress);
         let mut pcm = clip.pcm;
         if self.denoise {
             pcm = denoise(&pcm)?;
@@ -132,7 +134,7 @@ impl Preparation {
         }
         let levelled = normalize::level(&mut pcm)?;
         levelled.tell(progress);
-        Ok(Reference::new(input, seconds.start, pcm))
+        Ok(Reference::new(input, seconds.start, pcm, findings))
     }
 
     /// What is chosen or changed here, so that nobody needs to be told of it.
@@ -147,8 +149,8 @@ impl Preparation {
 }
 
 impl Reference {
-    fn new(input: &Input, start: f64, pcm: Pcm) -> Self {
-        Self { input: input.clone(), seconds: start..start + pcm.seconds(), pcm }
+    fn new(input: &Input, start: f64, pcm: Pcm, findings: Vec<Finding>) -> Self {
+        Self { input: input.clone(), seconds: start..start + pcm.seconds(), pcm, findings }
     }
 }
 
@@ -211,10 +213,13 @@ fn tell(path: &Path, stretch: &Stretch, start: f64, report: &Report, progress: &
 }
 
 /// Says what is wrong with what begins `start` seconds into a recording, but for what is mended.
-fn warn(report: &Report, start: f64, is_mended: impl Fn(What) -> bool, progress: &dyn Progress) {
+fn warn(report: &Report, start: f64, is_mended: impl Fn(What) -> bool, progress: &dyn Progress) -> Vec<Finding> {
     let told = report.findings.iter().filter(|finding| finding.level >= Level::Warning && !is_mended(finding.what));
-    for finding in told {
-        let at: Vec<_> = finding.at.iter().map(|at| start + at.start..start + at.end).collect();
-        progress.note(&format!("warning: {}", Finding { at, ..finding.clone() }));
-    }
+    let placed = |finding: &Finding| {
+        let at = finding.at.iter().map(|at| start + at.start..start + at.end).collect::<Vec<_>>();
+        finding.clone().at(at)
+    };
+    let told: Vec<_> = told.map(placed).collect();
+    told.iter().for_each(|finding| progress.note(&format!("warning: {finding}")));
+    told
 }

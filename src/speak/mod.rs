@@ -15,7 +15,7 @@ mod stage_progress;
 mod tests;
 
 pub use decoder::Decoder;
-pub use request::{Content, Request, Settings, Sound};
+pub use request::{Content, Request, Settings, Sound, check_voice};
 
 use crate::audio::Pcm;
 use crate::checkpoint::{Bark, Checkpoint};

@@ -98,20 +98,20 @@ pub struct Request {
     pub sound: Sound,
 }
 
+/// Refuses a voice of other models than those of `protocol`, which a large token gives away.
+pub fn check_voice(voice: &Voice, protocol: &Protocol) -> Result<()> {
+    let unfit = "the voice was made for other models (clone it again for these): it has";
+    check_known(protocol, voice.semantic(), unfit)
+}
+
 impl Request {
     /// To say a text, given as its ids.
     pub fn text(ids: Vec<u32>, voice: Option<Voice>, settings: Settings) -> Self {
         Self { content: Content::Text(ids), voice: voice.map(Arc::new), settings, sound: Sound::Whole }
     }
 
-    /// Refuses a voice of other models than those that are to speak, which a large token gives away.
     fn check_voice(&self, protocol: &Protocol) -> Result<()> {
-        let Some(voice) = &self.voice else { return Ok(()) };
-        check_known(
-            protocol,
-            voice.semantic(),
-            "the voice was made for other models (clone it again for these): it has",
-        )
+        self.voice.as_ref().map_or(Ok(()), |voice| check_voice(voice, protocol))
     }
 
     /// The semantic stage's part, to say `ids`.

@@ -20,10 +20,10 @@ pub fn language_warning(provenance: &Provenance, text: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::voice::provenance::QuantizerName;
+    use crate::voice::provenance::ModelName;
 
     fn trained_on(language: Option<&str>) -> Provenance {
-        let quantizer = QuantizerName { name: "x".into(), language: language.map(str::to_owned) };
+        let quantizer = ModelName { name: "x".into(), language: language.map(str::to_owned), sha256: None };
         Provenance { quantizer: Some(quantizer), ..Default::default() }
     }
 

@@ -28,7 +28,10 @@ pub struct Provenance {
     pub date: Option<String>,
     /// What its semantic tokens were made with.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub quantizer: Option<QuantizerName>,
+    pub quantizer: Option<ModelName>,
+    /// The codec that its codes are of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub codec: Option<ModelName>,
     /// SHA-256 of the recording's file, in hexadecimal.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source_sha256: Option<String>,
@@ -46,26 +49,35 @@ pub struct Provenance {
     pub parts: Vec<Provenance>,
 }
 
-/// A quantizer, and the language it was trained on.
+/// A quantizer, and the language it was trained on; or a codec.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct QuantizerName {
+pub struct ModelName {
     /// Its name in the registry, or its file's.
     pub name: String,
     /// Two letters, as `pt`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub language: Option<String>,
+    /// Of its weights, whatever file they lie in ([`crate::checkpoint::Checkpoint::identity`]).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
 }
 
-impl QuantizerName {
+impl ModelName {
     /// What `choice` names: a quantizer of the registry, which begins with its language, or a file, of which that is unknown.
     pub fn of(choice: &str) -> Self {
         let path = Path::new(choice);
         if path.extension().is_some() || path.components().count() > 1 {
-            return Self { name: path.file_name().unwrap_or_default().to_string_lossy().into_owned(), language: None };
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            return Self { name, ..Self::default() };
         }
         let language = choice.split('-').next().filter(|code| crate::normalize::is_language(code));
-        Self { name: choice.to_owned(), language: language.map(str::to_owned) }
+        Self { name: choice.to_owned(), language: language.map(str::to_owned), sha256: None }
+    }
+
+    /// With the hash of its weights.
+    pub fn with_hash(self, sha256: String) -> Self {
+        Self { sha256: Some(sha256), ..self }
     }
 }
 
@@ -98,6 +110,11 @@ impl Provenance {
         languages.sort_unstable();
         languages.dedup();
         languages
+    }
+
+    /// The codecs of all its parts.
+    pub fn codecs(&self) -> Vec<&ModelName> {
+        self.codec.iter().chain(self.parts.iter().flat_map(Provenance::codecs)).collect()
     }
 
     pub(super) fn to_bytes(&self) -> Result<Vec<u8>> {

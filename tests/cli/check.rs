@@ -52,9 +52,9 @@ fn json_is_a_line_a_recording() {
     let ran = desk.run(&["check", "--json", REFERENCE, "babble.wav"]);
     let lines: Vec<serde_json::Value> = ran.prints().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(lines.len(), 2);
-    assert_eq!((&lines[0]["file"], &lines[1]["file"]), (&REFERENCE.into(), &"babble.wav".into()));
+    assert_eq!((&lines[0]["source"], &lines[1]["source"]), (&REFERENCE.into(), &"babble.wav".into()));
     assert!(lines[0]["worst"] == "note" && lines[0]["stages"]["text"]["end"].is_number(), "{}", lines[0]);
-    assert_eq!((&lines[1]["worst"], &lines[1]["findings"][0]["what"]), (&"bad".into(), &"no-speech".into()));
+    assert_eq!((&lines[1]["worst"], &lines[1]["findings"][0]["fault"]), (&"bad".into(), &"no-speech".into()));
 }
 
 #[test]

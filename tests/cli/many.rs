@@ -1,7 +1,9 @@
 //! `barkclone speak --lines` and `--jobs`: a file for each line, a report of all, and going on from it.
 
 use super::{Desk, Ran, SPEAK};
-use barkclone::audio::read_info;
+use crate::sound::reference::browser;
+use barkclone::audio::{read_info, read_wav};
+use barkclone::sound::loudness;
 use serde_json::Value;
 use std::fs;
 
@@ -21,12 +23,12 @@ pub(super) fn report(desk: &Desk, name: &str) -> Vec<Value> {
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-/// The names and bytes of all files in `folder` but reports.
+/// The names and bytes of all files in `folder` but reports and the voice of a run that was given none.
 pub(super) fn sounds(desk: &Desk, folder: &str) -> Vec<(String, Vec<u8>)> {
     let entries = fs::read_dir(desk.path(folder)).unwrap().map(|entry| entry.unwrap());
     let mut files: Vec<_> =
         entries.map(|e| (e.file_name().into_string().unwrap(), fs::read(e.path()).unwrap())).collect();
-    files.retain(|(name, _)| !name.ends_with(".jsonl"));
+    files.retain(|(name, _)| !name.ends_with(".jsonl") && name != "voice.npz");
     files.sort();
     files
 }
@@ -91,9 +93,14 @@ fn a_second_run_does_what_is_new_or_changed_or_gone_and_nothing_else() {
     many(&desk, &cold)
         .fails(6, &["out: finished results", "3: the settings are other ones now", "--force or --restart"]);
     assert!(sounds(&desk, "out") == first, "finished work is not replaced unasked");
-    assert_eq!(many(&desk, &[&cold[..], &["--force"]].concat()).prints().lines().count(), 3);
+    let forced = many(&desk, &[&cold[..], &["--force"]].concat());
+    assert_eq!(forced.prints().lines().count(), 3);
+    forced.says(&["3 to speak anew: the settings are other ones now"]);
     assert_eq!(many(&desk, &cold).prints(), "");
-    assert_eq!(run(&["--restart"]).lines().count(), 3);
+    let again = many(&desk, &["--lines", "p", "--restart"]);
+    assert_eq!(again.prints().lines().count(), 3);
+    again.says(&["3 to speak anew: the settings are other ones now"]);
+    many(&desk, &["--lines", "p", "--restart"]).says(&["3 to speak anew: --restart"]);
     assert!(sounds(&desk, "out") == first);
 }
 
@@ -101,14 +108,14 @@ fn a_second_run_does_what_is_new_or_changed_or_gone_and_nothing_else() {
 fn a_line_put_in_between_moves_the_others_and_speaks_none_of_them_again() {
     let desk = Desk::new();
     fs::write(desk.path("p"), "um\num\ndois\n").unwrap();
-    many(&desk, &["--lines", "p"]).prints();
+    many(&desk, &["--lines", "p", "--voice", VOICE]).prints();
     fs::write(desk.path("p"), "zero\num\num\ndois\n").unwrap();
-    let ran = many(&desk, &["--lines", "p", "--batch", "1"]);
+    let ran = many(&desk, &["--lines", "p", "--voice", VOICE, "--batch", "1"]);
     assert_eq!(ran.prints(), "out/00001-zero.wav");
     ran.says(&["1 spoken, 3 there already, 3 renamed, 0 failed"]);
     let fresh = Desk::new();
     fs::copy(desk.path("p"), fresh.path("p")).unwrap();
-    many(&fresh, &["--lines", "p"]).prints();
+    many(&fresh, &["--lines", "p", "--voice", VOICE]).prints();
     assert!(sounds(&desk, "out") == sounds(&fresh, "out"), "{:?}", names(&desk));
 }
 
@@ -200,7 +207,7 @@ fn what_concerns_all_lines_is_refused_before_any() {
     refused(&["--lines", "p", "--voice", &format!("ana={VOICE}")], 2, &["--voice NAME=VOICE"]);
     refused(&["--lines", "p", "--redo", "x"], 2, &["--redo x", "bad"]);
     refused(&["--lines", "p", "--jobs", "p"], 2, &["cannot be used with"]);
-    refused(&["--lines", "p", "-o", "x.wav"], 2, &["cannot be used with"]);
+    refused(&["--lines", "p", "-o", "x.wav"], 2, &["--output FILE is for one sound"]);
     desk.run(&["speak", "oi", "--restart"]).fails(2, &["--restart is for many", "--lines"]);
     desk.run(&["speak", "--lines", "p"]).fails(2, &["--dir"]);
     desk.run(&["speak", "oi", "--lines", "p", "-d", "out"]).fails(2, &["cannot be used with"]);
@@ -253,22 +260,62 @@ fn lines_come_from_a_pipe_too_and_events_go_to_one() {
 }
 
 #[test]
+fn a_list_from_a_pipe_is_gone_on_from_as_one_from_a_file() {
+    let desk = Desk::new();
+    let piped = |list: &str, flags: &[&str]| {
+        let flags = [&["--lines", "-", "--voice", VOICE], flags].concat();
+        desk.run_with(list.as_bytes(), &arguments(&flags))
+    };
+    piped("# a remark\num\num\ndois\n", &[]).says(&["-: not spoken, as they begin with #: 1", "3 spoken"]);
+    let ran = piped("zero\num\num\n", &["--batch", "1"]);
+    ran.says(&["1 spoken, 2 there already, 2 renamed", "1 file of earlier runs", "out/00003-dois.wav"]);
+    piped("zero\num\num\n", &["--fast"]).fails(6, &["finished results would be replaced (3: the settings"]);
+}
+
+#[test]
+fn a_run_without_a_voice_makes_one_for_all_lines_and_keeps_it() {
+    let desk = Desk::new();
+    fs::write(desk.path("p"), "um\ndois\numa frase que é mais longa do que as outras duas\n").unwrap();
+    let run = |flags: &[&str]| many(&desk, &[&["--lines", "p", "--name", "{voice}-{index}"], flags].concat());
+    let ran = run(&[]);
+    assert_eq!(ran.prints(), "out/voice-1.wav\nout/voice-2.wav\nout/voice-3.wav");
+    ran.says(&["no --voice: a random one, seed ", "kept in out/voice.npz", "seed 0: that of each utterance follows"]);
+    let hash = |path: &str| desk.run(&["voice", "inspect", path, "--json"]).prints().to_owned();
+    let voices: Vec<_> = report(&desk, "out/report.jsonl").iter().map(|r| r["voice_hash"].clone()).collect();
+    assert!(
+        voices.iter().all(|hash| hash == &voices[0]) && hash("out/voice.npz").contains(voices[0].as_str().unwrap())
+    );
+    let (first, voice) = (sounds(&desk, "out"), desk.bytes("out/voice.npz"));
+    run(&[]).says(&["no --voice: that of an earlier run, out/voice.npz", "0 spoken, 3 there already"]);
+    fs::remove_file(desk.path("out/voice-2.wav")).unwrap();
+    assert_eq!(run(&[]).prints(), "out/voice-2.wav");
+    assert!(sounds(&desk, "out") == first && desk.bytes("out/voice.npz") == voice);
+    fs::remove_file(desk.path("out/voice.npz")).unwrap();
+    run(&[]).fails(6, &["3: the voice is another one now"]);
+    many(&desk, &["--lines", "p", "-d", "shares", "--shard", "1/2"]).fails(2, &["--shard: without --voice"]);
+    let alike = ["--seed", "7", "--lines", "p"];
+    many(&desk, &[&alike[..], &["-d", "a"]].concat()).prints();
+    many(&desk, &[&alike[..], &["-d", "b"]].concat()).prints();
+    assert!(desk.bytes("a/voice.npz") == desk.bytes("b/voice.npz"), "--seed is the voice's, too");
+}
+
+#[test]
 fn shards_make_what_one_run_makes_and_their_reports_merge() {
     let desk = Desk::new();
     let lines: String = (1..=12).map(|n| format!("frase {n}\n")).collect();
     fs::write(desk.path("p"), lines).unwrap();
     for shard in ["1/3", "2/3", "3/3"] {
-        many(&desk, &["--lines", "p", "--shard", shard]).prints();
+        many(&desk, &["--lines", "p", "--voice", VOICE, "--shard", shard]).prints();
     }
     let reports = ["out/report-1-of-3.jsonl", "out/report-2-of-3.jsonl", "out/report-3-of-3.jsonl"];
     let ran = desk.run(&[&["report", "merge"], &reports[..], &["-o", "out/report.jsonl"]].concat());
     assert_eq!(ran.prints(), "out/report.jsonl");
     let merged = report(&desk, "out/report.jsonl");
     assert_eq!(merged.iter().map(|r| r["index"].as_u64().unwrap()).collect::<Vec<_>>(), (1..=12).collect::<Vec<_>>());
-    assert_eq!(many(&desk, &["--lines", "p"]).prints(), "", "the merged report is gone on from");
+    assert_eq!(many(&desk, &["--lines", "p", "--voice", VOICE]).prints(), "", "the merged report is gone on from");
     let whole = Desk::new();
     fs::copy(desk.path("p"), whole.path("p")).unwrap();
-    many(&whole, &["--lines", "p"]).prints();
+    many(&whole, &["--lines", "p", "--voice", VOICE]).prints();
     assert!(sounds(&desk, "out") == sounds(&whole, "out"));
     let ran = desk.run(&["report", "summary", "out/report.jsonl", "--json"]);
     let sum: Value = serde_json::from_str(ran.prints()).unwrap();
@@ -283,7 +330,7 @@ fn the_size_of_a_batch_changes_nothing() {
     fs::write(desk.path("p"), "um\ndois e meio\ntrês\nquatro\ncinco\n").unwrap();
     let with = |batch: &str| {
         let _ = fs::remove_dir_all(desk.path("out"));
-        assert_eq!(many(&desk, &["--lines", "p", "--batch", batch]).code, 0);
+        assert_eq!(many(&desk, &["--lines", "p", "--voice", VOICE, "--batch", batch]).code, 0);
         sounds(&desk, "out")
     };
     let one = with("1");
@@ -317,7 +364,7 @@ fn what_may_not_sound_right_is_said_of_each_and_counted() {
     let summed = desk.run(&["report", "summary", "out/report.jsonl"]);
     assert!(summed.prints().starts_with("line 1: 00001-um.wav: may not sound right: "), "{}", summed.prints());
     let told = |quiet: &str| many(&desk, &["--lines", "p", "--restart", quiet]).stderr;
-    assert!(told("-q").lines().count() == 3 && told("-qq").is_empty(), "{}", told("-q"));
+    assert!(told("-q").lines().count() == 2 && told("-qq").is_empty(), "{}", told("-q"));
 }
 
 #[test]
@@ -355,4 +402,125 @@ fn no_output_replaces_what_it_is_made_of() {
     let preview = desk.run(&["voice", "preview", "ana.npz", "--codec", "demo"]);
     assert_eq!(preview.prints(), "ana-preview.wav");
     assert!(before == (desk.bytes("p"), desk.bytes("ana.npz")));
+}
+
+/// Headless Chromium opens it, where that is at hand: the players find their sounds, and nothing is refused.
+fn listen_in_a_browser(desk: &Desk, page: &str, sounds: usize) {
+    if browser::chromium().is_none() {
+        eprintln!("no chromium on the PATH: {page} was not opened in a browser");
+        return;
+    }
+    // Not part of the page: it says how long each player takes its sound to be.
+    let listening = "<script>addEventListener('load', async () => { for (const player of document.querySelectorAll('audio')) { \
+                     await new Promise(done => { player.onloadedmetadata = player.onerror = done; player.preload = 'metadata'; \
+                     player.load(); }); player.title = 'lasts ' + player.duration.toFixed(2); } })</script></main>";
+    let html = fs::read_to_string(desk.path(page)).unwrap().replace("</main>", listening);
+    let html = html.replace("style-src", "script-src 'unsafe-inline'; style-src");
+    fs::write(desk.path("listened.html"), html).unwrap();
+    let url = format!("file://{}", desk.path("listened.html").display());
+    let dom = browser::browse(desk.folder.path(), &["--virtual-time-budget=20000", "--dump-dom", &url]);
+    assert_eq!(dom.matches("title=\"lasts 0.").count(), sounds, "{page}: {dom:.2000}");
+}
+
+#[test]
+fn a_report_becomes_a_page_that_holds_or_plays_its_sounds() {
+    let desk = Desk::new();
+    fs::write(desk.path("p"), "um <b>\ndois & meio\n").unwrap();
+    many(&desk, &["--lines", "p", "--voice", VOICE, "--redo", "2"]).prints();
+    let page = |flags: &[&str]| desk.run(&[&["report", "page", "out/report.jsonl"], flags].concat());
+    let ran = page(&["-o", "page.html"]);
+    assert_eq!(ran.prints(), "page.html");
+    let html = fs::read_to_string(desk.path("page.html")).unwrap();
+    assert_eq!(html.matches("src=\"data:audio/wav;base64,").count(), 2);
+    assert!(html.contains("<h2>um &lt;b&gt;</h2>") && html.contains("<h2>dois &amp; meio</h2>"), "{html:.3000}");
+    assert!(html.contains("2 may not sound right") && !html.contains("://"), "{html:.3000}");
+    let command = format!("--lines p --voice {VOICE} --redo 2</code>");
+    assert!(html.contains("<code>barkclone speak ") && html.contains(&command), "{html:.9000}");
+    listen_in_a_browser(&desk, "page.html", 2);
+    page(&["-o", "page.html"]).fails(6, &["page.html: exists already"]);
+    let ran = page(&["-o", "linked.html", "--sounds", "link"]);
+    ran.says(&["linked.html plays the sounds in out: keep both"]);
+    let html = fs::read_to_string(desk.path("linked.html")).unwrap();
+    assert!(html.contains("src=\"out/00001-um-b.wav\"") && !html.contains("base64"), "{html:.3000}");
+    listen_in_a_browser(&desk, "linked.html", 2);
+    assert_eq!(page(&[]).prints(), "out/report.html");
+    desk.run(&["report", "page", "p"]).fails(3, &["p: line 1 is no line of a report"]);
+}
+
+#[test]
+fn voices_are_compared_side_by_side() {
+    let desk = Desk::new();
+    for name in ["a.npz", "b.npz"] {
+        fs::copy(VOICE, desk.path(name)).unwrap();
+    }
+    let ab = |more: &[&str]| desk.run(&[&["speak"], &SPEAK[..], &["--seed", "5"], more].concat());
+    let ran = ab(&["--ab", "a.npz", "b.npz", "Bom dia"]);
+    assert_eq!(ran.prints(), "ab/1-a.wav\nab/2-b.wav\nab/3-a.wav\nab/4-b.wav\nab/ab.html");
+    let seeds =
+        || report(&desk, "ab/report.jsonl").into_iter().map(|r| r["seed"].as_u64().unwrap()).collect::<Vec<_>>();
+    let first = seeds();
+    assert!(first[0] == first[1] && first[2] == first[3] && first[0] != first[2], "{first:?}");
+    let html = fs::read_to_string(desk.path("ab/ab.html")).unwrap();
+    assert_eq!((html.matches("<article").count(), html.matches("<audio").count()), (2, 4));
+    listen_in_a_browser(&desk, "ab/ab.html", 4);
+    ab(&["Bom dia", "--ab", "a.npz", "b.npz"]).says(&["0 spoken, 4 there already"]);
+    assert_eq!(ab(&["--ab", "a.npz", "b.npz", "Bom dia", "--redo", "2"]).prints().lines().count(), 3);
+    let again = seeds();
+    assert!(again.len() == 6 && again[4] == again[5] && again[4] != first[2], "{again:?}");
+    ab(&["--ab", "a.npz", "Oi"]).fails(2, &["--ab: give at least two voices, and a text"]);
+    ab(&["--ab", "a.npz", "none.npz", "Oi"]).fails(3, &["none.npz"]);
+    ab(&["--ab", "a.npz", "b.npz", "Oi", "--voice", "a.npz"]).fails(2, &["cannot be used with"]);
+    fs::create_dir(desk.path("mine")).unwrap();
+    fs::write(desk.path("mine/ab.html"), "precious").unwrap();
+    ab(&["--ab", "a.npz", "b.npz", "Oi", "-d", "mine"]).fails(6, &["mine/ab.html: exists already"]);
+}
+
+#[test]
+fn results_are_as_loud_as_is_asked_for() {
+    let desk = Desk::new();
+    let lufs = |name: &str| loudness(&read_wav(&desk.path(name), 60.0).unwrap().pcm).unwrap().unwrap();
+    let near = |name: &str, target: f64| assert!((lufs(name) - target).abs() < 0.2, "{name}: {} LUFS", lufs(name));
+    let flags = ["--voice", VOICE, "--max-seconds", "1.5", "--loudness", "-40"];
+    fs::write(desk.path("p"), "um\ndois\n").unwrap();
+    desk.speak("Bom dia", &[&flags[..], &["-o", "one.wav"]].concat()).prints();
+    many(&desk, &[&flags[..], &["--lines", "p"]].concat()).prints();
+    desk.run(&[&["speak"], &super::without(&SPEAK, &flags)[..], &flags, &["--file", "p", "-o", "book.wav"]].concat())
+        .prints();
+    desk.babble("talk.wav", 1.5);
+    desk.convert(&["talk.wav"], &["-o", "mine.wav", "--loudness", "-40"]).prints();
+    desk.convert(&["talk.wav"], &["-d", "mine", "--loudness", "-40"]).prints();
+    for name in ["one.wav", "out/00001-um.wav", "out/00002-dois.wav", "book.wav", "mine.wav", "mine/talk.wav"] {
+        near(name, -40.0);
+    }
+    // Another loudness is another result; the pieces of a book stay.
+    many(&desk, &["--voice", VOICE, "--max-seconds", "1.5", "--lines", "p"])
+        .fails(6, &["the models or flags are other ones"]);
+    desk.speak("Bom dia", &["-o", "x.wav", "--max-seconds", "1.5", "--loudness", "-5"])
+        .says(&["its peaks allow no more"]);
+    desk.speak("Bom dia", &["--loudness", "3"]).fails(2, &["--loudness", "-70 to -5 LUFS"]);
+}
+
+#[test]
+fn one_result_is_told_as_json_too_in_the_form_of_many() {
+    let desk = Desk::new();
+    desk.babble("talk.wav", 1.5);
+    let told = |ran: Ran| serde_json::from_str::<Value>(ran.prints()).unwrap();
+    let cloned = told(desk.clone("talk.wav", &["--json", "-o", "v.npz"]));
+    let spoken = told(desk.speak("Bom dia", &["--json", "-o", "s.wav", "--voice", "v.npz"]));
+    let converted = told(desk.convert(&["talk.wav"], &["--json", "-o", "c.wav"]));
+    let checked = told(desk.run(&["check", "--json", "talk.wav"]));
+    for (line, event, source) in [
+        (&cloned, "done", "source"),
+        (&spoken, "done", "text"),
+        (&converted, "done", "source"),
+        (&checked, "checked", "source"),
+    ] {
+        assert!(line["event"] == event && line[source].is_string() && line["seconds"].is_f64(), "{line}");
+        let findings = line["findings"].as_array().unwrap();
+        assert!(findings.iter().all(|f| f["fault"].is_string() && f["message"].is_string()), "{line}");
+    }
+    assert_eq!([&cloned["out"], &spoken["out"], &converted["out"]], ["v.npz", "s.wav", "c.wav"]);
+    assert!(
+        spoken["seed"].is_u64() && converted["seed"].is_u64() && !checked["findings"].as_array().unwrap().is_empty()
+    );
 }

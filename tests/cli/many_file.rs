@@ -76,6 +76,45 @@ fn an_edited_text_is_spoken_again_only_where_it_was_edited() {
 }
 
 #[test]
+fn a_sound_or_subtitles_that_were_edited_are_kept_named_and_counted() {
+    let desk = Desk::new();
+    fs::write(desk.path("book.txt"), TEXT).unwrap();
+    let run = |flags: &[&str]| book(&desk, &[&["--subtitles", "book.srt"], flags].concat());
+    run(&[]).prints();
+    let (sound, subtitles) = (desk.bytes("book.wav"), desk.bytes("book.srt"));
+    fs::write(desk.path("book.srt"), "mine").unwrap();
+    let kept = |name: &str| format!("{name}: changed since it was made, kept; --force replaces it");
+    let ran = run(&[]);
+    ran.says(&[&kept("book.srt"), "1 changed by you and kept"]);
+    assert!(ran.prints() == "book.wav" && desk.bytes("book.srt") == b"mine" && desk.bytes("book.wav") == sound);
+    fs::write(desk.path("book.wav"), "mastered").unwrap();
+    fs::write(desk.path("book.txt"), TEXT.replace("Fim.", "Fim da história.")).unwrap();
+    run(&["--dry-run"]).says(&[&kept("book.wav"), "1 to speak"]);
+    let ran = run(&[]);
+    ran.says(&[&kept("book.wav"), "1 spoken", "2 changed by you and kept"]);
+    assert!(ran.prints().is_empty() && desk.bytes("book.wav") == b"mastered" && desk.bytes("book.srt") == b"mine");
+    assert!(run(&["--json"]).prints().ends_with(r#"{"event":"kept","out":"book.wav"}"#));
+    let ran = run(&["--force"]);
+    ran.says(&["0 spoken"]);
+    assert!(ran.prints() == "book.wav" && desk.bytes("book.wav") != sound && desk.bytes("book.srt") != subtitles);
+    run(&[]).prints();
+    // Subtitles that no run wrote are not replaced either.
+    fs::write(desk.path("other.srt"), "precious").unwrap();
+    book(&desk, &["--subtitles", "other.srt"]).fails(6, &["other.srt: exists already"]);
+}
+
+#[test]
+fn a_book_without_a_voice_has_one_and_keeps_it() {
+    let desk = Desk::new();
+    fs::write(desk.path("book.txt"), "Era uma vez um gato.\n\nFim.\n").unwrap();
+    let run = || desk.run(&[&["speak"], &SPEAK[..], &["--file", "book.txt", "-o", "book.wav"]].concat());
+    run().says(&["no --voice: a random one", "kept in book.wav.npz"]);
+    let voice = desk.bytes("book.wav.npz");
+    run().says(&["no --voice: that of an earlier run, book.wav.npz", "0 spoken"]);
+    assert!(desk.bytes("book.wav.npz") == voice);
+}
+
+#[test]
 fn a_chain_is_the_same_after_a_break() {
     let (desk, whole) = (Desk::new(), Desk::new());
     let chain = ["--history", "chain", "--max-seconds", "1.2"];

@@ -14,7 +14,8 @@ fn lines(desk: &Desk, count: usize) {
 }
 
 fn start(desk: &Desk, flags: &[&str]) -> Child {
-    let mut command = desk.command(&arguments(&[&["--lines", "p"], flags].concat()));
+    // The seed is that of the voice, too, which is made first.
+    let mut command = desk.command(&arguments(&[&["--lines", "p", "--seed", "7"], flags].concat()));
     command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()
 }
 

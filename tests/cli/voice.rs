@@ -2,7 +2,7 @@
 
 use super::{Arrays, Desk};
 use barkclone::audio::{read_info, read_wav};
-use barkclone::voice::provenance::QuantizerName;
+use barkclone::voice::provenance::ModelName;
 use barkclone::voice::{Provenance, VoiceFile};
 use std::fs;
 
@@ -160,7 +160,7 @@ fn a_clone_tells_where_it_comes_from_and_who_agreed() {
 fn speak_warns_of_a_text_in_another_language_than_the_voices_quantizer() {
     let desk = desk(&["preset"]);
     let voice = VoiceFile::open(&desk.path("preset.npz")).unwrap().voice;
-    let quantizer = Some(QuantizerName { name: "de".into(), language: Some("de".into()) });
+    let quantizer = Some(ModelName::of("de"));
     voice.write_with(Some(&Provenance { quantizer, ..Provenance::new() }), &desk.path("de.npz"), false).unwrap();
     let text = "Esta é uma frase bastante longa, e não há dúvida de que foi escrita em português.";
     let ran = desk.speak(text, &["--voice", "de.npz", "-o", "a.wav"]);

@@ -109,3 +109,36 @@ fn models_that_are_not_there_are_named() {
     }
     assert_eq!(desk.files(), ["junk", "nothing"]);
 }
+
+#[test]
+fn a_voice_remembers_its_models_and_is_warned_of_with_others() {
+    let desk = Desk::new();
+    fs::copy(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/reference.wav"), desk.path("ref.wav")).unwrap();
+    desk.clone("ref.wav", &["-o", "ana.npz", "--end", "3"]).prints();
+    let told = desk.run(&["voice", "inspect", "ana.npz", "--json"]);
+    let told: serde_json::Value = serde_json::from_str(told.prints()).unwrap();
+    let (quantizer, codec) = (&told["provenance"]["quantizer"], &told["provenance"]["codec"]);
+    assert_eq!((quantizer["name"].as_str(), codec["name"].as_str()), (Some("quantizer.pth"), Some("bark")));
+    assert!(quantizer["sha256"].as_str().unwrap().len() == 64 && quantizer["sha256"] != codec["sha256"]);
+    let warned = |ran: &super::Ran| ran.stderr.contains("it was made with other models than those that speak now");
+    let own = desk.speak("Oi", &["--voice", "ana.npz", "-o", "own.wav", "--save-voice", "own.npz"]);
+    assert!(own.code == 0 && !warned(&own), "{}", own.stderr);
+    let own = desk.run(&["voice", "inspect", "own.npz", "--json"]);
+    assert!(own.prints().contains(codec["sha256"].as_str().unwrap()), "speech that is kept remembers its codec");
+    let demo = ["--demo", "--max-seconds", "0.3"];
+    let ran = desk.run(&[&["speak", "Oi", "--voice", "ana.npz", "-o", "demo.wav"], &demo[..]].concat());
+    assert!(warned(&ran), "{}", ran.stderr);
+    ran.fails(3, &["the voice was made for other models"]);
+    fs::write(desk.path("p"), "um\ndois\n").unwrap();
+    let many = ["speak", "--voice", "ana.npz", "--lines", "p", "-d", "out"];
+    let ran = desk.run(&[&many[..], &demo].concat());
+    assert_eq!(ran.stderr.matches("--voice ana.npz: it was made with other models").count(), 1, "{}", ran.stderr);
+    let dry = ["speak", "--voice", "ana.npz", "--lines", "p", "-d", "dry", "--dry-run"];
+    desk.run(&[&dry[..], &demo].concat()).fails(7, &["line 1: --voice ana.npz: the voice was made for other models"]);
+    desk.speak("Oi", &["--voice", "ana=ana.npz"]).fails(2, &["--voice NAME=VOICE is for --jobs and --file"]);
+    // Another program's reader, ndarray's, sees Bark's arrays alone where it asks for them.
+    let mut npz = ndarray_npy::NpzReader::new(fs::File::open(desk.path("ana.npz")).unwrap()).unwrap();
+    assert!(npz.by_name::<ndarray::OwnedRepr<i64>, ndarray::Ix1>("semantic_prompt").is_ok());
+    let ran = desk.clone("ref.wav", &["-o", "x.npz", "--quantizer", "demo"]);
+    ran.fails(4, &["this quantizer takes ", "HuBERT gives ", "--quantizer and --hubert that belong together"]);
+}

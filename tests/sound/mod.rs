@@ -1,4 +1,4 @@
 //! What is measured of sounds, and judged by it.
 
-mod reference;
+pub mod reference;
 mod utterance;

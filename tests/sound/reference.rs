@@ -6,7 +6,7 @@ use barkclone::sound::{self, Level, Report, What};
 use std::f32::consts::TAU;
 use std::path::Path;
 
-mod browser;
+pub mod browser;
 
 /// The example recording without its first word, in which it was cut.
 fn clean() -> Pcm {

@@ -58,23 +58,29 @@ pub fn run(args: &CloneArgs, recordings: Vec<PathBuf>, models: &Models, terminal
     }
     let running = Running::begin();
     let (survey, ledger) = session.survey((plan(), session.open()?), &options, &CloneBackend, &running)?;
-    let cloner = args.nets.open(models, terminal)?.cloner()?;
+    let nets = args.nets.open(models, terminal)?;
+    let (cloner, origin) = (nets.cloner()?, args.signed(&nets)?);
     let reporter = session.reporter(true, Some(&survey));
     let mut run = Run::new(plan(), ledger, options, (&CloneBackend, &reporter), running.stop());
-    let ended = run.each(|job, target| make(job, &target, (args, &cloner), terminal));
+    let ended = run.each(|job, target| make(job, &target, (args, &cloner, &origin), terminal));
     reporter.close(run.tally(), None)?;
     ended?;
     session.conclude(run.tally(), &running)?;
-    session.left_over(&survey)
+    session.left_over(run.left_over()?)
 }
 
 /// The voice of one recording.
-fn make(job: &InFlight, target: &Target, (args, cloner): (&CloneArgs, &Cloner), terminal: &Terminal) -> Result<Made> {
+fn make(
+    job: &InFlight,
+    target: &Target,
+    (args, cloner, origin): (&CloneArgs, &Cloner, &Provenance),
+    terminal: &Terminal,
+) -> Result<Made> {
     let Item::Recording(Source { input, sha256 }) = &job.task.item else { bail!("a text is not cloned") };
     let reference = args.references.prepare(from_ref(input), terminal)?;
     let voice = cloner.voice(&reference.pcm, terminal)?;
     let source_seconds = Some([reference.seconds.start, reference.seconds.end]);
-    let origin = Provenance { source_sha256: Some(sha256.clone()), source_seconds, ..args.origin()? };
+    let origin = Provenance { source_sha256: Some(sha256.clone()), source_seconds, ..origin.clone() };
     let file = target.write(|sink| voice.write_to(Some(&origin), sink))?;
     describe(&voice, &reference.seconds, terminal);
     let seconds = reference.seconds.end - reference.seconds.start;

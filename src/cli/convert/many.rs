@@ -1,13 +1,14 @@
 //! Many recordings to a folder.
 
 use super::{ConvertArgs, NetArgs, hear};
-use crate::cli::choice::read_voice;
+use crate::cli::choice::{read_voice, warn_of_codec};
 use crate::cli::dry;
 use crate::cli::ears::VoiceJudge;
 use crate::cli::interrupt::Running;
-use crate::cli::many::Session;
+use crate::cli::many::{Session, command};
 use crate::cli::progress::Terminal;
 use crate::cli::reporter::Words;
+use crate::cli::sound::{Sink as Heard, amplified};
 use crate::cli::{nets, provenance};
 use anyhow::{Context, Result, bail, ensure};
 use barkclone::audio::{Encoding, Pcm, WavStream};
@@ -104,6 +105,7 @@ impl SpeechBackend for ConvertBackend<'_> {
         let voice = job.voice_hash.as_deref().unwrap_or("random");
         let made = provenance::converted(voice, settings, self.args.nets.weights, &sha256);
         let (title, float) = (job.task.item.title().into_owned(), self.args.float);
+        let loud = self.args.loud.clone();
         let (fine, decoder) = (utterance.fine.clone(), self.nets().map(|nets| nets.decoder.clone()));
         let judge = self.judge.get().context("takes are judged");
         let judge = judge.and_then(|judge| {
@@ -114,9 +116,11 @@ impl SpeechBackend for ConvertBackend<'_> {
             let (decoder, (judge, reference), seconds) = (decoder?, judge?, fine.seconds());
             let encoding = if float { Encoding::Float32 } else { Encoding::Pcm16 };
             let (samples, remarks) = (fine.frames() * FRAME_SAMPLES, provenance::remarks(&title, &made));
+            let play = |heard: Heard| decoder.decode(&fine, heard, &progress::Silent);
+            let gain = loud.gain(&target.path.display(), play, &progress::Silent)?;
             let file = target.write(|sink| {
                 let mut wav = WavStream::new(sink, SAMPLE_RATE, samples, encoding, &remarks)?;
-                decoder.decode(&fine, &mut |part| wav.push(part), &progress::Silent)?;
+                decoder.decode(&fine, &mut |part| wav.push(&amplified(part, gain)), &progress::Silent)?;
                 wav.finish()
             })?;
             let score = |pcm: &Pcm, findings: &[Finding]| judge.score(pcm, reference.as_ref(), findings);
@@ -139,10 +143,11 @@ pub fn run(args: &ConvertArgs, folder: &Path, models: &Models, terminal: &Termin
     let words = Words { verb: "convert", done: "converted", many: "recordings" };
     let (report, folder) = (args.run.report_in(folder)?, folder.to_owned());
     let session = Session { args: &args.run, folder, report, words, terminal };
-    read_voice(&args.voice, models, terminal)?;
+    let voice = read_voice(&args.voice, models, terminal)?;
     let options = args.options(&session, models)?;
     // Opened, not loaded.
     let (bark, codec) = args.nets.bark().open(device.is_cpu(), models, terminal)?;
+    warn_of_codec(&args.voice, &voice, &codec.identity()?, terminal);
     let protocol = bark.protocol.clone();
     let (judge, nets, device, codec) = (OnceCell::new(), OnceCell::new(), &device, &codec);
     let backend = ConvertBackend { args, models, terminal, protocol, codec, device, judge, nets };
@@ -167,7 +172,7 @@ pub fn run(args: &ConvertArgs, folder: &Path, models: &Models, terminal: &Termin
     reporter.close(speech.tally(), None)?;
     ended?;
     session.conclude(speech.tally(), &running)?;
-    session.left_over(&survey)
+    session.left_over(speech.into_run().left_over()?)
 }
 
 fn plan<'a>(recordings: &'a Recordings, rules: &Rules) -> impl Iterator<Item = Result<Planned>> + 'a {
@@ -193,6 +198,7 @@ impl ConvertArgs {
             voice: Some(self.voice.clone()),
             sampling: self.sampling.given(),
             model: format!("{:016x}", self.fingerprint(models, session.terminal)?),
+            command: Some(command()),
             redo: self.run.redo()?,
             force: self.force,
             restart: self.run.restart,
@@ -212,6 +218,7 @@ impl ConvertArgs {
         ];
         chosen.extend(nets.codec.as_deref().map(|codec| (ModelKind::Codec, codec)));
         let mut words = format!("{} {} {}", nets.weights.repr(), nets.codec.is_some(), self.float);
+        words += &self.loud.loudness.map_or(String::new(), |lufs| format!(" {lufs} LUFS"));
         words += &self.reading.choices();
         let mut paths = Vec::new();
         for (kind, choice) in chosen {

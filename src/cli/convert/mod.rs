@@ -8,6 +8,7 @@ use super::batch::Batch;
 use super::many::RunArgs;
 use super::progress::Terminal;
 use super::references::{ReadingArgs, recordings};
+use super::sound::LoudnessArgs;
 use anyhow::{Result, bail};
 use barkclone::audio::{Input, Recording};
 use barkclone::clone::{self, Listener};
@@ -55,6 +56,8 @@ pub struct ConvertArgs {
     /// Write 32-bit float samples instead of 16-bit integers
     #[arg(long)]
     float: bool,
+    #[command(flatten)]
+    loud: LoudnessArgs,
     /// Recordings that are converted at a time; on the CPU their sound does not depend on it
     #[arg(long, value_name = "auto|N", default_value = "auto")]
     batch: Batch,
@@ -71,7 +74,7 @@ pub struct ConvertArgs {
 pub fn run(args: ConvertArgs, models: &Models, terminal: &Terminal) -> Result<()> {
     match (&args.output, &args.directory) {
         (Some(output), _) => {
-            args.run.refuse_for_one("-d DIR", false)?;
+            args.run.refuse_for_one("-d DIR")?;
             one::run(&args, output, models, terminal)
         }
         (None, Some(folder)) => many::run(&args, folder, models, terminal),

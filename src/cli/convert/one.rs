@@ -1,13 +1,13 @@
 //! One recording to a file or to stdout.
 
 use super::{ConvertArgs, hear};
-use crate::cli::choice::read_voice;
+use crate::cli::choice::{read_voice, warn_of_codec};
 use crate::cli::ears::VoiceJudge;
 use crate::cli::nets;
 use crate::cli::progress::Terminal;
 use crate::cli::provenance::{self, new_seed};
 use crate::cli::refuse_own_input;
-use crate::cli::sound::SoundTarget;
+use crate::cli::sound::{Sink, SoundTarget, amplified};
 use anyhow::{Result, ensure};
 use barkclone::audio::{self, Input, Pcm, Recording};
 use barkclone::batch::{Attempt, Heard, Kept, Takes, ranked};
@@ -16,12 +16,13 @@ use barkclone::error::Kind;
 use barkclone::models::Models;
 use barkclone::output::{self, Pending};
 use barkclone::progress::Progress;
-use barkclone::sound::{Finding, LONGEST_CHECKED, listen};
+use barkclone::sound::{Finding, LONGEST_CHECKED, RecordedFinding, listen};
 use barkclone::speak::{Content, Decoder, Request, Settings, Sound, Speaker, Utterance};
 use barkclone::stage::protocol::Protocol;
 use barkclone::tokens::{FRAME_SAMPLES, Fine};
 use barkclone::voice::Voice;
 use barkclone::voice::provenance::sha256;
+use serde_json::json;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
@@ -54,8 +55,10 @@ pub fn run(args: &ConvertArgs, output: &Path, models: &Models, terminal: &Termin
     let source = args.reading.input(&args.single()?)?;
     Recording::open(source.clone())?;
     let sha256 = sha256(source.file()?)?;
-    let voice = Arc::new(read_voice(&args.voice, models, terminal)?.voice);
+    let file = read_voice(&args.voice, models, terminal)?;
     let (bark, codec) = args.nets.bark().open(device.is_cpu(), models, terminal)?;
+    warn_of_codec(&args.voice, &file, &codec.identity()?, terminal);
+    let voice = Arc::new(file.voice);
     let settings = args.sampling.settings(&bark.protocol, seed);
     settings.check()?;
     let semantic = hear(
@@ -71,10 +74,10 @@ pub fn run(args: &ConvertArgs, output: &Path, models: &Models, terminal: &Termin
     let conversion = Conversion { args, source, sha256, voice_hash: voice.hash(), target, decoder, terminal };
     let mut speaker = Speaker::new(bark, codec, dtype, &device, args.sampling.policy().chooses());
     let request = Request { content: Content::Semantic(semantic), voice: Some(voice), settings, sound: Sound::None };
-    let seconds = conversion.best(&mut speaker, request, &judge)?;
-    let took = begun.elapsed().as_secs_f64();
+    let kept = conversion.best(&mut speaker, request, &judge)?;
+    let (seconds, took) = (kept.utterance, begun.elapsed().as_secs_f64());
     terminal.note(&format!("{seconds:.1} s of speech in {took:.1} s: {}", crate::cli::pace(took / seconds)));
-    conversion.target.print()
+    conversion.tell(&kept, took)
 }
 
 impl ConvertArgs {
@@ -92,9 +95,9 @@ impl ConvertArgs {
 }
 
 impl Conversion<'_> {
-    /// Speaks until it sounds right or no more takes are wanted; keeps the best and says what does not sound right. Its
-    /// length.
-    fn best(&self, speaker: &mut Speaker, request: Request, judge: &VoiceJudge) -> Result<f64> {
+    /// Speaks until it sounds right or no more takes are wanted; keeps the best and says what does not sound right; of
+    /// the sound, its length is left.
+    fn best(&self, speaker: &mut Speaker, request: Request, judge: &VoiceJudge) -> Result<Attempt<f64>> {
         let policy = self.args.sampling.policy();
         let voice = request.voice.clone();
         let reference = voice.map_or(Ok(None), |voice| judge.reference("", || Ok(Voice::clone(&voice))))?;
@@ -114,13 +117,15 @@ impl Conversion<'_> {
         let made = provenance::converted(&self.voice_hash, settings, self.args.nets.weights, &self.sha256);
         let title = self.source.title();
         let remarks = provenance::remarks(&title, &made);
-        let file = self
-            .target
-            .draft(fine.frames() * FRAME_SAMPLES, &remarks, |sink| self.decoder.decode(fine, sink, self.terminal))?;
+        let play = |sink: Sink| self.decoder.decode(fine, sink, self.terminal);
+        let gain = self.args.loud.gain(&self.target.path.display(), play, self.terminal)?;
+        let file = self.target.draft(fine.frames() * FRAME_SAMPLES, &remarks, |sink| {
+            self.decoder.decode(fine, &mut |samples| sink(&amplified(samples, gain)), self.terminal)
+        })?;
         Ok(Draft { file, seconds: fine.seconds() })
     }
 
-    fn keep(&self, kept: Kept<Draft>) -> Result<f64> {
+    fn keep(&self, kept: Kept<Draft>) -> Result<Attempt<f64>> {
         let (shown, terminal) = (self.target.path.display(), self.terminal);
         let Kept { best, others, scores } = kept;
         if scores.len() > 1 {
@@ -140,9 +145,26 @@ impl Conversion<'_> {
         for finding in &best.findings {
             terminal.note(&format!("warning: {shown}: it may not sound right: {}", finding.message));
         }
+        let (seed, findings, score) = (best.seed, best.findings.clone(), best.score.clone());
         let seconds = settle(best, 1)?;
         (2..).zip(others).try_for_each(|(rank, other)| settle(other, rank).map(drop))?;
-        Ok(seconds)
+        Ok(Attempt { utterance: seconds, seed, findings, score })
+    }
+
+    /// Prints the file's path, or all about it; that goes to stderr where stdout has the sound.
+    fn tell(&self, kept: &Attempt<f64>, took: f64) -> Result<()> {
+        if !self.args.run.json {
+            return self.target.print();
+        }
+        let findings: Vec<_> = kept.findings.iter().map(RecordedFinding::from).collect();
+        let out = (!self.target.is_stdout()).then(|| self.target.path.display().to_string());
+        let told = json!({"event": "done", "source": self.source.path().to_string_lossy(), "seed": kept.seed,
+            "seconds": kept.utterance, "took": took, "findings": findings, "out": out});
+        match out {
+            Some(_) => crate::cli::out(format!("{told}\n"))?,
+            None => crate::cli::tell(told),
+        }
+        Ok(())
     }
 }
 

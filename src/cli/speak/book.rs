@@ -4,11 +4,13 @@ use super::source::{Jobs, is_stdin, open};
 use super::text::TextArgs;
 use crate::cli::progress::Terminal;
 use crate::cli::refuse_own_input;
+use crate::cli::sound::{LoudnessArgs, Sink as Heard};
 use anyhow::{Context, Result, bail, ensure};
-use barkclone::batch::{Job, Ledger, Plan, Planned, Record, Rules, SourceJob, Task, now};
+use barkclone::audio::Recording;
+use barkclone::batch::{Job, JoinedFile, Ledger, Plan, Planned, Record, Rules, SourceJob, State, Task, now};
 use barkclone::book::{self, Budget, Cue, Ends, Markdown, Part, Passage, Piece, Pieces, Silence, Span, Subtitles};
 use barkclone::error::Kind;
-use barkclone::output::{self, Pending, Scratch};
+use barkclone::output::{self, Pending, Scratch, Sink};
 use barkclone::progress::Progress;
 use barkclone::stage::protocol::Protocol;
 use barkclone::stage::text::Text;
@@ -161,6 +163,11 @@ impl<'a> Book<'a> {
         beside(&self.output, ".parts")
     }
 
+    /// Where a voice is kept that was not given.
+    pub fn voice(&self) -> PathBuf {
+        beside(&self.output, ".npz")
+    }
+
     pub fn report(&self, shard: &str) -> PathBuf {
         beside(&self.output, &format!("{shard}.jsonl"))
     }
@@ -207,40 +214,72 @@ impl<'a> Book<'a> {
 
     /// Removes what killed runs left beside the sound and among its pieces, where a chain has no other run at work.
     pub fn sweep(&self, ledger: &Ledger) -> Result<()> {
-        output::sweep(folder_of(&self.output), &ledger.tag())?;
+        let written = std::iter::once(&*self.output).chain(self.args.subtitles.as_deref());
+        written.into_iter().try_for_each(|path| output::sweep(folder_of(path), &ledger.tag()))?;
         if self.is_chained() { output::sweep(&self.folder(), "") } else { Ok(()) }
     }
 
-    /// Refuses a place for the sound or the subtitles that could not be written.
-    pub fn check(&self, ledger: &Ledger, force: bool) -> Result<()> {
+    /// Those of the sound and the subtitles that were changed since runs of this report wrote them: they are kept.
+    ///
+    /// # Errors
+    /// A place for the others that could not be written.
+    pub fn kept(&self, ledger: &Ledger, force: bool) -> Result<Vec<&Path>> {
+        let mut kept = Vec::new();
         if !self.is_joined {
-            return Ok(());
+            return Ok(kept);
         }
-        let force = force || ledger.has_joined();
-        let targets = std::iter::once(&*self.output).chain(self.args.subtitles.as_deref());
-        targets.into_iter().try_for_each(|path| output::check(path, force))
+        for path in std::iter::once(&*self.output).chain(self.args.subtitles.as_deref()) {
+            match ledger.joined(path) {
+                Some(State::Changed) if !force => kept.push(path),
+                known => output::check(path, force || known.is_some())?,
+            }
+        }
+        Ok(kept)
     }
 
-    /// Joins the pieces, which are all there, and says where. As with every piece, the report's lines come before the
-    /// file's name.
-    pub fn join(&self, rules: Rules, measure: Measure, mut ledger: Ledger, force: bool) -> Result<f64> {
-        let force = force || ledger.has_joined();
+    /// Joins the pieces, which are all there, and says how long the sound is; `None`: it is kept as it was changed. As
+    /// with every piece, the report's lines come before the files' names.
+    pub fn join(
+        &self,
+        (rules, measure): (Rules, Measure),
+        mut ledger: Ledger,
+        force: bool,
+        (loud, progress): (&LoudnessArgs, &dyn Progress),
+    ) -> Result<Option<f64>> {
+        let kept = self.kept(&ledger, force)?;
+        if kept.contains(&&*self.output) {
+            return Ok(None);
+        }
         let (slots, tasks) = self.laid_out(rules, measure)?;
         ensure!(!tasks.is_empty(), Kind::Input.error(format!("{}: there is nothing to say", self.path.display())));
         let title = self.output.file_stem().unwrap_or_default().to_string_lossy();
         let made = format!("synthetic speech; joined from {} utterances", tasks.len());
         let info = [(b"ISFT", concat!("barkclone ", env!("CARGO_PKG_VERSION"))), (b"INAM", &*title), (b"ICMT", &made)];
         let mut spans = Vec::new();
-        let sound = Pending::write(folder_of(&self.output), &ledger.tag(), self.output.clone(), |sink| {
-            spans = book::join(sink, self.parts(&slots, &tasks), &self.args.silence(), &info)?;
-            Ok(())
-        })?;
+        let mut joined = |gain| {
+            Pending::write(folder_of(&self.output), &ledger.tag(), self.output.clone(), |sink| {
+                spans = book::join(sink, self.parts(&slots, &tasks), &self.args.silence(), (gain, &info))?;
+                Ok(())
+            })
+        };
+        let mut sound = joined(1.0)?;
+        let play = |heard: Heard| Recording::open(sound.path())?.play(0.0..f64::INFINITY, heard);
+        let gain = loud.gain(&self.output.display(), play, progress)?;
+        if gain != 1.0 {
+            sound = joined(gain)?;
+        }
+        let subtitles = self.args.subtitles.as_deref().filter(|path| !kept.contains(path));
+        let subtitles = subtitles.map(|path| self.subtitles(path, &ledger.tag(), (&tasks, &spans))).transpose()?;
         let lines = tasks.iter().zip(&spans).map(|(task, span)| placed(&ledger, task, span));
-        let lines = lines.collect::<Result<Vec<_>>>()?;
+        let mut lines = lines.collect::<Result<Vec<_>>>()?;
+        let files = || std::iter::once(&sound).chain(&subtitles);
+        let joined = files().map(JoinedFile::of).collect::<Result<Vec<_>>>()?;
+        // Where the report's runs wrote nothing, a file may have come meanwhile.
+        let replace: Vec<_> = files().map(|file| force || ledger.joined(file.target()).is_some()).collect();
+        lines.last_mut().into_iter().for_each(|line| line.joined.clone_from(&joined));
         ledger.append(&lines)?;
-        sound.settle(force)?;
-        self.write_subtitles(&tasks, &spans, force)?;
-        Ok(spans.last().map_or(0.0, |span| span.end))
+        std::iter::once(sound).chain(subtitles).zip(replace).try_for_each(|(file, replace)| file.settle(replace))?;
+        Ok(Some(spans.last().map_or(0.0, |span| span.end)))
     }
 
     /// What the text is made of, in order, and the tasks that its passages became.
@@ -266,12 +305,12 @@ impl<'a> Book<'a> {
         })
     }
 
-    fn write_subtitles(&self, tasks: &[Task], spans: &[Span], force: bool) -> Result<()> {
-        let Some(path) = &self.args.subtitles else { return Ok(()) };
+    fn subtitles(&self, path: &Path, tag: &str, (tasks, spans): (&[Task], &[Span])) -> Result<Pending> {
         let format = Subtitles::of(path)?;
         let cue =
             |(task, span): (&Task, &Span)| Cue { start: span.start, end: span.end, text: task.item.text().to_owned() };
-        output::write_atomically(path, force, |sink| format.write(sink, tasks.iter().zip(spans).map(cue)))
+        let write = |sink: &mut Sink| format.write(sink, tasks.iter().zip(spans).map(cue));
+        Pending::write(folder_of(path), tag, path.to_owned(), write)
     }
 }
 
@@ -305,7 +344,13 @@ impl Chain {
 fn placed(ledger: &Ledger, task: &Task, span: &Span) -> Result<Record> {
     let Some(entry) = ledger.finished(&task.id) else { bail!("{}: not in the report", task.out.display()) };
     let millis = |seconds: f64| Some((1e3 * seconds).round() / 1e3);
-    Ok(Record { start: millis(span.start), end: millis(span.end), at: now(), ..ledger.line(entry)? })
+    Ok(Record {
+        start: millis(span.start),
+        end: millis(span.end),
+        joined: Vec::new(),
+        at: now(),
+        ..ledger.line(entry)?
+    })
 }
 
 pub fn beside(path: &Path, suffix: &str) -> PathBuf {

@@ -3,62 +3,76 @@
 use super::book::{Book, BookArgs, Measure, beside};
 use super::live::Live;
 use super::outlet::Wanted;
-use super::source::{Source, is_stdin};
+use super::random;
+use super::source::{List, Source, is_stdin};
 use super::text::{HINT, TextArgs, warn_of_unknown};
 use super::{Made, SpeakArgs};
 use crate::cli::batch::Batch;
-use crate::cli::choice::read_voice;
+use crate::cli::choice::{read_voice, warn_of_codec};
 use crate::cli::dry::{self, Speed};
 use crate::cli::ears::VoiceJudge;
 use crate::cli::interrupt::Running;
-use crate::cli::many::{RunArgs, Session};
+use crate::cli::many::{RunArgs, Session, command};
 use crate::cli::progress::Terminal;
-use crate::cli::reporter::Words;
+use crate::cli::reporter::{Words, changed};
+use crate::cli::{out, report};
 use anyhow::{Context, Error, Result, bail, ensure};
 use barkclone::audio::Pcm;
 use barkclone::batch::{
-    self, Backend, Decoded, Form, InFlight, Item, Rules, Run, RunOptions, Sampling, Seeds, Silent, Speech,
-    SpeechBackend, Stop, Target, Template, Work,
+    self, Backend, Decoded, Form, InFlight, Item, Ledger, Rules, Run, RunOptions, Sampling, Seeds, Silent, Speech,
+    SpeechBackend, Stop, Tally, Target, Template, Work,
 };
 use barkclone::ears::Score;
 use barkclone::error::Kind;
 use barkclone::models::Models;
-use barkclone::output::Sink;
+use barkclone::output::{self, Sink};
 use barkclone::progress::Progress;
 use barkclone::sound::Finding;
-use barkclone::speak::{Content, Settings, Speaker, Utterance};
+use barkclone::speak::{Content, Settings, Speaker, Utterance, check_voice};
 use barkclone::stage::protocol::Protocol;
 use barkclone::stage::text::Text;
 use barkclone::voice::{Library, Place, Voice};
 use clap::{ArgGroup, Args};
-use std::cell::OnceCell;
-use std::collections::HashMap;
+use serde_json::json;
+use std::cell::{OnceCell, RefCell};
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Once;
 use tempfile::TempDir;
 
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Many utterances", group = ArgGroup::new("source"))]
+#[command(group = ArgGroup::new("many").multiple(true))]
 pub struct ManyArgs {
     /// Speak every line of FILE (`-`: stdin) into a WAV of its own, or with -o - one after another; blank lines and
     /// those that begin with # are not spoken
-    #[arg(long, value_name = "FILE", group = "source")]
+    #[arg(long, value_name = "FILE", groups = ["source", "many"])]
     lines: Option<PathBuf>,
     /// Speak every JSON object of FILE (`-`: stdin), one a line: `text`, and perhaps `id`, `voice`, `seed`, `out`, and
     /// settings by their flags' names, such as `text_temp`. A voice's path is looked for beside FILE first, then in the
     /// working folder
-    #[arg(long, value_name = "FILE", group = "source")]
+    #[arg(long, value_name = "FILE", groups = ["source", "many"])]
     jobs: Option<PathBuf>,
     /// Speak a long text (`-`: stdin) as one sound, into --output: cut into sentences, spoken piece by piece in
     /// OUTPUT.parts, and joined. A line `[voice: NAME]` changes to that voice, a line `[pause SECONDS]` waits
-    #[arg(long, value_name = "FILE", group = "source")]
+    #[arg(long, value_name = "FILE", groups = ["source", "many"])]
     file: Option<PathBuf>,
-    /// The folder for the WAVs; it is made if it is not there
-    #[arg(long, short, value_name = "DIR", requires = "source", conflicts_with = "file")]
+    /// Speak TEXT in each of these voices, each time with the same seeds, and write a page, ab.html, on which they are heard
+    /// side by side. Without another TEXT the last one of them is the text: --ab ana.npz eva.npz "Bom dia"
+    #[arg(long, value_name = "VOICE", num_args = 2.., group = "many")]
+    #[arg(conflicts_with_all = ["source", "voice", "output", "play", "save_voice"])]
+    pub ab: Vec<String>,
+    /// Seeds that --ab tries in each voice
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=100))]
+    #[arg(requires = "ab")]
+    pub takes: u64,
+    /// The folder for the WAVs; it is made if it is not there [default with --ab: ab]
+    #[arg(long, short, value_name = "DIR", requires = "many", conflicts_with = "file")]
     pub dir: Option<PathBuf>,
-    /// How the WAVs are named: {index}, {slug} (of the text), {id}, {seed} and {voice} are filled in
-    #[arg(long, value_name = "NAME", default_value = "{index:05}-{slug}")]
-    name: String,
+    /// How the WAVs are named: {index}, {slug} (of the text), {id}, {seed} and {voice} are filled in [default:
+    /// {index:05}-{slug}; with --ab {index}-{voice}]
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
     /// Utterances that are spoken at a time; on the CPU their sound does not depend on it
     #[arg(long, value_name = "auto|N", default_value = "auto")]
     batch: Batch,
@@ -71,7 +85,7 @@ pub struct ManyArgs {
 impl ManyArgs {
     /// Whether there is one.
     pub fn is_asked(&self) -> bool {
-        self.lines.is_some() || self.jobs.is_some() || self.file.is_some()
+        self.lines.is_some() || self.jobs.is_some() || self.file.is_some() || !self.ab.is_empty()
     }
 
     /// Where the texts come from; the sound of a book, with whether it is written.
@@ -91,11 +105,10 @@ impl ManyArgs {
             !useless,
             Kind::Usage.error("--voice NAME=VOICE: the lines of --lines name no voices; give --voice VOICE")
         );
-        let lines =
-            self.lines.as_deref().map(|path| Source::Lines { path, form: Form::Text, wording: reading.wording() });
-        let jobs =
-            || self.jobs.as_deref().map(|path| Source::Lines { path, form: Form::Json, wording: reading.wording() });
-        lines.or_else(jobs).context("clap asks for a source")
+        let lines = self.lines.as_deref().map(|path| (path, Form::Text));
+        let list = lines.or_else(|| self.jobs.as_deref().map(|path| (path, Form::Json)));
+        let (path, form) = list.context("clap asks for a source")?;
+        Ok(Source::Lines(Box::new(List::new(path, form, reading.wording()))))
     }
 
     /// The voice that a line of --jobs names, if it lies beside that file.
@@ -116,9 +129,11 @@ impl ManyArgs {
         }
     }
 
-    fn rules(&self, seed: u64, voices: &Named) -> Result<Rules> {
-        let (name, shard) = (Template::parse(&self.name, "wav")?, self.run.shard()?);
-        Ok(Rules { name, seed: Seeds::Mixed(seed), shard, voice: voices.default.clone() })
+    fn rules(&self, seed: u64) -> Result<Rules> {
+        let usual = if self.ab.is_empty() { "{index:05}-{slug}" } else { "{index}-{voice}" };
+        let name = self.name.as_deref().unwrap_or(usual);
+        let (name, shard) = (Template::parse(name, "wav")?, self.run.shard()?);
+        Ok(Rules { name, seed: Seeds::Mixed(seed), shard, voice: None })
     }
 
     /// The folder of the sounds, and the report; `sound` is where the sound of all would be.
@@ -126,7 +141,8 @@ impl ManyArgs {
         match source.book() {
             Some(book) => Ok((book.folder(), self.run.report_beside(|shard| book.report(shard))?)),
             None => {
-                let folder = self.dir.clone().unwrap_or_else(|| beside(sound, ".parts"));
+                let unnamed = || if self.ab.is_empty() { beside(sound, ".parts") } else { "ab".into() };
+                let folder = self.dir.clone().unwrap_or_else(unnamed);
                 let report = self.run.report_in(&folder)?;
                 Ok((folder, report))
             }
@@ -143,7 +159,7 @@ impl ManyArgs {
             false if output.is_some_and(|output| !is_stdin(output)) => {
                 usage("--output FILE is for one sound: with --lines and --jobs give -d DIR, -o - or --play")
             }
-            false if self.dir.is_none() && !wanted.any() => {
+            false if self.ab.is_empty() && self.dir.is_none() && !wanted.any() => {
                 usage("--lines and --jobs: where shall the sounds go? Give -d DIR, -o - or --play")
             }
             _ if wanted.any() && self.run.shard()?.is_some() => {
@@ -179,6 +195,10 @@ pub struct ModelBackend<'a> {
     pub judge: OnceCell<VoiceJudge>,
     /// A hint is given once.
     pub hinted: Once,
+    /// The hash of the codec that speaks, once it is open.
+    pub codec: OnceCell<String>,
+    /// Voices whose models were compared with those that speak.
+    pub compared: RefCell<HashSet<String>>,
 }
 
 impl Backend for ModelBackend<'_> {
@@ -186,7 +206,14 @@ impl Backend for ModelBackend<'_> {
         let beside = self.args.many.beside_jobs(name);
         let choice = self.voices.names.get(name).or(beside.as_ref()).map_or(name, String::as_str);
         let read = read_voice(choice, self.models, self.terminal);
-        Ok(read.map_err(|error| self.args.many.sought(name, error))?.voice)
+        let file = read.map_err(|error| self.args.many.sought(name, error))?;
+        check_voice(&file.voice, &self.protocol).with_context(|| Kind::Input.error(format!("--voice {name}")))?;
+        if let Some(codec) = self.codec.get()
+            && self.compared.borrow_mut().insert(name.to_owned())
+        {
+            warn_of_codec(name, &file, codec, self.terminal);
+        }
+        Ok(file.voice)
     }
 
     fn settings(&self, sampling: Sampling, seed: u64) -> Option<Settings> {
@@ -198,9 +225,18 @@ impl Backend for ModelBackend<'_> {
     }
 }
 
-impl ModelBackend<'_> {
+impl<'a> ModelBackend<'a> {
+    fn new(
+        (args, models, terminal): (&'a SpeakArgs, &'a Models, &'a Terminal),
+        tokenizer: Option<&'a Text>,
+        (protocol, voices): (Protocol, Named),
+    ) -> Self {
+        let (judge, hinted, codec, compared) = (OnceCell::new(), Once::new(), OnceCell::new(), RefCell::default());
+        Self { args, models, terminal, tokenizer, protocol, voices, judge, hinted, codec, compared }
+    }
+
     /// A text's ids, refused where they do not fit one utterance.
-    fn ids(&self, text: &str) -> Result<Vec<u32>> {
+    pub fn ids(&self, text: &str) -> Result<Vec<u32>> {
         let Some(tokenizer) = self.tokenizer else { return Ok(Vec::new()) };
         tokenizer.ids(text, self.protocol.text_length)
     }
@@ -220,6 +256,14 @@ impl SpeechBackend for ModelBackend<'_> {
 
     fn protocol(&self) -> &Protocol {
         &self.protocol
+    }
+
+    fn level(&self, job: &InFlight, pcm: &mut Pcm) -> Result<()> {
+        // A long text is as loud as a whole.
+        match self.args.many.file.is_some() {
+            true => Ok(()),
+            false => self.args.loud.level(&job.task.out.display(), pcm, self.terminal),
+        }
     }
 
     fn write(&self, job: &InFlight, settings: &Settings, utterance: &Utterance, sink: &mut Sink) -> Result<()> {
@@ -269,6 +313,14 @@ impl Named {
         names
     }
 
+    /// Where no voice is given to all, takes that of an earlier run, if there is one.
+    fn fall_back(&mut self, random: &Path, terminal: &Terminal) {
+        if self.default.is_none() && random.is_file() {
+            terminal.note(&format!("no --voice: that of an earlier run, {}", random.display()));
+            self.default = Some(random.to_string_lossy().into_owned());
+        }
+    }
+
     /// Reads each once, so that a wrong one is told before anything is spoken.
     fn check(&self, models: &Models, terminal: &Terminal) -> Result<()> {
         self.default.iter().chain(self.names.values()).try_for_each(|v| read_voice(v, models, terminal).map(drop))
@@ -284,8 +336,8 @@ pub fn run(args: &SpeakArgs, models: &Models, terminal: &Terminal) -> Result<()>
     let seed = args.sampling.seed.unwrap_or(0);
     args.sampling.settings(&Protocol::default(), seed).check()?;
     args.many.run.redo()?;
-    let voices = Named::parse(&args.voice)?;
-    let rules = args.many.rules(seed, &voices)?;
+    let mut voices = Named::parse(&args.voice)?;
+    let mut rules = args.many.rules(seed)?;
     let wanted = args.wanted();
     args.many.check_places(args.output.as_deref(), wanted)?;
     wanted.check()?;
@@ -294,43 +346,68 @@ pub fn run(args: &SpeakArgs, models: &Models, terminal: &Terminal) -> Result<()>
         Some(output) => (output.to_owned(), None),
         None => args.many.unnamed()?,
     };
-    let source = args.many.source((sound.clone(), wanted.file), &voices, &args.reading)?;
+    let mut source = match args.many.ab.is_empty() {
+        true => args.many.source((sound.clone(), wanted.file), &voices, &args.reading)?,
+        false => Source::Compared(args.compared(seed, models, terminal)?),
+    };
     source.check(terminal)?;
-    voices.check(models, terminal)?;
-    source.tell_remarks(terminal)?;
-    if voices.default.is_none() && !source.has_voices() {
-        terminal.note("warning: no --voice: each utterance gets a random voice of its own; with --voice all have one");
-    }
     let (folder, report) = args.many.places(&source, &sound)?;
-    let words = Words { verb: "speak", done: "spoken", many: "utterances" };
-    let session = Session { args: &args.many.run, folder, report, words, terminal };
-    match args.many.run.dry_run {
-        true => preview(args, (&source, rules), (voices, &session), models),
-        false => speak(args, (&source, rules), (voices, &session), models),
+    let random = source.book().map_or_else(|| folder.join("voice.npz"), Book::voice);
+    if args.many.ab.is_empty() {
+        voices.fall_back(&random, terminal);
     }
+    voices.check(models, terminal)?;
+    rules.voice = voices.default.clone().or_else(|| Some(random.to_string_lossy().into_owned()));
+    terminal.note(&format!("seed {seed}: that of each utterance follows from it and from its text or id"));
+    let words = Words { verb: "speak", done: "spoken", many: "utterances" };
+    let page = (!args.many.ab.is_empty()).then(|| folder.join("ab.html"));
+    let session = Session { args: &args.many.run, folder, report, words, terminal };
+    if let (Some(page), false) = (&page, session.report.exists()) {
+        page.exists().then(|| output::check(page, args.force)).transpose()?;
+    }
+    let ended = match args.many.run.dry_run {
+        true => preview(args, (&source, rules), (voices, &session), models),
+        false => speak(args, (&mut source, rules), (voices, &random, &session), models),
+    };
+    source.tell_remarks(terminal);
+    match page.filter(|_| ended.is_ok() && !args.many.run.dry_run) {
+        Some(page) => compared(args, &session, &page),
+        None => ended,
+    }
+}
+
+/// Writes the page of --ab, and says where.
+fn compared(args: &SpeakArgs, session: &Session, page: &Path) -> Result<()> {
+    // One that is there was written for the same report.
+    report::page(&session.report, &session.folder, page, (report::Sounds::Auto, true), session.terminal)?;
+    let shown = page.display().to_string();
+    let event = || json!({"event": "page", "out": shown}).to_string();
+    out(format!("{}\n", if args.many.run.json { event() } else { shown.clone() }))
 }
 
 fn speak(
     args: &SpeakArgs,
-    (source, rules): (&Source, Rules),
-    (voices, session): (Named, &Session),
+    (source, rules): (&mut Source, Rules),
+    (voices, random, session): (Named, &Path, &Session),
     models: &Models,
 ) -> Result<()> {
     let terminal = session.terminal;
     let device = args.nets.device.open()?;
     let dtype = args.nets.weights.computed(&device)?;
     let ledger = session.open()?;
-    if let Some(book) = source.book() {
-        book.sweep(&ledger)?;
-        book.check(&ledger, args.force)?;
+    source.book().map_or(Ok(()), |book| book.sweep(&ledger))?;
+    // What is heard at once, of a voice that is given or made of the first text, does not wait for the last one.
+    let wanted = args.wanted();
+    if args.force || !ledger.is_empty() || voices.default.is_none() && !wanted.any() {
+        source.spool()?;
     }
+    let kept = kept(source, &ledger, args.force, session)?;
     let tokenizer = args.nets.tokenizer(models, terminal)?;
     let protocol = args.nets.choice().protocol(models, terminal)?;
     let measure = Measure::new(Some(&tokenizer), &protocol);
     source.check_voices(measure, &voices)?;
-    let options = options(args, (&session.folder, &voices), models, terminal)?;
-    let (tokenizer, judge, hinted) = (Some(&tokenizer), OnceCell::new(), Once::new());
-    let backend = ModelBackend { args, models, terminal, tokenizer, protocol, voices, judge, hinted };
+    let mut options = options(args, (&session.folder, &voices), models, terminal)?;
+    let backend = ModelBackend::new((args, models, terminal), Some(&tokenizer), (protocol, voices));
     let plan = || source.plan(rules.clone(), measure);
     let running = Running::begin();
     let (survey, ledger) = match source.is_readable_twice() {
@@ -342,29 +419,49 @@ fn speak(
     };
     let (bark, codec) = args.nets.choice().open(device.is_cpu(), models, terminal)?;
     let judge = args.retry.best.judge(args.retry.policy(), (&codec, &device), models, terminal)?;
-    // Nobody else sets it.
+    // Nobody else sets them.
     let _ = backend.judge.set(judge);
+    let _ = backend.codec.set(codec.identity()?);
+    let mut speaker = Speaker::new(bark, codec, dtype, &device, args.nets.keep_loaded);
+    let twice = source.is_readable_twice();
+    let looked_at = match twice && options.voice.is_none() {
+        true => plan()?.take(random::LOOKED_AT).collect::<Result<Vec<_>>>()?,
+        false => Vec::new(),
+    };
     let reporter = session.reporter(source.book().is_none(), survey.as_ref()).beside_sound(args.to_stdout());
     let live = Live::new(&reporter, args, &session.folder)?;
-    let plan = source.plan_at(rules.clone(), measure, |slot| live.lay(slot))?;
-    let run = Run::new(plan, ledger, options, (&backend, &live), running.stop());
+    let mut tasks = source.plan_at(rules.clone(), measure, |slot| live.lay(slot))?.peekable();
+    if options.voice.is_none() {
+        let first = if twice { None } else { tasks.peek().and_then(|first| first.as_ref().ok()) };
+        let place = (random, &*ledger.tag());
+        if random::make(args, place, looked_at.iter().chain(first), (&mut speaker, &backend))? {
+            options.voice = Some(random.to_string_lossy().into_owned());
+        }
+    }
+    let run = Run::new(tasks, ledger, options, (&backend, &live), running.stop());
     let mut speech = Speech::new(run, &backend)?;
-    let mut speaker = Speaker::new(bark, codec, dtype, &device, args.nets.keep_loaded);
     let batch = args.many.batch.rows(&speaker)?;
     let ended = speech.speak(&mut speaker, batch, &reporter);
     let heard = if ended.is_ok() { live.close() } else { Ok(()) };
-    reporter.close(speech.tally(), live.first())?;
+    let tally = speech.tally();
+    reporter.close(Tally { kept: tally.kept + kept, ..tally }, live.first())?;
     ended.and(heard)?;
-    session.conclude(speech.tally(), &running)?;
+    session.conclude(tally, &running)?;
     drop(running);
-    survey.map_or(Ok(()), |survey| session.left_over(&survey))?;
+    let run = speech.into_run();
+    session.left_over(run.left_over()?)?;
     match (source.book(), rules.shard) {
-        (Some(book), None) if book.is_joined() => {
-            let ledger = speech.into_run().into_ledger();
-            reporter.joined(&book.output, book.join(rules, measure, ledger, args.force)?)
-        }
+        (Some(book), None) if book.is_joined() => reporter
+            .joined(&book.output, book.join((rules, measure), run.into_ledger(), args.force, (&args.loud, terminal))?),
         _ => Ok(()),
     }
+}
+
+/// Says which of the files that utterances are joined into are kept, because they were changed; how many.
+fn kept(source: &Source, ledger: &Ledger, force: bool, session: &Session) -> Result<u64> {
+    let kept = source.book().map_or(Ok(Vec::new()), |book| book.kept(ledger, force))?;
+    kept.iter().for_each(|path| session.terminal.note(&changed(path)));
+    Ok(kept.len() as u64)
 }
 
 /// What would be spoken, as far as that can be said without the network and without loading a model; says what cannot.
@@ -376,7 +473,7 @@ fn preview(
 ) -> Result<()> {
     let terminal = session.terminal;
     let ledger = session.peek()?;
-    source.book().map_or(Ok(()), |book| book.check(&ledger, args.force))?;
+    kept(source, &ledger, args.force, session)?;
     let mut offline = models.clone();
     offline.hub.offline = true;
     let tokenizer = args.nets.tokenizer(&offline, terminal).ok();
@@ -395,8 +492,7 @@ fn preview(
     };
     let measure = Measure::new(tokenizer.as_ref(), &protocol);
     source.check_voices(measure, &voices)?;
-    let (tokenizer, judge, hinted) = (tokenizer.as_ref(), OnceCell::new(), Once::new());
-    let backend = ModelBackend { args, models, terminal, tokenizer, protocol, voices, judge, hinted };
+    let backend = ModelBackend::new((args, models, terminal), tokenizer.as_ref(), (protocol, voices));
     let (plan, stop) = (source.plan(rules, measure)?, Stop::new());
     let run = Run::new(plan, ledger, options, (&backend, &Silent), &stop);
     dry::preview(session, run, speed(args))
@@ -420,7 +516,11 @@ fn options(
     models: &Models,
     terminal: &Terminal,
 ) -> Result<RunOptions> {
-    let model = args.nets.fingerprint(models, terminal)?;
+    let loudness = args.loud.loudness.filter(|_| args.many.file.is_none());
+    let model = match loudness {
+        None => args.nets.fingerprint(models, terminal)?,
+        Some(lufs) => batch::hash(&[&args.nets.fingerprint(models, terminal)?.to_le_bytes(), &lufs.to_le_bytes()]),
+    };
     let marked = |mark: Vec<u8>| format!("{:016x}", batch::hash(&[&model.to_le_bytes(), &[args.float.into()], &mark]));
     Ok(RunOptions {
         folder: folder.to_owned(),
@@ -428,6 +528,7 @@ fn options(
         sampling: args.sampling.given(),
         model: marked(args.retry.mark()),
         former_model: Some(marked(args.retry.former_mark())),
+        command: Some(command()),
         redo: args.many.run.redo()?,
         force: args.force,
         restart: args.many.run.restart,

@@ -5,18 +5,20 @@ mod flags;
 mod live;
 mod many;
 mod outlet;
+mod random;
 mod source;
 mod text;
 
-use super::choice::read_voice;
+use super::choice::{is_voice, read_voice, warn_of_codec};
 use super::ears::VoiceJudge;
 use super::nets::WeightType;
 use super::progress::Terminal;
 use super::provenance::{self, new_seed};
+use super::sound::LoudnessArgs;
 use super::{check_voice_target, out, refuse_own_input};
 use anyhow::{Context, Result, ensure};
 use barkclone::audio::{Encoding, write_wav};
-use barkclone::batch::{Attempt, Heard, Kept, RetryPolicy, Takes, heard, ranked};
+use barkclone::batch::{Attempt, Heard, Kept, RetryPolicy, Takes, heard, mixed, ranked};
 use barkclone::ears::Score;
 use barkclone::error::Kind;
 use barkclone::models::Models;
@@ -26,13 +28,14 @@ use barkclone::progress::Progress;
 use barkclone::sound::RecordedFinding;
 use barkclone::speak::{Request, Settings, Sound, Speaker, Utterance};
 use barkclone::stage::protocol::Protocol;
-use barkclone::voice::language_warning;
+use barkclone::voice::{Provenance, language_warning};
 use clap::Args;
 pub use flags::NetArgs;
 use flags::{RetryArgs, SamplingArgs};
-use many::ManyArgs;
+use many::{ManyArgs, Named};
 use outlet::{Outlets, Wanted};
 use serde_json::{Value, json};
+use source::Compared;
 use std::io::{IsTerminal, Read, Write};
 use std::path::{Path, PathBuf, absolute};
 use std::time::Instant;
@@ -78,6 +81,8 @@ pub struct SpeakArgs {
     #[arg(long)]
     float: bool,
     #[command(flatten)]
+    loud: LoudnessArgs,
+    #[command(flatten)]
     reading: TextArgs,
     #[command(flatten)]
     many: ManyArgs,
@@ -93,7 +98,7 @@ pub fn run(args: SpeakArgs, models: &Models, terminal: &Terminal) -> Result<()> 
     match args.many.is_asked() {
         true => many::run(&args, models, terminal),
         false => {
-            args.many.run.refuse_for_one("--lines, --jobs or --file", true)?;
+            args.many.run.refuse_for_one("--lines, --jobs or --file")?;
             one(args, models, terminal)
         }
     }
@@ -102,6 +107,8 @@ pub fn run(args: SpeakArgs, models: &Models, terminal: &Terminal) -> Result<()> 
 /// Speaks one utterance. Everything that can be wrong without a model is found before one is loaded.
 fn one(args: SpeakArgs, models: &Models, terminal: &Terminal) -> Result<()> {
     ensure!(args.voice.len() <= 1, Kind::Usage.error("--voice: one utterance has one voice"));
+    let named = !Named::parse(&args.voice)?.names.is_empty();
+    ensure!(!named, Kind::Usage.error("--voice NAME=VOICE is for --jobs and --file; give --voice VOICE"));
     let seed = args.sampling.seed.unwrap_or_else(new_seed);
     args.sampling.settings(&Protocol::default(), seed).check()?;
     let device = args.nets.device.open()?;
@@ -114,6 +121,10 @@ fn one(args: SpeakArgs, models: &Models, terminal: &Terminal) -> Result<()> {
         terminal.note(&format!("warning: {warning}"));
     }
     let (bark, codec) = args.nets.choice().open(device.is_cpu(), models, terminal)?;
+    let identity = codec.identity()?;
+    if let (Some(choice), Some(voice)) = (args.voice.first(), &voice) {
+        warn_of_codec(choice, voice, &identity, terminal);
+    }
     let tokenizer = args.nets.tokenizer(models, terminal)?;
     let ids = tokenizer.ids(&text, bark.protocol.text_length)?;
     warn_of_unknown(&tokenizer, &text, terminal)?;
@@ -131,15 +142,17 @@ fn one(args: SpeakArgs, models: &Models, terminal: &Terminal) -> Result<()> {
     let mut request = Request::text(ids, voice.map(|file| file.voice), settings);
     let mut live = Live { args: &args, text: &text, begin, outlets: None, terminal };
     // What may be spoken once more, or cut, is not heard before that is known.
-    if args.wanted().any() && !policy.chooses() && !policy.trim_tail {
+    if args.wanted().any() && !policy.chooses() && !policy.trim_tail && args.loud.loudness.is_none() {
         request.sound = Sound::Early;
     }
-    let kept = match policy.chooses() {
+    let mut kept = match policy.chooses() {
         true => args.best_take(&mut speaker, &request, &text, (&judge, terminal))?,
         false => only_take(&mut speaker, &request, (&text, policy), &mut live)?,
     };
     tell_of(&kept, terminal);
     request.settings.seed = kept.best.seed;
+    let mut takes = std::iter::once(&mut kept.best).chain(&mut kept.others);
+    takes.try_for_each(|take| args.loud.level(&"the result", &mut take.utterance.pcm, terminal))?;
     let take = &kept.best;
     live.rest(&request, &take.utterance)?;
     let first = live.outlets.as_ref().and_then(Outlets::first);
@@ -147,7 +160,7 @@ fn one(args: SpeakArgs, models: &Models, terminal: &Terminal) -> Result<()> {
     let paths = args.deliver(&text, &request, &kept)?;
     let (spoken, took) = (take.utterance.pcm.seconds(), begin.elapsed().as_secs_f64());
     args.tell(&text, &kept, (paths, first.unwrap_or(took), took))?;
-    args.keep_voice(&take.utterance)?;
+    args.keep_voice(&take.utterance, &random::origin(&args, Some(&identity), take.seed))?;
     terminal.note(&format!("{spoken:.1} s of speech in {took:.1} s: {}", super::pace(took / spoken)));
     live.outlets.map_or(Ok(()), |outlets| outlets.close(terminal))
 }
@@ -240,13 +253,30 @@ impl SpeakArgs {
     }
 
     fn text(&self) -> Result<String> {
-        let text = match self.text.as_deref() {
-            None | Some("-") => read_text(self.text.is_some())?,
-            Some(text) => text.to_string(),
-        };
-        let text = normalize(&text);
+        match self.text.as_deref() {
+            None | Some("-") => self.said(&read_text(self.text.is_some())?),
+            Some(text) => self.said(text),
+        }
+    }
+
+    /// The text as it is said.
+    fn said(&self, text: &str) -> Result<String> {
+        let text = normalize(text);
         ensure!(!text.is_empty(), Kind::Input.error("the text is empty: there is nothing to say"));
         Ok(self.reading.wording().said(&text).text)
+    }
+
+    /// What --ab compares: where no text is given apart, the last of its values is one.
+    fn compared(&self, seed: u64, models: &Models, terminal: &Terminal) -> Result<Compared> {
+        let (voices, last) = match self.many.ab.split_last() {
+            Some((last, voices)) if self.text.is_none() && !is_voice(last) => (voices, Some(last)),
+            _ => (&self.many.ab[..], None),
+        };
+        ensure!(voices.len() > 1, Kind::Usage.error("--ab: give at least two voices, and a text"));
+        voices.iter().try_for_each(|voice| read_voice(voice, models, terminal).map(drop))?;
+        let text = last.map_or_else(|| self.text(), |text| self.said(text))?;
+        let seeds = (1..=self.many.takes).map(|take| mixed(seed, &take.to_string())).collect();
+        Ok(Compared { text, voices: voices.to_vec(), seeds })
     }
 
     fn to_stdout(&self) -> bool {
@@ -286,10 +316,10 @@ impl SpeakArgs {
     }
 
     /// Keeps the speech as a voice, if asked to.
-    fn keep_voice(&self, utterance: &Utterance) -> Result<()> {
+    fn keep_voice(&self, utterance: &Utterance, origin: &Provenance) -> Result<()> {
         let Some(path) = &self.save_voice else { return Ok(()) };
         let unfit = || Kind::Input.error(format!("--save-voice {}: this speech cannot be a voice", path.display()));
-        utterance.voice().with_context(unfit)?.write(path, self.force)
+        utterance.voice().with_context(unfit)?.write_with(Some(origin), path, self.force)
     }
 
     /// Writes the WAVs, where the speech does not only go out; their paths, the best take's first.

@@ -4,19 +4,76 @@ use super::book::{Book, Measure, Slot};
 use super::many::Named;
 use crate::cli::progress::Terminal;
 use anyhow::{Context, Result, ensure};
-use barkclone::batch::{self, Form, Plan, Planned, Rules, SourceJob};
+use barkclone::batch::{self, Form, Job, Plan, Planned, Rules, SourceJob};
 use barkclone::book::Ends;
 use barkclone::error::Kind;
 use barkclone::normalize::{Wording, utf8};
+use barkclone::output::Scratch;
 use barkclone::progress::Progress;
+use std::cell::Cell;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 
 /// A source, and how its parts are named in messages.
 pub enum Source<'a> {
-    Lines { path: &'a Path, form: Form, wording: Wording },
+    Lines(Box<List<'a>>),
     Book(Box<Book<'a>>),
+    Compared(Compared),
+}
+
+/// One text in several voices, each time with one seed for all of them.
+pub struct Compared {
+    pub text: String,
+    pub voices: Vec<String>,
+    pub seeds: Vec<u64>,
+}
+
+impl Compared {
+    /// The number of a seed stands for a line.
+    fn asked(&self, lay: impl Fn(Slot)) -> impl Iterator<Item = Result<SourceJob>> {
+        let text = batch::hash(&[self.text.as_bytes()]);
+        let take = |(line, seed): (u64, &u64)| {
+            lay(Slot::Sound(Ends::Sentence));
+            let job = |voice: &String| {
+                let (id, voice) = (Some(format!("{text:016x}-{line}-{voice}")), Some(voice.clone()));
+                let job = Job { id, voice, seed: Some(*seed), ..Job::text(&self.text) };
+                Ok(SourceJob { line, source: None, job: Ok(job) })
+            };
+            self.voices.iter().map(job).collect::<Vec<_>>()
+        };
+        (1..).zip(&self.seeds).flat_map(take).collect::<Vec<_>>().into_iter()
+    }
+}
+
+/// A text or a JSON object a line.
+pub struct List<'a> {
+    path: &'a Path,
+    form: Form,
+    wording: Wording,
+    /// What came by a pipe, where it is read more than once.
+    spooled: Option<Scratch>,
+    /// Lines that are remarks, as far as it was read.
+    remarks: Cell<u64>,
+}
+
+impl<'a> List<'a> {
+    pub fn new(path: &'a Path, form: Form, wording: Wording) -> Self {
+        Self { path, form, wording, spooled: None, remarks: Cell::new(0) }
+    }
+
+    fn asked<'l>(&'l self, lay: impl Fn(Slot) + 'l) -> Result<impl Iterator<Item = Result<SourceJob>> + 'l> {
+        self.remarks.set(0);
+        let pass = |line: &str| self.remarks.set(self.remarks.get() + u64::from(line.trim_start().starts_with('#')));
+        let worded = |asked: SourceJob| SourceJob { job: asked.job.map(|job| job.worded(self.wording)), ..asked };
+        let named = |error: anyhow::Error| error.context(Kind::Input.error(self.path.display().to_string()));
+        let path = self.spooled.as_ref().map_or(self.path, Scratch::path);
+        let asked = batch::read(open(path)?, self.form, pass);
+        Ok(asked.map(move |asked| {
+            lay(Slot::Sound(Ends::Sentence));
+            asked.map(worded).map_err(named)
+        }))
+    }
 }
 
 /// A plan that borrows what it is made of.
@@ -31,39 +88,36 @@ impl Source<'_> {
     /// All tasks; `lay` is told what stands where in the sound that they become together, before they are planned.
     pub fn plan_at<'a>(&'a self, rules: Rules, measure: Measure<'a>, lay: impl Fn(Slot) + 'a) -> Result<Tasks<'a>> {
         Ok(match self {
-            Source::Lines { path, form, wording } => {
-                let named = |error: anyhow::Error| error.context(Kind::Input.error(path.display().to_string()));
-                let worded = |asked: SourceJob| SourceJob { job: asked.job.map(|job| job.worded(*wording)), ..asked };
-                let asked = batch::read(open(path)?, *form).map(move |asked| {
-                    lay(Slot::Sound(Ends::Sentence));
-                    asked.map(worded).map_err(named)
-                });
-                Box::new(Plan::new(asked, rules))
-            }
+            Source::Lines(list) => Box::new(Plan::new(list.asked(lay)?, rules)),
             Source::Book(book) => Box::new(Plan::new(book.asked_at(measure, lay)?, rules)),
+            Source::Compared(compared) => Box::new(Plan::new(compared.asked(lay), rules)),
         })
     }
 
     /// Whether all tasks can be looked at before the first one is begun.
     pub fn is_readable_twice(&self) -> bool {
         match self {
-            Source::Lines { path, .. } => path.is_file(),
-            Source::Book(_) => true,
+            Source::Lines(list) => list.path.is_file() || list.spooled.is_some(),
+            Source::Book(_) | Source::Compared(_) => true,
         }
+    }
+
+    /// Reads what comes by a pipe to its end, so that all tasks can be looked at before the first one is begun.
+    pub fn spool(&mut self) -> Result<()> {
+        match self {
+            Source::Lines(list) if !list.path.is_file() => list.spooled = Some(Scratch::of(open(list.path)?)?),
+            _ => (),
+        }
+        Ok(())
     }
 
     /// What is asked for must be there before anything else is done.
     pub fn check(&self, terminal: &Terminal) -> Result<()> {
         match self {
-            Source::Lines { path, .. } if !is_stdin(path) => open(path).map(drop),
-            Source::Lines { .. } => Ok(()),
+            Source::Lines(list) if !is_stdin(list.path) => open(list.path).map(drop),
+            Source::Lines(_) | Source::Compared(_) => Ok(()),
             Source::Book(book) => book.check_text(terminal),
         }
-    }
-
-    /// Whether its parts may name voices of their own.
-    pub fn has_voices(&self) -> bool {
-        !matches!(self, Source::Lines { form: Form::Text, .. })
     }
 
     /// Refuses a text of which some parts have a voice that is named and others none.
@@ -81,24 +135,20 @@ impl Source<'_> {
         Ok(())
     }
 
-    /// Says how many lines are remarks.
-    pub fn tell_remarks(&self, terminal: &Terminal) -> Result<()> {
-        let Source::Lines { path, form: Form::Text, .. } = self else { return Ok(()) };
-        if !path.is_file() {
-            return Ok(());
+    /// Says how many of the lines that were read are remarks.
+    pub fn tell_remarks(&self, terminal: &Terminal) {
+        if let Source::Lines(list) = self
+            && list.remarks.get() > 0
+        {
+            let (path, remarks) = (list.path.display(), list.remarks.get());
+            terminal.note(&format!("{path}: not spoken, as they begin with #: {remarks}"));
         }
-        // A line that cannot be read is told in its turn.
-        let remarks = open(path)?.lines().filter(|l| l.as_ref().is_ok_and(|l| l.trim_start().starts_with('#'))).count();
-        if remarks > 0 {
-            terminal.note(&format!("{}: not spoken, as they begin with #: {remarks}", path.display()));
-        }
-        Ok(())
     }
 
     pub fn book(&self) -> Option<&Book<'_>> {
         match self {
             Source::Book(book) => Some(book),
-            Source::Lines { .. } => None,
+            Source::Lines(_) | Source::Compared(_) => None,
         }
     }
 }

@@ -4,6 +4,7 @@ use crate::cli::choice::find_voice;
 use crate::cli::{one_line, out};
 use anyhow::{Result, ensure};
 use barkclone::error::Kind;
+use barkclone::voice::provenance::ModelName;
 use barkclone::voice::{Difference, Heard, Place, Provenance, RawVoice, Voice, differences, problems};
 use clap::Args;
 use serde_json::{Value, json};
@@ -183,6 +184,10 @@ fn origin(provenance: &Provenance, part: usize) -> Vec<(&'static str, String)> {
         let language = quantizer.language.as_ref().map_or("unknown".to_owned(), String::clone);
         lines.push(("quantizer", of(&format!("{} (language: {language})", quantizer.name))));
     }
+    lines.extend(provenance.codec.iter().map(|codec| ("codec", of(&codec.name))));
+    let hash =
+        |model: &ModelName| model.sha256.as_ref().map(|hash| ("", of(&format!("{}: sha256 {hash}", model.name))));
+    lines.extend(provenance.quantizer.iter().chain(&provenance.codec).filter_map(hash));
     lines.extend(provenance.source_sha256.iter().map(|hash| ("source", of(&format!("sha256 {hash}")))));
     let stretch = |[start, end]: &[f64; 2]| ("", of(&format!("{start:.2} to {end:.2} s of it")));
     lines.extend(provenance.source_seconds.iter().map(stretch));

@@ -13,21 +13,32 @@ pub fn page(pictures: &[Picture]) -> Result<String> {
         [one] => escape(&one.name),
         many => format!("{} recordings", many.len()),
     };
-    let mut page = format!(
-        "<!doctype html>\n<html lang=en>\n<head>\n<meta charset=utf-8>\n\
-         <meta name=viewport content=\"width=device-width, initial-scale=1\">\n\
-         <meta name=color-scheme content=\"light dark\">\n\
-         <meta http-equiv=Content-Security-Policy content=\"default-src 'none'; img-src data:; style-src 'unsafe-inline'\">\n\
-         <title>{title} · barkclone check</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n"
-    );
+    let mut page = head(&format!("{title} · barkclone check"), "'none'");
     if pictures.len() > 1 {
         contents(&mut page, pictures)?;
     }
     for (id, picture) in pictures.iter().enumerate() {
         section(&mut page, picture, id)?;
     }
-    writeln!(page, "</main>\n<footer>Made by barkclone {}.</footer>\n</body>\n</html>", env!("CARGO_PKG_VERSION"))?;
+    page.push_str(&foot());
     Ok(page)
+}
+
+/// A page up to its content; `title` is HTML. Its sounds may come from `media`, as a Content-Security-Policy has it.
+pub fn head(title: &str, media: &str) -> String {
+    format!(
+        "<!doctype html>\n<html lang=en>\n<head>\n<meta charset=utf-8>\n\
+         <meta name=viewport content=\"width=device-width, initial-scale=1\">\n\
+         <meta name=color-scheme content=\"light dark\">\n\
+         <meta http-equiv=Content-Security-Policy content=\"default-src 'none'; img-src data:; media-src {media}; \
+         style-src 'unsafe-inline'\">\n\
+         <title>{title}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n"
+    )
+}
+
+/// A page from the end of its content.
+pub fn foot() -> String {
+    format!("</main>\n<footer>Made by barkclone {}.</footer>\n</body>\n</html>\n", env!("CARGO_PKG_VERSION"))
 }
 
 /// Text as HTML, in and out of attributes.
@@ -71,7 +82,8 @@ fn section(page: &mut String, picture: &Picture, id: usize) -> Result<()> {
     Ok(())
 }
 
-fn chip(level: Option<Level>) -> String {
+/// How bad something is, as a label.
+pub fn chip(level: Option<Level>) -> String {
     let (class, text) = match level {
         None => ("good", "good"),
         Some(Level::Note) => ("note", "note"),

@@ -9,6 +9,8 @@ mod spectrogram;
 mod svg;
 mod wave;
 
+pub use html::{chip, escape, foot, head};
+
 use crate::audio::Pcm;
 use crate::sound::Report;
 use anyhow::Result;

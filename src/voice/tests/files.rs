@@ -113,7 +113,7 @@ fn three_files_are_found_by_their_name_by_one_of_them_and_by_their_folder() {
 }
 
 fn known() -> Provenance {
-    let quantizer = provenance::QuantizerName { name: "pt".into(), language: Some("pt".into()) };
+    let quantizer = provenance::ModelName::of("pt").with_hash("cd".repeat(32));
     let origin = Provenance { quantizer: Some(quantizer), source_sha256: Some("ab".repeat(32)), ..Provenance::new() };
     origin.consented(Some("Ana, 2026: for this project")).unwrap()
 }
@@ -156,10 +156,10 @@ fn provenance_that_cannot_be_read_is_a_note_and_no_obstacle() {
 
 #[test]
 fn a_quantizer_of_the_registry_begins_with_its_language() {
-    let language = |choice| provenance::QuantizerName::of(choice).language;
+    let language = |choice| provenance::ModelName::of(choice).language;
     assert_eq!((language("pt"), language("en-large")), (Some("pt".into()), Some("en".into())));
     assert_eq!((language("demo"), language("models/pt"), language("pt.pth")), (None, None, None));
-    assert_eq!(provenance::QuantizerName::of("/home/ana/secret/pt.pth").name, "pt.pth");
+    assert_eq!(provenance::ModelName::of("/home/ana/secret/pt.pth").name, "pt.pth");
 }
 
 #[test]
