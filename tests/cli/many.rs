@@ -209,7 +209,7 @@ fn what_concerns_all_lines_is_refused_before_any() {
     refused(&["--lines", "p", "--jobs", "p"], 2, &["cannot be used with"]);
     refused(&["--lines", "p", "-o", "x.wav"], 2, &["--output FILE is for one sound"]);
     desk.run(&["speak", "oi", "--restart"]).fails(2, &["--restart is for many", "--lines"]);
-    desk.run(&["speak", "--lines", "p"]).fails(2, &["--dir"]);
+    desk.run(&["speak", "--lines", "p"]).fails(2, &["where shall the sounds go?", "-d DIR"]);
     desk.run(&["speak", "oi", "--lines", "p", "-d", "out"]).fails(2, &["cannot be used with"]);
     desk.speak("oi", &["--voice", VOICE, "--voice", VOICE]).fails(2, &["one voice"]);
     assert!(!desk.path("out").exists());

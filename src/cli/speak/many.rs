@@ -207,12 +207,12 @@ impl Backend for ModelBackend<'_> {
         let choice = self.voices.names.get(name).or(beside.as_ref()).map_or(name, String::as_str);
         let read = read_voice(choice, self.models, self.terminal);
         let file = read.map_err(|error| self.args.many.sought(name, error))?;
-        check_voice(&file.voice, &self.protocol).with_context(|| Kind::Input.error(format!("--voice {name}")))?;
         if let Some(codec) = self.codec.get()
             && self.compared.borrow_mut().insert(name.to_owned())
         {
             warn_of_codec(name, &file, codec, self.terminal);
         }
+        check_voice(&file.voice, &self.protocol).with_context(|| Kind::Input.error(format!("--voice {name}")))?;
         Ok(file.voice)
     }
 
