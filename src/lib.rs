@@ -10,9 +10,9 @@
 //! | `lock` | |
 //! | `normalize` | |
 //! | `progress` | |
-//! | `audio` | `error` |
 //! | `device` | `error` |
 //! | `output` | `error` |
+//! | `audio` | `error`, `output` |
 //! | `models` | `error`, `lock`, `output`, `progress` |
 //! | `tokens` | `error` |
 //! | `book` | `audio`, `error`, `normalize` |

@@ -3,11 +3,11 @@
 mod cli;
 
 use barkclone::error::exit_code;
-use clap::Parser;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    match cli::run(cli::Cli::parse()) {
+    cli::complete();
+    match cli::run() {
         Ok(()) => ExitCode::SUCCESS,
         // Whoever reads the output has seen enough, as in `barkclone models list | head -1`.
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,

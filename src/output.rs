@@ -61,7 +61,9 @@ const SLUG_BYTES: usize = 48;
 /// Refuses a target that could not be written: no such folder, a folder without write permission, a folder or device in
 /// its place, or, without `force`, a file that exists.
 pub fn check(path: &Path, force: bool) -> Result<()> {
-    ensure!(path.file_name().is_some(), Kind::Output.error(format!("{}: not a file name", path.display())));
+    let folder = path.as_os_str().as_encoded_bytes().ends_with(b"/");
+    let file = path.file_name().is_some() && !folder;
+    ensure!(file, Kind::Output.error(format!("{}: names a folder, not a file", path.display())));
     match fs::symlink_metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => (),
         Err(error) => return Err(error).with_context(|| unwritable(path)),

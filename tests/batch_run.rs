@@ -129,7 +129,7 @@ struct Course {
 /// that cannot be spoken.
 fn speak(folder: &Path, jobs: Vec<Result<SourceJob>>, batch: usize, fail: impl Fn(&str) -> Option<Kind>) -> Course {
     let rules =
-        Rules { name: Template::parse("{index}", "wav").unwrap(), seed: Seeds::Mixed(0), shard: None, voice: None };
+        Rules { name: Template::parse("{index}", &["wav"]).unwrap(), seed: Seeds::Mixed(0), shard: None, voice: None };
     let plan = Plan::new(jobs.into_iter(), rules);
     let ledger = Ledger::open(&folder.join("report.jsonl")).unwrap();
     let options = RunOptions { folder: folder.to_owned(), ..RunOptions::default() };
@@ -273,7 +273,7 @@ fn what_is_no_sound_is_refused_and_the_others_go_on() {
 fn a_chain_waits_with_its_voice_while_one_of_another_chain_is_spoken_again() {
     let folder = tempfile::tempdir().unwrap();
     let rules =
-        Rules { name: Template::parse("{index}", "wav").unwrap(), seed: Seeds::Mixed(0), shard: None, voice: None };
+        Rules { name: Template::parse("{index}", &["wav"]).unwrap(), seed: Seeds::Mixed(0), shard: None, voice: None };
     let ledger = Ledger::open(&folder.path().join("report.jsonl")).unwrap();
     let retry = RetryPolicy { retries: 1, ..RetryPolicy::default() };
     let options = RunOptions { folder: folder.path().to_owned(), retry, ..RunOptions::default() };
@@ -318,7 +318,7 @@ fn a_long_source_is_never_held_whole() {
     });
     // Were the source read ahead, this would not end.
     let rules =
-        Rules { name: Template::parse("{index}", "wav").unwrap(), seed: Seeds::Mixed(0), shard: None, voice: None };
+        Rules { name: Template::parse("{index}", &["wav"]).unwrap(), seed: Seeds::Mixed(0), shard: None, voice: None };
     let ledger = Ledger::open(&folder.path().join("report.jsonl")).unwrap();
     let options = RunOptions { folder: folder.path().to_owned(), ..RunOptions::default() };
     let stop = Stop::new();
@@ -365,7 +365,7 @@ impl Bench {
         jobs: Vec<Result<SourceJob>>,
         what: impl FnOnce(Run<'_, Plan<std::vec::IntoIter<Result<SourceJob>>>>) -> T,
     ) -> T {
-        let name = Template::parse(self.name, "wav").unwrap();
+        let name = Template::parse(self.name, &["wav"]).unwrap();
         let rules = Rules { name, seed: Seeds::Same(0), shard: None, voice: None };
         let (stop, backend) = (Stop::new(), ModelBackend(Protocol::default()));
         let plan = Plan::new(jobs.into_iter(), rules);

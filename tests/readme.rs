@@ -67,6 +67,7 @@ fn every_block_of_shell_runs_as_it_stands() {
         let mut shell = Command::new("sh");
         shell.args(["-eu", "-c", &block]).current_dir(desk.path()).env("PATH", &path);
         shell.env("HF_HOME", desk.path().join("hub")).env("HF_HUB_OFFLINE", "1");
+        shell.env("XDG_CONFIG_HOME", desk.path().join("config"));
         let ran = shell.output().unwrap();
         let told = String::from_utf8_lossy(&ran.stderr);
         assert!(ran.status.success(), "{block}\n{told}");

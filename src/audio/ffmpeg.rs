@@ -1,13 +1,16 @@
-//! What is not read here, through the `ffmpeg` that is installed: decoded to an AU stream of floats, which tells its rate and
-//! channels at its head.
+//! What is not read or written here, through the `ffmpeg` that is installed. It decodes to an AU stream of floats, which
+//! tells its rate and channels at its head, and encodes what it is sent as WAV.
 
 use super::check_rate;
 use super::input::Input;
 use super::source::Source;
+use super::write::{self, Info, WavStream};
+use crate::error::Kind;
+use crate::output::Scratch;
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read, Seek};
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::io::{BufRead, BufReader, BufWriter, ErrorKind, Read, Seek, Write};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 /// The program.
 const PROGRAM: &str = "ffmpeg";
@@ -61,7 +64,7 @@ impl Ffmpeg {
         let mut header = [0; HEADER];
         if self.out.read_exact(&mut header).is_err() {
             self.child.wait()?;
-            bail!("ffmpeg cannot read it either: {}", self.last_words());
+            bail!("ffmpeg cannot read it either: {}", last_words(&mut self.said));
         }
         let long = |at: usize| u32::from_be_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]]);
         let expected =
@@ -74,17 +77,17 @@ impl Ffmpeg {
         ensure!(!self.out.fill_buf()?.is_empty(), "ffmpeg finds no samples in it either");
         check_rate(self.rate)
     }
+}
 
-    /// The last line that it wrote to stderr.
-    fn last_words(&mut self) -> String {
-        let mut words = Vec::new();
-        // Without a reason it stays without one.
-        let _ = self.said.rewind().and_then(|()| (&self.said).take(1 << 16).read_to_end(&mut words));
-        let words = String::from_utf8_lossy(&words);
-        let telling = |line: &&str| !line.trim().is_empty() && !line.starts_with("To ignore this");
-        let line = words.lines().rev().find(telling).unwrap_or("it does not say why");
-        line.chars().map(|c| if c.is_control() { ' ' } else { c }).take(200).collect()
-    }
+/// The last line that it wrote to stderr, which went to the file `said`.
+fn last_words(said: &mut File) -> String {
+    let mut words = Vec::new();
+    // Without a reason it stays without one.
+    let _ = said.rewind().and_then(|()| said.take(1 << 16).read_to_end(&mut words));
+    let words = String::from_utf8_lossy(&words);
+    let telling = |line: &&str| !line.trim().is_empty() && !line.starts_with("To ignore this");
+    let line = words.lines().rev().find(telling).unwrap_or("it does not say why");
+    line.chars().map(|c| if c.is_control() { ' ' } else { c }).take(200).collect()
 }
 
 impl Source for Ffmpeg {
@@ -111,7 +114,7 @@ impl Source for Ffmpeg {
             return Ok(self.channels.into());
         }
         let done = self.child.wait().map_err(|error| anyhow!("ffmpeg: {error}"))?;
-        let words = self.last_words();
+        let words = last_words(&mut self.said);
         if !done.success() {
             self.notes.push(format!("ffmpeg stopped early ({words}); what it gave is read"));
         }
@@ -125,8 +128,108 @@ impl Source for Ffmpeg {
 
 impl Drop for Ffmpeg {
     fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        end(&mut self.child);
+    }
+}
+
+fn end(child: &mut Child) {
+    // It may have ended by itself.
+    let _ = child.kill();
+    let _ = child.wait();
+}
+
+/// Whether it is installed and has that encoder.
+pub(super) fn encodes(codec: &str) -> Result<bool> {
+    let mut command = Command::new(PROGRAM);
+    let listed = command.args(["-hide_banner", "-loglevel", "error", "-encoders"]).stdin(Stdio::null()).output();
+    match listed {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        listed => {
+            let listed = listed.context("ffmpeg cannot be started")?.stdout;
+            Ok(String::from_utf8_lossy(&listed).lines().any(|line| line.split_whitespace().nth(1) == Some(codec)))
+        }
+    }
+}
+
+/// What it is asked for.
+pub(super) struct Encoder {
+    pub codec: &'static str,
+    pub quality: [&'static str; 2],
+    pub muxer: &'static str,
+}
+
+impl Encoder {
+    /// Begins a file of `total` samples at `rate` Hz. It comes to lie in a file of its own first: formats have their
+    /// tables at the head, which cannot be filled in behind a pipe, and no name of the user's is ever shown to ffmpeg.
+    pub fn start<W: Write>(&self, out: W, (rate, total): (u32, usize), info: &[Info]) -> Result<Encoding<W>> {
+        let made = Scratch::of(std::io::empty())?;
+        let mut file = std::ffi::OsString::from("file:");
+        file.push(made.path());
+        let mut command = Command::new(PROGRAM);
+        command.args(["-hide_banner", "-loglevel", "error", "-y", "-f", "wav", "-i", "pipe:0"]);
+        command.args(["-c:a", self.codec]).args(self.quality);
+        for (tag, text) in info {
+            let name = match *tag {
+                b"ISFT" => "encoded_by",
+                b"INAM" => "title",
+                _ => "comment",
+            };
+            command.arg("-metadata").arg(format!("{name}={}", text.replace('\0', "")));
+        }
+        command.args(["-f", self.muxer]).arg(file);
+        let said = tempfile::tempfile()?;
+        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(said.try_clone()?);
+        let mut child = command.spawn().context("ffmpeg cannot be started")?;
+        let stdin = child.stdin.take().context("ffmpeg has no input");
+        let mut encoding = Encoding { child, wav: None, made, said, out };
+        let wav = WavStream::new(BufWriter::new(stdin?), rate, total, write::Encoding::Pcm16, &[]);
+        encoding.wav = Some(encoding.told(wav)?);
+        Ok(encoding)
+    }
+}
+
+/// A running `ffmpeg` that encodes.
+pub struct Encoding<W> {
+    child: Child,
+    /// Gone once all samples are sent.
+    wav: Option<WavStream<BufWriter<ChildStdin>>>,
+    made: Scratch,
+    said: File,
+    out: W,
+}
+
+impl<W: Write> Encoding<W> {
+    pub(super) fn push(&mut self, samples: &[f32]) -> Result<()> {
+        let sent = self.wav.as_mut().map_or(Ok(()), |wav| wav.push(samples));
+        self.told(sent)
+    }
+
+    pub(super) fn finish(mut self) -> Result<()> {
+        let sent = self.wav.take().map_or(Ok(()), WavStream::finish);
+        self.told(sent)?;
+        let done = self.child.wait().context("ffmpeg cannot be waited for")?;
+        ensure!(done.success(), Kind::Output.error(format!("ffmpeg cannot encode it: {}", last_words(&mut self.said))));
+        std::io::copy(&mut File::open(self.made.path())?, &mut self.out)?;
+        Ok(self.out.flush()?)
+    }
+
+    /// Where it has gone away, what it said is why.
+    fn told<T>(&mut self, sent: Result<T>) -> Result<T> {
+        let gone = |error: &std::io::Error| error.kind() == ErrorKind::BrokenPipe;
+        sent.map_err(|error| match error.downcast_ref().is_some_and(gone) {
+            true => Kind::Output.error(format!("ffmpeg cannot encode it: {}", self.why())).into(),
+            false => error,
+        })
+    }
+
+    fn why(&mut self) -> String {
+        end(&mut self.child);
+        last_words(&mut self.said)
+    }
+}
+
+impl<W> Drop for Encoding<W> {
+    fn drop(&mut self) {
+        end(&mut self.child);
     }
 }

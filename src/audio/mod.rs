@@ -1,9 +1,10 @@
-//! Sound in and out: recordings of any kind -> mono samples, resampled as torchaudio does; samples -> WAV.
+//! Sound in and out: recordings of any kind -> mono samples, resampled as torchaudio does; samples -> a sound file.
 
 mod aac;
 mod caf;
 mod container;
 mod ffmpeg;
+mod format;
 mod gsm;
 mod input;
 mod join;
@@ -19,6 +20,7 @@ mod wav;
 mod window;
 mod write;
 
+pub use format::{ENDINGS, Format, SoundWriter, encode, write_sound};
 pub use input::Input;
 pub use join::{WavJoiner, join_wav, stored_samples};
 pub use recording::{Clip, LONGEST, Recording, Sink, read, read as read_wav};

@@ -1,9 +1,13 @@
-//! Opus packets -> samples, as a decoder for symphonia, which demuxes Opus and does not decode it.
+//! Opus packets -> samples, as a decoder for symphonia, which demuxes Opus and does not decode it; and samples -> an Ogg
+//! Opus file.
 //!
 //! The header is that of RFC 7845 5.1 (in MP4 it has version 0 and is big-endian). Its pre-skip is cut off here, in every
 //! container, and its gain applied.
 
-use ruopus::MultistreamDecoder;
+use super::resample::{Recipe, Stream};
+use ruopus::ogg::{OpusHead, OpusTags, PageWriter};
+use ruopus::{Bandwidth, MultistreamDecoder, OpusEncoder};
+use std::io::Write;
 use symphonia::core::audio::{
     AsGenericAudioBufferRef, AudioBuffer, AudioMut, AudioSpec, Channels, GenericAudioBufferRef,
 };
@@ -140,6 +144,91 @@ impl Header {
 
     fn decoder(&self) -> MultistreamDecoder {
         MultistreamDecoder::with_rate(RATE, self.streams.into(), self.coupled.into(), &self.mapping)
+    }
+}
+
+/// Bits a second that a voice is encoded in: nothing is heard to be missing of it.
+const BITRATE: u32 = 64_000;
+/// Frames of one packet: 20 ms.
+const FRAME: usize = 960;
+/// Frames by which the decoder lags behind, as the encoder states for this bitrate.
+const PRE_SKIP: u16 = 120;
+/// Longest packet of one frame, bytes (RFC 6716 3.2.1).
+const LONGEST_PACKET: usize = 1275;
+/// Any number does for the only stream of a file.
+const SERIAL: u32 = 1;
+
+/// An Ogg Opus file (RFC 7845) of one channel that is written as its samples come.
+pub struct OpusFile<W> {
+    out: W,
+    to_48k: Stream,
+    encoder: OpusEncoder,
+    pages: PageWriter,
+    /// Frames that no packet has taken yet.
+    pending: Vec<f32>,
+    /// Frames that came, and those in packets.
+    given: usize,
+    encoded: usize,
+}
+
+impl<W: Write> OpusFile<W> {
+    /// Begins a file of samples at `rate` Hz with these comments.
+    pub(super) fn new(mut out: W, rate: u32, comments: &[(&str, String)]) -> anyhow::Result<Self> {
+        let mut tags = OpusTags { vendor: b"ruopus".to_vec(), comments: Vec::new() };
+        comments.iter().for_each(|(name, text)| tags.push(name, text));
+        let (mut pages, mut head) = (PageWriter::new(SERIAL), Vec::new());
+        // Each header ends its page.
+        for header in [OpusHead::family0(1, PRE_SKIP, rate).to_bytes(), tags.to_bytes()] {
+            pages.push(&mut head, &header, 0, false);
+            pages.flush(&mut head);
+        }
+        out.write_all(&head)?;
+        let mut encoder = OpusEncoder::new(1);
+        encoder.set_bandwidth(Bandwidth::FullBand);
+        encoder.set_bitrate(Some(BITRATE));
+        let to_48k = Stream::new(rate, RATE, Recipe::Functional)?;
+        Ok(Self { out, to_48k, encoder, pages, pending: Vec::new(), given: 0, encoded: 0 })
+    }
+
+    pub(super) fn push(&mut self, samples: &[f32]) -> anyhow::Result<()> {
+        super::write::check(samples, self.given)?;
+        let frames = self.to_48k.push(samples)?;
+        self.take(frames)?;
+        // The last packet ends the file: it is kept back.
+        while self.pending.len() > FRAME {
+            self.packet(false)?;
+        }
+        Ok(())
+    }
+
+    /// The last page's position tells where the sound ends, whatever the last packet holds beyond.
+    pub(super) fn finish(mut self) -> anyhow::Result<()> {
+        let frames = self.to_48k.finish()?;
+        self.take(frames)?;
+        self.pending.resize(self.pending.len() + usize::from(PRE_SKIP), 0.0);
+        while self.pending.len() > FRAME {
+            self.packet(false)?;
+        }
+        self.pending.resize(FRAME, 0.0);
+        self.packet(true)?;
+        Ok(self.out.flush()?)
+    }
+
+    fn take(&mut self, frames: Vec<f32>) -> anyhow::Result<()> {
+        self.given += frames.len();
+        self.pending.extend(frames.into_iter().map(|frame| frame.clamp(-1.0, 1.0)));
+        Ok(())
+    }
+
+    fn packet(&mut self, last: bool) -> anyhow::Result<()> {
+        let frame: Vec<f32> = self.pending.drain(..FRAME).collect();
+        let packet = self.encoder.encode_auto(&frame, LONGEST_PACKET);
+        let packet = packet.map_err(|error| anyhow::anyhow!("Opus cannot encode it: {error:?}"))?;
+        self.encoded += FRAME;
+        let position = if last { self.given + usize::from(PRE_SKIP) } else { self.encoded };
+        let mut page = Vec::new();
+        self.pages.push(&mut page, &packet, position as u64, last);
+        Ok(self.out.write_all(&page)?)
     }
 }
 

@@ -121,7 +121,9 @@ impl Recording {
     /// As [`Recording::play`]; where it costs nothing, of only the last `keep` seconds.
     fn play_last(&mut self, seconds: Range<f64>, keep: f64, sink: &mut Sink) -> Result<()> {
         let heard = self.played(&seconds, keep, sink).with_context(|| unusable(self.input.path()))?;
-        let silent = || format!("{}: there is no sound from {:.2} s on", self.input.path().display(), seconds.start);
+        let length = self.seconds().map_or(String::new(), |length| format!(": it is {length:.2} s long"));
+        let silent =
+            || format!("{}: there is no sound from {:.2} s on{length}", self.input.path().display(), seconds.start);
         ensure!(heard, Kind::Input.error(silent()));
         Ok(())
     }

@@ -1,4 +1,5 @@
-//! Samples -> WAV, with a LIST/INFO chunk that says how the sound was made.
+//! Samples -> WAV, with a LIST/INFO chunk that says how the sound was made. It stands before the samples: whoever reads a
+//! pipe sees it, too.
 //!
 //! 16-bit samples are `round(32767 * clip(x, -1, 1))`, halves away from zero: symmetric, and +1 does not wrap.
 //! Float samples are kept as they are. They can be written as they come, and to a pipe, which cannot be rewound to fill
@@ -19,6 +20,11 @@ pub enum Encoding {
 }
 
 impl Encoding {
+    /// Floats if they are asked for.
+    pub fn of(float: bool) -> Self {
+        if float { Encoding::Float32 } else { Encoding::Pcm16 }
+    }
+
     /// Bytes of a sample.
     fn width(self) -> usize {
         match self {
@@ -45,8 +51,6 @@ pub struct WavStream<W> {
     written: usize,
     /// `None`: as many as come.
     total: Option<usize>,
-    /// What follows the samples.
-    remarks: Vec<u8>,
 }
 
 pub(super) const TOO_LONG: &str = "the sound is longer than a WAV file can be (4 GiB)";
@@ -54,20 +58,20 @@ pub(super) const TOO_LONG: &str = "the sound is longer than a WAV file can be (4
 impl<W: Write> WavStream<W> {
     /// Begins a file of `total` samples with the remarks `info`. `out` need not seek.
     pub fn new(mut out: W, rate: u32, total: usize, encoding: Encoding, info: &[Info]) -> Result<Self> {
-        let (mut head, remarks) = (header(rate, encoding)?, info_chunk(info)?);
+        let mut head = tagged_header(rate, encoding, info)?;
         let data = total.checked_mul(encoding.width()).and_then(|bytes| u32::try_from(bytes).ok()).context(TOO_LONG)?;
-        let riff = (head.len() - 8 + remarks.len()) as u64 + u64::from(data);
+        let riff = (head.len() - 8) as u64 + u64::from(data);
         head[4..8].copy_from_slice(&u32::try_from(riff).context(TOO_LONG)?.to_le_bytes());
         let size = head.len() - 4;
         head[size..].copy_from_slice(&data.to_le_bytes());
         out.write_all(&head)?;
-        Ok(Self { out, encoding, written: 0, total: Some(total), remarks })
+        Ok(Self { out, encoding, written: 0, total: Some(total) })
     }
 
-    /// Begins a file of nobody knows how many samples: both sizes are the largest there is, as ffmpeg writes them to a
+    /// Begins a file of nobody knows how many samples, with the remarks `info`: both sizes are the largest there is, as ffmpeg writes them to a
     /// pipe. `out` need not seek.
-    pub fn endless(mut out: W, rate: u32, encoding: Encoding) -> Result<Self> {
-        let mut head = header(rate, encoding)?;
+    pub fn endless(mut out: W, rate: u32, encoding: Encoding, info: &[Info]) -> Result<Self> {
+        let mut head = tagged_header(rate, encoding, info)?;
         let size = head.len() - 4;
         head[4..8].fill(0xFF);
         head[size..].fill(0xFF);
@@ -77,7 +81,7 @@ impl<W: Write> WavStream<W> {
 
     /// The samples alone, little-endian.
     pub fn raw(out: W, encoding: Encoding) -> Self {
-        Self { out, encoding, written: 0, total: None, remarks: Vec::new() }
+        Self { out, encoding, written: 0, total: None }
     }
 
     /// Writes what is left of `samples`, which are encoded already.
@@ -100,8 +104,7 @@ impl<W: Write> WavStream<W> {
 
     /// Writes the next samples.
     pub fn push(&mut self, samples: &[f32]) -> Result<()> {
-        let bad = samples.iter().position(|s| !s.is_finite()).map(|at| self.written + at);
-        ensure!(bad.is_none(), "sample {} is not a number", bad.unwrap_or_default());
+        check(samples, self.written)?;
         self.count(samples.len())?;
         let bytes: Vec<u8> = match self.encoding {
             Encoding::Pcm16 => samples.iter().flat_map(|&s| to_i16(s).to_le_bytes()).collect(),
@@ -114,9 +117,15 @@ impl<W: Write> WavStream<W> {
     pub fn finish(mut self) -> Result<()> {
         let total = self.total.unwrap_or(self.written);
         ensure!(self.written == total, "{} of {total} samples were written", self.written);
-        self.out.write_all(&self.remarks)?;
         Ok(self.out.flush()?)
     }
+}
+
+/// [`header`], with the remarks before the eight bytes that begin the samples.
+fn tagged_header(rate: u32, encoding: Encoding, info: &[Info]) -> Result<Vec<u8>> {
+    let mut head = header(rate, encoding)?;
+    head.splice(head.len() - 8..head.len() - 8, info_chunk(info)?);
+    Ok(head)
 }
 
 /// A file without samples, up to where they begin; its last four bytes are their length.
@@ -132,7 +141,14 @@ fn header(rate: u32, encoding: Encoding) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-fn to_i16(sample: f32) -> i16 {
+/// Refuses what is no sound; `before` samples came before these.
+pub(super) fn check(samples: &[f32], before: usize) -> Result<()> {
+    let bad = samples.iter().position(|s| !s.is_finite()).map(|at| before + at);
+    ensure!(bad.is_none(), "sample {} is not a number", bad.unwrap_or_default());
+    Ok(())
+}
+
+pub(super) fn to_i16(sample: f32) -> i16 {
     (sample.clamp(-1.0, 1.0) * 32767.0).round() as i16
 }
 

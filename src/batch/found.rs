@@ -35,6 +35,8 @@ impl<P: Iterator<Item = Result<Planned>>> Run<'_, P> {
             State::Changed => Found::Changed(there),
             State::AsWritten if job.again || !job.is(entry) || self.can_be_better(&record) => Found::Nothing,
             _ if there != wanted && fs::symlink_metadata(&wanted).is_ok() => Found::Nothing,
+            // Another name does not make another format of it.
+            _ if there.extension() != wanted.extension() => Found::Nothing,
             _ if !self.went_on(&record, &there) => Found::Nothing,
             _ => Found::Finished(Box::new(record), there),
         })

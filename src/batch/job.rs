@@ -5,7 +5,7 @@ use crate::error::Kind;
 use crate::normalize::{Replacement, Said, Wording, normalize};
 use crate::speak::Settings;
 use crate::stage::protocol::Protocol;
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use std::borrow::Cow;
@@ -196,6 +196,25 @@ struct Object {
     rest: Map<String, Value>,
 }
 
+/// All keys of a job.
+const KEYS: [&str; 15] = [
+    "text",
+    "id",
+    "voice",
+    "seed",
+    "out",
+    "text_temp",
+    "waveform_temp",
+    "fine_temp",
+    "top_k",
+    "top_p",
+    "min_eos_p",
+    "max_seconds",
+    "coarse_history",
+    "coarse_window",
+    "fast",
+];
+
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Id {
@@ -206,6 +225,10 @@ enum Id {
 fn json(line: &str) -> Result<Job> {
     let unfit = || Kind::Input.error("not a job");
     let object: Object = serde_json::from_str(line).with_context(unfit)?;
+    if let Some(unknown) = object.rest.keys().find(|key| !KEYS.contains(&key.as_str())) {
+        let keys = KEYS.join("`, `");
+        bail!(Kind::Input.error(format!("not a job: unknown key `{unknown}`; the keys are `{keys}`")));
+    }
     let sampling = serde_json::from_value(Value::Object(object.rest)).with_context(unfit)?;
     let id = object.id.map(|id| match id {
         Id::Text(text) => text,
@@ -255,7 +278,7 @@ mod tests {
             let error = format!("{:#}", Form::Json.parse(line).unwrap_err());
             assert!(error.contains(word), "{line}: {error}");
         };
-        refused(r#"{"text": "oi", "sped": 1}"#, "unknown field `sped`");
+        refused(r#"{"text": "oi", "sped": 1}"#, "unknown key `sped`");
         refused(r#"{"text": "oi", "top_k": -1}"#, "-1");
         refused(r#"{"id": "a"}"#, "missing field `text`");
         refused(r#"{"text": "oi""#, "EOF");
@@ -265,6 +288,17 @@ mod tests {
         refused(r#"["oi"]"#, "not a job");
         refused("oi", "not a job");
         refused(&"[".repeat(1 << 20), "not a job");
+    }
+
+    #[test]
+    fn an_unknown_key_is_told_with_all_that_are_known_and_each_of_those_is() {
+        let told = format!("{:#}", Form::Json.parse(r#"{"text": "oi", "sped": 1}"#).unwrap_err());
+        for key in KEYS {
+            assert!(told.contains(&format!("`{key}`")), "{told}");
+            let value = if matches!(key, "text" | "voice" | "out") { "\"a\"" } else { "null" };
+            let text = if key == "text" { "" } else { r#""text": "oi", "# };
+            Form::Json.parse(&format!("{{{text}\"{key}\": {value}}}")).unwrap();
+        }
     }
 
     #[test]

@@ -9,8 +9,9 @@ use std::path::{Component, Path, PathBuf};
 #[derive(Clone, Debug, PartialEq)]
 pub struct Template {
     parts: Vec<Part>,
-    /// What the names end with, without its dot.
-    extension: &'static str,
+    /// What the names may end with, without the dots, and which of them where none is given.
+    endings: &'static [&'static str],
+    ending: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -37,9 +38,11 @@ pub struct Named<'a> {
 }
 
 impl Template {
+    /// Names end with one of `endings`: with that of the template, or with the first.
+    ///
     /// # Errors
     /// A place of another name, a brace without its other, a name that leaves the folder.
-    pub fn parse(template: &str, extension: &'static str) -> Result<Self> {
+    pub fn parse(template: &str, endings: &'static [&'static str]) -> Result<Self> {
         let mut parts = Vec::new();
         let mut rest = template;
         while let Some((before, after)) = rest.split_once('{') {
@@ -59,7 +62,8 @@ impl Template {
         parts.push(Part::Text(rest.to_owned()));
         let template_is_whole = !parts.iter().any(|p| matches!(p, Part::Text(text) if text.contains('}')));
         ensure!(template_is_whole, unfit(template, "`}` without `{`"));
-        let this = Self { parts, extension };
+        let ending = ending_of(Path::new(template), endings).or(endings.first().copied()).unwrap_or_default();
+        let this = Self { parts, endings, ending };
         let example = Named { index: 1, id: "id", title: "title", seed: 1, voice: None };
         this.path(&example, 1).map_err(|error| unfit(template, &error.to_string()))?;
         Ok(this)
@@ -69,15 +73,24 @@ impl Template {
     pub fn path(&self, named: &Named, number: u64) -> Result<PathBuf> {
         let mut name: String = self.parts.iter().map(|part| part.fill(named)).collect();
         if number > 1 {
-            let ending = format!(".{}", self.extension);
+            let ending = format!(".{}", self.ending);
             let stem = name.strip_suffix(&ending).unwrap_or(&name);
             name = format!("{stem}-{number}");
         }
-        self.inside(&name)
+        self.below(&name, &[self.ending])
     }
 
-    /// A path below a folder, with the extension; refused if it leads out of it.
+    /// What the names end with, without the dot, unless they are given one by one.
+    pub fn ending(&self) -> &'static str {
+        self.ending
+    }
+
+    /// The path below a folder of a name that is given, with one of the endings; refused if it leads out of it.
     pub fn inside(&self, name: &str) -> Result<PathBuf> {
+        self.below(name, self.endings)
+    }
+
+    fn below(&self, name: &str, endings: &[&'static str]) -> Result<PathBuf> {
         let path = Path::new(name);
         let stays = path.components().all(|c| matches!(c, Component::Normal(_)));
         let ends = path.file_name().is_some() && !name.ends_with(['/', '\\']) && !name.contains(char::is_control);
@@ -88,9 +101,15 @@ impl Template {
             path.components().all(|c| c.as_os_str().len() <= 250),
             Kind::Input.error(format!("`{name}`: the name is too long"))
         );
-        let whole = path.extension().is_some_and(|e| e.eq_ignore_ascii_case(self.extension));
-        Ok(if whole { path.to_owned() } else { PathBuf::from(format!("{name}.{}", self.extension)) })
+        let whole = ending_of(path, endings).is_some();
+        Ok(if whole { path.to_owned() } else { PathBuf::from(format!("{name}.{}", self.ending)) })
     }
+}
+
+/// The one of `endings` that `path` has.
+fn ending_of(path: &Path, endings: &[&'static str]) -> Option<&'static str> {
+    let ending = path.extension()?;
+    endings.iter().copied().find(|known| ending.eq_ignore_ascii_case(known))
 }
 
 impl Part {
@@ -149,10 +168,11 @@ fn unfit(template: &str, why: &str) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::audio::ENDINGS;
 
     fn named(template: &str, number: u64) -> String {
         let named = Named { index: 7, id: "a/b", title: "Olá, mundo!", seed: 42, voice: Some("voices/ana.npz") };
-        Template::parse(template, "wav").unwrap().path(&named, number).unwrap().to_str().unwrap().to_owned()
+        Template::parse(template, &ENDINGS).unwrap().path(&named, number).unwrap().to_str().unwrap().to_owned()
     }
 
     #[test]
@@ -161,7 +181,9 @@ mod tests {
         assert_eq!(named("{voice}/{id}_{seed}.wav", 1), "ana/a-b_42.wav");
         assert_eq!(named("{slug}", 3), "ola-mundo-3.wav");
         assert_eq!(named("{slug}.wav", 3), "ola-mundo-3.wav");
-        assert_eq!(named("{index}.flac", 1), "7.flac.wav");
+        assert_eq!(named("{index}.flac", 1), "7.flac");
+        assert_eq!(named("{slug}.mp3", 3), "ola-mundo-3.mp3");
+        assert_eq!(named("{index}.xyz", 1), "7.xyz.wav");
         assert_eq!(named("{stem}", 1), "Olá, mundo!.wav");
     }
 
@@ -177,17 +199,18 @@ mod tests {
         for template in
             ["{text}", "{index", "index}", "{index:99}", "../{index}", "/tmp/{index}", "", "{id}/", "a/./../b"]
         {
-            let error = Template::parse(template, "wav").unwrap_err().to_string();
+            let error = Template::parse(template, &ENDINGS).unwrap_err().to_string();
             assert!(error.contains(&format!("--name {template}:")), "{error}");
         }
     }
 
     #[test]
     fn names_from_jobs_stay_in_the_folder() {
-        let names = Template::parse("{id}", "wav").unwrap();
+        let names = Template::parse("{id}", &ENDINGS).unwrap();
         let inside = |name: &str| names.inside(name);
         assert_eq!(inside("a/b.WAV").unwrap(), Path::new("a/b.WAV"));
         assert_eq!(inside("v1.0").unwrap(), Path::new("v1.0.wav"));
+        assert_eq!(inside("a.opus").unwrap(), Path::new("a.opus"));
         for name in ["", "..", "../x", "/x", "a/../../x", "x/", "a\0b"] {
             assert!(inside(name).is_err(), "{name}");
         }

@@ -261,7 +261,7 @@ mod tests {
     use super::*;
 
     fn plan(source: &str, form: Form, name: &str, shard: Option<Shard>) -> Vec<Result<Task, (u64, String)>> {
-        let rules = Rules { name: Template::parse(name, "wav").unwrap(), seed: Seeds::Mixed(0), shard, voice: None };
+        let rules = Rules { name: Template::parse(name, &["wav"]).unwrap(), seed: Seeds::Mixed(0), shard, voice: None };
         let planned = Plan::new(read(source.as_bytes(), form, |_| ()), rules).map(Result::unwrap);
         let told = planned.map(|planned| match planned {
             Planned::Task(task) => Ok(*task),

@@ -103,7 +103,10 @@ impl<P: Iterator<Item = Result<Planned>>> Run<'_, P> {
                 self.cause(&job, entry, &record).into_iter().for_each(count);
             }
             Some((_, State::AsWritten)) if self.options.restart => count("--restart"),
-            Some((from, State::AsWritten)) if from != wanted => survey.moves.push(Move { task, record, from }),
+            // Another name does not make another format of it.
+            Some((from, State::AsWritten)) if from != wanted && from.extension() == wanted.extension() => {
+                survey.moves.push(Move { task, record, from });
+            }
             _ => (),
         }
         Ok(())

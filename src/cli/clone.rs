@@ -9,7 +9,7 @@ use super::provenance;
 use super::references::ReferenceArgs;
 use super::{check_voice_target, out, refuse_own_input};
 use anyhow::{Result, ensure};
-use barkclone::audio::{Encoding, write_wav};
+use barkclone::audio::{Encoding, Format, write_sound};
 use barkclone::checkpoint::Checkpoint;
 use barkclone::clone::{Cloner, heard_codes};
 use barkclone::error::Kind;
@@ -32,10 +32,11 @@ use std::path::{Path, PathBuf};
 
 /// Turn recordings into a voice file
 ///
-/// Prints the path of the voice it wrote. Of all the recordings, the best 5 to 12 seconds are taken: clear speech that
-/// ends at a pause, for the models hear the end of a voice, its last 5 to 7 seconds. Silence around it is cut off, and
-/// its loudness brought near -20 LUFS; a clip that is good is taken as it is. `--raw` feeds a recording to the models
-/// untouched, as upstream does.
+/// Takes the best 5 to 12 seconds of all the recordings: clear speech that ends at a pause. The models hear the end of
+/// a voice, its last 5 to 7 seconds. Silence around the speech is cut off, and its loudness brought near -20 LUFS. A
+/// clip that is good stays as it is; --raw leaves any clip as it is.
+///
+/// Prints the path of the voice it wrote.
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub struct CloneArgs {
@@ -54,10 +55,10 @@ pub struct CloneArgs {
     each: bool,
     /// Where to write the voices of --each; made if it is not there
     #[arg(long, short = 'd', value_name = "DIR", default_value = ".", requires = "each")]
-    output_dir: PathBuf,
+    dir: PathBuf,
     #[command(flatten)]
     run: RunArgs,
-    /// Write what the models will hear of the voice as WAV: the end of the reference, through EnCodec and back
+    /// Write what the models will hear of the voice as a sound, too: the best that the voice can become
     #[arg(long, value_name = "FILE")]
     preview: Option<PathBuf>,
     /// Who agreed to this voice being cloned, in your words: kept in the voice file
@@ -81,15 +82,16 @@ Examples:
   barkclone clone ref.wav --raw -o voz.npz       # exactly this clip, as upstream would";
 
 #[derive(Args, Debug)]
-#[command(next_help_heading = "Models", arg = nets::demo())]
+#[command(next_help_heading = "Models", args = nets::all())]
 struct NetArgs {
-    /// The semantic quantizer of the speaker's language: pt, en, en-large, de, pl, es, ja, tr, or a .pth file
+    /// The quantizer, which turns what HuBERT hears to tokens: choose the speaker's language, pt, en, en-large, de, pl,
+    /// es, ja or tr, or give a .pth file
     #[arg(long, value_name = "MODEL", default_value = "pt", default_value_if("demo", "true", "demo"))]
     quantizer: String,
-    /// HuBERT: a name from `models list`, or a file or folder
+    /// HuBERT, the net that hears the recording: a name from `models list`, or a file or folder
     #[arg(long, value_name = "MODEL", default_value = "hubert-base", default_value_if("demo", "true", "demo"))]
     hubert: String,
-    /// EnCodec, likewise
+    /// EnCodec, the codec that turns sound to tokens: a name or a path
     #[arg(long, value_name = "MODEL", default_value = "encodec", default_value_if("demo", "true", "demo"))]
     codec: String,
     #[command(flatten)]
@@ -144,6 +146,7 @@ impl CloneArgs {
         let Some(path) = &self.preview else { return Ok(()) };
         refuse_own_input(path, recordings.iter().map(PathBuf::as_path))?;
         ensure!(path != target, Kind::Usage.error("--output and --preview name the same file"));
+        Format::checked(path, Encoding::Pcm16)?;
         output::check(path, self.force)
     }
 
@@ -151,7 +154,8 @@ impl CloneArgs {
         let Some(path) = &self.preview else { return Ok(()) };
         let pcm = Decoder::new(&nets.codec, &nets.device)?.pcm(&heard_codes(voice)?)?;
         let info = provenance::remarks("preview", "what Bark hears of a voice");
-        output::write_atomically(path, self.force, |sink| write_wav(sink, &pcm, Encoding::Pcm16, &info))
+        let form = (Format::of(path)?, Encoding::Pcm16);
+        output::write_atomically(path, self.force, |sink| write_sound(sink, &pcm, form, &info))
     }
 
     fn write_voice(

@@ -10,6 +10,7 @@ mod ears;
 mod interrupt;
 mod many;
 mod models;
+mod models_folder;
 mod nets;
 mod progress;
 mod provenance;
@@ -17,16 +18,20 @@ mod references;
 mod report;
 mod reporter;
 mod score;
+mod settings;
 mod shell;
 mod sound;
 mod speak;
 mod voice;
 
 use anyhow::{Context, Result, ensure};
+use barkclone::audio::Format;
 use barkclone::error::Kind;
 use barkclone::models::Models;
 use clap::{Args, Parser, Subcommand};
 use progress::Terminal;
+use settings::Parsed;
+pub use shell::complete;
 use std::fmt::Display;
 use std::io::{ErrorKind, Write};
 use std::num::NonZero;
@@ -49,15 +54,25 @@ A good recording is of one person speaking whole sentences, without noise, music
 seconds of it. Make \
 several clones and keep the best. Models are downloaded on first use (Bark: 4.5 GB, or 1.7 GB with --bark small).
 
+Words:
+  token      a number that stands for a short stretch of speech or text; the nets read and write tokens
+  stage      one of Bark's three nets: semantic (text to meaning), coarse (to rough sound), fine (to full sound)
+  codec      EnCodec: sound to tokens, and tokens back to sound
+  quantizer  the net that makes tokens of what HuBERT hears; there is one for each language
+  seed       the number that the random draws begin with: the same seed, the same result
+  batch      lines that are spoken at the same time
+  exact      the same tokens as the Python originals give
+  q8_0       weights of 8 bits instead of 32: smaller and faster, and not exact
+
 Results go to stdout, everything else to stderr. Exit codes: 0 done, 1 other failure, 2 wrong usage, \
 3 unusable audio, text or voice, 4 missing or damaged model, 5 failed download, 6 output that cannot be written or exists already, \
 7 some of many utterances or recordings failed, or with --strict may not sound right, 130 interrupted.";
 
 /// Clone a voice from a few seconds of speech, and speak with it
 ///
-/// `clone` turns a recording into a voice file that Bark understands (HuBERT, a semantic quantizer and EnCodec);
-/// `speak` says a text with it (Bark's semantic, coarse and fine models, then EnCodec), on the CPU or a GPU. The voice
-/// files are Bark's own: `speak` takes Suno's, and Bark takes those of `clone`.
+/// `clone` makes a voice file of a recording: HuBERT and a quantizer hear its words, EnCodec its sound. `speak` says a
+/// text with that voice, by Bark and EnCodec, on a CPU or a GPU. The voice files are Bark's own: `speak` takes Suno's,
+/// and Bark takes those of `clone`.
 #[derive(Parser, Debug)]
 #[command(version, about, long_about, after_help = EXAMPLES, max_term_width = 110)]
 pub struct Cli {
@@ -95,17 +110,19 @@ enum Command {
     Score(score::ScoreArgs),
     Voice(voice::VoiceArgs),
     Models(models::ModelsArgs),
+    Config(settings::ConfigArgs),
     Completions(shell::CompletionsArgs),
     Man(shell::ManArgs),
 }
 
 /// Does what the command line asks for, on a pool of threads: inside it, handing work to the kernels costs least.
-pub fn run(cli: Cli) -> Result<()> {
+pub fn run() -> Result<()> {
+    let parsed = settings::parse()?;
     interrupt::install()?;
-    let threads = cli.global.threads.map_or_else(available_threads, usize::from);
+    let threads = parsed.cli.global.threads.map_or_else(available_threads, usize::from);
     let pool =
         rayon::ThreadPoolBuilder::new().num_threads(threads).build().context("cannot start the worker threads")?;
-    pool.install(|| dispatch(cli))
+    pool.install(|| dispatch(parsed))
 }
 
 /// As many as this process may run at a time, by its affinity and its group's share.
@@ -113,9 +130,14 @@ fn available_threads() -> usize {
     std::thread::available_parallelism().map_or(1, NonZero::get)
 }
 
-fn dispatch(cli: Cli) -> Result<()> {
+fn dispatch(Parsed { cli, models: chosen }: Parsed) -> Result<()> {
     let terminal = Terminal::new(cli.global.quiet);
-    let models = || Models::open(cli.global.registry.as_deref(), cli.global.offline);
+    let models = || {
+        let models = Models::open(cli.global.registry.as_deref(), cli.global.offline)?;
+        // A wrong name is told before another model is fetched.
+        chosen.iter().try_for_each(|(kind, choice)| models.check(*kind, choice))?;
+        Ok(models)
+    };
     match cli.command {
         Command::Check(args) => check::run(args, &terminal),
         Command::Clone(args) => clone::run(*args, &models()?, &terminal),
@@ -125,6 +147,7 @@ fn dispatch(cli: Cli) -> Result<()> {
         Command::Score(args) => score::run(&args, &models()?, &terminal),
         Command::Voice(args) => voice::run(args, models, &terminal),
         Command::Models(args) => models::run(args, &models()?, &terminal),
+        Command::Config(args) => settings::show(&args),
         Command::Completions(args) => shell::completions(args),
         Command::Man(args) => shell::man(args),
     }
@@ -135,8 +158,12 @@ fn out(bytes: impl AsRef<[u8]>) -> Result<()> {
     let mut stdout = std::io::stdout().lock();
     match stdout.write_all(bytes.as_ref()).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
-        result => result.context("cannot write to stdout"),
+        result => result.with_context(unwritable),
     }
+}
+
+fn unwritable() -> barkclone::error::Error {
+    Kind::Output.error("cannot write to stdout")
 }
 
 /// Writes a line to stderr, for as long as somebody reads it.
@@ -182,8 +209,11 @@ fn refuse_own_input<'a>(output: &Path, inputs: impl IntoIterator<Item = &'a Path
     Ok(())
 }
 
-/// Refuses `-` where a voice is to be written: only sound goes to stdout.
+/// Refuses what is no place for a voice: stdout, to which only sound goes, and the name of a sound.
 fn check_voice_target(flag: &str, path: &Path) -> Result<()> {
+    let shown = path.display();
     ensure!(path != Path::new("-"), Kind::Usage.error(format!("{flag} -: a voice goes to a file, not to stdout")));
+    let sound = path.extension().is_some() && Format::of(path).is_ok();
+    ensure!(!sound, Kind::Usage.error(format!("{flag} {shown}: a voice is no sound: name it .npz")));
     Ok(())
 }

@@ -31,32 +31,33 @@ enum Command {
     /// Download models or voice presets, or go on where a download stopped; prints where each lies
     Fetch {
         /// Such as `large`, `pt` or `v2/pt_speaker_3`
-        #[arg(required = true, value_name = "NAME")]
+        #[arg(required = true, value_name = "MODEL")]
         names: Vec<String>,
     },
-    /// Pack a Bark model into a smaller, faster file for the CPU; `speak --weights` does so at the first use. Prints where it lies
+    /// Pack a Bark model into a smaller and faster file for the CPU, as `speak --weights` does at its first use. Prints
+    /// where it lies
     Pack {
         /// A name, or a file or folder
-        #[arg(value_name = "NAME")]
+        #[arg(value_name = "MODEL")]
         bark: String,
-        /// The type that matrices are stored in
+        /// How its weights are kept
         #[arg(long, value_name = "TYPE", value_enum)]
         weights: WeightType,
     },
     /// Where a fetched model lies: its file, or the folder of its files
     Path {
-        #[arg(value_name = "NAME")]
+        #[arg(value_name = "MODEL")]
         name: String,
     },
     /// Hash fetched and packed files again and compare them with what was published and made
     Verify {
         /// All fetched models if none is named
-        #[arg(value_name = "NAME")]
+        #[arg(value_name = "MODEL")]
         names: Vec<String>,
     },
     /// Delete fetched models and what was packed of them, but for files that other models share; prints the bytes freed
     Remove {
-        #[arg(required = true, value_name = "NAME")]
+        #[arg(required = true, value_name = "MODEL")]
         names: Vec<String>,
     },
 }
@@ -184,14 +185,25 @@ fn verify_packs(packs: &[Pack], progress: &dyn Progress) -> Result<Vec<String>> 
 
 fn remove(entries: &[Entry], packs: &[Pack], models: &Models, progress: &dyn Progress) -> Result<()> {
     for entry in entries {
+        let absent = models.state(entry).0 == State::Absent;
         let freed = models.remove(entry, progress)?;
-        out(format!("{}: {} freed ({freed} bytes)\n", entry.name, byte_text(freed)))?;
+        let packed = packs.iter().any(|pack| pack.name == entry.name);
+        match freed {
+            0 if packed => (),
+            0 if absent => out(format!("{}: nothing to remove: it is not in the cache\n", entry.name))?,
+            0 => out(format!("{}: removed; its files stay, for others share them (0 bytes)\n", entry.name))?,
+            _ => out(format!("{}: {}\n", entry.name, told(freed)))?,
+        }
     }
     for pack in packs {
         let freed = Packs::of(&models.hub).remove(pack)?;
-        out(format!("{} {}: {} freed ({freed} bytes)\n", pack.name, pack.weights, byte_text(freed)))?;
+        out(format!("{} {}: {}\n", pack.name, pack.weights, told(freed)))?;
     }
     Ok(())
+}
+
+fn told(freed: u64) -> String {
+    format!("{} freed ({freed} bytes)", byte_text(freed))
 }
 
 fn state_text(state: State) -> &'static str {

@@ -23,10 +23,29 @@ pub fn demo() -> Arg {
     Arg::new("demo").long("demo").action(ArgAction::SetTrue).help(help)
 }
 
+/// Flags that choose all models at once: `--demo`, and `--models`, of which [`super::settings`] makes what the flag of
+/// each model would say.
+pub fn all() -> [Arg; 2] {
+    let models = Arg::new("models").long("models").value_name("DIR").conflicts_with("demo").help(
+        "The models in this folder wherever no other is named, found by what its files hold [env: BARKCLONE_MODELS]",
+    );
+    [demo(), models].map(|arg| arg.help_heading("Models"))
+}
+
+/// The value of a flag that is a number.
+pub fn number(text: &str) -> Result<f64, String> {
+    text.parse().map_err(|_| "expected a number with a point, such as 0.7".to_owned())
+}
+
+/// The value of `--seed`.
+pub fn seed(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| format!("expected a whole number from 0 to {}", u64::MAX))
+}
+
 /// Where the nets run.
 #[derive(Args, Debug)]
 pub struct DeviceArgs {
-    /// auto, cpu, cuda[:N] or metal
+    /// Where to compute: auto, cpu, cuda, cuda:N (the N-th GPU) or metal
     #[arg(long, value_name = "DEVICE", default_value = "auto", help_heading = "Models")]
     device: String,
 }
@@ -42,12 +61,14 @@ impl DeviceArgs {
 pub enum WeightType {
     /// As published: exact
     F32,
+    /// Half the memory
     F16,
+    /// Half the memory, rounded otherwise
     Bf16,
-    /// 8 bits and a scale for each 32 weights; passes over many positions round what they multiply too (CPU)
+    /// 8 bits a weight: a quarter of the memory, and faster (CPU)
     #[value(name = "q8_0")]
     Q8_0,
-    /// 4 bits, with scales and minima in groups of 32; all passes round what they multiply (CPU)
+    /// 4 bits a weight: the smallest, and the least exact (CPU)
     #[value(name = "q4_k")]
     Q4K,
 }

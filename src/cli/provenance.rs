@@ -1,4 +1,4 @@
-//! What every sound that this program writes says of itself in its LIST/INFO chunk.
+//! What every sound that this program writes says of itself in its tags.
 
 use super::nets::WeightType;
 use barkclone::audio::Info;

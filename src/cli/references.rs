@@ -29,7 +29,7 @@ pub struct ReferenceArgs {
     /// Take nothing after this
     #[arg(long, value_name = "TIME", value_parser = time)]
     end: Option<f64>,
-    /// Give the recording to the models as it is: no stretch chosen (the last 60 s at most), no loudness changed
+    /// Give the recording to the models as it is: no seconds are chosen (the last 60 s are heard), no loudness changed
     #[arg(long)]
     raw: bool,
     /// Take steady noise out (RNNoise)
@@ -45,7 +45,7 @@ pub struct ReadingArgs {
     /// Read this audio track of a recording that has several, counted from 1 [default: the one with most speech]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     track: Option<u16>,
-    /// Refuse what is not read here, instead of having `ffmpeg` decode it where that is installed
+    /// Refuse kinds of files that only an installed `ffmpeg` reads
     #[arg(long)]
     no_ffmpeg: bool,
 }

@@ -1,15 +1,24 @@
 //! What shells and `man` want to know of the command line.
 
+use super::settings::kind_of;
 use super::{Cli, out};
 use crate::cli::Result;
 use anyhow::Context;
 use barkclone::error::Kind;
-use clap::{Args, CommandFactory};
-use clap_complete::Shell;
+use barkclone::models::{Entry, ModelKind, Registry};
+use barkclone::voice::Library;
+use clap::{Arg, Args, Command, CommandFactory};
+use clap_complete::engine::{ArgValueCompleter, CompletionCandidate, PathCompleter, ValueCompleter};
+use clap_complete::env::Shells;
+use clap_complete::{CompleteEnv, Shell};
+use std::ffi::OsStr;
 
-/// Print the completion script of a shell
+/// Set by the script of [`completions`] where a shell asks for completions.
+const ASKED: &str = "BARKCLONE_COMPLETE";
+
+/// Print the script by which a shell completes commands, flags, and the names of models and voices
 ///
-/// For example: barkclone completions bash > /etc/bash_completion.d/barkclone
+/// For example, in ~/.bashrc: source <(barkclone completions bash)
 #[derive(Args, Debug)]
 pub struct CompletionsArgs {
     shell: Shell,
@@ -26,8 +35,68 @@ pub struct ManArgs {
 
 pub fn completions(args: CompletionsArgs) -> Result<()> {
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut Cli::command(), "barkclone", &mut script);
+    let shells = Shells::builtins();
+    let shell = shells.completer(&args.shell.to_string()).context("clap knows all of its shells")?;
+    shell.write_registration(ASKED, "barkclone", "barkclone", "barkclone", &mut script)?;
     out(script)
+}
+
+/// Answers a shell that asks for completions, and ends; where none asks, nothing is done.
+pub fn complete() {
+    CompleteEnv::with_factory(|| named(Cli::command())).var(ASKED).complete();
+}
+
+/// The command with names for the values of its arguments.
+fn named(mut command: Command) -> Command {
+    let arguments: Vec<_> =
+        command.get_arguments().filter_map(|arg| Some((arg.get_id().clone(), names(arg)?))).collect();
+    for (id, names) in arguments {
+        command = command.mut_arg(id, |arg| arg.add(ArgValueCompleter::new(names)));
+    }
+    let inner: Vec<_> = command.get_subcommands().map(|inner| inner.get_name().to_owned()).collect();
+    inner.into_iter().fold(command, |command, name| command.mut_subcommand(name, named))
+}
+
+fn names(arg: &Arg) -> Option<Names> {
+    let value = arg.get_value_names()?.first()?.as_str();
+    match (arg.get_long(), value) {
+        (Some(long), "MODEL") => kind_of(long).map(Names::Of),
+        (_, "VOICE") => Some(Names::Voices),
+        (None, "MODEL") => Some(Names::All),
+        _ => None,
+    }
+}
+
+/// What a value may be, beside a path.
+enum Names {
+    Of(ModelKind),
+    Voices,
+    /// Models of any kind.
+    All,
+}
+
+impl ValueCompleter for Names {
+    fn complete(&self, current: &OsStr) -> Vec<CompletionCandidate> {
+        let begun = current.to_string_lossy();
+        let names = self.names().into_iter().filter(|name| name.starts_with(&*begun)).map(CompletionCandidate::new);
+        names.chain(PathCompleter::any().complete(current)).collect()
+    }
+}
+
+impl Names {
+    /// What cannot be read has no names.
+    fn names(&self) -> Vec<String> {
+        let registry = Registry::builtin().ok();
+        let entries = registry.as_ref().map_or(&[][..], Registry::entries).iter();
+        match self {
+            Names::Of(kind) => entries.filter(|entry| entry.kind == *kind).map(|entry| entry.name.clone()).collect(),
+            Names::All => entries.map(|entry| entry.name.clone()).collect(),
+            Names::Voices => {
+                let kept = Library::of_user().and_then(|library| library.names()).unwrap_or_default();
+                kept.into_iter().chain(entries.flat_map(Entry::preset_names)).collect()
+            }
+        }
+    }
 }
 
 pub fn man(args: ManArgs) -> Result<()> {

@@ -1,8 +1,9 @@
-//! A WAV file, or stdout, that is written as its samples are made.
+//! A sound file, or stdout, that is written as its samples are made.
 
-use super::out;
+use super::{out, unwritable};
 use anyhow::Result;
-use barkclone::audio::{Encoding, Info, Pcm, WavStream};
+use barkclone::audio::{ENDINGS, Encoding, Format, Info, Pcm, SoundWriter, WavStream};
+use barkclone::batch::Template;
 use barkclone::output::{self, Pending};
 use barkclone::progress::Progress;
 use barkclone::sound::{Loudness, to_loudness};
@@ -81,7 +82,11 @@ impl SoundTarget {
 
     /// Refuses a target that could not be written.
     pub fn check(&self) -> Result<()> {
-        if self.is_stdout() { Ok(()) } else { output::check(&self.path, self.force) }
+        if self.is_stdout() {
+            return Ok(());
+        }
+        Format::checked(&self.path, Encoding::of(self.float))?;
+        output::check(&self.path, self.force)
     }
 
     /// Writes `samples` samples, which `fill` makes, and prints the file's path. After an error there is no file.
@@ -100,9 +105,20 @@ impl SoundTarget {
         fill: impl FnOnce(Sink) -> Result<()>,
     ) -> Result<Option<Pending>> {
         if self.is_stdout() {
-            return self.stream(BufWriter::new(std::io::stdout().lock()), samples, info, fill).map(|()| None);
+            let written = self.stream(BufWriter::new(std::io::stdout().lock()), samples, info, fill);
+            let told = |error: anyhow::Error| match error.is::<std::io::Error>() {
+                true => error.context(unwritable()),
+                false => error,
+            };
+            return written.map(|()| None).map_err(told);
         }
-        Pending::beside(&self.path, self.force, |sink| self.stream(sink, samples, info, fill)).map(Some)
+        let (format, encoding) = (Format::of(&self.path)?, Encoding::of(self.float));
+        let written = Pending::beside(&self.path, self.force, |sink| {
+            let mut sound = SoundWriter::new(sink, format, (SAMPLE_RATE, samples), encoding, info)?;
+            fill(&mut |samples| sound.push(samples))?;
+            sound.finish()
+        });
+        written.map(Some)
     }
 
     /// Prints the path of a file that is there.
@@ -117,9 +133,15 @@ impl SoundTarget {
         info: &[Info],
         fill: impl FnOnce(Sink) -> Result<()>,
     ) -> Result<()> {
-        let encoding = if self.float { Encoding::Float32 } else { Encoding::Pcm16 };
-        let mut wav = WavStream::new(out, SAMPLE_RATE, samples, encoding, info)?;
+        let mut wav = WavStream::new(out, SAMPLE_RATE, samples, Encoding::of(self.float), info)?;
         fill(&mut |samples| wav.push(samples))?;
         wav.finish()
     }
+}
+
+/// How the sounds of a run are named; the format that the names say is checked.
+pub fn sounds_named(template: &str, float: bool) -> Result<Template> {
+    let name = Template::parse(template, &ENDINGS)?;
+    Format::checked(&Path::new("NAME").with_extension(name.ending()), Encoding::of(float))?;
+    Ok(name)
 }

@@ -21,7 +21,7 @@ pub use check::Verdict;
 pub use hub::Hub;
 pub use packs::{Origin, Pack, Packs};
 pub use proxy::Proxies;
-pub use registry::{Entry, Mirror, ModelFile, ModelKind, Registry};
+pub use registry::{Entry, Mirror, ModelFile, ModelKind, Registry, did_you_mean};
 
 use crate::error::Kind;
 use crate::lock::{self, Hold};
@@ -74,15 +74,24 @@ impl Models {
         if path.exists() {
             return Ok(Source::Path(path.to_path_buf()));
         }
-        let no_path = || match choice.contains(['/', '\\']) {
-            true => Kind::Model.error(format!("`{choice}` is neither an existing file or folder nor a model's name")),
-            false => Kind::Model.error(format!("there is no file or folder `{choice}`, and no such model")),
-        };
-        let entry = self.registry.find(kind, choice).with_context(no_path)?;
+        let entry = self.known(kind, choice)?;
         match entry.builtin {
             true => Ok(Source::Builtin),
             false => Ok(Source::Path(self.fetch(entry, progress)?)),
         }
+    }
+
+    /// Refuses a `choice` that stands for nothing; fetches nothing.
+    pub fn check(&self, kind: ModelKind, choice: &str) -> Result<()> {
+        if Path::new(choice).exists() { Ok(()) } else { self.known(kind, choice).map(drop) }
+    }
+
+    fn known(&self, kind: ModelKind, choice: &str) -> Result<&Entry> {
+        let no_path = || match choice.contains(['/', '\\']) {
+            true => Kind::Model.error(format!("`{choice}` is neither an existing file or folder nor a model's name")),
+            false => Kind::Model.error(format!("there is no file or folder `{choice}`, and no such model")),
+        };
+        self.registry.find(kind, choice).with_context(no_path)
     }
 
     /// Whether `choice` is a model within the program; nothing is fetched to tell.

@@ -300,11 +300,17 @@ impl Registry {
             return Ok(entry);
         }
         let names: Vec<&str> = of_kind().map(|e| e.name.as_str()).collect();
-        bail!(Kind::Model.error(format!(
-            "no {kind} is named `{name}`{}; the names are: {}",
-            did_you_mean(name, &names),
-            names.join(", ")
-        )))
+        let language = name.to_lowercase();
+        // Of `pt-BR` and `pt_PT` the language.
+        let alone = language.split(['-', '_']).next().unwrap_or_default();
+        let called = |l: &String| l.to_lowercase() == language;
+        let speaks = |e: &&Entry| !e.languages.is_empty() && (e.name == alone || e.languages.iter().any(called));
+        let hint = match (of_kind().find(speaks), self.entries.iter().find(|e| e.name == name)) {
+            (Some(entry), _) => format!(" (did you mean `{}`?)", entry.name),
+            (None, Some(other)) => format!(", which is a {}", other.kind),
+            (None, None) => did_you_mean(name, &names),
+        };
+        bail!(Kind::Model.error(format!("no {kind} is named `{name}`{hint}; the names are: {}", names.join(", "))))
     }
 
     /// Every model of that name, of any kind; a voice preset counts as a model.
@@ -348,7 +354,7 @@ fn unique(names: &[String]) -> String {
 }
 
 /// ` (did you mean ...?)` with the nearest of `names`, or nothing if none is near.
-fn did_you_mean(name: &str, names: &[&str]) -> String {
+pub fn did_you_mean(name: &str, names: &[&str]) -> String {
     let distance = |candidate: &str| strsim::damerau_levenshtein(name, candidate);
     let near = |candidate: &str| {
         let allowed = (candidate.len().max(name.len()) / 3).max(1);

@@ -69,7 +69,8 @@ fn activation(frames: &[Vec<bool>], highest: usize, is_explained: impl Fn(usize)
     let often: Vec<f64> = (0..bins).map(|bin| if heard(bin) { often(bin) } else { 0.0 }).collect();
     let mut heights: Vec<f64> = (1..bins - 1).filter_map(|bin| height(&often, bin)).collect();
     heights.sort_by(|a, b| b.total_cmp(a));
-    heights.iter().take(STRONGEST).sum()
+    // Rust's sum of nothing is -0.
+    0.0 + heights.iter().take(STRONGEST).sum::<f64>()
 }
 
 /// How high a local peak is over the nearest minima on both sides.

@@ -183,7 +183,8 @@ fn heard(path: &Path, seconds: f64, rate: u32, channels: u16) -> String {
 }
 
 fn share_of_speech(frames: &Frames, seconds: f64) -> String {
-    let spoken = frames.speech().iter().map(|speech| speech.end - speech.start).sum::<f64>();
+    // Rust's sum of nothing is -0.
+    let spoken = 0.0 + frames.speech().iter().map(|speech| speech.end - speech.start).sum::<f64>();
     format!("{:.0} % of it speech", 100.0 * (spoken / seconds).min(1.0))
 }
 

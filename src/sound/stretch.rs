@@ -181,7 +181,8 @@ fn quietest(decibels: &[f32], frames: Range<usize>) -> usize {
 /// Share of `seconds` that lies in these runs.
 fn speech(runs: &[Range<usize>], seconds: Range<f64>) -> f64 {
     let spoken = |run: &Range<usize>| (time(run.end).min(seconds.end) - time(run.start).max(seconds.start)).max(0.0);
-    runs.iter().map(spoken).sum::<f64>() / (seconds.end - seconds.start)
+    // Rust's sum of nothing is -0.
+    (0.0 + runs.iter().map(spoken).sum::<f64>()) / (seconds.end - seconds.start)
 }
 
 /// Share of these runs' frames.

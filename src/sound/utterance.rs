@@ -110,7 +110,8 @@ impl Heard {
     }
 
     fn speech_seconds(&self) -> f64 {
-        self.speech.iter().map(|span| span.end - span.start).sum()
+        // Rust's sum of nothing is -0.
+        0.0 + self.speech.iter().map(|span| span.end - span.start).sum::<f64>()
     }
 
     fn audible(&self, frame: usize) -> bool {

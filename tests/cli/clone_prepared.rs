@@ -1,12 +1,12 @@
 //! `barkclone clone` as it is by default: what it takes of recordings, and what it says of that.
 
-use super::{Arrays, Desk};
+use super::{Arrays, Desk, NO_MODEL};
 use hound::{WavReader, WavWriter};
 use std::fs;
 use std::path::PathBuf;
 
 /// Flags that name models which do not exist: whoever comes as far as the models fails with 4.
-const NO_MODELS: [&str; 6] = ["--hubert", "no/model", "--quantizer", "no/model", "--codec", "no/model"];
+const NO_MODELS: [&str; 6] = ["--hubert", NO_MODEL, "--quantizer", NO_MODEL, "--codec", NO_MODEL];
 
 fn golden(name: &str) -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/formats")).join(name)

@@ -1,11 +1,11 @@
 //! `barkclone clone`: what it refuses, before any model is loaded, and what it leaves untouched.
 
-use super::{Desk, spec, write_wav};
+use super::{Desk, NO_MODEL, spec, write_wav};
 use hound::SampleFormat::Int;
 use std::fs;
 
-/// Flags that name models which do not exist: whoever comes as far as the models fails with 4.
-const NO_MODELS: [&str; 6] = ["--hubert", "no/model", "--quantizer", "no/model", "--codec", "no/model"];
+/// Flags that name files which are no models: whoever comes as far as the models fails with 4.
+const NO_MODELS: [&str; 6] = ["--hubert", NO_MODEL, "--quantizer", NO_MODEL, "--codec", NO_MODEL];
 
 fn refused_early(desk: &Desk, reference: &str, flags: &[&str], code: i32, words: &[&str]) {
     let before = desk.files();
@@ -19,7 +19,7 @@ fn under_a_second_is_refused() {
     desk.babble("ref.wav", 0.99);
     refused_early(&desk, "ref.wav", &[], 3, &["ref.wav: 0.99 s is too short", "at least 1 s", "5 to 12 s"]);
     desk.babble("ref.wav", 1.0);
-    refused_early(&desk, "ref.wav", &[], 4, &["no/model"]);
+    refused_early(&desk, "ref.wav", &[], 4, &["Cargo.toml"]);
 }
 
 #[test]
@@ -31,7 +31,7 @@ fn a_voice_that_exists_is_kept_unless_forced() {
         refused_early(&desk, "ref.wav", flags, 6, &[output, "exists already", "--force"]);
         assert_eq!(desk.bytes(output), b"precious");
         // Even forced, it stays until there is something to replace it with.
-        refused_early(&desk, "ref.wav", &[flags, &["--force"]].concat(), 4, &["no/model"]);
+        refused_early(&desk, "ref.wav", &[flags, &["--force"]].concat(), 4, &["Cargo.toml"]);
         assert_eq!(desk.bytes(output), b"precious");
         assert_eq!(desk.clone("ref.wav", &[flags, &["--force"]].concat()).prints(), output);
         assert_ne!(desk.bytes(output), b"precious");

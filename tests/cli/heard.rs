@@ -1,7 +1,7 @@
 //! `barkclone speak -o -` and `--play`: sound that goes out while it is made.
 
 use super::many::sounds;
-use super::{Desk, Ran, SPEAK};
+use super::{Desk, Ran, SPEAK, wav_samples};
 use serde_json::Value;
 use std::fs;
 use std::io::Read;
@@ -9,8 +9,6 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::Stdio;
 
 const VOICE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/sound/voices/preset.npz");
-/// Bytes of a WAV header before 16-bit samples.
-const HEADER: usize = 44;
 
 const TEXT: &str = "Era uma vez uma casa muito pequena no fim da rua, e nela morava um gato.\n\nQuem mora aqui? Ninguém \
 respondeu, porque o gato dormia.\n[pause 1.5]\nFim.\n[pause 0.5]\n";
@@ -56,11 +54,13 @@ fn a_text_goes_out_as_one_endless_wav_whose_samples_are_those_of_the_file() {
     assert_eq!(joined.prints(), "book.wav");
     joined.says(&["0 spoken"]);
     let file = desk.bytes("book.wav");
-    let sizes = [&streamed.stdout[4..8], &streamed.stdout[HEADER - 4..HEADER]];
+    let samples = wav_samples(&streamed.stdout);
+    let head = &streamed.stdout[..streamed.stdout.len() - samples.len()];
+    let sizes = [&head[4..8], &head[head.len() - 4..]];
     assert_eq!(sizes, [[0xFF; 4]; 2], "as ffmpeg says that it does not know");
-    let samples = &streamed.stdout[HEADER..];
-    assert!(samples == &file[HEADER..HEADER + samples.len()]);
-    assert_eq!(&file[HEADER + samples.len()..][..4], b"LIST");
+    assert!(head.windows(16).any(|bytes| bytes == b"synthetic speech"), "before the samples");
+    assert!(samples == &wav_samples(&file)[..samples.len()]);
+    assert_eq!(&wav_samples(&file)[samples.len()..][..4], b"LIST");
     let raw = speak(&desk, &["--file", "book.txt", "-o", "-", "--raw-pcm"]);
     assert!(raw.stdout == samples);
 }
@@ -74,7 +74,7 @@ fn lines_go_out_in_their_order_with_silence_between_them_and_failed_ones_are_lef
     ran.says(&["1 of 4 utterances failed"]);
     assert_eq!(ran.code, 7);
     let pieces: Vec<Vec<u8>> =
-        sounds(&desk, "out").into_iter().map(|(_, wav)| wav[HEADER..][..22 * 640].to_vec()).collect();
+        sounds(&desk, "out").into_iter().map(|(_, wav)| wav_samples(&wav)[..22 * 640].to_vec()).collect();
     assert_eq!(pieces.len(), 3);
     assert!(ran.stdout == pieces.join(&[0; 24_000][..]));
     // By stdin, and with nothing kept.
@@ -89,7 +89,7 @@ fn a_reader_that_goes_away_ends_the_run_and_the_next_one_goes_on() {
     fs::write(desk.path("lines.txt"), lines).unwrap();
     let flags = ["--lines", "lines.txt", "-o", "-", "--batch", "1"];
     let mut child = desk.command(&arguments(&flags)).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    child.stdout.take().unwrap().read_exact(&mut [0; HEADER]).unwrap(); // and drops the pipe
+    child.stdout.take().unwrap().read_exact(&mut [0; 44]).unwrap(); // and drops the pipe
     let ran = Ran::of(child.wait_with_output().unwrap());
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     assert!(!ran.stderr.contains("error") && !ran.stderr.contains("panicked"), "{}", ran.stderr);
@@ -136,7 +136,7 @@ fn a_player_gets_the_sound_of_the_file() {
     player(&desk, "paplay", "[ $1 = --raw ] && /bin/cat > heard.raw");
     assert_eq!(with_players(&desk, &flags).code, 0);
     let samples = desk.bytes("heard.raw");
-    assert!(samples == desk.bytes("x.wav")[HEADER..HEADER + samples.len()] && samples.len() == 22 * 640);
+    assert!(samples == wav_samples(&desk.bytes("x.wav"))[..samples.len()] && samples.len() == 22 * 640);
     fs::remove_file(desk.path("bin/paplay")).unwrap();
     player(&desk, "ffplay", "/bin/cat > heard.ffplay");
     assert_eq!(with_players(&desk, &flags).code, 0);
@@ -145,7 +145,7 @@ fn a_player_gets_the_sound_of_the_file() {
     // This one reads files alone.
     player(&desk, "afplay", "/bin/cat $1 > heard.afplay");
     assert_eq!(with_players(&desk, &flags).code, 0);
-    assert!(desk.bytes("heard.afplay")[HEADER..] == samples);
+    assert!(*wav_samples(&desk.bytes("heard.afplay")) == samples);
 }
 
 #[test]

@@ -147,7 +147,7 @@ fn what_cannot_be_a_book_is_refused_beforehand() {
     refused(&["--sentence-silence", "-1"], 2, &["--sentence-silence"]);
     refused(&["--shard", "1/2", "--history", "chain"], 2, &["--shard"]);
     desk.run(&["speak", "--file", "book.txt"]).fails(2, &["--file: where shall the sound go?", "-o FILE"]);
-    desk.run(&["speak", "oi", "--subtitles", "x.srt"]).fails(2, &["--file"]);
+    desk.run(&["speak", "oi", "--subtitles", "x.srt"]).fails(2, &["--subtitles"]);
 }
 
 #[test]

@@ -4,7 +4,6 @@
 use super::many::{arguments, report, sounds};
 use super::{Desk, Ran};
 use std::fs;
-use std::io::Read;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
@@ -131,21 +130,8 @@ fn a_full_disk_loses_nothing_and_is_told() {
     let desk = Desk::new();
     lines(&desk, 8);
     let limited = |blocks: usize| {
-        let command = desk.command(&arguments(&["--lines", "p"]));
-        let line = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"");
-        let mut shell = std::process::Command::new("bash");
-        shell.arg("-c").arg(line).arg(command.get_program()).args(command.get_args());
-        for (key, value) in command.get_envs() {
-            match value {
-                Some(value) => shell.env(key, value),
-                None => shell.env_remove(key),
-            };
-        }
-        let mut child =
-            shell.current_dir(desk.folder.path()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-        let mut stderr = String::new();
-        child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
-        (child.wait().unwrap().code(), stderr)
+        let Ran { code, stderr, .. } = desk.limited(blocks, &arguments(&["--lines", "p"]));
+        (Some(code), stderr)
     };
     // A sound has 14 KiB, a line of the report half a KiB.
     let (code, stderr) = limited(8);

@@ -7,6 +7,7 @@ mod clone_prepared;
 mod clone_refusals;
 mod convert;
 mod demo;
+mod formats;
 #[cfg(unix)]
 mod heard;
 #[cfg(unix)]
@@ -16,10 +17,12 @@ mod library;
 mod many;
 mod many_file;
 mod many_stopped;
+mod messages;
 mod pages;
 mod recordings;
 mod sampling;
 mod score;
+mod settings;
 mod speak;
 mod text;
 mod voice;
@@ -67,6 +70,9 @@ static SPEAK: LazyLock<Vec<&str>> = LazyLock::new(|| {
     on_noise(&["--bark", "/bark", "--codec", "/bark", "--tokenizer", "/bark/tokenizer.json", "--max-seconds", "0.3"])
 });
 
+/// A file that is there and no model.
+const NO_MODEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
+
 /// A made-up voice.
 const VOICE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/sound/voices/int64.npz");
 
@@ -93,11 +99,14 @@ impl Desk {
 
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_barkclone"));
-        for variable in ["HF_HUB_CACHE", "HF_ENDPOINT", "HF_TOKEN", "HF_TOKEN_PATH"] {
+        for variable in
+            ["HF_HUB_CACHE", "HF_ENDPOINT", "HF_TOKEN", "HF_TOKEN_PATH", "BARKCLONE_MODELS", "BARKCLONE_VOICE"]
+        {
             command.env_remove(variable);
         }
         command.env("HF_HOME", self.folder.path().join(".home")).env("HF_HUB_OFFLINE", "1");
         command.env("XDG_DATA_HOME", self.folder.path().join(".home/data"));
+        command.env("XDG_CONFIG_HOME", self.folder.path().join(".home/config"));
         command.env("SOURCE_DATE_EPOCH", "1795305600");
         command.current_dir(self.folder.path()).stdin(Stdio::null()).args(arguments);
         command
@@ -105,6 +114,23 @@ impl Desk {
 
     fn run(&self, arguments: &[&str]) -> Ran {
         Ran::of(self.command(arguments).output().unwrap())
+    }
+
+    /// Runs where no file may be longer than `blocks` KiB, which fails a write as a full disk does, at any byte, and
+    /// needs no rights.
+    #[cfg(target_os = "linux")]
+    fn limited(&self, blocks: usize, arguments: &[&str]) -> Ran {
+        let command = self.command(arguments);
+        let line = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"");
+        let mut shell = Command::new("bash");
+        shell.arg("-c").arg(line).arg(command.get_program()).args(command.get_args());
+        for (key, value) in command.get_envs() {
+            match value {
+                Some(value) => shell.env(key, value),
+                None => shell.env_remove(key),
+            };
+        }
+        Ran::of(shell.current_dir(self.folder.path()).output().unwrap())
     }
 
     /// Runs with `input` piped in.
@@ -191,6 +217,12 @@ impl Ran {
             assert!(self.stderr.contains(word), "`{word}` is not in: {}", self.stderr);
         }
     }
+}
+
+/// The samples of a WAV file.
+fn wav_samples(wav: &[u8]) -> &[u8] {
+    let data = wav.windows(4).position(|bytes| bytes == b"data").unwrap();
+    &wav[data + 8..]
 }
 
 fn spec(channels: u16, rate: u32, bits: u16, sample_format: SampleFormat) -> WavSpec {

@@ -55,15 +55,11 @@ fn each_commands_help_names_its_flags_and_defaults() {
 }
 
 #[test]
-fn completions_of_each_shell_know_the_flags() {
+fn each_shell_has_a_script_that_asks_for_completions() {
     let desk = Desk::new();
-    for shell in ["bash", "zsh", "fish"] {
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let ran = desk.run(&["completions", shell]);
-        for flag in FLAGS {
-            // fish writes `-l voice`.
-            let bare = format!("-l {}", flag.trim_start_matches('-'));
-            assert!(ran.prints().contains(flag) || ran.prints().contains(&bare), "{shell}: {flag}");
-        }
+        assert!(ran.prints().contains("BARKCLONE_COMPLETE") && ran.prints().contains("barkclone"), "{shell}");
     }
     desk.run(&["completions", "dos"]).fails(2, &["dos", "bash"]);
 }

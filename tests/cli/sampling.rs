@@ -91,15 +91,15 @@ fn impossible_settings_are_refused_by_name_before_anything_else() {
     ] {
         for value in values {
             // Neither the text on stdin nor the model is looked at.
-            let ran = desk.run_with(b"", &["speak", "--bark", "no/model", &format!("{flag}={value}")]);
+            let ran = desk.run_with(b"", &["speak", "--bark", "large", &format!("{flag}={value}")]);
             ran.fails(2, &[flag]);
-            let apart = desk.run(&["speak", "--bark", "no/model", flag, value]);
+            let apart = desk.run(&["speak", "--bark", "large", flag, value]);
             assert_eq!((apart.code, &apart.stderr), (2, &ran.stderr), "{flag} {value}");
         }
     }
-    let both = desk.run(&["speak", "x", "--bark", "no/model", "--coarse-history", "600", "--coarse-window", "200"]);
+    let both = desk.run(&["speak", "x", "--bark", "large", "--coarse-history", "600", "--coarse-window", "200"]);
     both.fails(2, &["--coarse-history 600", "--coarse-window 200", "at most 768"]);
-    let fast = desk.run(&["speak", "x", "--bark", "no/model", "--fast", "--coarse-history", "630"]);
+    let fast = desk.run(&["speak", "x", "--bark", "large", "--fast", "--coarse-history", "630"]);
     fast.fails(2, &["--coarse-history 630", "--coarse-window 456", "at most 768"]);
 }
 
@@ -107,7 +107,7 @@ fn impossible_settings_are_refused_by_name_before_anything_else() {
 #[test]
 fn a_device_that_this_build_lacks_is_refused_with_advice() {
     let desk = Desk::new();
-    let ran = desk.run(&["speak", "oi", "--bark", "no/model", "--device", "cuda"]);
+    let ran = desk.run(&["speak", "oi", "--bark", "large", "--device", "cuda"]);
     ran.fails(2, &["--device cuda is not available", "--features cuda", "--device cpu"]);
     desk.speak("oi", &["--device", "cpu"]).prints();
 }

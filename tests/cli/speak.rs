@@ -83,7 +83,7 @@ fn outputs_that_exist_are_kept_unless_forced() {
     let desk = Desk::new();
     for flag in ["--output", "--save-voice"] {
         fs::write(desk.path("x"), "precious").unwrap();
-        let ran = desk.run(&["speak", "oi", "--bark", "no/model", flag, "x"]);
+        let ran = desk.run(&["speak", "oi", "--bark", "large", flag, "x"]);
         ran.fails(6, &["x: exists already", "--force"]);
         assert_eq!(desk.bytes("x"), b"precious");
         desk.speak("oi", &[flag, "x", "--force"]).prints();
@@ -96,7 +96,7 @@ fn outputs_that_exist_are_kept_unless_forced() {
 fn outputs_that_cannot_be_written_are_refused_before_any_work() {
     let desk = Desk::new();
     let refused = |flags: &[&str], code, words: &[&str]| {
-        desk.run(&[&["speak", "oi", "--bark", "no/model"], flags].concat()).fails(code, words);
+        desk.run(&[&["speak", "oi", "--bark", "large"], flags].concat()).fails(code, words);
     };
     refused(&["-o", "nowhere/x.wav"], 6, &["nowhere: not a folder"]);
     refused(&["--save-voice", "nowhere/x.npz"], 6, &["nowhere: not a folder"]);

@@ -93,10 +93,10 @@ fn a_plan_lists_what_is_put_into_words() {
 fn an_empty_text_is_refused() {
     let desk = Desk::new();
     for text in ["", " \t\n", "\u{a0}\u{3000}"] {
-        desk.run(&["speak", text, "--bark", "no/model"]).fails(3, &["the text is empty"]);
-        desk.run_with(text.as_bytes(), &["speak", "--bark", "no/model"]).fails(3, &["the text is empty"]);
+        desk.run(&["speak", text, "--bark", "large"]).fails(3, &["the text is empty"]);
+        desk.run_with(text.as_bytes(), &["speak", "--bark", "large"]).fails(3, &["the text is empty"]);
     }
-    desk.run(&["speak", "--bark", "no/model"]).fails(3, &["the text is empty"]);
+    desk.run(&["speak", "--bark", "large"]).fails(3, &["the text is empty"]);
     assert!(desk.files().is_empty());
 }
 
@@ -114,8 +114,8 @@ fn a_text_past_256_tokens_is_refused_with_a_hint() {
 #[test]
 fn a_text_that_is_not_utf8_is_refused() {
     let desk = Desk::new();
-    desk.run_with(b"caf\xe9", &["speak", "--bark", "no/model"]).fails(3, &["stdin is not UTF-8"]);
-    desk.run_with(&vec![b'a'; (1 << 20) + 1], &["speak", "-", "--bark", "no/model"]).fails(3, &["longer than 1 MiB"]);
+    desk.run_with(b"caf\xe9", &["speak", "--bark", "large"]).fails(3, &["stdin is not UTF-8"]);
+    desk.run_with(&vec![b'a'; (1 << 20) + 1], &["speak", "-", "--bark", "large"]).fails(3, &["longer than 1 MiB"]);
 }
 
 #[cfg(unix)]

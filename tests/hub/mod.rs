@@ -132,6 +132,7 @@ impl World {
         }
         command.env("XDG_CACHE_HOME", self.folder.path().join("own")).env("HF_HUB_DOWNLOAD_TIMEOUT", "15");
         command.env("HF_ENDPOINT", &self.server.address).env("HF_HOME", self.home());
+        command.env("XDG_CONFIG_HOME", self.folder.path().join("own"));
         command
     }
 

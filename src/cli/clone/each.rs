@@ -43,12 +43,16 @@ pub fn run(args: &CloneArgs, recordings: Vec<PathBuf>, models: &Models, terminal
         redo.is_none(),
         Kind::Usage.error("--redo: a voice follows from its recording alone; --restart makes it again")
     );
-    let rules =
-        Rules { name: Template::parse("{stem}", "npz")?, seed: Seeds::Same(0), shard: args.run.shard()?, voice: None };
+    let rules = Rules {
+        name: Template::parse("{stem}", &["npz"])?,
+        seed: Seeds::Same(0),
+        shard: args.run.shard()?,
+        voice: None,
+    };
     let recordings = Recordings::new(args.references.inputs(&recordings)?);
     let plan = || Plan::new(recordings.jobs(), rules.clone());
     let words = Words { verb: "clone", done: "cloned", many: "recordings" };
-    let (folder, report) = (args.output_dir.clone(), args.run.report_in(&args.output_dir)?);
+    let (folder, report) = (args.dir.clone(), args.run.report_in(&args.dir)?);
     let session = Session { args: &args.run, folder, report, words, terminal };
     let options = options(args, &session, models)?;
     if args.run.dry_run {

@@ -11,29 +11,30 @@ use clap::Args;
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Sampling")]
 pub struct SamplingArgs {
-    /// Temperature of the coarse stage: higher is livelier, 0 always takes the likeliest [default: 0.7]
-    #[arg(long, value_name = "T", allow_negative_numbers = true)]
+    /// How freely the voice sounds: higher varies more, 0 always takes the likeliest token (coarse stage)
+    /// [default: 0.7]
+    #[arg(long, value_name = "T", allow_negative_numbers = true, value_parser = nets::number)]
     pub waveform_temp: Option<f64>,
-    /// Temperature of the fine stage [default: 0.5]
-    #[arg(long, value_name = "T", allow_negative_numbers = true)]
+    /// The same for the details of the sound (fine stage) [default: 0.5]
+    #[arg(long, value_name = "T", allow_negative_numbers = true, value_parser = nets::number)]
     pub fine_temp: Option<f64>,
-    /// Draw from the K likeliest tokens only, in the coarse stage
+    /// Draw only from the K likeliest tokens (coarse stage)
     #[arg(long, value_name = "K", allow_negative_numbers = true)]
     pub top_k: Option<usize>,
-    /// Draw from the likeliest tokens that make up this probability only, in the coarse stage
-    #[arg(long, value_name = "P", allow_negative_numbers = true)]
+    /// Draw only from the likeliest tokens that together have this probability, 0 to 1 (coarse stage)
+    #[arg(long, value_name = "P", allow_negative_numbers = true, value_parser = nets::number)]
     pub top_p: Option<f64>,
-    /// Coarse tokens of context, 60 (faster) to 630 [default: 630]
+    /// How many tokens the coarse stage looks back, 60 (faster) to 630 [default: 630]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub coarse_history: Option<usize>,
-    /// Coarse tokens generated before the context moves on [default: 60]
+    /// How many tokens the coarse stage makes before it looks back anew [default: 60]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub coarse_window: Option<usize>,
-    /// Trade context for time: fewer and longer coarse windows (history 312, window 456). Not exact
+    /// Be faster and look back less: --coarse-history 312 and --coarse-window 456. Not exact
     #[arg(long)]
     pub fast: bool,
     /// The same seed gives the same speech [default: a new one, printed; with -d 0, so that a later run goes on]
-    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = nets::seed)]
     pub seed: Option<u64>,
     /// Convert a recording whose result does not sound right (silent, clipped, or with a garbled end) again with up to
     /// N more seeds, and keep the best
@@ -44,21 +45,23 @@ pub struct SamplingArgs {
 }
 
 #[derive(Args, Debug)]
-#[command(next_help_heading = "Models", arg = nets::demo())]
+#[command(next_help_heading = "Models", args = nets::all())]
 pub struct NetArgs {
-    /// The semantic quantizer of the recording's language: pt, en, en-large, de, pl, es, ja, tr, or a .pth file
+    /// The quantizer, which turns what HuBERT hears to tokens: choose the recording's language, pt, en, en-large, de,
+    /// pl, es, ja or tr, or give a .pth file
     #[arg(long, value_name = "MODEL", default_value = "pt", default_value_if("demo", "true", "demo"))]
     pub quantizer: String,
-    /// HuBERT: a name from `models list`, or a file or folder
+    /// HuBERT, the net that hears the recording: a name from `models list`, or a file or folder
     #[arg(long, value_name = "MODEL", default_value = "hubert-base", default_value_if("demo", "true", "demo"))]
     pub hubert: String,
-    /// Bark, likewise
+    /// Bark, which speaks: a name from `models list`, or a file or folder
     #[arg(long, value_name = "MODEL", default_value = "large", default_value_if("demo", "true", "demo"))]
     pub bark: String,
-    /// EnCodec, likewise [default: the one in Bark's own file, else encodec]
+    /// EnCodec, the codec that turns tokens to sound: a name or a path [default: the one in Bark's own file, else
+    /// encodec]
     #[arg(long, value_name = "MODEL", default_value_if("demo", "true", "demo"))]
     pub codec: Option<String>,
-    /// The type that Bark's weights are held in: smaller ones are faster but not exact
+    /// How Bark's weights are kept: smaller types are faster and not exact
     #[arg(long, value_name = "TYPE", value_enum, default_value = "f32")]
     pub weights: WeightType,
     #[command(flatten)]

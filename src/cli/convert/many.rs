@@ -8,13 +8,13 @@ use crate::cli::interrupt::Running;
 use crate::cli::many::{Session, command};
 use crate::cli::progress::Terminal;
 use crate::cli::reporter::Words;
-use crate::cli::sound::{Sink as Heard, amplified};
+use crate::cli::sound::{Sink as Heard, amplified, sounds_named};
 use crate::cli::{nets, provenance};
 use anyhow::{Context, Result, bail, ensure};
-use barkclone::audio::{Encoding, Pcm, WavStream};
+use barkclone::audio::{Encoding, Format, Pcm, SoundWriter};
 use barkclone::batch::{
     self, Backend, Decoded, InFlight, Item, Plan, Planned, Recordings, Rules, Run, RunOptions, Sampling, Seeds, Silent,
-    Speech, SpeechBackend, Stop, Target, Template, Work,
+    Speech, SpeechBackend, Stop, Target, Work,
 };
 use barkclone::checkpoint::Checkpoint;
 use barkclone::clone::Listener;
@@ -104,7 +104,7 @@ impl SpeechBackend for ConvertBackend<'_> {
         };
         let voice = job.voice_hash.as_deref().unwrap_or("random");
         let made = provenance::converted(voice, settings, self.args.nets.weights, &sha256);
-        let (title, float) = (job.task.item.title().into_owned(), self.args.float);
+        let (title, float, out) = (job.task.item.title().into_owned(), self.args.float, job.task.out.clone());
         let loud = self.args.loud.clone();
         let (fine, decoder) = (utterance.fine.clone(), self.nets().map(|nets| nets.decoder.clone()));
         let judge = self.judge.get().context("takes are judged");
@@ -114,14 +114,14 @@ impl SpeechBackend for ConvertBackend<'_> {
         });
         Box::new(move || {
             let (decoder, (judge, reference), seconds) = (decoder?, judge?, fine.seconds());
-            let encoding = if float { Encoding::Float32 } else { Encoding::Pcm16 };
+            let (format, encoding) = (Format::of(&out)?, Encoding::of(float));
             let (samples, remarks) = (fine.frames() * FRAME_SAMPLES, provenance::remarks(&title, &made));
             let play = |heard: Heard| decoder.decode(&fine, heard, &progress::Silent);
             let gain = loud.gain(&target.path.display(), play, &progress::Silent)?;
             let file = target.write(|sink| {
-                let mut wav = WavStream::new(sink, SAMPLE_RATE, samples, encoding, &remarks)?;
-                decoder.decode(&fine, &mut |part| wav.push(&amplified(part, gain)), &progress::Silent)?;
-                wav.finish()
+                let mut sound = SoundWriter::new(sink, format, (SAMPLE_RATE, samples), encoding, &remarks)?;
+                decoder.decode(&fine, &mut |part| sound.push(&amplified(part, gain)), &progress::Silent)?;
+                sound.finish()
             })?;
             let score = |pcm: &Pcm, findings: &[Finding]| judge.score(pcm, reference.as_ref(), findings);
             let (findings, score) = super::one::heard(file.path(), score)?;
@@ -136,7 +136,7 @@ pub fn run(args: &ConvertArgs, folder: &Path, models: &Models, terminal: &Termin
     args.sampling.settings(&Protocol::default(), seed).check()?;
     let device = args.nets.device.open()?;
     let dtype = args.nets.weights.computed(&device)?;
-    let (name, shard) = (Template::parse(&args.name, "wav")?, args.run.shard()?);
+    let (name, shard) = (sounds_named(&args.name, args.float)?, args.run.shard()?);
     let rules = Rules { name, seed: Seeds::Same(seed), shard, voice: Some(args.voice.clone()) };
     let recordings = Recordings::new(args.reading.inputs(&args.recordings()?)?);
     refuse_themselves(plan(&recordings, &rules), folder)?;

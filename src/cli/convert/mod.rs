@@ -23,14 +23,14 @@ use std::path::PathBuf;
 
 /// Say a recording's words, at its pace, in another voice
 ///
-/// HuBERT and a quantizer hear the recording as semantic tokens, and Bark speaks them as the voice: no text is needed.
-/// The quantizer is that of the recording's language. A recording may be hours long (four at most): memory does not
-/// grow with it. Tokens run at 49.9 a second and HuBERT at 50, so the result is 0.2 % longer.
+/// No text is needed: the words are heard in the recording. Choose the quantizer of the recording's language. A
+/// recording may be up to four hours long, and takes no more memory for that. The result is 0.2 % longer than the
+/// recording.
 ///
 /// A recording that cannot be converted does not stop the others (exit code 7).
 ///
-/// Prints the path of each WAV file it wrote: 24 kHz mono. The file says in its LIST/INFO chunk how it was made, and
-/// that it is synthetic speech.
+/// Prints the path of each sound file it wrote: 24 kHz mono. The file says in its tags how it was made, and that it is
+/// synthetic speech.
 #[derive(Args, Debug)]
 pub struct ConvertArgs {
     /// Recordings, or folders of them: WAV, FLAC, MP3, Ogg, Opus, M4A, AIFF, CAF, or a video's sound; `-` is stdin
@@ -39,15 +39,15 @@ pub struct ConvertArgs {
     /// A voice file, or one of Suno's voices such as v2/pt_speaker_3
     #[arg(long, value_name = "VOICE")]
     voice: String,
-    /// Where to write, of a single source; `-` is stdout
-    #[arg(long, short, value_name = "FILE", required_unless_present = "directory", conflicts_with = "directory")]
+    /// Where to write, of a single source: .wav, .flac, .opus, and by an installed ffmpeg .mp3 and .m4a; `-` is stdout
+    #[arg(long, short, value_name = "FILE", conflicts_with = "dir")]
     output: Option<PathBuf>,
     /// The folder to write to, under the sources' own names; it is made if it is not there. A report in it keeps
     /// account of what is done: the same command goes on where it was stopped
     #[arg(long, short, value_name = "DIR")]
-    directory: Option<PathBuf>,
+    dir: Option<PathBuf>,
     /// How the files in the folder are named: {stem} and {slug} (of the recording's name), {index}, {id}, {seed} and
-    /// {voice} are filled in; the second of a name gets a number
+    /// {voice} are filled in; the second of a name gets a number. The ending says the format, as with --output
     #[arg(long, value_name = "NAME", default_value = "{stem}")]
     name: String,
     /// Replace files that exist
@@ -72,7 +72,7 @@ pub struct ConvertArgs {
 }
 
 pub fn run(args: ConvertArgs, models: &Models, terminal: &Terminal) -> Result<()> {
-    match (&args.output, &args.directory) {
+    match (&args.output, &args.dir) {
         (Some(output), _) => {
             args.run.refuse_for_one("-d DIR")?;
             one::run(&args, output, models, terminal)

@@ -6,10 +6,10 @@ use crate::cli::progress::Terminal;
 use crate::cli::refuse_own_input;
 use crate::cli::sound::{LoudnessArgs, Sink as Heard};
 use anyhow::{Context, Result, bail, ensure};
-use barkclone::audio::Recording;
+use barkclone::audio::{self, Format, Info, Recording};
 use barkclone::batch::{Job, JoinedFile, Ledger, Plan, Planned, Record, Rules, SourceJob, State, Task, now};
 use barkclone::book::{self, Budget, Cue, Ends, Markdown, Part, Passage, Piece, Pieces, Silence, Span, Subtitles};
-use barkclone::error::Kind;
+use barkclone::error::{Kind, kind};
 use barkclone::output::{self, Pending, Scratch, Sink};
 use barkclone::progress::Progress;
 use barkclone::stage::protocol::Protocol;
@@ -23,17 +23,17 @@ use std::path::{Path, PathBuf};
 #[command(next_help_heading = "A long text (--file)")]
 pub struct BookArgs {
     /// Silence after a sentence, seconds; with -o - and --play also after a line of --lines
-    #[arg(long, value_name = "SECONDS", default_value_t = 0.25, value_parser = silence, allow_negative_numbers = true)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 0.25, value_parser = silence, allow_negative_numbers = true, requires = "source")]
     sentence_silence: f64,
     /// Silence after a paragraph, seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 0.5, value_parser = silence, allow_negative_numbers = true)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 0.5, value_parser = silence, allow_negative_numbers = true, requires = "file", conflicts_with = "text")]
     paragraph_silence: f64,
     /// Whose voice each piece goes on from: `base`, the given one; `chain`, the piece before; N, as chain, but anew
     /// from the given one every N pieces
-    #[arg(long, value_name = "base|chain|N", default_value = "base", value_parser = history, allow_negative_numbers = true)]
+    #[arg(long, value_name = "base|chain|N", default_value = "base", value_parser = history, allow_negative_numbers = true, requires = "file", conflicts_with = "text")]
     history: u64,
     /// Write subtitles too, as .srt or .vtt
-    #[arg(long, value_name = "FILE", requires = "file")]
+    #[arg(long, value_name = "FILE", requires = "file", conflicts_with = "text")]
     subtitles: Option<PathBuf>,
 }
 
@@ -261,6 +261,7 @@ impl<'a> Book<'a> {
                 spans = book::join(sink, self.parts(&slots, &tasks), &self.args.silence(), (gain, &info))?;
                 Ok(())
             })
+            .map_err(|error| self.still_there(error))
         };
         let mut sound = joined(1.0)?;
         let play = |heard: Heard| Recording::open(sound.path())?.play(0.0..f64::INFINITY, heard);
@@ -268,6 +269,7 @@ impl<'a> Book<'a> {
         if gain != 1.0 {
             sound = joined(gain)?;
         }
+        sound = self.encoded(sound, &ledger.tag(), &info)?;
         let subtitles = self.args.subtitles.as_deref().filter(|path| !kept.contains(path));
         let subtitles = subtitles.map(|path| self.subtitles(path, &ledger.tag(), (&tasks, &spans))).transpose()?;
         let lines = tasks.iter().zip(&spans).map(|(task, span)| placed(&ledger, task, span));
@@ -280,6 +282,27 @@ impl<'a> Book<'a> {
         ledger.append(&lines)?;
         std::iter::once(sound).chain(subtitles).zip(replace).try_for_each(|(file, replace)| file.settle(replace))?;
         Ok(Some(spans.last().map_or(0.0, |span| span.end)))
+    }
+
+    /// The joined sound in the format that its name says.
+    fn encoded(&self, wav: Pending, tag: &str, info: &[Info]) -> Result<Pending> {
+        let format = Format::of(&self.output)?;
+        if format == Format::Wav {
+            return Ok(wav);
+        }
+        let encode = |sink: &mut Sink| audio::encode(wav.path(), sink, format, info);
+        let encoded = Pending::write(folder_of(&self.output), tag, self.output.clone(), encode);
+        encoded.map_err(|error| self.still_there(error))
+    }
+
+    /// Says of a sound that could not be written that its pieces wait for it.
+    fn still_there(&self, error: anyhow::Error) -> anyhow::Error {
+        let (output, folder) = (self.output.display(), self.folder());
+        let told = format!(
+            "{output}: all pieces are spoken, and stay in {}; once there is room, the same command joins them",
+            folder.display()
+        );
+        if kind(&error) == Some(Kind::Output) { error.context(Kind::Output.error(told)) } else { error }
     }
 
     /// What the text is made of, in order, and the tasks that its passages became.

@@ -18,40 +18,42 @@ use std::path::{Path, PathBuf};
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Sampling")]
 pub struct SamplingArgs {
-    /// Temperature of the semantic stage: higher is livelier, 0 always takes the likeliest [default: 0.7]
-    #[arg(long, value_name = "T", allow_negative_numbers = true)]
+    /// How freely the text is spoken: higher is livelier, 0 always takes the likeliest token (semantic stage)
+    /// [default: 0.7]
+    #[arg(long, value_name = "T", allow_negative_numbers = true, value_parser = nets::number)]
     pub text_temp: Option<f64>,
-    /// Temperature of the coarse stage [default: 0.7]
-    #[arg(long, value_name = "T", allow_negative_numbers = true)]
+    /// How freely the voice sounds: higher varies more, 0 always takes the likeliest token (coarse stage)
+    /// [default: 0.7]
+    #[arg(long, value_name = "T", allow_negative_numbers = true, value_parser = nets::number)]
     pub waveform_temp: Option<f64>,
-    /// Temperature of the fine stage [default: 0.5]
-    #[arg(long, value_name = "T", allow_negative_numbers = true)]
+    /// The same for the details of the sound (fine stage) [default: 0.5]
+    #[arg(long, value_name = "T", allow_negative_numbers = true, value_parser = nets::number)]
     pub fine_temp: Option<f64>,
-    /// Draw from the K likeliest tokens only, in the semantic and coarse stages
+    /// Draw only from the K likeliest tokens (semantic and coarse stages)
     #[arg(long, value_name = "K", allow_negative_numbers = true)]
     pub top_k: Option<usize>,
-    /// Draw from the likeliest tokens that make up this probability only, in the semantic and coarse stages
-    #[arg(long, value_name = "P", allow_negative_numbers = true)]
+    /// Draw only from the likeliest tokens that together have this probability, 0 to 1 (semantic and coarse stages)
+    #[arg(long, value_name = "P", allow_negative_numbers = true, value_parser = nets::number)]
     pub top_p: Option<f64>,
-    /// Stop speaking once the end is this probable [default: 0.2]
-    #[arg(long, value_name = "P", allow_negative_numbers = true)]
+    /// Stop once the end of the speech has this probability, 0 to 1: lower stops earlier [default: 0.2]
+    #[arg(long, value_name = "P", allow_negative_numbers = true, value_parser = nets::number)]
     pub min_eos_p: Option<f64>,
     /// Stop speaking after this many seconds; Bark itself stops at about 15
-    #[arg(long, value_name = "SECONDS", allow_negative_numbers = true)]
+    #[arg(long, value_name = "SECONDS", allow_negative_numbers = true, value_parser = nets::number)]
     pub max_seconds: Option<f64>,
-    /// Coarse tokens of context, 60 (faster) to 630 [default: 630]
+    /// How many tokens the coarse stage looks back, 60 (faster) to 630 [default: 630]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub coarse_history: Option<usize>,
-    /// Coarse tokens generated before the context moves on [default: 60]
+    /// How many tokens the coarse stage makes before it looks back anew [default: 60]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub coarse_window: Option<usize>,
-    /// Trade context for time: fewer and longer coarse windows (history 312, window 456), and no more fine passes than
-    /// needed. Not exact
+    /// Be faster and look back less: --coarse-history 312, --coarse-window 456, and as few passes of the fine stage as
+    /// will do. Not exact
     #[arg(long)]
     pub fast: bool,
     /// The same seed gives the same speech [default: a new one, printed]. With --lines, --jobs and --file each
     /// utterance's seed follows from this one and its text or id [default: 0]
-    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = nets::seed)]
     pub seed: Option<u64>,
 }
 
@@ -96,23 +98,24 @@ fn mark(retries: u32, trim_tail: bool) -> Vec<u8> {
 }
 
 #[derive(Args, Debug)]
-#[command(next_help_heading = "Models", arg = nets::demo())]
+#[command(next_help_heading = "Models", args = nets::all())]
 pub struct NetArgs {
     /// Bark: a name from `models list`, or a file or folder
     #[arg(long, value_name = "MODEL", default_value = "large", default_value_if("demo", "true", "demo"))]
     pub bark: String,
-    /// EnCodec, likewise [default: the one in Bark's own file, else encodec]
+    /// EnCodec, the codec that turns tokens to sound: a name or a path [default: the one in Bark's own file, else
+    /// encodec]
     #[arg(long, value_name = "MODEL", default_value_if("demo", "true", "demo"))]
     pub codec: Option<String>,
-    /// The text tokenizer: a name or a tokenizer.json [default: the one beside Bark's file, else
+    /// What cuts a text into tokens: a name or a tokenizer.json [default: the one beside Bark's file, else
     /// bert-multilingual-cased]
     #[arg(long, value_name = "MODEL")]
     pub tokenizer: Option<String>,
-    /// The type that Bark's weights are held in: smaller ones are faster but not exact. On the CPU they are packed into
-    /// a file at the first use; on a GPU f16 and bf16 are computed in
+    /// How Bark's weights are kept: smaller types are faster and not exact. On a CPU they are packed into a file at the
+    /// first use. On a GPU take f16 or bf16
     #[arg(long, value_name = "TYPE", value_enum, default_value = "f32")]
     pub weights: WeightType,
-    /// Keep all models in memory instead of one at a time
+    /// Keep all models in memory instead of one at a time: faster for many short texts, and needs more memory
     #[arg(long)]
     pub keep_loaded: bool,
     #[command(flatten)]

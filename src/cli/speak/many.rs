@@ -15,12 +15,13 @@ use crate::cli::interrupt::Running;
 use crate::cli::many::{RunArgs, Session, command};
 use crate::cli::progress::Terminal;
 use crate::cli::reporter::{Words, changed};
+use crate::cli::sound::sounds_named;
 use crate::cli::{out, report};
 use anyhow::{Context, Error, Result, bail, ensure};
-use barkclone::audio::Pcm;
+use barkclone::audio::{Format, Pcm};
 use barkclone::batch::{
     self, Backend, Decoded, Form, InFlight, Item, Ledger, Rules, Run, RunOptions, Sampling, Seeds, Silent, Speech,
-    SpeechBackend, Stop, Tally, Target, Template, Work,
+    SpeechBackend, Stop, Tally, Target, Work,
 };
 use barkclone::ears::Score;
 use barkclone::error::Kind;
@@ -66,15 +67,15 @@ pub struct ManyArgs {
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=100))]
     #[arg(requires = "ab")]
     pub takes: u64,
-    /// The folder for the WAVs; it is made if it is not there [default with --ab: ab]
+    /// The folder for the sounds; it is made if it is not there [default with --ab: ab]
     #[arg(long, short, value_name = "DIR", requires = "many", conflicts_with = "file")]
     pub dir: Option<PathBuf>,
-    /// How the WAVs are named: {index}, {slug} (of the text), {id}, {seed} and {voice} are filled in [default:
-    /// {index:05}-{slug}; with --ab {index}-{voice}]
-    #[arg(long, value_name = "NAME")]
+    /// How the sounds are named: {index}, {slug} (of the text), {id}, {seed} and {voice} are filled in. The ending says
+    /// the format, as with --output [default: {index:05}-{slug}.wav; with --ab {index}-{voice}.wav]
+    #[arg(long, value_name = "NAME", requires = "many")]
     name: Option<String>,
     /// Utterances that are spoken at a time; on the CPU their sound does not depend on it
-    #[arg(long, value_name = "auto|N", default_value = "auto")]
+    #[arg(long, value_name = "auto|N", default_value = "auto", requires = "source")]
     batch: Batch,
     #[command(flatten)]
     pub run: RunArgs,
@@ -129,10 +130,10 @@ impl ManyArgs {
         }
     }
 
-    fn rules(&self, seed: u64) -> Result<Rules> {
+    fn rules(&self, seed: u64, float: bool) -> Result<Rules> {
         let usual = if self.ab.is_empty() { "{index:05}-{slug}" } else { "{index}-{voice}" };
         let name = self.name.as_deref().unwrap_or(usual);
-        let (name, shard) = (Template::parse(name, "wav")?, self.run.shard()?);
+        let (name, shard) = (sounds_named(name, float)?, self.run.shard()?);
         Ok(Rules { name, seed: Seeds::Mixed(seed), shard, voice: None })
     }
 
@@ -268,7 +269,7 @@ impl SpeechBackend for ModelBackend<'_> {
 
     fn write(&self, job: &InFlight, settings: &Settings, utterance: &Utterance, sink: &mut Sink) -> Result<()> {
         let made = Made { text: job.task.item.text(), voice: job.voice_hash.as_deref(), settings };
-        self.args.sound(&made, utterance, sink)
+        self.args.sound(&made, utterance, Format::of(&job.task.out)?, sink)
     }
 
     fn score(&self, job: &InFlight, pcm: &Pcm, findings: &[Finding]) -> Result<Score> {
@@ -337,10 +338,11 @@ pub fn run(args: &SpeakArgs, models: &Models, terminal: &Terminal) -> Result<()>
     args.sampling.settings(&Protocol::default(), seed).check()?;
     args.many.run.redo()?;
     let mut voices = Named::parse(&args.voice)?;
-    let mut rules = args.many.rules(seed)?;
+    let mut rules = args.many.rules(seed, args.float)?;
     let wanted = args.wanted();
     args.many.check_places(args.output.as_deref(), wanted)?;
     wanted.check()?;
+    args.output.as_deref().map_or(Ok(Format::Wav), |output| Format::checked(output, wanted.encoding))?;
     // The folder goes once all is over.
     let (sound, _folder) = match args.output.as_deref().filter(|_| wanted.file) {
         Some(output) => (output.to_owned(), None),

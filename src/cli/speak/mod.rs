@@ -17,7 +17,7 @@ use super::provenance::{self, new_seed};
 use super::sound::LoudnessArgs;
 use super::{check_voice_target, out, refuse_own_input};
 use anyhow::{Context, Result, ensure};
-use barkclone::audio::{Encoding, write_wav};
+use barkclone::audio::{Encoding, Format, write_sound};
 use barkclone::batch::{Attempt, Heard, Kept, RetryPolicy, Takes, heard, mixed, ranked};
 use barkclone::ears::Score;
 use barkclone::error::Kind;
@@ -36,7 +36,7 @@ use many::{ManyArgs, Named};
 use outlet::{Outlets, Wanted};
 use serde_json::{Value, json};
 use source::Compared;
-use std::io::{IsTerminal, Read, Write};
+use std::io::{IsTerminal, Read, Seek, Write};
 use std::path::{Path, PathBuf, absolute};
 use std::time::Instant;
 use text::{HINT, TextArgs, warn_of_unknown};
@@ -46,8 +46,8 @@ const TEXT_LIMIT: u64 = 1 << 20;
 
 /// Say a text with a voice, or many texts in one run
 ///
-/// Prints the path of each WAV file it wrote: 24 kHz mono. The files say in their LIST/INFO chunk how they were made,
-/// and that they are synthetic speech.
+/// Prints the path of each sound file it wrote: 24 kHz mono. The files say in their tags how they were made, and that
+/// they are synthetic speech.
 ///
 /// With --lines, --jobs or --file a report keeps account of what is done: the same command goes on where it was
 /// stopped, and speaks anew what changed since. A line that cannot be spoken does not stop the others (exit code 7).
@@ -61,8 +61,8 @@ pub struct SpeakArgs {
     /// --file also NAME=VOICE, any number of times: a name that they may use
     #[arg(long, value_name = "VOICE")]
     voice: Vec<String>,
-    /// Where to write; `-` is stdout, where the sound goes as it is made [default: named after the text, such as
-    /// ola-mundo.wav]
+    /// Where to write: .wav, .flac, .opus, and by an installed ffmpeg .mp3 and .m4a; `-` is stdout, where the sound goes
+    /// as it is made [default: named after the text, such as ola-mundo.wav]
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
     /// Play the sound as it is made, with aplay, paplay, ffplay or afplay; writes no file unless asked to
@@ -255,7 +255,10 @@ impl SpeakArgs {
     fn text(&self) -> Result<String> {
         match self.text.as_deref() {
             None | Some("-") => self.said(&read_text(self.text.is_some())?),
-            Some(text) => self.said(text),
+            Some(text) => {
+                refuse_file(text)?;
+                self.said(text)
+            }
         }
     }
 
@@ -301,6 +304,7 @@ impl SpeakArgs {
                 ensure!(!self.retry.best.keep_all, Kind::Usage.error(told));
             }
             Some(path) => {
+                Format::checked(path, self.wanted().encoding)?;
                 output::check(path, self.force)?;
                 let mut takes = self.retry.policy().ranks_kept().map(|rank| ranked(path, rank));
                 takes.try_for_each(|take| output::check(&take, self.force))?;
@@ -325,24 +329,28 @@ impl SpeakArgs {
     /// Writes the WAVs, where the speech does not only go out; their paths, the best take's first.
     fn deliver(&self, text: &str, request: &Request, kept: &Kept) -> Result<Vec<PathBuf>> {
         let voice = request.voice.as_ref().map(|voice| voice.hash());
-        let wav = |take: &Attempt, mut sink: &mut dyn Write| {
+        let write = |take: &Attempt, format, sink: &mut output::Sink| {
             let settings = Settings { seed: take.seed, ..request.settings };
             let made = Made { text, voice: voice.as_deref(), settings: &settings };
-            self.sound(&made, &take.utterance, &mut sink)
+            self.sound(&made, &take.utterance, format, sink)
         };
         let path = match &self.output {
             Some(_) if self.to_stdout() => return Ok(Vec::new()),
             None if self.play => return Ok(Vec::new()),
             Some(path) => {
-                output::write_atomically(path, self.force, |sink| wav(&kept.best, sink))?;
+                let format = Format::of(path)?;
+                output::write_atomically(path, self.force, |sink| write(&kept.best, format, sink))?;
                 path.clone()
             }
-            None => output::write_named_after(text, Path::new("."), "wav", |sink| wav(&kept.best, sink))?,
+            None => {
+                output::write_named_after(text, Path::new("."), "wav", |sink| write(&kept.best, Format::Wav, sink))?
+            }
         };
         let mut paths = vec![path.strip_prefix(".").unwrap_or(&path).to_owned()];
         for (rank, take) in (2..).zip(&kept.others) {
             let path = ranked(&paths[0], rank);
-            output::write_atomically(&path, self.force, |sink| wav(take, sink))?;
+            let format = Format::of(&path)?;
+            output::write_atomically(&path, self.force, |sink| write(take, format, sink))?;
             paths.push(path);
         }
         Ok(paths)
@@ -374,10 +382,10 @@ impl SpeakArgs {
         Ok(())
     }
 
-    /// The WAV, with what it says of itself.
-    fn sound(&self, made: &Made, utterance: &Utterance, sink: &mut impl Write) -> Result<()> {
+    /// The sound, with what it says of itself.
+    fn sound(&self, made: &Made, utterance: &Utterance, format: Format, sink: &mut (impl Write + Seek)) -> Result<()> {
         let how = made.told(self.nets.weights);
-        write_wav(sink, &utterance.pcm, self.wanted().encoding, &provenance::remarks(made.text, &how))
+        write_sound(sink, &utterance.pcm, (format, self.wanted().encoding), &provenance::remarks(made.text, &how))
     }
 }
 
@@ -393,6 +401,18 @@ impl Made<'_> {
     fn told(&self, weights: WeightType) -> String {
         provenance::made(self.voice.unwrap_or("random"), self.settings, weights)
     }
+}
+
+/// Refuses the name of a file in the place of a text: hardly anybody wants to hear that.
+fn refuse_file(text: &str) -> Result<()> {
+    let path = Path::new(text);
+    let named = path.extension().is_some() && !text.contains(char::is_whitespace);
+    let told = format!(
+        "`{text}` is a file: to speak what is in it, give --file {text} and -o FILE; to say its name, \
+         `echo {text} | barkclone speak -`"
+    );
+    ensure!(!(named && path.is_file()), Kind::Usage.error(told));
+    Ok(())
 }
 
 fn read_text(asked: bool) -> Result<String> {

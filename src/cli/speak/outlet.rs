@@ -1,6 +1,7 @@
 //! Sound that goes out while it is made: to stdout, to a player, or to both, each on a thread of its own, so that who
 //! plays it holds nobody up.
 
+use crate::cli::provenance;
 use anyhow::{Context, Error, Result, bail, ensure};
 use barkclone::audio::{Encoding, Info, WavStream, stored_samples};
 use barkclone::error::Kind;
@@ -222,7 +223,7 @@ fn stream(out: Box<dyn Write + Send>, raw: bool, encoding: Encoding, known: Opti
             let info: Vec<Info> = remarks.iter().map(|(tag, text)| (tag, text.as_str())).collect();
             WavStream::new(out, SAMPLE_RATE, total, encoding, &info)
         }
-        None => WavStream::endless(out, SAMPLE_RATE, encoding),
+        None => WavStream::endless(out, SAMPLE_RATE, encoding, &provenance::remarks("speech", "synthetic speech")),
     }
 }
 

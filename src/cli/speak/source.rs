@@ -114,6 +114,7 @@ impl Source<'_> {
     /// What is asked for must be there before anything else is done.
     pub fn check(&self, terminal: &Terminal) -> Result<()> {
         match self {
+            Source::Lines(list) if list.path.is_file() => refuse_bytes(list.path),
             Source::Lines(list) if !is_stdin(list.path) => open(list.path).map(drop),
             Source::Lines(_) | Source::Compared(_) => Ok(()),
             Source::Book(book) => book.check_text(terminal),
@@ -151,6 +152,17 @@ impl Source<'_> {
             Source::Lines(_) | Source::Compared(_) => None,
         }
     }
+}
+
+/// Refuses what is no text, once for all of its lines.
+fn refuse_bytes(path: &Path) -> Result<()> {
+    for (index, line) in open(path)?.split(b'\n').enumerate() {
+        // What cannot be read is told by who reads the lines.
+        let zero = line.is_ok_and(|line| line.contains(&0));
+        let told = || format!("{}: line {} has a zero byte: no text file, or a damaged one", path.display(), index + 1);
+        ensure!(!zero, Kind::Input.error(told()));
+    }
+    Ok(())
 }
 
 pub fn is_stdin(path: &Path) -> bool {

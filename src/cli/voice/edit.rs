@@ -12,8 +12,8 @@ use std::path::{Path, PathBuf};
 
 /// Mend what Bark would refuse in a voice, and say what was changed
 ///
-/// Names, types and orders of the arrays; arrays on their side; tokens out of range; missing coarse codes; lengths that do not go
-/// together, of which the longer ones lose their beginning. Prints the path of the voice it wrote.
+/// It mends names, types and orders of the arrays, arrays on their side, tokens out of range and missing coarse codes.
+/// Where lengths do not go together, the longer ones lose their beginning. Prints the path of the voice it wrote.
 #[derive(Args, Debug)]
 pub struct FixArgs {
     /// A voice file
@@ -51,11 +51,11 @@ pub struct ConvertArgs {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Target {
-    /// One file, int64, uncompressed: what every program reads
+    /// One file that every program reads (int64, not compressed)
     Npz,
-    /// One file, uint16, compressed: a tenth of the size; Bark and numpy read it too
+    /// One file of a tenth of the size, which Bark and numpy read too (uint16, compressed)
     Compact,
-    /// Hugging Face's three files; they hold no provenance
+    /// Hugging Face's three files; they do not say where the voice comes from
     Npy,
     /// One file as coqui-tts keeps it (torch.save)
     Pth,

@@ -16,7 +16,7 @@ pub struct ListArgs {}
 #[derive(Args, Debug)]
 pub struct RemoveArgs {
     /// Their names
-    #[arg(required = true, value_name = "NAME")]
+    #[arg(required = true, value_name = "VOICE")]
     names: Vec<String>,
 }
 
@@ -26,7 +26,7 @@ pub struct RemoveArgs {
 #[derive(Args, Debug)]
 pub struct RenameArgs {
     /// Its name
-    #[arg(value_name = "NAME")]
+    #[arg(value_name = "VOICE")]
     from: String,
     /// Its new name
     #[arg(value_name = "NEW")]

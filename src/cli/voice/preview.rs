@@ -15,11 +15,11 @@ use barkclone::tokens::FRAME_SAMPLES;
 use clap::Args;
 use std::path::PathBuf;
 
-/// Decode a voice's own codes: what the models take for the speech just before theirs
+/// Make a voice's own tokens sound: what the models take for the speech just before theirs
 ///
-/// Needs EnCodec alone. Prints the path of the WAV file it wrote: 24 kHz mono.
+/// Needs EnCodec and no other model. Prints the path of the WAV file it wrote: 24 kHz mono.
 #[derive(Args, Debug)]
-#[command(arg = nets::demo().help_heading("Models"))]
+#[command(args = nets::all())]
 pub struct PreviewArgs {
     /// A voice file
     #[arg(value_name = "VOICE")]
@@ -33,7 +33,7 @@ pub struct PreviewArgs {
     /// Write 32-bit float samples instead of 16-bit integers
     #[arg(long)]
     float: bool,
-    /// EnCodec: a name from `models list`, or a file or folder
+    /// EnCodec, the codec that turns tokens to sound: a name from `models list`, or a file or folder
     #[arg(
         long,
         value_name = "MODEL",

@@ -39,7 +39,7 @@ impl Report {
             Some(row("bandwidth", "8 kHz and more", format!("{:.1} kHz", m.cutoff / 1000.0))),
             optional("pitch", "60 to 300 Hz", m.pitch.map(|pitch| format!("{pitch:.0} Hz"))),
             optional("held tones", "under 1.75", m.music.map(|music| format!("{music:.2}"))),
-            Some(row("DC offset", "0 %", format!("{:.2} %", 100.0 * m.offset))),
+            Some(row("DC offset", "0 %", format!("{:.2} %", (1e4 * m.offset).round() / 100.0 + 0.0))),
         ];
         rows.into_iter().flatten().collect()
     }

@@ -1,0 +1,162 @@
+//! What is told of wrong uses that are easy to make: the cause, and what to do.
+
+use super::{Desk, VOICE};
+use std::fs::{self, File};
+use std::process::Stdio;
+
+fn desk() -> Desk {
+    let desk = Desk::new();
+    desk.babble("ref.wav", 2.0);
+    desk
+}
+
+#[test]
+fn a_recording_is_no_voice() {
+    let desk = desk();
+    let words = ["ref.wav: cannot be used as a voice: a recording", "`barkclone clone` makes a voice of it"];
+    desk.speak("oi", &["--voice", "ref.wav", "-o", "a.wav"]).fails(3, &words);
+    desk.run(&["voice", "inspect", "ref.wav"]).fails(3, &words);
+}
+
+#[test]
+fn a_start_past_the_end_is_told_with_the_length() {
+    let desk = desk();
+    for flags in [&[][..], &["--raw"]] {
+        let ran = desk.run(&[&["clone", "ref.wav", "--demo", "--start", "0:07", "-o", "a.npz"], flags].concat());
+        ran.fails(3, &["ref.wav: there is no sound from 7.00 s on: it is 2.00 s long"]);
+    }
+}
+
+#[test]
+fn an_unknown_key_of_a_job_is_told_with_all_known_ones() {
+    let desk = desk();
+    fs::write(desk.path("j"), "{\"text\": \"oi\", \"temperature\": 1}\n").unwrap();
+    let ran = desk.run(&["speak", "--demo", "--voice", VOICE, "--jobs", "j", "-d", "out", "--dry-run"]);
+    ran.fails(
+        7,
+        &["line 1", "unknown key `temperature`", "`text`, `id`, `voice`, `seed`, `out`, `text_temp`", "`fast`"],
+    );
+}
+
+#[test]
+fn a_list_that_is_no_text_is_told_once() {
+    let desk = desk();
+    let lines = |flag: &str, bytes: &[u8]| {
+        fs::write(desk.path("list"), bytes).unwrap();
+        desk.run(&["speak", "--demo", "--voice", VOICE, flag, "list", "-d", "out", "--dry-run"])
+    };
+    for (bytes, line) in [(&b"ol\0a\nb\0\nc\0\n"[..], "line 1"), (b"oi\n\0\n", "line 2"), (&[0; 300], "line 1")] {
+        for flag in ["--lines", "--jobs"] {
+            let ran = lines(flag, bytes);
+            ran.fails(3, &["list: ", line, "zero byte"]);
+            assert_eq!(ran.stderr.lines().filter(|line| line.starts_with("error")).count(), 1, "{}", ran.stderr);
+        }
+    }
+    let utf16: Vec<u8> = "Olá.\nOi.\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    assert_eq!(lines("--lines", &utf16).prints().lines().count(), 2, "UTF-16 is read");
+}
+
+#[test]
+fn the_name_of_a_file_in_the_place_of_a_text_is_asked_about() {
+    let desk = desk();
+    fs::write(desk.path("artigo.md"), "# Oi\n").unwrap();
+    desk.speak("artigo.md", &["-o", "a.wav"])
+        .fails(2, &["`artigo.md` is a file", "--file artigo.md", "echo artigo.md"]);
+    // A text that only looks so is one.
+    assert_eq!(desk.speak("sol.mar", &["-o", "b.wav"]).prints(), "b.wav");
+}
+
+#[test]
+fn a_text_that_begins_with_a_dash_is_told_how_to_be_given() {
+    let desk = desk();
+    for text in ["-5 graus hoje", "- Olá, disse ela.", "--- fim ---"] {
+        let words = ["begins with a dash", &format!("-- '{text}'")];
+        desk.run(&["speak", text, "--demo", "-o", "a.wav"]).fails(2, &words);
+        desk.run(&["speak", "--demo", "-o", "a.wav", text]).fails(2, &words);
+    }
+    desk.run(&["speak", "--demo", "--sped", "oi oi"]).fails(2, &["unexpected argument '--sped'"]);
+    desk.run(&["speak", "--demo", "--max-seconds", "0.3", "-o", "b.wav", "--", "-5 graus hoje"]).prints();
+}
+
+#[test]
+fn no_share_is_told_as_less_than_nothing() {
+    let desk = desk();
+    super::write_wav(&desk.path("still.wav"), super::spec(1, 16_000, 16, hound::SampleFormat::Int), 0.0, 1);
+    let samples = barkclone::audio::Pcm { samples: vec![0.0; 96_000], rate: 16_000 };
+    let mut bytes = Vec::new();
+    barkclone::audio::write_wav(&mut bytes, &samples, barkclone::audio::Encoding::Pcm16, &[]).unwrap();
+    fs::write(desk.path("still.wav"), bytes).unwrap();
+    let ran = desk.run(&["clone", "still.wav", "--demo", "-o", "a.npz"]);
+    ran.fails(3, &["0 % of it speech"]);
+    assert!(!ran.stderr.contains("-0 %"), "{}", ran.stderr);
+    let ran = desk.run(&["check", "ref.wav", "still.wav"]);
+    assert!(!String::from_utf8_lossy(&ran.stdout).contains("-0.0"), "{}", String::from_utf8_lossy(&ran.stdout));
+}
+
+#[test]
+fn removing_what_is_not_there_says_so() {
+    let ran = Desk::new().run(&["models", "remove", "large"]);
+    assert_eq!(ran.prints(), "large: nothing to remove: it is not in the cache");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_stdout_has_the_exit_code_of_outputs() {
+    let desk = desk();
+    desk.run(&["clone", "ref.wav", "--demo", "-o", "v.npz"]).prints();
+    for arguments in [
+        &["speak", "oi", "--demo", "--max-seconds", "0.3", "-o", "-"][..],
+        &["models", "list"],
+        &["check", "ref.wav"],
+        &["voice", "preview", "v.npz", "--demo", "-o", "-"],
+        &["convert", "ref.wav", "--demo", "--voice", "v.npz", "-o", "-"],
+    ] {
+        let full = File::options().write(true).open("/dev/full").unwrap();
+        let child = desk.command(arguments).stdout(full).stderr(Stdio::piped()).spawn().unwrap();
+        let ran = super::Ran::of(child.wait_with_output().unwrap());
+        ran.fails(6, &["cannot write to stdout", "No space left"]);
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn room_that_runs_out_while_joining_says_that_the_pieces_stay() {
+    let desk = desk();
+    fs::write(desk.path("book.txt"), "Bom dia.\n\n".repeat(8)).unwrap();
+    let arguments = ["speak", "--file", "book.txt", "-o", "book.wav", "--voice", VOICE];
+    let arguments = [&arguments[..], &super::SPEAK[..]].concat();
+    // A piece has 14 KiB; all of them do not fit.
+    let ran = desk.limited(40, &arguments);
+    ran.fails(6, &["book.wav: all pieces are spoken, and stay in book.wav.parts", "the same command joins them"]);
+    assert!(!desk.path("book.wav").exists());
+    assert_eq!(desk.run(&arguments).prints(), "book.wav");
+}
+
+#[test]
+fn flags_that_would_do_nothing_are_refused() {
+    let desk = desk();
+    for flags in [&["--name", "x"][..], &["--batch", "2"], &["--sentence-silence", "1"], &["--markdown"]] {
+        desk.run(&[&["speak", "oi", "--demo", "-o", "a.wav"], flags].concat()).fails(2, &[flags[0]]);
+    }
+    desk.run(&["speak", "oi", "--demo", "--voice", "ana=a.npz"]).fails(2, &["--voice ana=a.npz", "--jobs and --file"]);
+}
+
+#[test]
+fn outputs_that_cannot_be_meant_are_refused_before_anything_is_made() {
+    let desk = desk();
+    let clone = ["clone", "ref.wav", "--demo", "-o"];
+    desk.run(&[&clone[..], &["a.wav"]].concat()).fails(2, &["--output a.wav: a voice is no sound", ".npz"]);
+    desk.run(&["speak", "oi", "--demo", "--save-voice", "a.mp3"]).fails(2, &["--save-voice a.mp3", ".npz"]);
+    desk.run(&["speak", "oi", "--demo", "-o", "folder/"]).fails(6, &["folder/: names a folder, not a file"]);
+    desk.run(&["convert", "ref.wav", "--demo", "--voice", VOICE]).fails(2, &["where to? Give -o FILE, or -d DIR"]);
+    assert_eq!(desk.files(), ["ref.wav"]);
+}
+
+#[test]
+fn numbers_that_are_none_are_told_with_what_is_expected() {
+    let desk = desk();
+    let speak = |flag: &str, value: &str| desk.run(&["speak", "oi", "--demo", flag, value]);
+    speak("--text-temp", "0,7").fails(2, &["'0,7'", "a number with a point, such as 0.7"]);
+    speak("--max-seconds", "dez").fails(2, &["'dez'", "a number"]);
+    speak("--seed", "-1").fails(2, &["'-1'", "a whole number from 0 to 18446744073709551615"]);
+}
