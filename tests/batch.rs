@@ -198,7 +198,7 @@ fn sound_that_goes_out_early_is_bit_by_bit_that_of_the_whole() {
     // Less than goes to the codec at first; one fine pass; two, of which the first settles 388 frames; a last pass that
     // begins before the one before it ends; two without a voice, and few frames settled that wait for the others.
     for (seconds, voiced, first_parts) in
-        [(0.3, true, 1), (4.0, true, 2), (12.0, true, 3), (13.9, true, 3), (14.2, false, 3), (7.0, true, 2)]
+        [(0.3, true, 1), (4.0, true, 2), (12.0, true, 3), (13.9, true, 4), (14.2, false, 3), (7.0, true, 2)]
     {
         let voice = voiced.then(|| voice(900, 2));
         let whole = Request::text(ids.clone(), voice, settings(3, seconds));
