@@ -8,7 +8,7 @@ use std::io::{Read, Seek, SeekFrom};
 pub(super) const SEARCHED: u64 = 1 << 20;
 
 /// Where which bytes are, and in what.
-const KINDS: [(usize, &[u8], &str); 22] = [
+const KINDS: [(usize, &[u8], &str); 18] = [
     (0, b".snd", "AU"),
     (0, b"Creative Voice File", "VOC"),
     (8, b"AVI ", "AVI"),
@@ -27,10 +27,6 @@ const KINDS: [(usize, &[u8], &str); 22] = [
     (0, b"DSD ", "DSD"),
     (0, b"FRM8", "DSD"),
     (0, b"MThd", "MIDI, which is notes and no sound"),
-    (0, b"PK\x03\x04", "a ZIP archive"),
-    (0, b"%PDF", "a PDF"),
-    (0, b"\x89PNG", "a picture"),
-    (0, b"\xFF\xD8\xFF", "a picture"),
 ];
 /// Length of a packet of MPEG-TS, and its first byte.
 const TS: (usize, u8) = (188, 0x47);

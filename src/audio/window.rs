@@ -11,7 +11,7 @@ pub(super) struct Window {
     bytes: Range<u64>,
     /// Where reading goes on, counted from the window's start.
     at: u64,
-    /// Whether its length is told.
+    /// Whether its length is told, and its parts are sought.
     is_bounded: bool,
 }
 
@@ -21,7 +21,7 @@ impl Window {
         Ok(Self { file, bytes, at: 0, is_bounded: true })
     }
 
-    /// The same, as a stream whose length nobody knows.
+    /// The same, as a stream that is read from its start to an end which nobody knows.
     pub fn unbounded(self) -> Self {
         Self { is_bounded: false, ..self }
     }
@@ -55,7 +55,7 @@ impl Seek for Window {
 
 impl MediaSource for Window {
     fn is_seekable(&self) -> bool {
-        true
+        self.is_bounded
     }
 
     fn byte_len(&self) -> Option<u64> {
