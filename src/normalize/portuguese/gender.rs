@@ -95,6 +95,17 @@ const MASCULINE_IN_A: &[&str] = &[
     "trauma",
     "trema",
     "guarda",
+    "carcinoma",
+    "coma",
+    "ecossistema",
+    "edema",
+    "enfisema",
+    "genoma",
+    "mantra",
+    "morfema",
+    "pampa",
+    "samba",
+    "subsistema",
     "cinegrafista",
     "maná",
     "crachá",
@@ -122,7 +133,6 @@ const FEMININE: &[&str] = &[
     "artrite",
     "árvore",
     "atriz",
-    "atrize",
     "ave",
     "avó",
     "base",
@@ -134,7 +144,6 @@ const FEMININE: &[&str] = &[
     "catástrofe",
     "chave",
     "cicatriz",
-    "cicatrize",
     "classe",
     "cidade",
     "colher",
@@ -146,11 +155,9 @@ const FEMININE: &[&str] = &[
     "creche",
     "crise",
     "cruz",
-    "cruze",
     "cárie",
     "cútis",
     "diretriz",
-    "diretrize",
     "dor",
     "dore",
     "dose",
@@ -184,7 +191,6 @@ const FEMININE: &[&str] = &[
     "hipótese",
     "hélice",
     "imperatriz",
-    "imperatrize",
     "irmã",
     "lã",
     "lebre",
@@ -193,12 +199,10 @@ const FEMININE: &[&str] = &[
     "lente",
     "libido",
     "luz",
-    "luze",
     "maçã",
     "manhã",
     "manchete",
     "matriz",
-    "matrize",
     "maternidade",
     "metade",
     "mente",
@@ -214,7 +218,6 @@ const FEMININE: &[&str] = &[
     "neve",
     "noite",
     "noz",
-    "noze",
     "nuven",
     "nuvem",
     "ordem",
@@ -230,7 +233,6 @@ const FEMININE: &[&str] = &[
     "prece",
     "prole",
     "raiz",
-    "raize",
     "rã",
     "razão",
     "rede",
@@ -256,14 +258,12 @@ const FEMININE: &[&str] = &[
     "vale-transporte",
     "variante",
     "vez",
-    "veze",
     "vertente",
     "vertigem",
     "virgem",
     "virgen",
     "vitrine",
     "voz",
-    "voze",
     "opinião",
     "questão",
     "gestão",
@@ -301,7 +301,6 @@ const FEMININE: &[&str] = &[
     "hecatombe",
     "catequese",
     "gravidez",
-    "gravideze",
     "surdez",
     "tez",
     "vastidão",
@@ -314,6 +313,37 @@ const FEMININE: &[&str] = &[
     "mansidão",
     "aptidão",
     "exatidão",
+    "apólice",
+    "babá",
+    "capital",
+    "catedral",
+    "chaminé",
+    "consoante",
+    "diagonal",
+    "diocese",
+    "elite",
+    "espiral",
+    "filial",
+    "foz",
+    "gastrite",
+    "glicose",
+    "hepatite",
+    "hortelã",
+    "maionese",
+    "maré",
+    "meningite",
+    "neurose",
+    "overdose",
+    "perdiz",
+    "quermesse",
+    "ré",
+    "suíte",
+    "sucursal",
+    "trave",
+    "trombose",
+    "tuberculose",
+    "virose",
+    "vogal",
     "nascente",
     "patente",
     "tangente",
@@ -321,6 +351,7 @@ const FEMININE: &[&str] = &[
 ];
 /// Masculine though they end as feminine ones do.
 const MASCULINE: &[&str] = &[
+    "clã",
     "coração",
     "bastão",
     "pagem",
@@ -574,8 +605,9 @@ pub fn of(word: &str) -> Gender {
     let stem = singular.as_str();
     let listed = |list: &[&str]| list.contains(&stem);
     let feminine_end = ["ção", "são", "xão", "dade", "gem", "tude", "ície", "a", "ã"];
-    let masculine_end = ["ista", "atra", "guarda-chuva", "auta", "cida"];
-    if listed(MASCULINE) || listed(MASCULINE_IN_A) {
+    let masculine_end = ["ista", "atra", "nauta", "icida", "ocida", "grama"];
+    let verb_and_noun = ["guarda-", "quebra-", "saca-", "porta-", "salva-", "mata-", "tira-", "toca-"];
+    if listed(MASCULINE) || listed(MASCULINE_IN_A) || verb_and_noun.iter().any(|begin| stem.starts_with(begin)) {
         Masculine
     } else if listed(FEMININE) {
         Feminine
@@ -589,7 +621,7 @@ pub fn of(word: &str) -> Gender {
 }
 
 fn singular(word: &str) -> String {
-    let endings = [("ões", "ão"), ("ães", "ãe"), ("gens", "gem"), ("ns", "m"), ("s", "")];
+    let endings = [("ões", "ão"), ("ães", "ãe"), ("gens", "gem"), ("ais", "al"), ("zes", "z"), ("ns", "m"), ("s", "")];
     let found = endings.iter().find_map(|(plural, one)| word.strip_suffix(plural).map(|stem| format!("{stem}{one}")));
     found.unwrap_or_else(|| word.to_owned())
 }

@@ -45,6 +45,7 @@ pub const RULES: &[(&str, Say)] = &[
     (r"§§?\s?", |found, _| Some(if found[0].starts_with("§§") { "parágrafos " } else { "parágrafo " }.to_owned())),
     (r"@[\w.]*\w", handle),
     (r"#(\p{L}\w*)", |found, place| (!place.is_joined()).then(|| format!("hashtag {}", &found[1]))),
+    (r"[#*]", lone_sign),
     (r"&", |_, place| sign_between(" e ", place, false)),
     (r"±\s?", |_, _| Some("mais ou menos ".to_owned())),
     (r"[≈~]", |_, place| {
@@ -321,6 +322,14 @@ fn sign_between(name: &str, place: &Place, numbers: bool) -> Option<String> {
     }
     let left = if place.written_before.ends_with(' ') { name.trim_start() } else { name };
     Some(if place.after.starts_with(' ') { left.trim_end() } else { left }.to_owned())
+}
+
+/// A sign that is spoken of, as in "a tecla #".
+fn lone_sign(found: &Captures, place: &Place) -> Option<String> {
+    let before = place.written_before.strip_suffix(' ')?;
+    let after = place.after.chars().next().is_none_or(|c| c.is_whitespace() || ".,;:!?)".contains(c));
+    let name = if &found[0] == "#" { "cerquilha" } else { "asterisco" };
+    (after && before.ends_with(char::is_alphabetic)).then(|| name.to_owned())
 }
 
 /// Between two numbers and spaces.
