@@ -56,7 +56,7 @@ struct Args {
     /// Repeats of each measurement
     #[arg(long, default_value_t = 5)]
     repeat: usize,
-    /// Only these parts: utterance, batch, steps, fine, codec, clone
+    /// Only these parts: utterance, first, batch, steps, fine, codec, clone
     #[arg(long, value_delimiter = ',', default_value = "utterance,steps,fine,codec,clone")]
     only: Vec<String>,
 }
@@ -103,6 +103,9 @@ fn run(args: &Args, start: Instant) -> Result<()> {
     // Before anything else has touched the memory.
     if wants("utterance") {
         speech::utterance(bark, args, start)?;
+    }
+    if wants("first") {
+        speech::first(bark, args)?;
     }
     if wants("batch") {
         speech::batch(bark()?, args)?;

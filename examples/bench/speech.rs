@@ -4,7 +4,7 @@ use crate::{Args, SEED, open_codec};
 use anyhow::{Context, Result};
 use barkclone::checkpoint::Bark;
 use barkclone::progress::{Progress, Silent};
-use barkclone::speak::{NextRequest, Request, RequestQueue, Settings, Speaker, Utterance};
+use barkclone::speak::{NextRequest, Request, RequestQueue, Settings, Sound, Speaker, Utterance};
 use barkclone::stage::protocol::Protocol;
 use barkclone::tokens::{Fine, Semantic};
 use barkclone::voice::Voice;
@@ -32,6 +32,26 @@ pub fn utterance(bark: impl FnOnce() -> Result<Bark>, args: &Args, process: Inst
     println!("{:<44} {:>9.1} ms", "utterance: first tokens, since Bark was opened", since(opened));
     let rate = all / spoken.pcm.seconds();
     println!("{:<44} {all:>9.2} s  {rate:.2} times real time", "utterance: all, loading included");
+    Ok(())
+}
+
+/// When the first sound is there: of the whole, and where it goes out as soon as it is final.
+pub fn first(bark: impl Fn() -> Result<Bark>, args: &Args) -> Result<()> {
+    for sound in [Sound::Whole, Sound::Early] {
+        let request = Request { sound, ..request(args, SEED, args.seconds)? };
+        let mut speaker = Speaker::new(bark()?, open_codec(args)?, DType::F32, &Device::Cpu, false);
+        let (begin, mut first) = (Instant::now(), None);
+        let mut heard = |_: usize, _: &[f32]| {
+            first.get_or_insert(begin.elapsed().as_secs_f64());
+            Ok(())
+        };
+        let spoken = speaker.speak_to(&request, &mut heard, &Silent)?;
+        let (all, length) = (begin.elapsed().as_secs_f64(), spoken.pcm.seconds());
+        let first = first.context("nothing was heard")?;
+        println!(
+            "first sound, {sound:?}: {length:.1} s of speech, heard after {first:.2} s, all there after {all:.2} s"
+        );
+    }
     Ok(())
 }
 
