@@ -26,7 +26,6 @@ pub const RULES: &[(&str, Say)] = &[
     (r"\d{4}-\d{3}\b", portuguese_postcode),
     (r"\d{1,6}(?:-\d{1,6}){2,}\b", dashed),
     (r"\d{10,}\b", row),
-    (r"1\d{2}\b", emergency),
 ];
 
 /// Groups of digits, parted by pauses. A leading plus is said.
@@ -53,15 +52,6 @@ fn four_and_four(found: &Captures, place: &Place) -> Option<String> {
         (Some(first), Some(last)) if first <= last => None,
         _ => groups(found, place),
     }
-}
-
-/// A short number that is called, such as the police's.
-fn emergency(found: &Captures, place: &Place) -> Option<String> {
-    let words: Vec<_> = place.written_before.split_whitespace().rev().take(3).map(str::to_lowercase).collect();
-    let (last, verb) =
-        (words.first()?, |word: &String| ["lig", "disc", "disq", "telefon"].iter().any(|v| word.starts_with(v)));
-    let leads = verb(last) || ["para", "pro", "ao", "o", "número"].contains(&last.as_str());
-    (leads && words.iter().any(verb) && !place.is_cut() && !place.is_joined()).then(|| digits(&found[0]))
 }
 
 fn portuguese_phone(found: &Captures, place: &Place) -> Option<String> {
