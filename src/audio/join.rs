@@ -143,14 +143,23 @@ mod tests {
         Pcm { samples: (0..999).map(|i| (i as f32 * 0.1).sin()).collect(), rate: 24_000 }
     }
 
+    /// The bytes of the samples.
+    fn data(wav: &[u8]) -> &[u8] {
+        let start = wav.windows(4).position(|name| name == b"data").unwrap() + 8;
+        &wav[start..][..u32::from_le_bytes(wav[start - 4..start].try_into().unwrap()) as usize]
+    }
+
     #[test]
-    fn one_file_streamed_is_the_file_itself() {
+    fn one_file_streamed_has_its_samples_and_remarks() {
         let folder = tempfile::tempdir().unwrap();
         for encoding in [Encoding::Pcm16, Encoding::Float32] {
             let (path, bytes) = wav(folder.path(), "a.wav", &sound(), encoding);
             let mut out = Cursor::new(Vec::new());
             join_wav(&mut out, &path, &[(b"INAM", "Olá")], |stream| stream.append(&path)).unwrap();
-            assert!(out.into_inner() == bytes, "{encoding:?}");
+            let (joined, out) = (folder.path().join("b.wav"), out.into_inner());
+            assert!(data(&out) == data(&bytes) && out[..36] == bytes[..36], "{encoding:?}");
+            std::fs::write(&joined, out).unwrap();
+            assert_eq!(read_info(&joined).unwrap(), read_info(&path).unwrap());
         }
     }
 

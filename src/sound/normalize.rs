@@ -114,7 +114,7 @@ mod tests {
         // A sine at a quarter of the rate, sampled beside its crests: 3 dB more between the samples than in them.
         let between = (0..96_000).map(|i| (TAU * (i as f32 / 4.0 + 0.125)).sin()).collect();
         let (made, pcm) = asked(&Pcm { samples: between, rate: 48_000 }, 0.0);
-        assert!((peak(&pcm) - (PEAK - 3.01)).abs() < 0.3 && made.reached.unwrap() < -1.0, "{made:?}");
+        assert!((peak(&pcm) - (PEAK - 3.01)).abs() < 0.3 && made.reached.unwrap() < -0.5, "{made:?}");
         assert_eq!(asked(&tone(0.0), -16.0).0, Loudness { factor: 1.0, reached: None });
     }
 

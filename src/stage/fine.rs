@@ -162,11 +162,14 @@ pub fn generate(mut rows: Vec<Result<FineRow>>, model: &impl FineModel, progress
 /// The next pass of every row that has the coarse codes for it; whether there was one.
 pub fn advance(rows: &mut [Result<FineRow>], model: &impl FineModel, progress: &dyn Progress) -> bool {
     let mut ready: Vec<_> = rows.iter_mut().filter(|row| row.as_ref().is_ok_and(FineRow::is_ready)).collect();
+    if ready.is_empty() {
+        return false;
+    }
     for book in COARSE_CODEBOOKS..FINE_CODEBOOKS {
         progress.advance(fill_in(&mut ready, book, model));
     }
     ready.iter_mut().for_each(|row| row.iter_mut().for_each(|row| row.made += 1));
-    !ready.is_empty()
+    true
 }
 
 /// One codebook of the next pass of all rows that did not fail in it; how many there are.

@@ -1,6 +1,6 @@
 //! `barkclone clone --raw`: recordings that become voices as they are.
 
-use super::{Arrays, Desk, spec, write_wav};
+use super::{Arrays, Desk, NO_MODEL, spec, write_wav};
 use hound::SampleFormat::{Float, Int};
 
 #[test]
@@ -68,7 +68,8 @@ fn of_a_long_recording_only_the_last_minute_is_used_and_that_is_said() {
     let desk = Desk::new();
     desk.babble("talk.wav", 75.0);
     // What is said before the models are needed: a minute of audio would take them long.
-    let ran = desk.run(&["clone", "talk.wav", "--raw", "--codec", "no/such/model"]);
+    let ran =
+        desk.run(&["clone", "talk.wav", "--raw", "--hubert", NO_MODEL, "--quantizer", NO_MODEL, "--codec", NO_MODEL]);
     ran.fails(4, &["talk.wav: 75.0 s", "only the last 60 s of 75 s are used"]);
 }
 

@@ -41,9 +41,10 @@ fn an_unknown_key_of_a_job_is_told_with_all_known_ones() {
 #[test]
 fn a_list_that_is_no_text_is_told_once() {
     let desk = desk();
+    desk.run(&["clone", "ref.wav", "--demo", "-o", "v.npz"]).prints();
     let lines = |flag: &str, bytes: &[u8]| {
         fs::write(desk.path("list"), bytes).unwrap();
-        desk.run(&["speak", "--demo", "--voice", VOICE, flag, "list", "-d", "out", "--dry-run"])
+        desk.run(&["speak", "--demo", "--voice", "v.npz", flag, "list", "-d", "out", "--dry-run"])
     };
     for (bytes, line) in [(&b"ol\0a\nb\0\nc\0\n"[..], "line 1"), (b"oi\n\0\n", "line 2"), (&[0; 300], "line 1")] {
         for flag in ["--lines", "--jobs"] {
@@ -138,7 +139,7 @@ fn flags_that_would_do_nothing_are_refused() {
     for flags in [&["--name", "x"][..], &["--batch", "2"], &["--sentence-silence", "1"], &["--markdown"]] {
         desk.run(&[&["speak", "oi", "--demo", "-o", "a.wav"], flags].concat()).fails(2, &[flags[0]]);
     }
-    desk.run(&["speak", "oi", "--demo", "--voice", "ana=a.npz"]).fails(2, &["--voice ana=a.npz", "--jobs and --file"]);
+    desk.run(&["speak", "oi", "--demo", "--voice", "ana=a.npz"]).fails(2, &["--voice NAME=VOICE", "--jobs and --file"]);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Sound that goes out while it is made: to stdout, to a player, or to both, each on a thread of its own, so that who
 //! plays it holds nobody up.
 
-use crate::cli::provenance;
+use crate::cli::{provenance, unwritable};
 use anyhow::{Context, Error, Result, bail, ensure};
 use barkclone::audio::{Encoding, Info, WavStream, stored_samples};
 use barkclone::error::Kind;
@@ -131,7 +131,9 @@ impl Outlets {
         if wanted.stdout {
             let (out, known) = (Box::new(BufWriter::new(io::stdout())), known.clone());
             let stream = move || stream(out, wanted.raw, wanted.encoding, known);
-            outlets.push(Outlet::start(first.clone(), move |pieces, heard| drain(stream()?, pieces, heard))?);
+            outlets.push(Outlet::start(first.clone(), move |pieces, heard| {
+                stream().and_then(|stream| drain(stream, pieces, heard)).context(unwritable())
+            })?);
         }
         if wanted.play {
             outlets.push(played(Player::find()?, wanted, known, first.clone())?);
