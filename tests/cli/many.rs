@@ -148,7 +148,7 @@ fn a_bad_line_does_not_stop_the_others() {
     assert_eq!(lines, [2, 3, 4, 5, 6, 7]);
     let ran = many(&desk, &["--jobs", "j", "--fail-fast"]);
     assert_eq!((ran.code, ran.stderr.matches("line ").count()), (7, 2), "{}", ran.stderr);
-    ran.says(&["stopped at line 2", "unknown field `sped`"]);
+    ran.says(&["stopped at line 2", "unknown key `sped`"]);
     let summed = desk.run(&["report", "summary", "out/report.jsonl"]);
     assert!(summed.prints().contains("2 done, 6 failed, 2 that may not sound right;"), "{}", summed.prints());
 }
