@@ -18,8 +18,8 @@ const WORDS: usize = Q8_0_BLOCK / 4;
 const COLUMNS: usize = 64;
 /// Rows of `x` that are quantised together: a multiple of every tile height.
 const PACKED_ROWS: usize = 48;
-/// Most blocks of a panel that are multiplied at a time: they fit the first cache.
-const MOST_DEPTH: usize = 24;
+/// Blocks of a panel that are multiplied at a time: they fit the first cache.
+const DEPTH: usize = 16;
 /// Two vectors of the widest set.
 const MOST_WIDTH: usize = 32;
 
@@ -141,13 +141,11 @@ impl Task for Block<'_> {
         for (i, column) in columns.clone() {
             self.pack(s, column, &mut panels[i * panel_words..][..panel_words]);
         }
-        // Passes of one depth, for each reads and writes all of the output again. Once even without blocks: the bias
-        // is written all the same.
-        let depth = self.blocks.div_ceil(self.blocks.div_ceil(MOST_DEPTH).max(1)).max(1);
-        for from in (0..self.blocks.max(1)).step_by(depth) {
+        // Once even without blocks: the bias is written all the same.
+        for from in (0..self.blocks.max(1)).step_by(DEPTH) {
             for (i, column) in columns.clone() {
                 let panel = &panels[i * panel_words..][..panel_words][from * width * (WORDS + 2)..];
-                let panel = bytemuck::cast_slice(&panel[..panel.len().min(depth * width * (WORDS + 2))]);
+                let panel = bytemuck::cast_slice(&panel[..panel.len().min(DEPTH * width * (WORDS + 2))]);
                 self.pass(s, column, from, panel);
             }
         }
@@ -227,14 +225,12 @@ impl Block<'_> {
                 *acc = unsafe { load_pair(s, self.out.at((row + r) * self.n + column, count), count) };
             }
         }
-        // Unknown to the compiler, which else unrolls the words, takes them row by row, and runs out of registers.
-        let words = std::hint::black_box(WORDS);
         for (a, b) in a.chunks_exact(a_words).zip(panel.chunks_exact(b_words)) {
             // SAFETY: `a` holds WORDS + 1 rows of MR, `b` WORDS + 2 rows of two vectors.
-            unsafe { block_product::<S, MR>(s, words, a.as_ptr(), b.as_ptr(), &mut acc) };
+            unsafe { block_product::<S, MR>(s, a.as_ptr(), b.as_ptr(), &mut acc) };
         }
         let mut bias = [0f32; MOST_WIDTH];
-        if let (Some(all), true) = (self.bias, from + panel.len() / b_words >= self.blocks) {
+        if let (Some(all), true) = (self.bias, from + DEPTH >= self.blocks) {
             bias[..count].copy_from_slice(&all[column..][..count]);
         }
         for (r, [low, high]) in acc.into_iter().enumerate() {
@@ -247,24 +243,18 @@ impl Block<'_> {
     }
 }
 
-/// Adds one block's products to `acc`; `words` is [`WORDS`].
+/// Adds one block's products to `acc`.
 ///
 /// # Safety
 /// `a` holds a block of a panel of `MR` rows of `x`, `b` one of a panel of two vectors of the weight.
 #[inline(always)]
-unsafe fn block_product<S: Simd, const MR: usize>(
-    s: S,
-    words: usize,
-    a: *const i32,
-    b: *const i32,
-    acc: &mut [[S::V; 2]; MR],
-) {
+unsafe fn block_product<S: Simd, const MR: usize>(s: S, a: *const i32, b: *const i32, acc: &mut [[S::V; 2]; MR]) {
     let width = 2 * S::LANES;
     // SAFETY: the caller's promise.
     unsafe {
         let load = |row: usize| [s.load_i32(b.add(row * width)), s.load_i32(b.add(row * width + S::LANES))];
         let mut sums = [load(WORDS + 1); MR];
-        for word in 0..words {
+        for word in 0..WORDS {
             let w = load(word);
             for (r, sums) in sums.iter_mut().enumerate() {
                 let x = *a.add(word * MR + r);
