@@ -26,13 +26,6 @@ pub(super) fn queries_of_a_task(a: &Attention) -> usize {
     a.t.div_ceil(parts).max(QUERIES.0).next_multiple_of(MOST_ROWS)
 }
 
-/// The height of the next tile of values: the compiler loads all of a step's weights ahead, which lie far apart, and so
-/// they must find room in registers beside the tile.
-#[inline(always)]
-fn value_rows<S: Simd>(left: usize) -> usize {
-    [6, 4, 2].into_iter().find(|&rows| 3 * rows <= 2 * S::TILE_ROWS && rows <= left).unwrap_or(1)
-}
-
 /// Elements of scratch memory that a task of so many queries needs for heads of `dim`.
 pub(super) fn scratch_len(dim: usize, queries: usize) -> usize {
     let padded = dim.next_multiple_of(MOST_WIDTH);
@@ -55,7 +48,7 @@ struct Parts<'a> {
     q: &'a mut [f32],
     /// Keys in panels `[dim][width]`.
     k: &'a mut [f32],
-    /// Values in panels `[KEYS][width]`.
+    /// Values `[KEYS][padded]`.
     v: &'a mut [f32],
     /// Scores, then their exponentials, of one panel of queries: `[height][KEYS]`.
     p: &'a mut [f32],
@@ -105,7 +98,7 @@ impl Task for Block<'_> {
         for from in (0..self.a.seen(self.first + count - 1)).step_by(KEYS) {
             let keys = KEYS.min(self.a.len - from);
             self.pack_keys(s, from, keys, parts.k);
-            self.pack_values(s, from, keys, parts.v);
+            self.copy_values(s, from, keys, padded, parts.v);
             let mut row = 0;
             while row < count {
                 let height = tile_rows::<S>(count - row);
@@ -153,17 +146,18 @@ impl Block<'_> {
     }
 
     #[inline(always)]
-    fn pack_values<S: Simd>(&self, s: S, from: usize, keys: usize, v: &mut [f32]) {
-        let (Attention { v: values, dim, .. }, width) = (*self.a, 2 * S::LANES);
-        for (first, panel) in (0..dim).step_by(width).zip(v.chunks_exact_mut(KEYS * width)) {
-            let count = width.min(dim - first);
-            for (j, row) in panel.chunks_exact_mut(width).enumerate().take(keys) {
-                let value = values.slice(self.head, from + j, dim)[first..].as_ptr();
-                s.prefetch(value.wrapping_add(AHEAD * values.row_stride).cast());
-                s.prefetch(value.wrapping_add(AHEAD * values.row_stride + S::LANES).cast());
-                // SAFETY: `count` elements are left of the value, and a row is two vectors.
-                unsafe { store_pair(s, row.as_mut_ptr(), load_pair(s, value, count), width) };
+    fn copy_values<S: Simd>(&self, s: S, from: usize, keys: usize, padded: usize, v: &mut [f32]) {
+        let Attention { v: values, dim, .. } = *self.a;
+        for (j, row) in v.chunks_exact_mut(padded).enumerate().take(keys) {
+            let value = values.slice(self.head, from + j, dim);
+            let ahead = value.as_ptr().wrapping_add(AHEAD * values.row_stride);
+            for at in (0..dim).step_by(S::LANES) {
+                let count = S::LANES.min(dim - at);
+                s.prefetch(ahead.wrapping_add(at).cast());
+                // SAFETY: `count` elements are left of the value, and a row is at least as long.
+                unsafe { s.store_up_to(row.as_mut_ptr().add(at), s.load_up_to(value.as_ptr().add(at), count), count) };
             }
+            row[dim..].fill(0.0);
         }
     }
 
@@ -188,27 +182,14 @@ impl Block<'_> {
         for row in 0..MR {
             self.softmax(s, panel, row, padded, parts);
         }
-        let mut row = 0;
-        while row < MR {
-            let height = value_rows::<S>(MR - row);
-            with_tile_rows!(S, height, R => self.add_values::<S, R>(s, panel, row, padded, parts));
-            row += height;
-        }
-    }
-
-    /// Adds the values, weighted, to the sums of rows `row..row + R` of a panel.
-    #[inline(always)]
-    fn add_values<S: Simd, const R: usize>(&self, s: S, panel: &Panel, row: usize, padded: usize, parts: &mut Parts) {
-        let width = 2 * S::LANES;
-        let sums = &mut parts.sums[(panel.row + row) * padded..][..R * padded];
-        let p = parts.p[row * KEYS..][..R * KEYS].as_ptr();
         for d in (0..padded).step_by(width) {
-            let v = parts.v[d * KEYS..][..KEYS * width].as_ptr();
-            // SAFETY: `p` holds R rows of KEYS, `v` KEYS rows of `width`, `sums` R rows of `padded`.
+            let sums = &mut parts.sums[panel.row * padded..][..MR * padded];
+            // SAFETY: `p` holds MR rows of KEYS, `v` `keys` rows of `padded`, `sums` MR rows of it.
             unsafe {
+                let (p, v) = (parts.p[..MR * KEYS].as_ptr(), parts.v[..panel.keys * padded].as_ptr().add(d));
                 let a = |step, row| p.add(row * KEYS + step);
-                let operands = Operands { steps: panel.keys, a, b: |step| v.add(step * width) };
-                let mut acc = [[s.splat(0.0); 2]; R];
+                let operands = Operands { steps: panel.keys, a, b: |step| v.add(step * padded) };
+                let mut acc = [[s.splat(0.0); 2]; MR];
                 for (row, acc) in acc.iter_mut().enumerate() {
                     *acc = load_pair(s, sums.as_ptr().add(row * padded + d), width);
                 }
