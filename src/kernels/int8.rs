@@ -252,10 +252,11 @@ unsafe fn block_product<S: Simd, const MR: usize>(s: S, a: *const i32, b: *const
     let width = 2 * S::LANES;
     // SAFETY: the caller's promise.
     unsafe {
-        let load = |row: usize| [s.load_i32(b.add(row * width)), s.load_i32(b.add(row * width + S::LANES))];
-        let mut sums = [load(WORDS + 1); MR];
+        // No closure, which would be compiled without the set's instructions.
+        let first = b.add((WORDS + 1) * width);
+        let mut sums = [[s.load_i32(first), s.load_i32(first.add(S::LANES))]; MR];
         for word in 0..WORDS {
-            let w = load(word);
+            let w = [s.load_i32(b.add(word * width)), s.load_i32(b.add(word * width + S::LANES))];
             for (r, sums) in sums.iter_mut().enumerate() {
                 let x = *a.add(word * MR + r);
                 *sums = [s.dot4(sums[0], x, w[0]), s.dot4(sums[1], x, w[1])];
