@@ -10,7 +10,8 @@ use super::par::{Shared, parallel, scratch};
 use super::quant::{BlockQ4K, Q8_0_BLOCK, nearest_byte, quantise};
 use super::simd::Simd;
 use super::source::Matrix;
-use super::tile::{load_pair, store_pair, with_tile_rows};
+use super::tile::{Tile, load_pair, store_pair, with_tile_rows};
+use std::hint::black_box;
 
 /// Words of four bytes in a block.
 const WORDS: usize = Q8_0_BLOCK / 4;
@@ -18,8 +19,8 @@ const WORDS: usize = Q8_0_BLOCK / 4;
 const COLUMNS: usize = 64;
 /// Rows of `x` that are quantised together: a multiple of every tile height.
 const PACKED_ROWS: usize = 48;
-/// Blocks of a panel that are multiplied at a time: they fit the first cache.
-const DEPTH: usize = 16;
+/// Most blocks of a panel that are multiplied at a time: they fit the first cache.
+const MOST_DEPTH: usize = 24;
 /// Two vectors of the widest set.
 const MOST_WIDTH: usize = 32;
 
@@ -141,11 +142,13 @@ impl Task for Block<'_> {
         for (i, column) in columns.clone() {
             self.pack(s, column, &mut panels[i * panel_words..][..panel_words]);
         }
-        // Once even without blocks: the bias is written all the same.
-        for from in (0..self.blocks.max(1)).step_by(DEPTH) {
+        // Passes of one depth, for each reads and writes all of the output again. Once even without blocks: the bias
+        // is written all the same.
+        let depth = self.blocks.div_ceil(self.blocks.div_ceil(MOST_DEPTH).max(1)).max(1);
+        for from in (0..self.blocks.max(1)).step_by(depth) {
             for (i, column) in columns.clone() {
                 let panel = &panels[i * panel_words..][..panel_words][from * width * (WORDS + 2)..];
-                let panel = bytemuck::cast_slice(&panel[..panel.len().min(DEPTH * width * (WORDS + 2))]);
+                let panel = bytemuck::cast_slice(&panel[..panel.len().min(depth * width * (WORDS + 2))]);
                 self.pass(s, column, from, panel);
             }
         }
@@ -225,50 +228,61 @@ impl Block<'_> {
                 *acc = unsafe { load_pair(s, self.out.at((row + r) * self.n + column, count), count) };
             }
         }
-        for (a, b) in a.chunks_exact(a_words).zip(panel.chunks_exact(b_words)) {
-            // SAFETY: `a` holds WORDS + 1 rows of MR, `b` WORDS + 2 rows of two vectors.
-            unsafe { block_product::<S, MR>(s, a.as_ptr(), b.as_ptr(), &mut acc) };
-        }
+        let blocks = (a.len() / a_words).min(panel.len() / b_words);
+        // SAFETY: `a` holds blocks of WORDS + 1 rows of MR, `panel` of WORDS + 2 rows of two vectors.
+        let acc = unsafe { products::<S, MR>(s, blocks, (a.as_ptr(), panel.as_ptr()), acc) };
         let mut bias = [0f32; MOST_WIDTH];
-        if let (Some(all), true) = (self.bias, from + DEPTH >= self.blocks) {
+        if let (Some(all), true) = (self.bias, from + blocks >= self.blocks) {
             bias[..count].copy_from_slice(&all[column..][..count]);
         }
-        for (r, [low, high]) in acc.into_iter().enumerate() {
+        for (r, acc) in acc.iter().enumerate() {
             // SAFETY: `bias` holds two vectors of any set; this task alone writes these columns.
             unsafe {
-                let sums = [s.add(low, s.load(bias.as_ptr())), s.add(high, s.load(bias.as_ptr().add(S::LANES)))];
+                let bias = bias.as_ptr();
+                let sums = [s.add(acc[0], s.load(bias)), s.add(acc[1], s.load(bias.add(S::LANES)))];
                 store_pair(s, self.out.at((row + r) * self.n + column, count), sums, count);
             }
         }
     }
 }
 
-/// Adds one block's products to `acc`.
+/// Adds the products of blocks to `acc`, one block after another.
 ///
 /// # Safety
-/// `a` holds a block of a panel of `MR` rows of `x`, `b` one of a panel of two vectors of the weight.
+/// `a` holds so many blocks of a panel of `MR` rows of `x`, `b` of one of two vectors of the weight.
 #[inline(always)]
-unsafe fn block_product<S: Simd, const MR: usize>(s: S, a: *const i32, b: *const i32, acc: &mut [[S::V; 2]; MR]) {
+unsafe fn products<S: Simd, const MR: usize>(
+    s: S,
+    blocks: usize,
+    (mut a, mut b): (*const i32, *const i32),
+    mut acc: Tile<S::V, MR>,
+) -> Tile<S::V, MR> {
     let width = 2 * S::LANES;
-    // SAFETY: the caller's promise.
-    unsafe {
-        // No closure, which would be compiled without the set's instructions.
-        let first = b.add((WORDS + 1) * width);
-        let mut sums = [[s.load_i32(first), s.load_i32(first.add(S::LANES))]; MR];
-        for word in 0..WORDS {
-            let w = [s.load_i32(b.add(word * width)), s.load_i32(b.add(word * width + S::LANES))];
-            for (r, sums) in sums.iter_mut().enumerate() {
-                let x = *a.add(word * MR + r);
-                *sums = [s.dot4(sums[0], x, w[0]), s.dot4(sums[1], x, w[1])];
+    // Unknown to the compiler, which else unrolls the words, takes them row by row, and runs out of registers.
+    let words = black_box(WORDS);
+    for _ in 0..blocks {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let start = b.add((WORDS + 1) * width);
+            let mut sums = [[s.load_i32(start), s.load_i32(start.add(S::LANES))]; MR];
+            for word in 0..words {
+                let w = [s.load_i32(b.add(word * width)), s.load_i32(b.add(word * width + S::LANES))];
+                for (r, sums) in sums.iter_mut().enumerate() {
+                    let x = *a.add(word * MR + r);
+                    *sums = [s.dot4(sums[0], x, w[0]), s.dot4(sums[1], x, w[1])];
+                }
             }
-        }
-        let scales = b.add(WORDS * width).cast::<f32>();
-        let scales = [s.load(scales), s.load(scales.add(S::LANES))];
-        for (r, (acc, sums)) in acc.iter_mut().zip(sums).enumerate() {
-            let scale = s.splat(f32::from_bits(*a.add(WORDS * MR + r) as u32));
-            for (acc, (sum, w)) in acc.iter_mut().zip(sums.into_iter().zip(scales)) {
-                *acc = s.fma(s.to_f32(sum), s.mul(scale, w), *acc);
+            let scales = b.add(WORDS * width).cast::<f32>();
+            let scales = [s.load(scales), s.load(scales.add(S::LANES))];
+            for (r, acc) in acc.iter_mut().enumerate() {
+                let (x, sums) = (s.splat(f32::from_bits(*a.add(WORDS * MR + r) as u32)), sums[r]);
+                *acc = [
+                    s.fma(s.to_f32(sums[0]), s.mul(x, scales[0]), acc[0]),
+                    s.fma(s.to_f32(sums[1]), s.mul(x, scales[1]), acc[1]),
+                ];
             }
+            (a, b) = (a.add(MR * (WORDS + 1)), b.add(width * (WORDS + 2)));
         }
     }
+    acc
 }
