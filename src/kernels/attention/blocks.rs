@@ -9,6 +9,7 @@ use super::super::simd::Simd;
 use super::super::source::Full;
 use super::super::tile::{Operands, accumulate, load_pair, store_pair, tile_rows, with_tile_rows};
 use super::Attention;
+use std::cell::Cell;
 
 /// Fewest queries of one task, so that packing the keys again for each such block stays cheap, and most of them.
 const QUERIES: (usize, usize) = (240, 1536);
@@ -188,7 +189,10 @@ impl Block<'_> {
             unsafe {
                 let (p, v) = (parts.p[..MR * KEYS].as_ptr(), parts.v[..panel.keys * padded].as_ptr().add(d));
                 let a = |step, row| p.add(row * KEYS + step);
-                let operands = Operands { steps: panel.keys, a, b: |step| v.add(step * padded) };
+                // A pointer of its own: an offset in the register of `step` makes the compiler load all of `a` first,
+                // and run out of registers.
+                let next = Cell::new(v);
+                let operands = Operands { steps: panel.keys, a, b: |_| next.replace(next.get().wrapping_add(padded)) };
                 let mut acc = [[s.splat(0.0); 2]; MR];
                 for (row, acc) in acc.iter_mut().enumerate() {
                     *acc = load_pair(s, sums.as_ptr().add(row * padded + d), width);
