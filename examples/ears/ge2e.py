@@ -1,4 +1,4 @@
-"""Compares the voice ear with Resemblyzer on its own weights; run it by ge2e.sh.
+"""Compares the voice ear with Resemblyzer on its own weights; run it by run.sh.
 
 - On the same samples (Resemblyzer's own, after its preprocessing) each of the 256 numbers is within 1e-4 of its own.
 - Each with its whole way, resampling and trimming of pauses included, every sound has the same nearest neighbour, and

@@ -1,6 +1,6 @@
 """What `speak --best-of` gains: demo models, espeak-ng voices, and a judge that took no part.
 
-    examples/ears/measure.sh [--voices 20] [--takes 16]
+    sh examples/ears/run.sh measure.py [--voices 20] [--takes 16]
 
 The voices are variants that the demo models never met, less those that the judge does not tell apart when espeak-ng
 itself speaks. Each reads a reference, from which it is cloned. The clone says sentences, with `--takes` takes each, and barkclone scores them by its ear `spectrum` against the
