@@ -18,9 +18,9 @@ pub enum State {
     Changed,
 }
 
-/// A file that utterances were joined into, as it was written.
+/// A file besides that of a report's line, as it was written.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct JoinedFile {
+pub struct WrittenFile {
     /// Without its folder.
     name: String,
     bytes: u64,
@@ -28,7 +28,7 @@ pub struct JoinedFile {
     sha256: String,
 }
 
-impl JoinedFile {
+impl WrittenFile {
     pub fn of(file: &Pending) -> Result<Self> {
         let (name, modified, sha256) = (name(file.target()), modified(file.path()), sha256(file.path())?);
         Ok(Self { name, bytes: file.bytes, modified, sha256 })

@@ -80,19 +80,21 @@ impl<P: Iterator<Item = Result<Planned>>> Run<'_, P> {
         }
     }
 
-    /// Refuses places of takes that are kept beside the best, but for those that the report says were kept before.
+    /// Refuses places of takes that are kept beside the best, but for those that the report says were kept before, as
+    /// they were written.
     fn may_keep_all(&self, job: &InFlight) -> Result<()> {
-        if self.options.force {
+        let ranks = self.options.retry.ranks_kept();
+        if self.options.force || ranks.is_empty() {
             return Ok(());
         }
         let record = self.ledger.finished(&job.task.id).map(|entry| self.ledger.line(entry)).transpose()?;
-        let ours: Vec<_> =
-            record.iter().flat_map(|record| &record.heard).filter_map(|take| take.out.as_ref()).collect();
-        for rank in self.options.retry.ranks_kept() {
-            let out = ranked(&job.task.out, rank);
-            let place = self.options.folder.join(&out);
-            let free = fs::symlink_metadata(&place).is_err() || ours.iter().any(|ours| Path::new(ours) == out);
-            ensure!(free, Kind::Output.error(format!("{}: exists already; --force replaces it", place.display())));
+        let heard = record.iter().flat_map(|record| &record.heard);
+        let ours: Vec<_> = heard.filter_map(|take| take.kept(&self.options.folder)).collect();
+        for rank in ranks {
+            let place = self.options.folder.join(ranked(&job.task.out, rank));
+            let free = fs::symlink_metadata(&place).is_err() || ours.contains(&place);
+            let told = || format!("{}: exists already, or was changed since; --force replaces it", place.display());
+            ensure!(free, Kind::Output.error(told()));
         }
         Ok(())
     }

@@ -4,7 +4,7 @@
 //! opened again. One process at a time holds a report, by an advisory lock on the file itself. In memory a few numbers
 //! stand for each line.
 
-use super::files::{JoinedFile, State};
+use super::files::{State, WrittenFile};
 use super::hash::hash;
 use super::record::Record;
 use crate::error::{Error, Kind};
@@ -33,7 +33,7 @@ pub struct Ledger {
     /// Ids whose last line is a failure.
     failed: HashSet<u64>,
     /// What utterances were joined into, as all runs wrote it.
-    joined: Vec<JoinedFile>,
+    joined: Vec<WrittenFile>,
     unlocked: bool,
 }
 

@@ -30,11 +30,12 @@ mod worker;
 
 pub use attempts::{Attempt, Heard, Kept, RetryPolicy, Takes, heard};
 pub use events::{Event, Observer, Silent, Tally};
-pub use files::{JoinedFile, State};
+pub use files::{State, WrittenFile};
 pub use hash::{fingerprint, hash, mixed};
 pub use in_flight::{Choice, InFlight, Made, NextJob, Target, estimate};
 pub use job::{Form, Item, Job, Sampling, Source};
 pub use ledger::Ledger;
+pub use lines::Lines;
 pub use merge::{Summary, merge, summary};
 pub use name::{Template, ranked};
 pub use page::{Sounds, page};

@@ -162,7 +162,7 @@ fn plain(text: &str) -> String {
 }
 
 fn unfit(template: &str, why: &str) -> Error {
-    Kind::Usage.error(format!("--name {template}: {why}"))
+    Kind::Usage.error(format!("--names {template}: {why}"))
 }
 
 #[cfg(test)]
@@ -200,7 +200,7 @@ mod tests {
             ["{text}", "{index", "index}", "{index:99}", "../{index}", "/tmp/{index}", "", "{id}/", "a/./../b"]
         {
             let error = Template::parse(template, &ENDINGS).unwrap_err().to_string();
-            assert!(error.contains(&format!("--name {template}:")), "{error}");
+            assert!(error.contains(&format!("--names {template}:")), "{error}");
         }
     }
 

@@ -1,6 +1,6 @@
 //! A report's lines: what became of each utterance.
 
-use super::files::JoinedFile;
+use super::files::{State, WrittenFile};
 use super::hash::hash;
 use super::job::Item;
 use super::plan::Task;
@@ -9,6 +9,7 @@ use crate::sound::{RecordedFinding, weight};
 use crate::speak::Settings;
 use crate::stage::fine::Context as FineContext;
 use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// One line of a report. Of several with the same id, the last one holds.
@@ -99,7 +100,7 @@ pub struct Record {
     pub command: Option<String>,
     /// The files that all utterances were joined into, as they were written: the sound, and its subtitles.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub joined: Vec<JoinedFile>,
+    pub joined: Vec<WrittenFile>,
     /// When the line was written, milliseconds since 1970.
     pub at: u64,
     /// Why it is not there.
@@ -139,6 +140,17 @@ pub struct RecordedTake {
     /// Its file, below the output folder, where it is kept beside the best.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub out: Option<String>,
+    /// That file as it was written; reports of earlier versions do not hold it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<WrittenFile>,
+}
+
+impl RecordedTake {
+    /// Its file, where it is kept beside the best and is as it was written.
+    pub(super) fn kept(&self, folder: &Path) -> Option<PathBuf> {
+        let path = folder.join(self.out.as_ref()?);
+        (self.file.as_ref()?.state(&path) == Some(State::AsWritten)).then_some(path)
+    }
 }
 
 /// Settings by the names of their flags.

@@ -2,6 +2,7 @@
 
 use super::attempts::{Attempt, Attempts, Heard, Kept, heard};
 use super::events::Tally;
+use super::files::WrittenFile;
 use super::in_flight::{Choice, InFlight, Made, NextJob, Target};
 use super::job::Item;
 use super::name::ranked;
@@ -220,12 +221,17 @@ impl<'a, P: Iterator<Item = Result<Planned>>> Speech<'a, P> {
         let attempts = scores.len() as u32;
         let file = self.file(job, 1, (seed, sound))?;
         let mut heard: Vec<_> =
-            scores.into_iter().map(|(seed, score)| RecordedTake { seed, score, out: None }).collect();
+            scores.into_iter().map(|(seed, score)| RecordedTake { seed, score, out: None, file: None }).collect();
         let mut files = Vec::new();
         for (rank, other) in (2..).zip(others) {
             let out = ranked(&job.task.out, rank).to_string_lossy().into_owned();
-            heard.iter_mut().filter(|take| take.seed == other.seed).for_each(|take| take.out = Some(out.clone()));
-            files.push(self.file(job, rank, (other.seed, other.utterance.sound))?);
+            let file = self.file(job, rank, (other.seed, other.utterance.sound))?;
+            let written = WrittenFile::of(&file)?;
+            heard
+                .iter_mut()
+                .filter(|take| take.seed == other.seed)
+                .for_each(|take| (take.out, take.file) = (Some(out.clone()), Some(written.clone())));
+            files.push(file);
         }
         let choice = self.run.retry().chooses().then_some(Choice { score, heard, others: files });
         let made = Made { file, seconds, tokens, seed: Some(seed), attempts, findings, next, choice };

@@ -72,17 +72,36 @@ impl<P: Iterator<Item = Result<Planned>>> Run<'_, P> {
         let report = self.ledger.path();
         let Ok(file) = File::open(report) else { return Ok(left) };
         scan(report, file, |record, _| {
-            let Some(out) = record.out.as_ref().filter(|_| record.error.is_none()) else { return Ok(()) };
-            let path = self.options.folder.join(out);
-            if self.wanted.contains(&hash(&[out.as_bytes()])) {
-                return Ok(());
-            }
-            if super::files::state(&path, &record) == Some(State::AsWritten) && seen.insert(path.clone()) {
-                left.push(path);
-            }
+            let unwanted = self.unwanted(&record)?;
+            left.extend(unwanted.into_iter().filter(|path| seen.insert(path.clone())));
             Ok(())
         })?;
         Ok(left)
+    }
+
+    /// Of the files of a line, those that no task wants any more, as they were made.
+    fn unwanted(&self, record: &Record) -> Result<Vec<PathBuf>> {
+        let Some(out) = record.out.as_ref().filter(|_| record.error.is_none()) else { return Ok(Vec::new()) };
+        let path = self.options.folder.join(out);
+        let as_written = || !self.is_wanted(out) && super::files::state(&path, record) == Some(State::AsWritten);
+        let result = as_written().then(|| path.clone());
+        Ok(result.into_iter().chain(self.unwanted_takes(record)?).collect())
+    }
+
+    /// The takes beside a result that its last line does not name, or whose result no task wants.
+    fn unwanted_takes(&self, record: &Record) -> Result<Vec<PathBuf>> {
+        let kept = |record: &Record| -> Vec<PathBuf> {
+            record.heard.iter().filter_map(|take| take.kept(&self.options.folder)).collect()
+        };
+        let takes = kept(record);
+        let Some(entry) = self.ledger.finished(&record.id).filter(|_| !takes.is_empty()) else { return Ok(takes) };
+        let last = self.ledger.line(entry)?;
+        let theirs = last.out.as_ref().filter(|out| self.is_wanted(out)).map_or(Vec::new(), |_| kept(&last));
+        Ok(takes.into_iter().filter(|take| !theirs.contains(take)).collect())
+    }
+
+    fn is_wanted(&self, out: &str) -> bool {
+        self.wanted.contains(&hash(&[out.as_bytes()]))
     }
 
     fn look(&mut self, task: Task, survey: &mut Survey) -> Result<()> {

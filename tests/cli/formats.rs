@@ -97,7 +97,7 @@ fn what_is_not_written_is_refused_before_anything_is_spoken() {
     desk.run(&[&SPOKEN[..], &["-o", "a.flac", "--float"]].concat()).fails(2, &["a.flac: 32-bit float", ".wav"]);
     let lines = ["speak", "--demo", "--lines", "l", "-d", "out"];
     fs::write(desk.path("l"), "Oi.\n").unwrap();
-    desk.run(&[&lines[..], &["--name", "{index}.mp3", "--float"]].concat()).fails(2, &["32-bit float"]);
+    desk.run(&[&lines[..], &["--names", "{index}.mp3", "--float"]].concat()).fails(2, &["32-bit float"]);
     // Nowhere is an ffmpeg.
     let mut command = desk.command(&[&SPOKEN[..], &["-o", "a.mp3"]].concat());
     let ran = Ran::of(command.env("PATH", desk.path("")).output().unwrap());
@@ -121,7 +121,7 @@ fn lines_and_jobs_have_formats_by_their_names_and_a_later_run_knows_them() {
     let desk = Desk::new();
     fs::write(desk.path("l"), "Bom dia.\nBoa noite.\n").unwrap();
     let run = |name: &str| {
-        let flags = ["speak", "--lines", "l", "-d", "out", "--voice", VOICE, "--name", name];
+        let flags = ["speak", "--lines", "l", "-d", "out", "--voice", VOICE, "--names", name];
         desk.run(&[&flags[..], &SPEAK[..]].concat())
     };
     let names = |ran: &Ran| ran.prints().to_owned();
@@ -133,7 +133,7 @@ fn lines_and_jobs_have_formats_by_their_names_and_a_later_run_knows_them() {
     assert_eq!(fs::read(desk.path("out/1.opus")).unwrap()[..4], *b"OggS");
 
     fs::write(desk.path("j"), "{\"text\": \"Oi\", \"out\": \"oi.flac\"}\n{\"text\": \"Oi\"}\n").unwrap();
-    let flags = ["speak", "--jobs", "j", "-d", "jobs", "--voice", VOICE, "--name", "{slug}"];
+    let flags = ["speak", "--jobs", "j", "-d", "jobs", "--voice", VOICE, "--names", "{slug}"];
     let ran = desk.run(&[&flags[..], &SPEAK[..]].concat());
     assert_eq!(names(&ran), "jobs/oi.flac\njobs/oi.wav");
     assert_eq!(fs::read(desk.path("jobs/oi.flac")).unwrap()[..4], *b"fLaC");
@@ -158,7 +158,7 @@ fn long_texts_and_conversions_have_formats_by_their_names() {
     desk.convert(&["talk.wav"], &["--seed", "1", "-o", "c.wav"]).prints();
     desk.convert(&["talk.wav"], &["--seed", "1", "-o", "c.flac"]).prints();
     assert_eq!(samples(&desk, "c.flac"), samples(&desk, "c.wav"));
-    desk.convert(&["talk.wav"], &["--seed", "1", "-d", "many", "--name", "{stem}.opus"]).prints();
+    desk.convert(&["talk.wav"], &["--seed", "1", "-d", "many", "--names", "{stem}.opus"]).prints();
     assert!((samples(&desk, "many/talk.opus").seconds() - samples(&desk, "c.wav").seconds()).abs() < 0.02);
 }
 

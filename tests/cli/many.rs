@@ -198,7 +198,7 @@ fn what_concerns_all_lines_is_refused_before_any() {
     let refused = |flags: &[&str], code, words: &[&str]| many(&desk, flags).fails(code, words);
     refused(&["--lines", "none"], 3, &["none: cannot be read"]);
     refused(&["--lines", "."], 3, &["a folder"]);
-    refused(&["--lines", "p", "--name", "{tex}"], 2, &["--name {tex}", "{slug}"]);
+    refused(&["--lines", "p", "--names", "{tex}"], 2, &["--names {tex}", "{slug}"]);
     refused(&["--lines", "p", "--shard", "3/2"], 2, &["--shard 3/2"]);
     refused(&["--lines", "p", "--batch", "0"], 2, &["auto"]);
     refused(&["--lines", "p", "--text-temp", "-1"], 2, &["--text-temp -1"]);
@@ -276,7 +276,7 @@ fn a_list_from_a_pipe_is_gone_on_from_as_one_from_a_file() {
 fn a_run_without_a_voice_makes_one_for_all_lines_and_keeps_it() {
     let desk = Desk::new();
     fs::write(desk.path("p"), "um\ndois\numa frase que é mais longa do que as outras duas\n").unwrap();
-    let run = |flags: &[&str]| many(&desk, &[&["--lines", "p", "--name", "{voice}-{index}"], flags].concat());
+    let run = |flags: &[&str]| many(&desk, &[&["--lines", "p", "--names", "{voice}-{index}"], flags].concat());
     let ran = run(&[]);
     assert_eq!(ran.prints(), "out/voice-1.wav\nout/voice-2.wav\nout/voice-3.wav");
     ran.says(&["no --voice: a random one, seed ", "kept in out/voice.npz", "seed 0: that of each utterance follows"]);
@@ -373,7 +373,7 @@ fn names_of_files_have_the_voice_that_all_lines_share_and_one_line_is_redone() {
     fs::write(desk.path("p"), "um\ndois\n").unwrap();
     fs::copy(VOICE, desk.path("ana.npz")).unwrap();
     let run = |flags: &[&str]| {
-        many(&desk, &[&["--lines", "p", "--voice", "ana.npz", "--name", "{voice}-{index}"], flags].concat())
+        many(&desk, &[&["--lines", "p", "--voice", "ana.npz", "--names", "{voice}-{index}"], flags].concat())
     };
     assert_eq!(run(&[]).prints(), "out/ana-1.wav\nout/ana-2.wav");
     let first = sounds(&desk, "out");

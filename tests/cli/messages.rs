@@ -53,6 +53,11 @@ fn a_list_that_is_no_text_is_told_once() {
             assert_eq!(ran.stderr.lines().filter(|line| line.starts_with("error")).count(), 1, "{}", ran.stderr);
         }
     }
+    for flag in ["--lines", "--jobs"] {
+        let ran = lines(flag, b"Bom dia\nvoc\xea\namanh\xe3\n");
+        ran.fails(3, &["list: line 2 is not UTF-8", "save the text as UTF-8"]);
+        assert!(!ran.stderr.contains("line 3") && !desk.path("out").exists(), "{}", ran.stderr);
+    }
     let utf16: Vec<u8> = "Olá.\nOi.\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
     assert_eq!(lines("--lines", &utf16).prints().lines().count(), 2, "UTF-16 is read");
 }
@@ -136,7 +141,7 @@ fn room_that_runs_out_while_joining_says_that_the_pieces_stay() {
 #[test]
 fn flags_that_would_do_nothing_are_refused() {
     let desk = desk();
-    for flags in [&["--name", "x"][..], &["--batch", "2"], &["--sentence-silence", "1"], &["--markdown"]] {
+    for flags in [&["--names", "x"][..], &["--batch", "2"], &["--sentence-silence", "1"], &["--markdown"]] {
         desk.run(&[&["speak", "oi", "--demo", "-o", "a.wav"], flags].concat()).fails(2, &[flags[0]]);
     }
     desk.run(&["speak", "oi", "--demo", "--voice", "ana=a.npz"]).fails(2, &["--voice NAME=VOICE", "--jobs and --file"]);

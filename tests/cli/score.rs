@@ -92,7 +92,7 @@ fn of_many_lines_each_has_its_best_take_and_the_report_all_scores() {
     let run = |flags: &[&str]| {
         let ran = desk.run(
             &[
-                &["speak", "--lines", "lines.txt", "-d", "out", "--demo", "--voice", "a.npz", "--name", "{index}"],
+                &["speak", "--lines", "lines.txt", "-d", "out", "--demo", "--voice", "a.npz", "--names", "{index}"],
                 flags,
             ]
             .concat(),
@@ -115,6 +115,20 @@ fn of_many_lines_each_has_its_best_take_and_the_report_all_scores() {
     run(&["--best-of", "2", "--keep-all"]).says(&["0 spoken, 2 there already"]);
     run(&["--best-of", "3", "--keep-all"]).says(&["2 spoken"]);
     assert!(desk.path("out/2.3.wav").is_file(), "more takes were wanted than were made");
+    // An edited take is kept; takes of a line that is gone are removed with it.
+    fs::write(desk.path("out/1.2.wav"), "mine").unwrap();
+    let flags = ["--best-of", "4", "--keep-all"];
+    let base = ["speak", "--lines", "lines.txt", "-d", "out", "--demo", "--voice", "a.npz", "--names", "{index}"];
+    let edited = "1.2.wav: exists already, or was changed since";
+    let ran = desk.run(&[&base[..], &flags].concat());
+    ran.says(&[edited, "1 spoken"]);
+    assert_eq!((ran.code, ran.stdout.as_slice()), (7, &b"out/2.wav\n"[..]));
+    assert_eq!(fs::read(desk.path("out/1.2.wav")).unwrap(), b"mine");
+    fs::write(desk.path("lines.txt"), "Bom dia.\n").unwrap();
+    run(&["--best-of", "2", "--prune"]).says(&["4 files of earlier runs, removed: out/2.wav, "]);
+    let there = ["1.wav", "1.2.wav", "1.3.wav", "2.wav", "2.2.wav", "2.3.wav", "2.4.wav"];
+    let there = there.map(|name| desk.path("out").join(name).is_file());
+    assert_eq!(there, [true, true, true, false, false, false, false]);
 }
 
 #[test]

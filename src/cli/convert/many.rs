@@ -136,7 +136,7 @@ pub fn run(args: &ConvertArgs, folder: &Path, models: &Models, terminal: &Termin
     args.sampling.settings(&Protocol::default(), seed).check()?;
     let device = args.nets.device.open()?;
     let dtype = args.nets.weights.computed(&device)?;
-    let (name, shard) = (sounds_named(&args.name, args.float)?, args.run.shard()?);
+    let (name, shard) = (sounds_named(&args.names, args.float)?, args.run.shard()?);
     let rules = Rules { name, seed: Seeds::Same(seed), shard, voice: Some(args.voice.clone()) };
     let recordings = Recordings::new(args.reading.inputs(&args.recordings()?)?);
     refuse_themselves(plan(&recordings, &rules), folder)?;

@@ -48,8 +48,8 @@ pub struct ConvertArgs {
     dir: Option<PathBuf>,
     /// How the files in the folder are named: {stem} and {slug} (of the recording's name), {index}, {id}, {seed} and
     /// {voice} are filled in; the second of a name gets a number. The ending says the format, as with --output
-    #[arg(long, value_name = "NAME", default_value = "{stem}")]
-    name: String,
+    #[arg(long, alias = "name", value_name = "PATTERN", default_value = "{stem}")]
+    names: String,
     /// Replace files that exist
     #[arg(long)]
     force: bool,

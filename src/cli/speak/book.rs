@@ -7,7 +7,7 @@ use crate::cli::refuse_own_input;
 use crate::cli::sound::{LoudnessArgs, Sink as Heard};
 use anyhow::{Context, Result, bail, ensure};
 use barkclone::audio::{self, Format, Info, Recording};
-use barkclone::batch::{Job, JoinedFile, Ledger, Plan, Planned, Record, Rules, SourceJob, State, Task, now};
+use barkclone::batch::{Job, Ledger, Plan, Planned, Record, Rules, SourceJob, State, Task, WrittenFile, now};
 use barkclone::book::{self, Budget, Cue, Ends, Markdown, Part, Passage, Piece, Pieces, Silence, Span, Subtitles};
 use barkclone::error::{Kind, kind};
 use barkclone::output::{self, Pending, Scratch, Sink};
@@ -275,7 +275,7 @@ impl<'a> Book<'a> {
         let lines = tasks.iter().zip(&spans).map(|(task, span)| placed(&ledger, task, span));
         let mut lines = lines.collect::<Result<Vec<_>>>()?;
         let files = || std::iter::once(&sound).chain(&subtitles);
-        let joined = files().map(JoinedFile::of).collect::<Result<Vec<_>>>()?;
+        let joined = files().map(WrittenFile::of).collect::<Result<Vec<_>>>()?;
         // Where the report's runs wrote nothing, a file may have come meanwhile.
         let replace: Vec<_> = files().map(|file| force || ledger.joined(file.target()).is_some()).collect();
         lines.last_mut().into_iter().for_each(|line| line.joined.clone_from(&joined));

@@ -72,8 +72,8 @@ pub struct ManyArgs {
     pub dir: Option<PathBuf>,
     /// How the sounds are named: {index}, {slug} (of the text), {id}, {seed} and {voice} are filled in. The ending says
     /// the format, as with --output [default: {index:05}-{slug}.wav; with --ab {index}-{voice}.wav]
-    #[arg(long, value_name = "NAME", requires = "many")]
-    name: Option<String>,
+    #[arg(long, alias = "name", value_name = "PATTERN", requires = "many")]
+    names: Option<String>,
     /// Utterances that are spoken at a time; on the CPU their sound does not depend on it
     #[arg(long, value_name = "auto|N", default_value = "auto", requires = "source")]
     batch: Batch,
@@ -132,7 +132,7 @@ impl ManyArgs {
 
     fn rules(&self, seed: u64, float: bool) -> Result<Rules> {
         let usual = if self.ab.is_empty() { "{index:05}-{slug}" } else { "{index}-{voice}" };
-        let name = self.name.as_deref().unwrap_or(usual);
+        let name = self.names.as_deref().unwrap_or(usual);
         let (name, shard) = (sounds_named(name, float)?, self.run.shard()?);
         Ok(Rules { name, seed: Seeds::Mixed(seed), shard, voice: None })
     }

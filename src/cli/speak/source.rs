@@ -4,7 +4,7 @@ use super::book::{Book, Measure, Slot};
 use super::many::Named;
 use crate::cli::progress::Terminal;
 use anyhow::{Context, Result, ensure};
-use barkclone::batch::{self, Form, Job, Plan, Planned, Rules, SourceJob};
+use barkclone::batch::{self, Form, Job, Lines, Plan, Planned, Rules, SourceJob};
 use barkclone::book::Ends;
 use barkclone::error::Kind;
 use barkclone::normalize::{Wording, utf8};
@@ -14,6 +14,7 @@ use std::cell::Cell;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
+use std::string::FromUtf8Error;
 
 /// A source, and how its parts are named in messages.
 pub enum Source<'a> {
@@ -154,13 +155,16 @@ impl Source<'_> {
     }
 }
 
-/// Refuses what is no text, once for all of its lines.
+/// Refuses what is no text, once for all of its lines. What else ails a line is told by who reads it.
 fn refuse_bytes(path: &Path) -> Result<()> {
-    for (index, line) in open(path)?.split(b'\n').enumerate() {
-        // What cannot be read is told by who reads the lines.
-        let zero = line.is_ok_and(|line| line.contains(&0));
-        let told = || format!("{}: line {} has a zero byte: no text file, or a damaged one", path.display(), index + 1);
-        ensure!(!zero, Kind::Input.error(told()));
+    for line in Lines::new(open(path)?) {
+        let (number, line) = line?;
+        let ails = match line {
+            Ok(line) => line.contains('\0').then_some("has a zero byte: no text file, or a damaged one"),
+            Err(error) => error.is::<FromUtf8Error>().then_some("is not UTF-8; save the text as UTF-8"),
+        };
+        let told = |ails| Kind::Input.error(format!("{}: line {number} {ails}", path.display()));
+        ails.map_or(Ok(()), |ails| Err(told(ails)))?;
     }
     Ok(())
 }
