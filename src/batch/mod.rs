@@ -42,7 +42,7 @@ pub use page::{Sounds, page};
 pub use plan::{Bad, Plan, Planned, Rules, Seeds, Shard, SourceJob, Task, read};
 pub use record::{Record, RecordedTake, now};
 pub use recordings::Recordings;
-pub use redo::Redo;
+pub use redo::{Redo, ranges};
 pub use run::{Backend, Run, RunOptions};
 pub use speech::{Decoded, Speech, SpeechBackend, Take};
 pub use stop::Stop;

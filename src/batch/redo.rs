@@ -23,7 +23,7 @@ impl Redo {
             "bad" => Ok(Redo::Bad),
             "failed" => Ok(Redo::Failed),
             lines => {
-                match lines.split(',').map(range).collect() {
+                match ranges(lines) {
                     Some(lines) => Ok(Redo::Lines(lines)),
                     None => bail!(Kind::Usage.error(format!(
                         "--redo {text}: expected `bad`, `failed`, or numbers of lines, such as 10,12-14"
@@ -36,6 +36,11 @@ impl Redo {
     pub(super) fn holds_line(&self, line: u64) -> bool {
         matches!(self, Redo::Lines(lines) if lines.iter().any(|range| range.contains(&line)))
     }
+}
+
+/// Numbers from 1, as `10,12-14`.
+pub fn ranges(text: &str) -> Option<Vec<RangeInclusive<u64>>> {
+    text.split(',').map(range).collect()
 }
 
 fn range(text: &str) -> Option<RangeInclusive<u64>> {

@@ -4,7 +4,7 @@
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 
 /// The silence after a heading, beside that of its paragraph, as a directive.
-const AFTER_HEADING: &str = "[pause 1]";
+pub(super) const AFTER_HEADING: &str = "[pause 1]";
 
 /// A text without its marks.
 #[derive(Debug, Default, PartialEq)]

@@ -204,7 +204,6 @@ fn what_concerns_all_lines_is_refused_before_any() {
     refused(&["--lines", "p", "--text-temp", "-1"], 2, &["--text-temp -1"]);
     refused(&["--lines", "p", "--voice", "none.npz"], 3, &["none.npz"]);
     refused(&["--lines", "p", "--voice", VOICE, "--voice", VOICE], 2, &["--voice", "NAME=VOICE"]);
-    refused(&["--lines", "p", "--voice", &format!("ana={VOICE}")], 2, &["--voice NAME=VOICE"]);
     refused(&["--lines", "p", "--redo", "x"], 2, &["--redo x", "bad"]);
     refused(&["--lines", "p", "--jobs", "p"], 2, &["cannot be used with"]);
     refused(&["--lines", "p", "-o", "x.wav"], 2, &["--output FILE is for one sound"]);

@@ -7,6 +7,7 @@ mod clone_prepared;
 mod clone_refusals;
 mod convert;
 mod demo;
+mod epub;
 mod formats;
 #[cfg(unix)]
 mod heard;

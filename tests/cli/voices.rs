@@ -135,7 +135,7 @@ fn a_voice_remembers_its_models_and_is_warned_of_with_others() {
     assert_eq!(ran.stderr.matches("--voice ana.npz: it was made with other models").count(), 1, "{}", ran.stderr);
     let dry = ["speak", "--voice", "ana.npz", "--lines", "p", "-d", "dry", "--dry-run"];
     desk.run(&[&dry[..], &demo].concat()).fails(7, &["line 1: --voice ana.npz: the voice was made for other models"]);
-    desk.speak("Oi", &["--voice", "ana=ana.npz"]).fails(2, &["--voice NAME=VOICE is for --jobs and --file"]);
+    desk.speak("Oi", &["--voice", "ana=ana.npz"]).fails(2, &["--voice NAME=VOICE is for --lines, --jobs and --file"]);
     // Another program's reader, ndarray's, sees Bark's arrays alone where it asks for them.
     let mut npz = ndarray_npy::NpzReader::new(fs::File::open(desk.path("ana.npz")).unwrap()).unwrap();
     assert!(npz.by_name::<ndarray::OwnedRepr<i64>, ndarray::Ix1>("semantic_prompt").is_ok());

@@ -7,8 +7,10 @@ use crate::cli::refuse_own_input;
 use crate::cli::sound::{LoudnessArgs, Sink as Heard};
 use anyhow::{Context, Result, bail, ensure};
 use barkclone::audio::{self, Format, Info, Recording};
-use barkclone::batch::{Job, Ledger, Plan, Planned, Record, Rules, SourceJob, State, Task, WrittenFile, now};
-use barkclone::book::{self, Budget, Cue, Ends, Markdown, Part, Passage, Piece, Pieces, Silence, Span, Subtitles};
+use barkclone::batch::{self, Job, Ledger, Plan, Planned, Record, Rules, SourceJob, State, Task, WrittenFile, now};
+use barkclone::book::{
+    self, Budget, Chapter, Cue, Ends, Markdown, Part, Passage, Piece, Pieces, Remarks, Silence, Span, Subtitles,
+};
 use barkclone::error::{Kind, kind};
 use barkclone::output::{self, Pending, Scratch, Sink};
 use barkclone::progress::Progress;
@@ -16,7 +18,9 @@ use barkclone::stage::protocol::Protocol;
 use barkclone::stage::text::Text;
 use clap::Args;
 use std::cell::RefCell;
+use std::fs::File;
 use std::io::{BufRead, Cursor, Read};
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 #[derive(Args, Debug)]
@@ -32,6 +36,9 @@ pub struct BookArgs {
     /// from the given one every N pieces
     #[arg(long, value_name = "base|chain|N", default_value = "base", value_parser = history, allow_negative_numbers = true, requires = "file", conflicts_with = "text")]
     history: u64,
+    /// Speak only these chapters of an EPUB, such as 2-5 or 1,3
+    #[arg(long, value_name = "NUMBERS", requires = "file", value_parser = chapters)]
+    chapters: Option<Chapters>,
     /// Write subtitles too, as .srt or .vtt
     #[arg(long, value_name = "FILE", requires = "file", conflicts_with = "text")]
     subtitles: Option<PathBuf>,
@@ -40,6 +47,13 @@ pub struct BookArgs {
 fn silence(text: &str) -> Result<f64, String> {
     let seconds = text.parse().ok().filter(|s| (0.0..=60.0).contains(s));
     seconds.ok_or_else(|| "expected 0 to 60 seconds".into())
+}
+
+#[derive(Clone, Debug)]
+struct Chapters(Vec<RangeInclusive<u64>>);
+
+fn chapters(text: &str) -> Result<Chapters, String> {
+    batch::ranges(text).map(Chapters).ok_or_else(|| "expected numbers of chapters, such as 2-5 or 1,3".into())
 }
 
 /// The pieces of a chain.
@@ -82,8 +96,30 @@ impl<'a> Measure<'a> {
 
 /// Most Markdown that is read, bytes: it is read whole.
 const MOST_MARKDOWN: u64 = 64 << 20;
-/// Most tags that are told one by one.
+/// Most tags or chapters that are told one by one.
 const MOST_TOLD: usize = 10;
+/// Silence before each chapter but the first, seconds.
+pub const BEFORE_CHAPTER: f64 = 2.0;
+
+/// How a text is written.
+enum Form {
+    Plain,
+    Markdown,
+    Chapters(Vec<Chapter>),
+}
+
+/// Where the sound of a text goes.
+pub struct Target {
+    /// The sound; the pieces lie beside it.
+    pub output: PathBuf,
+    /// Whether it is written.
+    pub is_joined: bool,
+    /// A folder for a sound of each chapter, in its place.
+    pub folder: Option<PathBuf>,
+}
+
+/// The chapter, where there are some, and its text.
+type ChapterText<'a> = (Option<&'a Chapter>, Box<dyn BufRead + 'a>);
 
 /// A text that becomes one sound.
 pub struct Book<'a> {
@@ -91,44 +127,52 @@ pub struct Book<'a> {
     path: PathBuf,
     /// Holds a text that came by stdin: it is read more than once.
     _spooled: Option<Scratch>,
-    /// The sound of all; the pieces lie beside it.
-    pub output: PathBuf,
-    /// Whether the sound of all is written.
-    is_joined: bool,
+    target: Target,
     /// Names that `[voice: NAME]` may say.
     voices: Vec<String>,
     reading: &'a TextArgs,
-    /// Whether the text is Markdown.
-    markdown: bool,
+    form: Form,
 }
 
 impl<'a> Book<'a> {
     pub fn open(
         args: &'a BookArgs,
         text: &Path,
-        (output, is_joined): (PathBuf, bool),
+        target: Target,
         (voices, reading): (Vec<String>, &'a TextArgs),
     ) -> Result<Self> {
         if let Some(subtitles) = &args.subtitles {
             let told = "--subtitles: their times are those of a file; name one with -o FILE";
-            ensure!(is_joined, Kind::Usage.error(told));
+            ensure!(target.is_joined && target.folder.is_none(), Kind::Usage.error(told));
             Subtitles::of(subtitles)?;
         }
         let spooled = is_stdin(text).then(|| Scratch::of(std::io::stdin().lock())).transpose()?;
         let path = spooled.as_ref().map_or(text, |file| file.path()).to_owned();
-        open(&path)?;
-        let written = std::iter::once(&*output).chain(args.subtitles.as_deref());
-        written.into_iter().try_for_each(|target| refuse_own_input(target, [path.as_path()]))?;
-        let markdown = reading.is_markdown(text);
-        Ok(Self { args, path, _spooled: spooled, output, is_joined, voices, reading, markdown })
+        let form = form(&path, reading.is_markdown(text), args)?;
+        let has_chapters = matches!(form, Form::Chapters(_));
+        let told = || Kind::Usage.error(format!("{}: it has no chapters: --file with -d is for EPUB", text.display()));
+        ensure!(has_chapters || target.folder.is_none(), told());
+        let book = Self { args, path, _spooled: spooled, target, voices, reading, form };
+        book.written().iter().try_for_each(|target| refuse_own_input(target, [book.path.as_path()]))?;
+        Ok(book)
     }
 
-    /// The text without marks of Markdown, and how many blocks of code it had.
-    fn text(&self) -> Result<(Box<dyn BufRead>, usize)> {
+    /// The chapters and their texts, or all of it.
+    fn texts(&self) -> Result<Vec<ChapterText<'_>>> {
+        Ok(match &self.form {
+            Form::Plain => vec![(None, open(&self.path)?)],
+            Form::Markdown => vec![(None, Box::new(Cursor::new(self.markdown()?.text)))],
+            Form::Chapters(chapters) => {
+                let mut texts: Vec<ChapterText> = Vec::new();
+                chapters.iter().for_each(|chapter| texts.push((Some(chapter), Box::new(chapter.text.as_bytes()))));
+                texts
+            }
+        })
+    }
+
+    /// The text without marks of Markdown.
+    fn markdown(&self) -> Result<Markdown> {
         let mut text = open(&self.path)?;
-        if !self.markdown {
-            return Ok((text, 0));
-        }
         let (shown, mut source) = (self.path.display(), String::new());
         let read = text.by_ref().take(MOST_MARKDOWN).read_to_string(&mut source);
         read.with_context(|| Kind::Input.error(format!("{shown}: not UTF-8; save the text as UTF-8")))?;
@@ -136,15 +180,19 @@ impl<'a> Book<'a> {
             (source.len() as u64) < MOST_MARKDOWN,
             Kind::Input.error(format!("{shown}: more than 64 MiB of Markdown"))
         );
-        let Markdown { text, code_blocks } = book::markdown(&source);
-        Ok((Box::new(Cursor::new(text)), code_blocks))
+        Ok(book::markdown(&source))
     }
 
     /// Refuses a text whose directives are wrong, with all that is wrong, and tells what is passed over.
     pub fn check_text(&self, terminal: &Terminal) -> Result<()> {
         let shown = self.path.display();
-        let (text, code_blocks) = self.text()?;
-        let remarks = book::check(text, &self.voices).with_context(|| Kind::Input.error(shown.to_string()))?;
+        let mut remarks = Remarks::default();
+        for (chapter, text) in self.texts()? {
+            let more = book::check(text, &self.voices).with_context(|| Kind::Input.error(shown.to_string()))?;
+            let place = chapter.map_or(String::new(), |chapter| format!("chapter {}, ", chapter.number));
+            remarks.errors.extend(more.errors.into_iter().map(|error| format!("{place}{error}")));
+            remarks.unknown.extend(more.unknown.into_iter().map(|tag| format!("{place}{tag}")));
+        }
         ensure!(remarks.errors.is_empty(), Kind::Input.error(format!("{shown}: {}", remarks.errors.join("\n  "))));
         for tag in remarks.unknown.iter().take(MOST_TOLD) {
             terminal.note(&format!("warning: {shown}: {tag} means nothing here, and is spoken as text"));
@@ -152,40 +200,78 @@ impl<'a> Book<'a> {
         if let Some(more) = remarks.unknown.len().checked_sub(MOST_TOLD).filter(|more| *more > 0) {
             terminal.note(&format!("warning: {shown}: {more} more such tags"));
         }
-        if code_blocks > 0 {
-            terminal.note(&format!("{shown}: blocks of code that are not spoken: {code_blocks}"));
+        self.tell_form(terminal)
+    }
+
+    /// Says what the form of the text leaves out, or has.
+    fn tell_form(&self, terminal: &Terminal) -> Result<()> {
+        let shown = self.path.display();
+        match &self.form {
+            Form::Plain => (),
+            Form::Markdown => {
+                let blocks = self.markdown()?.code_blocks;
+                if blocks > 0 {
+                    terminal.note(&format!("{shown}: blocks of code that are not spoken: {blocks}"));
+                }
+            }
+            Form::Chapters(chapters) => {
+                let named =
+                    chapters.iter().take(MOST_TOLD).map(|chapter| format!("{} {}", chapter.number, chapter.title));
+                let named = named.collect::<Vec<_>>().join("; ");
+                let more = if chapters.len() > MOST_TOLD { "; ..." } else { "" };
+                terminal.note(&format!("{shown}: chapters: {}: {named}{more}", chapters.len()));
+            }
         }
         Ok(())
     }
 
+    /// The sounds that are joined: of all, or of each chapter.
+    fn sounds(&self) -> Vec<PathBuf> {
+        match (&self.target.folder, &self.form) {
+            (Some(folder), Form::Chapters(chapters)) => {
+                let name = |chapter: &Chapter| format!("{:02}-{}.wav", chapter.number, output::slug(&chapter.title));
+                chapters.iter().map(|chapter| folder.join(name(chapter))).collect()
+            }
+            _ => vec![self.target.output.clone()],
+        }
+    }
+
+    /// All that is written: the sounds, and the subtitles.
+    fn written(&self) -> Vec<PathBuf> {
+        self.sounds().into_iter().chain(self.args.subtitles.clone()).collect()
+    }
+
     /// Where the pieces go: `book.wav.parts`.
     pub fn folder(&self) -> PathBuf {
-        beside(&self.output, ".parts")
+        beside(&self.target.output, ".parts")
     }
 
     /// Where a voice is kept that was not given.
     pub fn voice(&self) -> PathBuf {
-        beside(&self.output, ".npz")
+        beside(&self.target.output, ".npz")
     }
 
     pub fn report(&self, shard: &str) -> PathBuf {
-        beside(&self.output, &format!("{shard}.jsonl"))
+        beside(&self.target.output, &format!("{shard}.jsonl"))
     }
 
     pub fn is_joined(&self) -> bool {
-        self.is_joined
+        self.target.is_joined
     }
 
     pub fn is_chained(&self) -> bool {
         self.args.history > 1
     }
 
-    fn pieces<'t>(&'t self, measure: Measure<'t>) -> Result<impl Iterator<Item = Result<Piece>> + 't> {
+    /// The pieces of each chapter, or of all.
+    fn pieces<'t>(&'t self, measure: Measure<'t>) -> Result<impl Iterator<Item = (usize, Result<Piece>)> + 't> {
         let tokens = move |text: &str| measure.tokens(text);
-        let pieces = Pieces::new(self.text()?.0, measure.budget, tokens, self.voices.clone());
-        let pieces = pieces.reading(self.reading.wording(), self.reading.line_breaks());
-        let shown = self.path.display().to_string();
-        Ok(pieces.map(move |piece| piece.with_context(|| Kind::Input.error(shown.clone()))))
+        Ok((0..).zip(self.texts()?).flat_map(move |(number, (_, text))| {
+            let pieces = Pieces::new(text, measure.budget, tokens, self.voices.clone());
+            let pieces = pieces.reading(self.reading.wording(), self.reading.line_breaks());
+            let shown = self.path.display().to_string();
+            pieces.map(move |piece| (number, piece.with_context(|| Kind::Input.error(shown.clone()))))
+        }))
     }
 
     pub fn asked<'t>(&'t self, measure: Measure<'t>) -> Result<Jobs<'t>> {
@@ -199,80 +285,106 @@ impl<'a> Book<'a> {
         lay: impl Fn(Slot) + 't,
     ) -> Result<impl Iterator<Item = Result<SourceJob>> + 't> {
         let mut chain = Chain { length: self.args.history, number: 0, used: 0, voice: None };
-        Ok(self.pieces(measure)?.filter_map(move |piece| match piece {
-            Ok(Piece::Pause(seconds)) => {
-                lay(Slot::Pause(seconds));
-                None
+        let mut chapter = 0;
+        Ok(self.pieces(measure)?.filter_map(move |(number, piece)| {
+            if chapter != number {
+                chapter = number;
+                lay(Slot::Chapter);
             }
-            Ok(Piece::Speak(passage)) => {
-                lay(Slot::Sound(passage.ends));
-                Some(Ok(chain.asked(passage)))
+            match piece {
+                Ok(Piece::Pause(seconds)) => {
+                    lay(Slot::Pause(seconds));
+                    None
+                }
+                Ok(Piece::Speak(passage)) => {
+                    lay(Slot::Sound(passage.ends));
+                    Some(Ok(chain.asked(passage)))
+                }
+                Err(error) => Some(Err(error)),
             }
-            Err(error) => Some(Err(error)),
         }))
     }
 
     /// Removes what killed runs left beside the sound and among its pieces, where a chain has no other run at work.
     pub fn sweep(&self, ledger: &Ledger) -> Result<()> {
-        let written = std::iter::once(&*self.output).chain(self.args.subtitles.as_deref());
-        written.into_iter().try_for_each(|path| output::sweep(folder_of(path), &ledger.tag()))?;
+        let written = self.written();
+        written.iter().try_for_each(|path| output::sweep(folder_of(path), &ledger.tag()))?;
         if self.is_chained() { output::sweep(&self.folder(), "") } else { Ok(()) }
     }
 
-    /// Those of the sound and the subtitles that were changed since runs of this report wrote them: they are kept.
+    /// Those of the sounds and the subtitles that were changed since runs of this report wrote them: they are kept.
     ///
     /// # Errors
     /// A place for the others that could not be written.
-    pub fn kept(&self, ledger: &Ledger, force: bool) -> Result<Vec<&Path>> {
+    pub fn kept(&self, ledger: &Ledger, force: bool) -> Result<Vec<PathBuf>> {
         let mut kept = Vec::new();
-        if !self.is_joined {
+        if !self.target.is_joined {
             return Ok(kept);
         }
-        for path in std::iter::once(&*self.output).chain(self.args.subtitles.as_deref()) {
-            match ledger.joined(path) {
+        for path in self.written() {
+            match ledger.joined(&path) {
                 Some(State::Changed) if !force => kept.push(path),
-                known => output::check(path, force || known.is_some())?,
+                known => output::check(&path, force || known.is_some())?,
             }
         }
         Ok(kept)
     }
 
-    /// Joins the pieces, which are all there, and says how long the sound is; `None`: it is kept as it was changed. As
-    /// with every piece, the report's lines come before the files' names.
+    /// Joins the pieces, which are all there; tells `joined` where, and how long each sound is; `None`: it is kept as it
+    /// was changed.
     pub fn join(
         &self,
         (rules, measure): (Rules, Measure),
         mut ledger: Ledger,
         force: bool,
         (loud, progress): (&LoudnessArgs, &dyn Progress),
-    ) -> Result<Option<f64>> {
+        joined: impl Fn(&Path, Option<f64>) -> Result<()>,
+    ) -> Result<()> {
         let kept = self.kept(&ledger, force)?;
-        if kept.contains(&&*self.output) {
-            return Ok(None);
-        }
         let (slots, tasks) = self.laid_out(rules, measure)?;
         ensure!(!tasks.is_empty(), Kind::Input.error(format!("{}: there is nothing to say", self.path.display())));
-        let title = self.output.file_stem().unwrap_or_default().to_string_lossy();
+        let is_apart = |slot: &Slot| self.target.folder.is_some() && matches!(slot, Slot::Chapter);
+        let mut tasks = &tasks[..];
+        for (output, slots) in self.sounds().iter().zip(slots.split(is_apart)) {
+            let count = slots.iter().filter(|slot| matches!(slot, Slot::Sound(_))).count();
+            let (own, rest) = tasks.split_at(count.min(tasks.len()));
+            tasks = rest;
+            let mut join = || self.join_one(output, (slots, own), (&mut ledger, &kept, force), (loud, progress));
+            joined(output, if kept.contains(output) { None } else { Some(join()?) })?;
+        }
+        Ok(())
+    }
+
+    /// One of the sounds. As with every piece, the report's lines come before the file's name.
+    fn join_one(
+        &self,
+        output: &Path,
+        (slots, tasks): (&[Slot], &[Task]),
+        (ledger, kept, force): (&mut Ledger, &[PathBuf], bool),
+        (loud, progress): (&LoudnessArgs, &dyn Progress),
+    ) -> Result<f64> {
+        let title = output.file_stem().unwrap_or_default().to_string_lossy();
         let made = format!("synthetic speech; joined from {} utterances", tasks.len());
         let info = [(b"ISFT", concat!("barkclone ", env!("CARGO_PKG_VERSION"))), (b"INAM", &*title), (b"ICMT", &made)];
         let mut spans = Vec::new();
+        let tag = ledger.tag();
         let mut joined = |gain| {
-            Pending::write(folder_of(&self.output), &ledger.tag(), self.output.clone(), |sink| {
-                spans = book::join(sink, self.parts(&slots, &tasks), &self.args.silence(), (gain, &info))?;
+            Pending::write(folder_of(output), &tag, output.to_owned(), |sink| {
+                spans = book::join(sink, self.parts(slots, tasks), &self.args.silence(), (gain, &info))?;
                 Ok(())
             })
-            .map_err(|error| self.still_there(error))
+            .map_err(|error| self.still_there(output, error))
         };
         let mut sound = joined(1.0)?;
         let play = |heard: Heard| Recording::open(sound.path())?.play(0.0..f64::INFINITY, heard);
-        let gain = loud.gain(&self.output.display(), play, progress)?;
+        let gain = loud.gain(&output.display(), play, progress)?;
         if gain != 1.0 {
             sound = joined(gain)?;
         }
-        sound = self.encoded(sound, &ledger.tag(), &info)?;
-        let subtitles = self.args.subtitles.as_deref().filter(|path| !kept.contains(path));
-        let subtitles = subtitles.map(|path| self.subtitles(path, &ledger.tag(), (&tasks, &spans))).transpose()?;
-        let lines = tasks.iter().zip(&spans).map(|(task, span)| placed(&ledger, task, span));
+        sound = self.encoded(output, sound, (&tag, &info))?;
+        let subtitles = self.args.subtitles.as_deref().filter(|path| !kept.iter().any(|kept| kept == path));
+        let subtitles = subtitles.map(|path| self.subtitles(path, &tag, (tasks, &spans))).transpose()?;
+        let lines = tasks.iter().zip(&spans).map(|(task, span)| placed(ledger, task, span));
         let mut lines = lines.collect::<Result<Vec<_>>>()?;
         let files = || std::iter::once(&sound).chain(&subtitles);
         let joined = files().map(WrittenFile::of).collect::<Result<Vec<_>>>()?;
@@ -281,23 +393,23 @@ impl<'a> Book<'a> {
         lines.last_mut().into_iter().for_each(|line| line.joined.clone_from(&joined));
         ledger.append(&lines)?;
         std::iter::once(sound).chain(subtitles).zip(replace).try_for_each(|(file, replace)| file.settle(replace))?;
-        Ok(Some(spans.last().map_or(0.0, |span| span.end)))
+        Ok(spans.last().map_or(0.0, |span| span.end))
     }
 
     /// The joined sound in the format that its name says.
-    fn encoded(&self, wav: Pending, tag: &str, info: &[Info]) -> Result<Pending> {
-        let format = Format::of(&self.output)?;
+    fn encoded(&self, output: &Path, wav: Pending, (tag, info): (&str, &[Info])) -> Result<Pending> {
+        let format = Format::of(output)?;
         if format == Format::Wav {
             return Ok(wav);
         }
         let encode = |sink: &mut Sink| audio::encode(wav.path(), sink, format, info);
-        let encoded = Pending::write(folder_of(&self.output), tag, self.output.clone(), encode);
-        encoded.map_err(|error| self.still_there(error))
+        let encoded = Pending::write(folder_of(output), tag, output.to_owned(), encode);
+        encoded.map_err(|error| self.still_there(output, error))
     }
 
     /// Says of a sound that could not be written that its pieces wait for it.
-    fn still_there(&self, error: anyhow::Error) -> anyhow::Error {
-        let (output, folder) = (self.output.display(), self.folder());
+    fn still_there(&self, output: &Path, error: anyhow::Error) -> anyhow::Error {
+        let (output, folder) = (output.display(), self.folder());
         let told = format!(
             "{output}: all pieces are spoken, and stay in {}; once there is room, the same command joins them",
             folder.display()
@@ -321,6 +433,7 @@ impl<'a> Book<'a> {
         let (folder, mut tasks) = (self.folder(), tasks.iter());
         slots.iter().map(move |slot| match slot {
             Slot::Pause(seconds) => Ok(Part::Pause(*seconds)),
+            Slot::Chapter => Ok(Part::Pause(BEFORE_CHAPTER)),
             Slot::Sound(ends) => {
                 let task = tasks.next().context("a passage without its task")?;
                 Ok(Part::Sound { wav: folder.join(&task.out), ends: *ends })
@@ -339,6 +452,8 @@ impl<'a> Book<'a> {
 
 /// What stands at one place of the sound.
 pub enum Slot {
+    /// A new chapter begins.
+    Chapter,
     Pause(f64),
     Sound(Ends),
 }
@@ -380,6 +495,25 @@ pub fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     name.into()
+}
+
+/// How the text at `path` is written: what is a ZIP archive can only be an EPUB.
+fn form(path: &Path, markdown: bool, args: &BookArgs) -> Result<Form> {
+    let mut magic = [0; 4];
+    let archive = path.is_file() && File::open(path)?.read_exact(&mut magic).is_ok() && magic == *b"PK\x03\x04";
+    if !archive {
+        open(path)?;
+        let told = || Kind::Usage.error(format!("--chapters: {} is no EPUB", path.display()));
+        ensure!(args.chapters.is_none(), told());
+        return Ok(if markdown { Form::Markdown } else { Form::Plain });
+    }
+    let mut chapters = book::epub(path)?;
+    let Some(Chapters(wanted)) = &args.chapters else { return Ok(Form::Chapters(chapters)) };
+    let (all, last) = (chapters.len() as u64, wanted.iter().map(|range| *range.end()).max());
+    let told = || Kind::Usage.error(format!("--chapters: {} has {all} chapters", path.display()));
+    ensure!(last.is_none_or(|last| last <= all), told());
+    chapters.retain(|chapter| wanted.iter().any(|range| range.contains(&(chapter.number as u64))));
+    Ok(Form::Chapters(chapters))
 }
 
 fn folder_of(path: &Path) -> &Path {

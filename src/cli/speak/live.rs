@@ -1,7 +1,7 @@
 //! Many utterances as one sound that goes out while they are made: each as soon as it and all before it are done.
 
 use super::SpeakArgs;
-use super::book::Slot;
+use super::book::{BEFORE_CHAPTER, Slot};
 use super::outlet::Outlets;
 use crate::cli::reporter::Reporter;
 use anyhow::{Result, ensure};
@@ -101,6 +101,7 @@ impl Playing {
         while let (Some(outlets), Some(slot)) = (&mut self.outlets, self.slots.front()) {
             match slot {
                 Slot::Pause(seconds) => self.gap.pause(*seconds),
+                Slot::Chapter => self.gap.pause(BEFORE_CHAPTER),
                 Slot::Sound(ends) => {
                     let Some(path) = self.over.remove(&self.next) else { break };
                     self.next += 1;

@@ -1,6 +1,6 @@
 //! Many utterances in one run: their source, their folder, their report.
 
-use super::book::{Book, BookArgs, Measure, beside};
+use super::book::{self, Book, BookArgs, Measure, beside};
 use super::live::Live;
 use super::outlet::Wanted;
 use super::random;
@@ -54,8 +54,8 @@ pub struct ManyArgs {
     /// working folder
     #[arg(long, value_name = "FILE", groups = ["source", "many"])]
     jobs: Option<PathBuf>,
-    /// Speak a long text (`-`: stdin) as one sound, into --output: cut into sentences, spoken piece by piece in
-    /// OUTPUT.parts, and joined. A line `[voice: NAME]` changes to that voice, a line `[pause SECONDS]` waits
+    /// Speak a long text, Markdown or EPUB (`-`: stdin) as one sound, into --output: cut into sentences, spoken piece by
+    /// piece in OUTPUT.parts, and joined. `[voice: NAME]` changes to that voice, `[pause SECONDS]` waits
     #[arg(long, value_name = "FILE", groups = ["source", "many"])]
     file: Option<PathBuf>,
     /// Speak TEXT in each of these voices, each time with the same seeds, and write a page, ab.html, on which they are heard
@@ -67,8 +67,9 @@ pub struct ManyArgs {
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=100))]
     #[arg(requires = "ab")]
     pub takes: u64,
-    /// The folder for the sounds; it is made if it is not there [default with --ab: ab]
-    #[arg(long, short, value_name = "DIR", requires = "many", conflicts_with = "file")]
+    /// The folder for the sounds; it is made if it is not there [default with --ab: ab]. With --file, an EPUB's chapters
+    /// go there, a WAV each
+    #[arg(long, short, value_name = "DIR", requires = "many")]
     pub dir: Option<PathBuf>,
     /// How the sounds are named: {index}, {slug} (of the text), {id}, {seed} and {voice} are filled in. The ending says
     /// the format, as with --output [default: {index:05}-{slug}.wav; with --ab {index}-{voice}.wav]
@@ -89,10 +90,10 @@ impl ManyArgs {
         self.lines.is_some() || self.jobs.is_some() || self.file.is_some() || !self.ab.is_empty()
     }
 
-    /// Where the texts come from; the sound of a book, with whether it is written.
-    fn source<'a>(&'a self, sound: (PathBuf, bool), voices: &Named, reading: &'a TextArgs) -> Result<Source<'a>> {
+    /// Where the texts come from.
+    fn source<'a>(&'a self, target: book::Target, voices: &Named, reading: &'a TextArgs) -> Result<Source<'a>> {
         if let Some(file) = &self.file {
-            let book = Book::open(&self.book, file, sound, (voices.known(), reading))?;
+            let book = Book::open(&self.book, file, target, (voices.known(), reading))?;
             let apart = self.run.shard()?.is_none() || !book.is_chained();
             ensure!(
                 apart,
@@ -101,15 +102,10 @@ impl ManyArgs {
             );
             return Ok(Source::Book(Box::new(book)));
         }
-        let useless = self.lines.is_some() && !voices.names.is_empty();
-        ensure!(
-            !useless,
-            Kind::Usage.error("--voice NAME=VOICE: the lines of --lines name no voices; give --voice VOICE")
-        );
         let lines = self.lines.as_deref().map(|path| (path, Form::Text));
         let list = lines.or_else(|| self.jobs.as_deref().map(|path| (path, Form::Json)));
         let (path, form) = list.context("clap asks for a source")?;
-        Ok(Source::Lines(Box::new(List::new(path, form, reading.wording()))))
+        Ok(Source::Lines(Box::new(List::new((path, form), reading.wording(), voices.known()))))
     }
 
     /// The voice that a line of --jobs names, if it lies beside that file.
@@ -154,8 +150,11 @@ impl ManyArgs {
     fn check_places(&self, output: Option<&Path>, wanted: Wanted) -> Result<()> {
         let usage = |message: &str| Err(Kind::Usage.error(message).into());
         match self.file.is_some() {
-            true if output.is_none() && !wanted.play => {
-                usage("--file: where shall the sound go? Give -o FILE, -o - or --play")
+            true if output.is_none() && !wanted.play && self.dir.is_none() => {
+                usage("--file: where shall the sound go? Give -o FILE, -o -, --play or, for an EPUB's chapters, -d DIR")
+            }
+            true if wanted.file && self.dir.is_some() => {
+                usage("--output FILE and -d DIR: one sound of all, or one of each chapter; give one of them")
             }
             false if output.is_some_and(|output| !is_stdin(output)) => {
                 usage("--output FILE is for one sound: with --lines and --jobs give -d DIR, -o - or --play")
@@ -174,7 +173,7 @@ impl ManyArgs {
     fn unnamed(&self) -> Result<(PathBuf, Option<TempDir>)> {
         let text = self.lines.as_ref().or(self.jobs.as_ref()).or(self.file.as_ref()).filter(|text| !is_stdin(text));
         match text.and_then(|text| text.file_stem()) {
-            Some(stem) => Ok((PathBuf::from(stem).with_extension("wav"), None)),
+            Some(stem) => Ok((beside(Path::new(stem), ".wav"), None)),
             None => {
                 let folder = tempfile::tempdir().context("no folder for temporary files")?;
                 Ok((folder.path().join("speech.wav"), Some(folder)))
@@ -348,8 +347,11 @@ pub fn run(args: &SpeakArgs, models: &Models, terminal: &Terminal) -> Result<()>
         Some(output) => (output.to_owned(), None),
         None => args.many.unnamed()?,
     };
+    let folder = args.many.dir.clone().filter(|_| args.many.file.is_some());
+    let output = folder.as_ref().map_or(sound.clone(), |folder| folder.join(sound.file_name().unwrap_or_default()));
+    let target = book::Target { output, is_joined: wanted.file || folder.is_some(), folder };
     let mut source = match args.many.ab.is_empty() {
-        true => args.many.source((sound.clone(), wanted.file), &voices, &args.reading)?,
+        true => args.many.source(target, &voices, &args.reading)?,
         false => Source::Compared(args.compared(seed, models, terminal)?),
     };
     source.check(terminal)?;
@@ -453,8 +455,10 @@ fn speak(
     let run = speech.into_run();
     session.left_over(run.left_over()?)?;
     match (source.book(), rules.shard) {
-        (Some(book), None) if book.is_joined() => reporter
-            .joined(&book.output, book.join((rules, measure), run.into_ledger(), args.force, (&args.loud, terminal))?),
+        (Some(book), None) if book.is_joined() => {
+            let (ledger, loud) = (run.into_ledger(), (&args.loud, terminal as &dyn Progress));
+            book.join((rules, measure), ledger, args.force, loud, |path, seconds| reporter.joined(path, seconds))
+        }
         _ => Ok(()),
     }
 }

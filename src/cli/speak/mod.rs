@@ -19,6 +19,7 @@ use super::{check_voice_target, out, refuse_own_input};
 use anyhow::{Context, Result, ensure};
 use barkclone::audio::{Encoding, Format, write_sound};
 use barkclone::batch::{Attempt, Heard, Kept, RetryPolicy, Takes, heard, mixed, ranked};
+use barkclone::book::inline;
 use barkclone::ears::Score;
 use barkclone::error::Kind;
 use barkclone::models::Models;
@@ -57,8 +58,8 @@ pub struct SpeakArgs {
     /// What to say; `-` reads standard input, and so does a pipe where TEXT is left out
     #[arg(conflicts_with = "source")]
     text: Option<String>,
-    /// A voice file (.npz), or one of Suno's voices such as v2/pt_speaker_3 [default: a random voice]. With --jobs and
-    /// --file also NAME=VOICE, any number of times: a name that they may use
+    /// A voice file (.npz), or one of Suno's voices such as v2/pt_speaker_3 [default: a random voice]. With --lines,
+    /// --jobs and --file also NAME=VOICE, any number of times: a name that they may use
     #[arg(long, value_name = "VOICE")]
     voice: Vec<String>,
     /// Where to write: .wav, .flac, .opus, and by an installed ffmpeg .mp3 and .m4a; `-` is stdout, where the sound goes
@@ -108,7 +109,7 @@ pub fn run(args: SpeakArgs, models: &Models, terminal: &Terminal) -> Result<()> 
 fn one(args: SpeakArgs, models: &Models, terminal: &Terminal) -> Result<()> {
     ensure!(args.voice.len() <= 1, Kind::Usage.error("--voice: one utterance has one voice"));
     let named = !Named::parse(&args.voice)?.names.is_empty();
-    ensure!(!named, Kind::Usage.error("--voice NAME=VOICE is for --jobs and --file; give --voice VOICE"));
+    ensure!(!named, Kind::Usage.error("--voice NAME=VOICE is for --lines, --jobs and --file; give --voice VOICE"));
     let seed = args.sampling.seed.unwrap_or_else(new_seed);
     args.sampling.settings(&Protocol::default(), seed).check()?;
     let device = args.nets.device.open()?;
@@ -266,6 +267,8 @@ impl SpeakArgs {
     fn said(&self, text: &str) -> Result<String> {
         let text = normalize(text);
         ensure!(!text.is_empty(), Kind::Input.error("the text is empty: there is nothing to say"));
+        let text = inline(&text, &[])?.text;
+        ensure!(!text.is_empty(), Kind::Input.error("the text holds directives alone: there is nothing to say"));
         Ok(self.reading.wording().said(&text).text)
     }
 

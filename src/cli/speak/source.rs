@@ -4,8 +4,8 @@ use super::book::{Book, Measure, Slot};
 use super::many::Named;
 use crate::cli::progress::Terminal;
 use anyhow::{Context, Result, ensure};
-use barkclone::batch::{self, Form, Job, Lines, Plan, Planned, Rules, SourceJob};
-use barkclone::book::Ends;
+use barkclone::batch::{self, Form, Item, Job, Lines, Plan, Planned, Rules, SourceJob};
+use barkclone::book::{self, Ends, Inline};
 use barkclone::error::Kind;
 use barkclone::normalize::{Wording, utf8};
 use barkclone::output::Scratch;
@@ -52,6 +52,8 @@ pub struct List<'a> {
     path: &'a Path,
     form: Form,
     wording: Wording,
+    /// Names that `[voice: NAME]` may say.
+    voices: Vec<String>,
     /// What came by a pipe, where it is read more than once.
     spooled: Option<Scratch>,
     /// Lines that are remarks, as far as it was read.
@@ -59,8 +61,8 @@ pub struct List<'a> {
 }
 
 impl<'a> List<'a> {
-    pub fn new(path: &'a Path, form: Form, wording: Wording) -> Self {
-        Self { path, form, wording, spooled: None, remarks: Cell::new(0) }
+    pub fn new((path, form): (&'a Path, Form), wording: Wording, voices: Vec<String>) -> Self {
+        Self { path, form, wording, voices, spooled: None, remarks: Cell::new(0) }
     }
 
     fn asked<'l>(&'l self, lay: impl Fn(Slot) + 'l) -> Result<impl Iterator<Item = Result<SourceJob>> + 'l> {
@@ -70,10 +72,57 @@ impl<'a> List<'a> {
         let named = |error: anyhow::Error| error.context(Kind::Input.error(self.path.display().to_string()));
         let path = self.spooled.as_ref().map_or(self.path, Scratch::path);
         let asked = batch::read(open(path)?, self.form, pass);
-        Ok(asked.map(move |asked| {
-            lay(Slot::Sound(Ends::Sentence));
-            asked.map(worded).map_err(named)
+        let mut directed = Directed { voices: &self.voices, goes_on: self.form == Form::Text, voice: None };
+        Ok(asked.filter_map(move |asked| match asked {
+            Ok(asked) => directed.take(asked, &lay).map(|asked| Ok(worded(asked))),
+            Err(error) => Some(Err(named(error))),
         }))
+    }
+}
+
+/// Reads the directives of lines.
+struct Directed<'a> {
+    voices: &'a [String],
+    /// Whether a voice holds for the lines that follow, too.
+    goes_on: bool,
+    voice: Option<String>,
+}
+
+impl Directed<'_> {
+    /// A line without its directives, unless nothing is left.
+    fn take(&mut self, asked: SourceJob, lay: &impl Fn(Slot)) -> Option<SourceJob> {
+        let SourceJob { line, source, job } = asked;
+        let read = job.and_then(|job| Ok((book::inline(job.item.text(), self.voices)?, job)));
+        let (Inline { text, voice, before, after }, job) = match read {
+            Ok(read) => read,
+            Err(error) => {
+                lay(Slot::Sound(Ends::Sentence));
+                return Some(SourceJob { line, source, job: Err(error) });
+            }
+        };
+        let is_directive = text.is_empty() && (voice.is_some() || before > 0.0);
+        let voice = self.voice(voice);
+        let pauses = |seconds: f64| {
+            if seconds > 0.0 {
+                lay(Slot::Pause(seconds));
+            }
+        };
+        pauses(before);
+        if is_directive {
+            return None;
+        }
+        lay(Slot::Sound(Ends::Sentence));
+        pauses(after);
+        let voice = job.voice.clone().or(voice);
+        Some(SourceJob { line, source, job: Ok(Job { item: Item::Text(text), voice, ..job }) })
+    }
+
+    /// Who speaks, where a line may say so.
+    fn voice(&mut self, said: Option<Option<String>>) -> Option<String> {
+        if let Some(voice) = said {
+            self.voice = voice;
+        }
+        if self.goes_on { self.voice.clone() } else { self.voice.take() }
     }
 }
 
