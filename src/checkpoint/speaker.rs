@@ -2,8 +2,9 @@
 //! beside its optimizer's.
 
 use super::file::{self, Opened};
+use super::shapes::Shapes;
 use super::{Checkpoint, folder, names};
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use std::path::Path;
 
 /// Opens the speaker encoder at `path`, a file or its folder. Its sizes are fixed.
@@ -19,5 +20,8 @@ pub fn speaker(path: &Path) -> Result<Checkpoint<()>> {
         },
         Opened::Tensors(tensors) => tensors.clone(),
     };
+    let shapes = Shapes::new(&*tensors, names::ge2e)?;
+    let ends = (shapes.get("lstm.weight_ih_l0")?, shapes.get("linear.weight")?);
+    ensure!(ends == ([1024, 40], [256, 256]), shapes.unfit("no speaker encoder of GE2E: its sizes are others"));
     Checkpoint::new((), tensors, names::ge2e)
 }

@@ -1,6 +1,6 @@
 //! The flags that choose models and the device, and the models that they stand for.
 
-use anyhow::{Result, bail};
+use anyhow::{Error, Result, bail};
 use barkclone::checkpoint::{self, Bark, Checkpoint, builtin};
 use barkclone::clone::Listener;
 use barkclone::device;
@@ -14,7 +14,7 @@ use barkclone::progress::Progress;
 use barkclone::stage::protocol::Protocol;
 use candle_core::{DType, Device};
 use clap::{Arg, ArgAction, Args, ValueEnum};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// `--demo`: the built-in models wherever no other is named. A flag that chooses a model says so by `default_value_if`.
 pub fn demo() -> Arg {
@@ -109,7 +109,7 @@ impl BarkChoice<'_> {
         let source = models.resolve(ModelKind::Bark, self.bark, progress)?;
         let packed = if cpu { self.packed(&source, models, progress)? } else { None };
         let bark = match packed {
-            Some(path) => checkpoint::bark(&path)?,
+            Some(path) => published(&Source::Path(path))?,
             None => published(&source)?,
         };
         self.with_codec(bark, models, progress)
@@ -126,10 +126,7 @@ impl BarkChoice<'_> {
 
     /// Bark's protocol as its files state it; reads no weights.
     pub fn protocol(&self, models: &Models, progress: &dyn Progress) -> Result<Protocol> {
-        match models.resolve(ModelKind::Bark, self.bark, progress)? {
-            Source::Builtin => Ok(builtin::bark()?.protocol),
-            Source::Path(path) => Ok(checkpoint::bark(&path)?.protocol),
-        }
+        Ok(published(&models.resolve(ModelKind::Bark, self.bark, progress)?)?.protocol)
     }
 
     /// Packs anew, and returns where the packed file lies.
@@ -172,7 +169,15 @@ impl BarkChoice<'_> {
 fn published(source: &Source) -> Result<Bark> {
     match source {
         Source::Builtin => builtin::bark(),
-        Source::Path(path) => checkpoint::bark(path),
+        Source::Path(path) => checkpoint::bark(path).map_err(|error| named(error, path)),
+    }
+}
+
+/// An error of a file that is of another kind than was asked for says what it is.
+fn named(error: Error, path: &Path) -> Error {
+    match checkpoint::identify(path) {
+        Some(what) => Kind::Model.error(format!("{}: {what}", path.display())).into(),
+        None => error,
     }
 }
 
@@ -180,7 +185,7 @@ fn published(source: &Source) -> Result<Bark> {
 pub fn codec(choice: &str, models: &Models, progress: &dyn Progress) -> Result<Checkpoint<CodecConfig>> {
     match models.resolve(ModelKind::Codec, choice, progress)? {
         Source::Builtin => builtin::codec(),
-        Source::Path(path) => checkpoint::codec(&path),
+        Source::Path(path) => checkpoint::codec(&path).map_err(|error| named(error, &path)),
     }
 }
 
@@ -188,7 +193,7 @@ pub fn codec(choice: &str, models: &Models, progress: &dyn Progress) -> Result<C
 pub fn hubert(choice: &str, models: &Models, progress: &dyn Progress) -> Result<Checkpoint<HubertConfig>> {
     match models.resolve(ModelKind::Hubert, choice, progress)? {
         Source::Builtin => builtin::hubert(),
-        Source::Path(path) => checkpoint::hubert(&path),
+        Source::Path(path) => checkpoint::hubert(&path).map_err(|error| named(error, &path)),
     }
 }
 
@@ -196,7 +201,7 @@ pub fn hubert(choice: &str, models: &Models, progress: &dyn Progress) -> Result<
 pub fn quantizer(choice: &str, models: &Models, progress: &dyn Progress) -> Result<Checkpoint<QuantizerConfig>> {
     match models.resolve(ModelKind::Quantizer, choice, progress)? {
         Source::Builtin => builtin::quantizer(),
-        Source::Path(path) => checkpoint::quantizer(&path),
+        Source::Path(path) => checkpoint::quantizer(&path).map_err(|error| named(error, &path)),
     }
 }
 

@@ -40,7 +40,6 @@ pub(super) fn from_npz(bytes: &[u8]) -> Result<RawVoice> {
     // More of them than entries is possible by chance, as it were, but never so many.
     let entries = bytes.windows(ENTRY.len()).filter(|bytes| *bytes == ENTRY).count();
     ensure!(entries <= MAX_ENTRIES, "not a voice: an archive of more than {MAX_ENTRIES} entries");
-    ensure!(!is_sound(bytes), "a recording, not a voice: `barkclone clone` makes a voice of it");
     let mut archive = ZipArchive::new(Cursor::new(bytes)).context("not an .npz file (a zip of numpy arrays)")?;
     ensure!(!archive.has_duplicate_names(), "damaged: it holds two arrays of one name");
     let mut raw = RawVoice::default();
@@ -59,12 +58,6 @@ pub(super) fn from_npz(bytes: &[u8]) -> Result<RawVoice> {
     }
     raw.others = (0..archive.len()).filter(|index| !known.contains(index)).filter_map(|i| name(&archive, i)).collect();
     Ok(raw)
-}
-
-/// Whether a file begins as recordings do: WAV, MP3 with a title, FLAC, Ogg, MP4.
-fn is_sound(bytes: &[u8]) -> bool {
-    let begins = [&b"RIFF"[..], b"RF64", b"ID3", b"fLaC", b"OggS", b"caff", b"FORM"];
-    begins.iter().any(|magic| bytes.starts_with(magic)) || bytes.get(4..8) == Some(b"ftyp")
 }
 
 /// Reads the three arrays from an `.npy` each.

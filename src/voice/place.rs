@@ -4,9 +4,10 @@ use super::arrays::{self, KEYS, SUFFIX};
 use super::raw::RawVoice;
 use super::torch;
 use super::{Form, Voice, provenance::Provenance};
+use crate::checkpoint;
 use crate::error::Kind;
 use crate::output;
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Error, Result, anyhow, bail};
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -117,7 +118,15 @@ impl Place {
             Place::Npz(path) => arrays::file(path).and_then(|bytes| arrays::from_npz(&bytes)),
             Place::Npy(paths) => arrays::from_npy(paths.each_ref().map(PathBuf::as_path)),
         };
-        raw.with_context(|| self.unusable())
+        raw.map_err(|error| self.named(error)).with_context(|| self.unusable())
+    }
+
+    /// An error of a file that is no voice says what it is.
+    fn named(&self, error: Error) -> Error {
+        match self {
+            Place::Npz(path) => checkpoint::identify(path).map_or(error, |what| anyhow!("{what}")),
+            Place::Npy(_) => error,
+        }
     }
 
     /// The voice that lies there, if it is one as it stands.

@@ -19,6 +19,30 @@ fn a_recording_is_no_voice() {
 }
 
 #[test]
+fn a_file_of_the_wrong_kind_is_named_for_what_it_is() {
+    let desk = desk();
+    const MODELS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/demo/model");
+    for (path, what) in [
+        ("quantizer.pth", "a semantic quantizer"),
+        ("hubert/model.safetensors", "HuBERT: it is given with --hubert"),
+        ("bark/model.safetensors", "a Bark model: it is given with --bark"),
+    ] {
+        let path = format!("{MODELS}/{path}");
+        let told = [path.as_str(), what];
+        desk.speak("oi", &["--voice", &path, "-o", "a.wav"]).fails(3, &told);
+        let models = [("--bark", "bark/"), ("--hubert", "hubert/"), ("--quantizer", "quantizer")];
+        for (flag, _) in models.iter().filter(|(_, own)| !path.contains(&format!("model/{own}"))) {
+            let command: &[&str] = match *flag {
+                "--bark" => &["speak", "oi", "--demo", "-o", "a.wav"],
+                _ => &["clone", "ref.wav", "--demo", "-o", "a.npz"],
+            };
+            desk.run(&[command, &[*flag, &path]].concat()).fails(4, &told);
+        }
+    }
+    desk.run(&["speak", "oi", "--demo", "--bark", "ref.wav", "-o", "a.wav"]).fails(4, &["ref.wav: a recording"]);
+}
+
+#[test]
 fn a_start_past_the_end_is_told_with_the_length() {
     let desk = desk();
     for flags in [&[][..], &["--raw"]] {
