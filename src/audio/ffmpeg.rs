@@ -16,6 +16,8 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 const PROGRAM: &str = "ffmpeg";
 /// Bytes that are handed on at once.
 const BLOCK: usize = 1 << 16;
+/// Audio tracks that are looked for, at most.
+const MOST_TRACKS: usize = 32;
 /// AU's number for 32-bit floats, and its shortest and longest sane header.
 const FLOATS: u32 = 6;
 const HEADER: usize = 24;
@@ -29,7 +31,32 @@ pub(super) struct Ffmpeg {
     said: File,
     rate: u32,
     channels: u16,
+    tracks: usize,
     notes: Vec<String>,
+}
+
+/// A command that reads one audio track of `input`, counted from 0, and no other file.
+fn reading(input: &Input, track: usize) -> Result<Command> {
+    let mut command = Command::new(PROGRAM);
+    command.args(["-nostdin", "-hide_banner", "-loglevel", "error"]);
+    // The protocol before it keeps a name from being taken for an option or for another protocol; nothing else may be opened.
+    command.args(["-protocol_whitelist", "file", "-i"]).arg(input.ffmpeg_name());
+    command.args(["-map", &format!("0:a:{track}")]).stdin(input.ffmpeg_stdin()?);
+    Ok(command)
+}
+
+/// How many audio tracks there are: one that is not there cannot be asked for.
+fn tracks(input: &Input) -> Result<usize> {
+    let mut found = 1;
+    while found < MOST_TRACKS {
+        let mut command = reading(input, found)?;
+        command.args(["-t", "0", "-c", "copy", "-f", "null", "-"]).stdout(Stdio::null()).stderr(Stdio::null());
+        if !command.status().context("ffmpeg cannot be started")?.success() {
+            break;
+        }
+        found += 1;
+    }
+    Ok(found)
 }
 
 impl Ffmpeg {
@@ -38,21 +65,20 @@ impl Ffmpeg {
     /// # Errors
     /// What it says of a file that it cannot decode.
     pub fn open(input: &Input, track: usize) -> Result<Option<Self>> {
-        let mut command = Command::new(PROGRAM);
-        command.args(["-nostdin", "-hide_banner", "-loglevel", "error"]);
-        // The protocol before it keeps a name from being taken for an option or for another protocol; nothing else may be opened.
-        command.args(["-protocol_whitelist", "file", "-i"]).arg(input.ffmpeg_name());
-        command.args(["-map", &format!("0:a:{track}"), "-vn", "-sn", "-dn", "-c:a", "pcm_f32be", "-f", "au", "pipe:1"]);
+        let mut command = reading(input, track)?;
+        command.args(["-vn", "-sn", "-dn", "-c:a", "pcm_f32be", "-f", "au", "pipe:1"]);
         let said = tempfile::tempfile()?;
-        command.stdin(input.ffmpeg_stdin()?).stdout(Stdio::piped()).stderr(said.try_clone()?);
+        command.stdout(Stdio::piped()).stderr(said.try_clone()?);
         let mut child = match command.spawn() {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             started => started.context("ffmpeg cannot be started")?,
         };
         let out = child.stdout.take().context("ffmpeg has no output")?;
         let out = BufReader::with_capacity(BLOCK, out);
-        let mut running = Self { child, out, said, rate: 0, channels: 0, notes: Vec::new() };
+        let mut running = Self { child, out, said, rate: 0, channels: 0, tracks: 1, notes: Vec::new() };
         running.begin()?;
+        // Whoever asks for a track knows that it is there.
+        running.tracks = if input.track().is_some() { track + 1 } else { tracks(input)? };
         running
             .notes
             .push("read through ffmpeg, for it is of no kind that is read here; --no-ffmpeg forbids that".to_owned());
@@ -97,6 +123,10 @@ impl Source for Ffmpeg {
 
     fn channels(&self) -> u16 {
         self.channels
+    }
+
+    fn tracks(&self) -> usize {
+        self.tracks
     }
 
     fn seconds(&self) -> Option<f64> {

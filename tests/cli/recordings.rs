@@ -105,12 +105,14 @@ fn of_several_tracks_the_one_with_speech_is_read_or_the_one_that_is_named() {
     desk.convert(&[TRACKS], &["-d", "out", "--seed", "1", "--track", "1"]).fails(6, &["finished results"]);
 }
 
-/// A program called ffmpeg that answers everything with this AU file, and writes down how it was called.
+/// A program called ffmpeg that finds two tracks in everything, answers with this AU file, and writes down how it was
+/// called.
 fn install(desk: &Desk, answer: &[u8]) -> String {
     fs::create_dir(desk.path("bin")).unwrap();
     fs::write(desk.path("answer.au"), answer).unwrap();
     let [log, answer] = ["calls", "answer.au"].map(|name| desk.path(name).display().to_string());
-    let script = format!("#!/bin/sh\nprintf '%s\\n' \"$*\" >> '{log}'\ncat '{answer}'\n");
+    let tracks = "case \"$*\" in *'0:a:1 -t 0'*) exit 0;; *'-t 0'*) exit 1;; esac";
+    let script = format!("#!/bin/sh\nprintf '%s\\n' \"$*\" >> '{log}'\n{tracks}\ncat '{answer}'\n");
     let program = desk.path("bin/ffmpeg");
     fs::write(&program, script).unwrap();
     fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
@@ -142,7 +144,7 @@ fn what_is_not_read_here_is_read_through_ffmpeg_unless_that_is_forbidden() {
     assert!(!Path::new(&desk.path("calls")).exists());
     let cloned = run(&[]);
     assert_eq!(cloned.prints(), "v.npz");
-    cloned.says(&["read through ffmpeg", "--no-ffmpeg forbids"]);
+    cloned.says(&["read through ffmpeg", "--no-ffmpeg forbids", "2 audio tracks; number 1 is read"]);
     let calls = fs::read_to_string(desk.path("calls")).unwrap();
     assert!(calls.contains("-protocol_whitelist file -i file:-f lavfi:x.wma -map 0:a:0 "), "{calls}");
     desk.clone("ref.wav", &["-o", "wav.npz"]).prints();
