@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use tempfile::NamedTempFile;
 
 /// Every temporary file that this process has not finished.
@@ -94,6 +94,9 @@ pub fn write_atomically(path: &Path, force: bool, fill: impl FnOnce(&mut Sink) -
 }
 
 fn named(temporary: Temporary, path: &Path, force: bool) -> Result<()> {
+    if force {
+        refuse_input(path)?;
+    }
     let Temporary { file, .. } = temporary;
     let named = if force { file.persist(path) } else { file.persist_noclobber(path) };
     match named {
@@ -308,8 +311,30 @@ fn temporary(folder: &Path, tag: &str) -> io::Result<NamedTempFile> {
     builder.tempfile_in(folder)
 }
 
+/// Files that results are made of.
+static INPUTS: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+
+fn inputs() -> MutexGuard<'static, BTreeSet<PathBuf>> {
+    INPUTS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Marks a file as one that results are made of: no result replaces it, not even with `force`.
+pub fn keep_input(path: &Path) {
+    let file = path.canonicalize().ok().filter(|path| path.is_file());
+    inputs().extend(file);
+}
+
+/// Refuses to replace a file that results are made of.
+pub fn refuse_input(path: &Path) -> Result<()> {
+    let input = path.canonicalize().is_ok_and(|path| inputs().contains(&path));
+    let told = || format!("{}: it would be replaced by its own result; name another output", path.display());
+    ensure!(!input, Kind::Usage.error(told()));
+    Ok(())
+}
+
 /// The file that `force` replaces: `path`, or what it links to, so that a link stays a link.
 fn replaceable(path: &Path) -> Result<PathBuf> {
+    refuse_input(path)?;
     let target = match fs::canonicalize(path) {
         Ok(target) => target,
         Err(_) => return Ok(path.to_owned()),

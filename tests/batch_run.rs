@@ -4,7 +4,7 @@ use anyhow::{Result, bail, ensure};
 use barkclone::audio::{Encoding, Pcm, write_wav};
 use barkclone::batch::{
     Backend, Decoded, InFlight, Item, Job, Ledger, Plan, Record, Redo, RetryPolicy, Rules, Run, RunOptions, Sampling,
-    Seeds, Silent, Source, SourceJob, Speech, SpeechBackend, Stop, Take, Tally, Target, Template, Work,
+    Seeds, Silent, Source, SourceJob, Speech, SpeechBackend, State, Stop, Take, Tally, Target, Template, Work,
 };
 use barkclone::ears::Score;
 use barkclone::error::{Kind, exit_code};
@@ -377,7 +377,8 @@ impl Bench {
     fn survey(&self, jobs: Vec<Result<SourceJob>>) -> (BTreeMap<&'static str, u64>, Vec<String>) {
         let (survey, left) = self.run(jobs, |mut run| (run.survey().unwrap(), run.left_over().unwrap()));
         let name = |path: PathBuf| path.file_name().unwrap().to_str().unwrap().to_owned();
-        (survey.replaced.clone(), left.into_iter().map(name).collect())
+        let ours = left.into_iter().filter(|(_, state)| *state == State::AsWritten);
+        (survey.replaced.clone(), ours.map(|(path, _)| name(path)).collect())
     }
 
     /// Does all that is to be done, one at a time.

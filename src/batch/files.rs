@@ -61,6 +61,11 @@ pub fn state(path: &Path, record: &Record) -> Option<State> {
     Some(if same { State::AsWritten } else { State::Changed })
 }
 
+/// As [`state`], by the content alone: before a file is replaced or removed, its time is not enough.
+pub fn content(path: &Path, record: &Record) -> Option<State> {
+    state(path, &Record { modified: None, ..record.clone() })
+}
+
 /// When a file was last written, milliseconds since 1970.
 pub fn modified(path: &Path) -> Option<u64> {
     let since = fs::metadata(path).ok()?.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;

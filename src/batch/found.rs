@@ -9,6 +9,7 @@ use super::record::{Record, RecordedSettings, now};
 use super::run::Run;
 use super::voices::LoadedVoice;
 use crate::error::Kind;
+use crate::output;
 use crate::voice::Voice;
 use anyhow::{Context, Result, bail, ensure};
 use std::fs;
@@ -42,6 +43,11 @@ impl<P: Iterator<Item = Result<Planned>>> Run<'_, P> {
         })
     }
 
+    /// Whether its file is replaced whatever it is: with `redo`, those alone that are made once more.
+    pub(super) fn is_forced(&self, job: &InFlight) -> bool {
+        self.options.force && (self.options.redo.is_none() || job.again)
+    }
+
     /// Whether more takes are wanted than were made.
     fn can_be_better(&self, record: &Record) -> bool {
         self.options.retry.wants_more(record.takes.unwrap_or(1), record.findings.is_empty())
@@ -62,14 +68,15 @@ impl<P: Iterator<Item = Result<Planned>>> Run<'_, P> {
         let Ok(metadata) = fs::symlink_metadata(&target) else { return Ok(()) };
         let shown = target.display();
         ensure!(!metadata.is_dir(), Kind::Output.error(format!("{shown}: a folder is in its place")));
-        if self.options.force {
+        output::refuse_input(&target)?;
+        if self.is_forced(job) || self.ledger.is_torn(&job.task.out, &target) {
             return Ok(());
         }
         let Some(owner) = self.ledger.owner(&job.task.out) else {
             bail!(Kind::Output.error(format!("{shown}: exists already; --force replaces it")))
         };
         let record = self.ledger.line(owner)?;
-        let changed = files::state(&target, &record) == Some(State::Changed);
+        let changed = files::content(&target, &record) == Some(State::Changed);
         ensure!(!changed, Kind::Output.error(format!("{shown}: was changed since it was made; --force replaces it")));
         let cause = if self.options.restart { None } else { self.cause(job, owner, &record) };
         match cause {
@@ -84,7 +91,7 @@ impl<P: Iterator<Item = Result<Planned>>> Run<'_, P> {
     /// they were written.
     fn may_keep_all(&self, job: &InFlight) -> Result<()> {
         let ranks = self.options.retry.ranks_kept();
-        if self.options.force || ranks.is_empty() {
+        if self.is_forced(job) || ranks.is_empty() {
             return Ok(());
         }
         let record = self.ledger.finished(&job.task.id).map(|entry| self.ledger.line(entry)).transpose()?;

@@ -11,9 +11,10 @@ use crate::error::{Error, Kind};
 use crate::lock::{self, Hold};
 use anyhow::{Context, Result, bail, ensure};
 use std::collections::{HashMap, HashSet};
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 /// Longest line, bytes: the longest text, escaped, and the rest.
 const LONGEST: u64 = 8 << 20;
@@ -35,6 +36,10 @@ pub struct Ledger {
     /// What utterances were joined into, as all runs wrote it.
     joined: Vec<WrittenFile>,
     unlocked: bool,
+    /// The last line, where it was torn.
+    torn: Option<Torn>,
+    /// Results, seconds of sound, and the seconds that making them took.
+    made: (u64, f64, f64),
 }
 
 /// What is known of a finished result.
@@ -66,10 +71,10 @@ impl Ledger {
         let open = OpenOptions::new().create(true).append(true).read(true).open(path);
         let file = open.with_context(|| unwritable(path))?;
         let hold = lock(path, &file)?;
-        let mut ledger = Self::read(path, &file)?;
+        let mut ledger = Self::of(path, &file)?;
         ledger.unlocked = hold == Hold::Unsupported;
-        file.set_len(ledger.len).with_context(|| unwritable(path))?;
         ledger.file = Some(file);
+        ledger.mend().with_context(|| unwritable(path))?;
         Ok(ledger)
     }
 
@@ -81,10 +86,42 @@ impl Ledger {
     /// Reads the report, if there is one, and changes nothing.
     pub fn peek(path: &Path) -> Result<Self> {
         match File::open(path) {
-            Ok(file) => Self::read(path, &file),
+            Ok(file) => Self::of(path, &file),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Self::read(path, io::empty()),
             Err(error) => Err(error).with_context(|| unreadable(path)),
         }
+    }
+
+    fn of(path: &Path, file: &File) -> Result<Self> {
+        let mut ledger = Self::read(path, file)?;
+        ledger.torn = Torn::of(file, ledger.len).with_context(|| unreadable(path))?;
+        Ok(ledger)
+    }
+
+    /// Cuts a torn line off, and ends the last one.
+    fn mend(&mut self) -> io::Result<()> {
+        let Some(file) = &mut self.file else { return Ok(()) };
+        file.set_len(self.len)?;
+        let mut last = [b'\n'];
+        if self.len > 0 {
+            file.seek(SeekFrom::Start(self.len - 1))?;
+            file.read_exact(&mut last)?;
+        }
+        if last != [b'\n'] {
+            file.write_all(b"\n")?;
+            self.len += 1;
+        }
+        Ok(())
+    }
+
+    /// Whether the file `out` at `path` is what a run wrote whose line was torn: nobody wrote it after the line.
+    pub fn is_torn(&self, out: &Path, path: &Path) -> bool {
+        self.torn.as_ref().is_some_and(|torn| torn.out == file_hash(out) && torn.is_before(path))
+    }
+
+    /// The speed of what is in the report: results, seconds of sound, and the seconds that making them took.
+    pub fn speed(&self) -> (u64, f64, f64) {
+        self.made
     }
 
     fn read(path: &Path, source: impl Read) -> Result<Self> {
@@ -97,6 +134,8 @@ impl Ledger {
             failed: HashSet::new(),
             joined: Vec::new(),
             unlocked: false,
+            torn: None,
+            made: (0, 0.0, 0.0),
         };
         ledger.len = scan(path, source, |record, offset| {
             ledger.enter(&record, offset);
@@ -116,6 +155,10 @@ impl Ledger {
         let (Some(out), Some(_), Some(key), None) = (&record.out, record.bytes, key, &record.error) else { return };
         let out = file_hash(Path::new(out));
         let entry = Entry { key, out, redone: record.redone.unwrap_or_default(), offset };
+        let (made, seconds, took) = &mut self.made;
+        *made += 1;
+        *seconds += record.seconds.unwrap_or_default();
+        *took += record.share.unwrap_or_default();
         self.owners.insert(out, Owner { id, entry });
         self.joined.extend_from_slice(&record.joined);
         self.finished.insert(id, entry);
@@ -150,6 +193,9 @@ impl Ledger {
     /// How the file at `path` is beside what runs of this report joined utterances into; `None`: they wrote none of its
     /// name, or it is gone. A run that was killed may have left the file as one before it wrote it.
     pub fn joined(&self, path: &Path) -> Option<State> {
+        if self.torn.as_ref().is_some_and(|torn| torn.is_before(path)) {
+            return Some(State::AsWritten);
+        }
         let states = || self.joined.iter().rev().filter_map(|file| file.state(path));
         states().find(|state| *state == State::AsWritten).or_else(|| states().next())
     }
@@ -225,11 +271,44 @@ pub fn scan(path: &Path, source: impl Read, mut take: impl FnMut(Record, u64) ->
         ensure!(BEGINNING.starts_with(start), not_a_report(path, number));
         if !line.ends_with(b"\n") {
             ensure!((line.len() as u64) < LONGEST, not_a_report(path, number));
+            // Whole but for its end.
+            if let Ok(record) = serde_json::from_slice(&line) {
+                take(record, offset)?;
+                offset += line.len() as u64;
+            }
             return Ok(offset);
         }
         let record = serde_json::from_slice(&line).with_context(|| not_a_report(path, number))?;
         take(record, offset)?;
         offset += line.len() as u64;
+    }
+}
+
+/// A line that was torn by whatever ended the machine, not only the run.
+struct Torn {
+    /// The hash of the path of the file that it is about.
+    out: u64,
+    /// When the report was last written.
+    at: SystemTime,
+}
+
+impl Torn {
+    /// What lies in `file` from `start` on, as far as it still names its file.
+    fn of(file: &File, start: u64) -> io::Result<Option<Self>> {
+        let mut file = file;
+        let mut tail = Vec::new();
+        file.seek(SeekFrom::Start(start))?;
+        file.take(LONGEST).read_to_end(&mut tail)?;
+        let tail = String::from_utf8_lossy(&tail);
+        let out = tail
+            .split_once("\"out\":")
+            .and_then(|(_, out)| serde_json::Deserializer::from_str(out).into_iter::<String>().next()?.ok());
+        let at = file.metadata()?.modified()?;
+        Ok(out.map(|out| Self { out: file_hash(Path::new(&out)), at }))
+    }
+
+    fn is_before(&self, path: &Path) -> bool {
+        fs::metadata(path).and_then(|metadata| metadata.modified()).is_ok_and(|modified| modified <= self.at)
     }
 }
 

@@ -62,7 +62,9 @@ pub fn merge(reports: &[PathBuf], out: &Path, force: bool) -> Result<usize> {
     let lines: Vec<Line> = newest.into_iter().flat_map(Newest::lines).collect();
     output::write_atomically(out, force, |sink| {
         for line in &lines {
-            sink.write_all(&line_at(&files[line.file], line.offset)?)?;
+            let line = line_at(&files[line.file], line.offset)?;
+            sink.write_all(line.trim_ascii_end())?;
+            sink.write_all(b"\n")?;
         }
         Ok(())
     })?;
@@ -135,20 +137,32 @@ impl Summary {
     }
 }
 
-/// Sums up the newest line of each id, which is handed to `told`.
+/// The file of what was made, of which report.
+fn place(record: &Record, report: usize) -> Option<(usize, u64)> {
+    let out = record.out.as_ref().filter(|_| record.error.is_none())?;
+    Some((report, hash(&[out.as_bytes()])))
+}
+
+/// Sums up the newest line of each id, which is handed to `told`; lines whose files became others' are no more.
 ///
 /// # Errors
 /// As of [`merge`].
 pub fn summary(reports: &[PathBuf], mut told: impl FnMut(&Record) -> Result<()>) -> Result<Summary> {
-    let mut newest = HashMap::new();
+    let (mut newest, mut owners) = (HashMap::new(), HashMap::new());
     for (file, path) in reports.iter().enumerate() {
-        scan(path, open(path)?, |record, offset| enter(&mut newest, &record, (file, offset), reports))?;
+        scan(path, open(path)?, |record, offset| {
+            owners.extend(place(&record, file).map(|place| (place, hash(&[record.id.as_bytes()]))));
+            enter(&mut newest, &record, (file, offset), reports)
+        })?;
     }
     let mut sum = Summary::default();
     for (file, path) in reports.iter().enumerate() {
         scan(path, open(path)?, |record, offset| {
-            let holds = newest.get(&hash(&[record.id.as_bytes()]));
-            if holds.is_none_or(|newest| (newest.line.file, newest.line.offset) != (file, offset)) {
+            let id = hash(&[record.id.as_bytes()]);
+            let holds = newest.get(&id).is_some_and(|newest| (newest.line.file, newest.line.offset) == (file, offset));
+            // Its file may have become that of another line since.
+            let owns = place(&record, file).is_none_or(|place| owners.get(&place) == Some(&id));
+            if !holds || !owns {
                 return Ok(());
             }
             told(&record)?;

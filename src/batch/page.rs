@@ -108,7 +108,10 @@ impl Page<'_> {
         let seconds = record.seconds.map_or(String::new(), |seconds| format!(" · {seconds:.1} s"));
         writeln!(html, "<p class=facts>{}{seconds}</p>", facts.join(" · "))?;
         let faults = record.findings.iter().map(|finding| (Level::Warning, &finding.message));
-        for (level, message) in faults.chain(record.error.iter().map(|error| (Level::Bad, error))) {
+        let gone = "its file is gone".to_owned();
+        let missing = record.out.as_ref().is_some_and(|out| record.error.is_none() && !self.folder.join(out).is_file());
+        let errors = record.error.iter().chain(missing.then_some(&gone)).map(|error| (Level::Bad, error));
+        for (level, message) in faults.chain(errors) {
             writeln!(html, "<p>{} {}</p>", chip(Some(level)), escape(message))?;
         }
         writeln!(html, "<p class=facts>Once more:</p><code>{}</code>\n</section>", escape(&again(record)))?;

@@ -267,7 +267,7 @@ impl<'a, P: Iterator<Item = Result<Planned>>> Run<'a, P> {
     fn is_there(&mut self, job: &InFlight) -> Result<bool> {
         let task = &job.task;
         match self.found(job)? {
-            Found::Changed(path) if !self.options.force => {
+            Found::Changed(path) if !self.is_forced(job) => {
                 self.tally.kept += 1;
                 self.observer.tell(Event::Kept(task, &path)).map(|()| true)
             }
@@ -297,9 +297,12 @@ impl<'a, P: Iterator<Item = Result<Planned>>> Run<'a, P> {
     fn count(&mut self, job: &InFlight, change: i64) {
         self.under_way = self.under_way.saturating_add_signed(change);
         self.expected = (self.expected + change as f64 * job.expected()).max(0.0);
-        let speed = self.tally.seconds / self.begun.elapsed().as_secs_f64();
-        let each = self.begun.elapsed().as_secs_f64() / self.tally.done as f64;
-        let seconds = if self.expected > 0.0 { self.expected / speed } else { each * self.under_way as f64 };
+        let (done, made, took) = match self.tally.done {
+            0 => self.ledger.speed(),
+            done => (done, self.tally.seconds, self.begun.elapsed().as_secs_f64()),
+        };
+        let each = took / done as f64;
+        let seconds = if self.expected > 0.0 { self.expected * took / made } else { each * self.under_way as f64 };
         let most = Duration::try_from_secs_f64(seconds).ok();
         self.stop.tell(self.under_way, most);
     }

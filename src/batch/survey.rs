@@ -1,7 +1,7 @@
 //! What a run would do, before it does anything: what is there, what would be replaced, and which files have other
 //! names now.
 
-use super::files::State;
+use super::files::{State, content};
 use super::found::Found;
 use super::hash::hash;
 use super::in_flight::InFlight;
@@ -17,7 +17,8 @@ use std::path::{Path, PathBuf};
 /// What a run would do with a task.
 pub enum Action {
     Make(InFlight),
-    There(InFlight),
+    /// It is finished, at this path.
+    There(InFlight, PathBuf),
     /// Its file was changed since it was made, and is kept.
     Kept(InFlight, PathBuf),
     /// Where the task comes from, and what is wrong with it.
@@ -65,27 +66,29 @@ impl<P: Iterator<Item = Result<Planned>>> Run<'_, P> {
         Ok(survey)
     }
 
-    /// Files that runs of this report made and that no task wants any more, as they were made; in the order of the
-    /// report. Called once all tasks were gone through.
-    pub fn left_over(&self) -> Result<Vec<PathBuf>> {
+    /// Files that runs of this report made and that no task wants any more, and whether they are as they were made; in
+    /// the order of the report. Called once all tasks were gone through.
+    pub fn left_over(&self) -> Result<Vec<(PathBuf, State)>> {
         let (mut seen, mut left) = (HashSet::new(), Vec::new());
         let report = self.ledger.path();
         let Ok(file) = File::open(report) else { return Ok(left) };
         scan(report, file, |record, _| {
             let unwanted = self.unwanted(&record)?;
-            left.extend(unwanted.into_iter().filter(|path| seen.insert(path.clone())));
+            left.extend(unwanted.into_iter().filter(|(path, _)| seen.insert(path.clone())));
             Ok(())
         })?;
         Ok(left)
     }
 
-    /// Of the files of a line, those that no task wants any more, as they were made.
-    fn unwanted(&self, record: &Record) -> Result<Vec<PathBuf>> {
+    /// Of the files of a line, those that no task wants any more.
+    fn unwanted(&self, record: &Record) -> Result<Vec<(PathBuf, State)>> {
         let Some(out) = record.out.as_ref().filter(|_| record.error.is_none()) else { return Ok(Vec::new()) };
         let path = self.options.folder.join(out);
-        let as_written = || !self.is_wanted(out) && super::files::state(&path, record) == Some(State::AsWritten);
-        let result = as_written().then(|| path.clone());
-        Ok(result.into_iter().chain(self.unwanted_takes(record)?).collect())
+        // Of several lines about one file, the last one tells how it was written.
+        let last = self.ledger.owner(Path::new(out)).map(|owner| self.ledger.line(owner)).transpose()?;
+        let state = last.filter(|_| !self.is_wanted(out)).and_then(|last| content(&path, &last));
+        let takes = self.unwanted_takes(record)?.into_iter().map(|take| (take, State::AsWritten));
+        Ok(state.map(|state| (path, state)).into_iter().chain(takes).collect())
     }
 
     /// The takes beside a result that its last line does not name, or whose result no task wants.
@@ -112,12 +115,12 @@ impl<P: Iterator<Item = Result<Planned>>> Run<'_, P> {
         let mut count = |why| *survey.replaced.entry(why).or_default() += 1;
         let Some(entry) = self.ledger.finished(&task.id) else {
             let foreign = self.ledger.owner(&task.out).is_none() && fs::symlink_metadata(&wanted).is_ok();
-            (foreign && self.options.force).then(|| count("a file of somebody else's is in the way (--force)"));
+            (foreign && self.is_forced(&job)).then(|| count("a file of somebody else's is in the way (--force)"));
             return Ok(());
         };
         let record = self.ledger.line(entry)?;
         match self.locate(&record) {
-            Some((_, State::Changed)) if self.options.force => count("changed since (--force)"),
+            Some((_, State::Changed)) if self.is_forced(&job) => count("changed since (--force)"),
             Some((_, State::AsWritten)) if !job.is(entry) => {
                 self.cause(&job, entry, &record).into_iter().for_each(count);
             }
@@ -213,8 +216,8 @@ impl<P: Iterator<Item = Result<Planned>>> Run<'_, P> {
     fn action(&mut self, task: &Task) -> Result<Action> {
         let job = self.job(task)?;
         match self.found(&job)? {
-            Found::Finished(..) if !self.options.restart => return Ok(Action::There(job)),
-            Found::Changed(path) if !self.options.force => return Ok(Action::Kept(job, path)),
+            Found::Finished(_, there) if !self.options.restart => return Ok(Action::There(job, there)),
+            Found::Changed(path) if !self.is_forced(&job) => return Ok(Action::Kept(job, path)),
             _ => (),
         }
         self.may_begin(&job)?;

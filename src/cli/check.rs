@@ -3,7 +3,7 @@
 use super::progress::Terminal;
 use super::references::{ReadingArgs, recordings};
 use super::{out, tell};
-use anyhow::{Result, ensure};
+use anyhow::{Error, Result, ensure};
 use barkclone::audio;
 use barkclone::error::Kind;
 use barkclone::output;
@@ -11,7 +11,7 @@ use barkclone::progress::Progress;
 use barkclone::sound::page::{self, Picture};
 use barkclone::sound::{self, Finding, LONGEST_CHECKED, Level, RecordedFinding, Report, with_speech};
 use clap::Args;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::fmt::Write;
 use std::io::Write as _;
 use std::ops::Range;
@@ -54,7 +54,10 @@ pub fn run(mut args: CheckArgs, terminal: &Terminal) -> Result<()> {
     for path in &args.recordings {
         match args.one(path, &mut pictures, terminal) {
             Ok(report) => bad += usize::from(report.worst == Some(Level::Bad)),
-            Err(error) => unread.push(error),
+            Err(error) => {
+                args.failed(path, &error)?;
+                unread.push(error);
+            }
         }
         terminal.advance(1);
     }
@@ -73,6 +76,7 @@ pub fn run(mut args: CheckArgs, terminal: &Terminal) -> Result<()> {
 
 impl CheckArgs {
     fn check_outputs(&self) -> Result<()> {
+        self.recordings.iter().for_each(|path| output::keep_input(path));
         self.report.iter().try_for_each(|path| output::check(path, self.force))
     }
 
@@ -87,6 +91,12 @@ impl CheckArgs {
             pictures.push(Picture::new(name, &clip.pcm, report.clone())?);
         }
         Ok(report)
+    }
+
+    /// With `--json` the line of a recording that cannot be used.
+    fn failed(&self, path: &Path, error: &Error) -> Result<()> {
+        let told = json!({"event": "failed", "source": path.to_string_lossy(), "error": format!("{error:#}")});
+        if self.json { out(format!("{told}\n")) } else { Ok(()) }
     }
 
     fn draw(&self, pictures: &[Picture]) -> Result<()> {

@@ -29,6 +29,7 @@ use clap::Args;
 use serde_json::json;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 /// Turn recordings into a voice file
 ///
@@ -108,6 +109,7 @@ struct Nets {
 
 /// Everything that can be wrong without a model is found before one is loaded.
 pub fn run(args: CloneArgs, models: &Models, terminal: &Terminal) -> Result<()> {
+    let begun = Instant::now();
     args.origin()?;
     let recordings = args.references.recordings()?;
     if args.each {
@@ -123,7 +125,8 @@ pub fn run(args: CloneArgs, models: &Models, terminal: &Terminal) -> Result<()> 
     let (cloner, origin) = (nets.cloner()?, args.signed(&nets)?);
     let voice = args.write_voice(&reference, &target, (&cloner, origin), terminal)?;
     args.write_preview(&voice, &nets)?;
-    args.tell(&voice, &reference, &target)
+    args.tell(&voice, &reference, &target, begun.elapsed().as_secs_f64())?;
+    args.run.judge(&reference.findings)
 }
 
 impl CloneArgs {
@@ -175,14 +178,14 @@ impl CloneArgs {
     }
 
     /// Prints the voice's path, or all about it.
-    fn tell(&self, voice: &Voice, reference: &Reference, target: &Path) -> Result<()> {
+    fn tell(&self, voice: &Voice, reference: &Reference, target: &Path, took: f64) -> Result<()> {
         let path = target.display().to_string();
         if !self.run.json {
             return out(format!("{path}\n"));
         }
         let findings: Vec<_> = reference.findings.iter().map(RecordedFinding::from).collect();
         let told = json!({"event": "done", "source": reference.input.path().to_string_lossy(),
-            "at": reference.seconds, "seconds": voice.seconds(), "tokens": voice.semantic().len(),
+            "at": reference.seconds, "seconds": voice.seconds(), "took": took, "tokens": voice.semantic().len(),
             "voice_hash": voice.hash(), "findings": findings, "out": path});
         out(format!("{told}\n"))
     }

@@ -18,6 +18,8 @@ pub type Speed = (f64, &'static str);
 struct Outline {
     make: u64,
     there: u64,
+    /// Of those there, what has another name now.
+    moved: u64,
     kept: u64,
     bad: u64,
     seconds: f64,
@@ -31,6 +33,7 @@ where
     let mut outline = Outline::default();
     run.preview(|action| outline.add(&action, session))?;
     let at_hand = speed_of(&session.report)?;
+    session.left_over(run.left_over()?)?;
     outline.tell(session, at_hand.or(speed))
 }
 
@@ -53,13 +56,14 @@ impl Outline {
                 session.terminal.error(&told, None);
                 Ok(())
             }
-            Action::There(_) => {
+            Action::There(job, there) => {
                 self.there += 1;
+                self.moved += u64::from(*there != session.folder.join(&job.task.out));
                 Ok(())
             }
             Action::Kept(_, path) => {
                 self.kept += 1;
-                session.terminal.note(&changed(path));
+                session.terminal.note(&format!("warning: {}", changed(path)));
                 Ok(())
             }
             Action::Make(job) => self.make(job, session),
@@ -97,7 +101,7 @@ impl Outline {
     }
 
     fn tell(&self, session: &Session, speed: Option<Speed>) -> Result<()> {
-        let Outline { make, there, kept, bad, seconds } = self;
+        let Outline { make, there, moved, kept, bad, seconds } = self;
         let length = match *seconds > 0.0 {
             true => format!("; about {} of speech", clock(*seconds)),
             false => String::new(),
@@ -106,9 +110,10 @@ impl Outline {
             Some((speed, whence)) => format!("; about {} {whence}", clock(seconds / speed)),
             None => String::new(),
         };
+        let moved = if *moved > 0 { format!(", {moved} to be renamed") } else { String::new() };
         let kept = if *kept > 0 { format!(", {kept} changed by you and kept") } else { String::new() };
         let (verb, many) = (session.words.verb, session.words.many);
-        let told = format!("{make} to {verb}, {there} there already{kept}, {bad} that cannot be{length}{time}");
+        let told = format!("{make} to {verb}, {there} there already{moved}{kept}, {bad} that cannot be{length}{time}");
         session.terminal.note(&told);
         let all = make + there + self.kept + bad;
         ensure!(*bad == 0, Kind::Partial.error(format!("{bad} of {all} {many} cannot be done")));

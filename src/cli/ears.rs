@@ -9,6 +9,7 @@ use barkclone::ears::{Judge, VoiceEar, VoicePrint};
 use barkclone::error::{Kind, kind};
 use barkclone::models::{ModelKind, Models, Source};
 use barkclone::net::codec::CodecConfig;
+use barkclone::output;
 use barkclone::progress::Progress;
 use barkclone::sound::{LONGEST_CHECKED, with_speech};
 use barkclone::speak::Decoder;
@@ -89,6 +90,11 @@ impl BestArgs {
         RetryPolicy { best_of: self.best_of, retries, keep_all: self.keep_all, trim_tail }
     }
 
+    /// No result may replace what it is judged by.
+    pub fn keep_inputs(&self) {
+        self.voice_of.iter().for_each(|path| output::keep_input(path));
+    }
+
     /// What takes are judged by; nothing is loaded where there are none to choose from. For --retry alone nothing is
     /// fetched.
     pub fn judge(
@@ -98,6 +104,7 @@ impl BestArgs {
         models: &Models,
         terminal: &Terminal,
     ) -> Result<VoiceJudge> {
+        self.keep_inputs();
         let voice = match policy {
             _ if policy.best_of > 1 => Some(self.ears.voice(models, terminal)?),
             _ if policy.chooses() => self.ears.at_hand(models, terminal)?,

@@ -4,7 +4,7 @@ use super::interrupt::Running;
 use super::progress::Terminal;
 use super::reporter::{Reporter, Words};
 use anyhow::{Context, Result, bail, ensure};
-use barkclone::batch::{Backend, Ledger, Planned, Redo, Run, RunOptions, Shard, Survey, Tally};
+use barkclone::batch::{Backend, Ledger, Planned, Redo, Run, RunOptions, Shard, State, Survey, Tally};
 use barkclone::error::Kind;
 use barkclone::output;
 use barkclone::progress::Progress;
@@ -58,7 +58,7 @@ pub struct RunArgs {
 }
 
 impl RunArgs {
-    /// Refuses these flags where there is one result, but for `--json`; `many` says what asks for more.
+    /// Refuses these flags where there is one result, but for `--json` and `--strict`; `many` says what asks for more.
     pub fn refuse_for_one(&self, many: &str) -> Result<()> {
         let given = [
             ("--report", self.report.is_some()),
@@ -69,13 +69,20 @@ impl RunArgs {
             ("--shard", self.shard.is_some()),
             ("--dry-run", self.dry_run),
             ("--prune", self.prune),
-            ("--strict", self.strict),
             ("--unordered", self.unordered),
         ];
         match given.into_iter().find(|(_, given)| *given) {
             Some((flag, _)) => bail!(Kind::Usage.error(format!("{flag} is for many in one run: give it with {many}"))),
             None => Ok(()),
         }
+    }
+
+    /// Of one result: `--strict` makes what was found of it a failure.
+    pub fn judge<F>(&self, findings: &[F]) -> Result<()> {
+        let told =
+            format!("--strict: {} not right with it", if findings.len() == 1 { "something is" } else { "things are" });
+        ensure!(!self.strict || findings.is_empty(), Kind::Partial.error(told));
+        Ok(())
     }
 
     pub fn shard(&self) -> Result<Option<Shard>> {
@@ -167,24 +174,29 @@ impl Session<'_> {
         Ok(())
     }
 
-    /// Names what is left over of earlier runs, or removes it.
-    pub fn left_over(&self, left: Vec<PathBuf>) -> Result<()> {
-        if left.is_empty() {
-            return Ok(());
-        }
-        let verb = if self.args.prune { "removed" } else { "asked for no more; --prune removes" };
-        if self.args.prune {
-            left.iter().try_for_each(|path| {
+    /// Names what is left over of earlier runs, or removes it, but for what was changed since.
+    pub fn left_over(&self, left: Vec<(PathBuf, State)>) -> Result<()> {
+        let (ours, changed): (Vec<_>, Vec<_>) = left.into_iter().partition(|(_, state)| *state == State::AsWritten);
+        let prune = self.args.prune && !self.args.dry_run;
+        if prune {
+            ours.iter().try_for_each(|(path, _)| {
                 fs::remove_file(path)
                     .with_context(|| Kind::Output.error(format!("{}: cannot be removed", path.display())))
             })?;
         }
-        let mut named: Vec<_> = left.iter().take(NAMED).map(|path| path.display().to_string()).collect();
+        self.name(&ours, if prune { "removed" } else { "asked for no more; --prune removes" });
+        self.name(&changed, "asked for no more, but changed by you and kept");
+        Ok(())
+    }
+
+    fn name(&self, left: &[(PathBuf, State)], what: &str) {
+        let mut named: Vec<_> = left.iter().take(NAMED).map(|(path, _)| path.display().to_string()).collect();
         if left.len() > NAMED {
             named.push(format!("and {} more", left.len() - NAMED));
         }
-        self.terminal.note(&format!("{} of earlier runs, {verb}: {}", files(left.len()), named.join(", ")));
-        Ok(())
+        if !left.is_empty() {
+            self.terminal.note(&format!("{} of earlier runs, {what}: {}", files(left.len()), named.join(", ")));
+        }
     }
 
     /// Tells of the run; of what was seen before it, if it was looked at.
@@ -216,7 +228,9 @@ pub fn command() -> String {
     while let Some(word) = words.next() {
         match word.as_str() {
             "--redo" => drop(words.next()),
-            "--resume" | "--restart" | "--force" | "--json" | "--prune" | "--unordered" => (),
+            "--resume" | "--restart" | "--force" | "--json" | "--prune" | "--unordered" | "--quiet" | "-q" | "-qq" => {
+                ()
+            }
             redo if redo.starts_with("--redo=") => (),
             word => kept.push(quoted(word)),
         }

@@ -28,6 +28,7 @@ use anyhow::{Context, Result, ensure};
 use barkclone::audio::Format;
 use barkclone::error::Kind;
 use barkclone::models::Models;
+use barkclone::output;
 use clap::{Args, Parser, Subcommand};
 use progress::Terminal;
 use settings::Parsed;
@@ -199,14 +200,8 @@ fn one_line(text: &str) -> String {
 /// Refuses an output that is one of the command's own inputs: not even --force is meant to destroy what a result is
 /// made of.
 fn refuse_own_input<'a>(output: &Path, inputs: impl IntoIterator<Item = &'a Path>) -> Result<()> {
-    let Ok(target) = output.canonicalize() else { return Ok(()) };
-    let itself = inputs.into_iter().any(|input| input.canonicalize().is_ok_and(|input| input == target));
-    let shown = output.display();
-    ensure!(
-        !itself,
-        Kind::Usage.error(format!("{shown}: it would be replaced by its own result; name another output"))
-    );
-    Ok(())
+    inputs.into_iter().for_each(output::keep_input);
+    output::refuse_input(output)
 }
 
 /// Refuses what is no place for a voice: stdout, to which only sound goes, and the name of a sound.

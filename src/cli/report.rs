@@ -4,8 +4,10 @@ use super::out;
 use super::progress::Terminal;
 use anyhow::Result;
 use barkclone::batch::{self, Record, Summary};
+use barkclone::output;
 use barkclone::progress::Progress;
 use clap::{Args, Subcommand, ValueEnum};
+use serde_json::json;
 use std::cmp::Reverse;
 use std::path::{Path, PathBuf};
 
@@ -52,7 +54,7 @@ enum Command {
         #[arg(long)]
         force: bool,
     },
-    /// What was made, in sum, and what failed or may not sound right, the worst first
+    /// What was made, in sum, and what failed or may not sound right, the worst first: with --json in `bad`
     Summary {
         #[arg(required = true, value_name = "REPORT")]
         reports: Vec<PathBuf>,
@@ -70,29 +72,47 @@ pub fn run(args: ReportArgs, terminal: &Terminal) -> Result<()> {
             out(format!("{}\n", output.display()))
         }
         Command::Page { report, output, folder, sounds, force } => {
+            output::keep_input(&report);
             let folder = folder.unwrap_or_else(|| sounds_of(&report));
             let output = output.unwrap_or_else(|| report.with_extension("html"));
             page(&report, &folder, &output, (sounds, force), terminal)?;
             out(format!("{}\n", output.display()))
         }
         Command::Summary { reports, json: true } => {
-            let sum = batch::summary(&reports, |_| Ok(()))?;
-            out(format!("{}\n", serde_json::to_string(&sum)?))
+            let mut bad = Vec::new();
+            let sum = batch::summary(&reports, |record| {
+                bad.extend(is_bad(record).then(|| {
+                    let Record { id, line, source, out, error, findings, .. } = record;
+                    let told = json!({"id": id, "line": line, "source": source, "out": out, "error": error, "findings": findings});
+                    (rank(record), told)
+                }));
+                Ok(())
+            })?;
+            bad.sort_by_key(|(rank, _)| *rank);
+            let mut told = serde_json::to_value(&sum)?;
+            told["bad"] = bad.into_iter().map(|(_, told)| told).collect();
+            out(format!("{told}\n"))
         }
         Command::Summary { reports, json: false } => {
             let mut told = Vec::new();
             let sum = batch::summary(&reports, |record| {
-                if record.error.is_some() || !record.findings.is_empty() {
-                    told.push((record.error.is_some(), record.faults(), line(record)));
-                }
+                told.extend(is_bad(record).then(|| (rank(record), line(record))));
                 Ok(())
             })?;
-            // The worst first.
-            told.sort_by_key(|(failed, faults, _)| (!failed, Reverse(*faults)));
-            told.iter().try_for_each(|(_, _, line)| out(line))?;
+            told.sort_by_key(|(rank, _)| *rank);
+            told.iter().try_for_each(|(_, line)| out(line))?;
             out(table(&sum))
         }
     }
+}
+
+fn is_bad(record: &Record) -> bool {
+    record.error.is_some() || !record.findings.is_empty()
+}
+
+/// The worst come first.
+fn rank(record: &Record) -> (bool, Reverse<u32>) {
+    (record.error.is_none(), Reverse(record.faults()))
 }
 
 /// Where a page's sounds are.

@@ -22,6 +22,8 @@ pub struct Words {
     pub done: &'static str,
     /// As `utterances`.
     pub many: &'static str,
+    /// Whether what may not sound right is told when a result is done.
+    pub warns: bool,
 }
 
 /// What is said of a file that is kept, as it is not what was made.
@@ -111,7 +113,7 @@ impl<'a> Reporter<'a> {
         let left = self.change(|state| std::mem::take(&mut state.order.waiting));
         left.into_values().try_for_each(|path| self.print(path))?;
         let Tally { done, skipped, kept, failed, doubtful, seconds } = tally;
-        let moved = self.change(|state| state.moved);
+        let (moved, total) = self.change(|state| (state.moved, state.total));
         let took = self.begun.elapsed().as_secs_f64();
         let speed = match seconds > 0.0 {
             true => format!("; {seconds:.1} s of speech in {took:.1} s: {}", super::pace(took / seconds)),
@@ -125,6 +127,10 @@ impl<'a> Reporter<'a> {
             more(kept, "changed by you and kept"),
             more(doubtful, "that may not sound right"),
         ));
+        if let Some(left) = total.and_then(|total| total.checked_sub(done + skipped + kept + failed)).filter(|&n| n > 0)
+        {
+            self.terminal.note(&format!("{left} of {} {} are left", total.unwrap_or_default(), self.words.many));
+        }
         if !self.json {
             return Ok(());
         }
@@ -204,11 +210,16 @@ impl<'a> Reporter<'a> {
             let score = record.score.as_ref().map_or(String::new(), |score| format!(": {score}"));
             self.note(&format!("{path}: {takes} takes, the best one has seed {seed}{score}"));
         }
-        for finding in &record.findings {
-            self.note(&format!("warning: {path}: it may not sound right: {}", finding.message));
+        for finding in record.findings.iter().filter(|_| self.words.warns) {
+            let place = record.place();
+            self.note(&format!("warning: {path} ({place}): it may not sound right: {}", finding.message));
         }
         match self.json {
-            true => self.event("done", serde_json::to_value(Record { out: Some(path), ..record.clone() })?),
+            true => {
+                let mut told = serde_json::to_value(Record { out: Some(path), ..record.clone() })?;
+                told["findings"] = serde_json::to_value(&record.findings)?;
+                self.event("done", told)
+            }
             false => self.over(record.index, Some(path)),
         }
     }
@@ -230,14 +241,17 @@ impl<'a> Reporter<'a> {
         let told = if error.starts_with(&place) { error } else { format!("{place}: {error}") };
         self.terminal.error(&told, self.bar.as_ref());
         match self.json {
-            true => self.event("failed", serde_json::to_value(record)?),
+            true => {
+                let out = record.out.as_ref().map(|out| self.shown(Path::new(out)));
+                self.event("failed", serde_json::to_value(Record { out, ..record.clone() })?)
+            }
             false => self.over(record.index, None),
         }
     }
 
     fn kept(&self, task: &Task, path: &Path) -> Result<()> {
         self.update(|state| state.skipped += 1);
-        self.note(&changed(path));
+        self.note(&format!("warning: {}", changed(path)));
         self.task("kept", task)
     }
 }

@@ -44,7 +44,7 @@ pub struct ScoreArgs {
 /// What is heard of one sound.
 #[derive(Serialize)]
 struct Heard {
-    file: String,
+    source: String,
     #[serde(flatten)]
     score: Score,
     seconds: f64,
@@ -64,7 +64,7 @@ pub fn run(args: &ScoreArgs, models: &Models, terminal: &Terminal) -> Result<()>
         let pcm = ears::sound(args.reading.input(path)?, terminal)?;
         let findings = listen(&pcm, args.text.as_deref(), true)?;
         let heard = Heard {
-            file: path.display().to_string(),
+            source: path.display().to_string(),
             score: judge.score(&pcm, reference.as_ref(), &findings)?,
             seconds: pcm.seconds(),
             pace: args.text.as_ref().map(|_| pace(&findings)),
@@ -79,6 +79,6 @@ impl Heard {
     fn line(&self) -> String {
         let pace = self.pace.map_or(String::new(), |pace| format!(", {pace}"));
         let findings: String = self.findings.iter().map(|finding| format!("; {}", finding.message)).collect();
-        format!("{}: {}{pace}{findings}\n", self.file, self.score)
+        format!("{}: {}{pace}{findings}\n", self.source, self.score)
     }
 }

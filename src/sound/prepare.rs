@@ -47,18 +47,19 @@ struct Found<'a> {
 
 /// The recording `input` as it is, the part `within` these seconds; of that the last `longest` seconds.
 pub fn raw(input: &Input, within: Range<f64>, longest: f64, progress: &dyn Progress) -> Result<Reference> {
-    let recording = Recording::open(input.clone())?;
+    let (recording, path) = (Recording::open(input.clone())?, input.path());
     let (rate, channels) = (recording.rate(), recording.channels());
     let clip = recording.read(within.clone(), longest)?;
-    progress.note(&heard(input.path(), clip.total_seconds, rate, channels));
-    warn_of_file(&clip.notes, progress);
+    progress.note(&heard(path, clip.total_seconds, rate, channels));
+    warn_of_file(path, &clip.notes, progress);
     if clip.was_cut() {
         let kept = clip.pcm.seconds();
         progress.note(&format!("only the last {kept:.0} s of {:.0} s are used", clip.total_seconds));
     }
-    check_length(input.path(), clip.pcm.seconds())?;
+    check_length(path, clip.pcm.seconds())?;
     let start = within.start + clip.start;
-    let findings = warn(&check(&whole(&clip))?, start, |what| matches!(what, What::Short | What::Long), progress);
+    let is_mended = |what| matches!(what, What::Short | What::Long);
+    let findings = warn(path, &check(&whole(&clip))?, start, is_mended, progress);
     Ok(Reference::new(input, start, clip.pcm, findings))
 }
 
@@ -87,7 +88,7 @@ impl Preparation {
         let samples = self.play(&mut recording, progress, &mut |block| detector.hear(block))?;
         let (frames, seconds) = (detector.finish()?, samples as f64 / f64::from(rate));
         progress.note(&format!("{}; {}", heard(path, seconds, rate, channels), share_of_speech(&frames, seconds)));
-        warn_of_file(&recording.notes(), progress);
+        warn_of_file(path, &recording.notes(), progress);
         check_length(path, seconds)?;
         let silent = || Kind::Input.error(format!("{}: {}", path.display(), silence(&frames)));
         Ok(Found { input, stretch: choose(&frames, seconds).ok_or_else(silent)? })
@@ -126,7 +127,7 @@ impl Preparation {
         check_length(path, clip.pcm.seconds())?;
         let report = check(&whole(&clip))?;
         tell(path, stretch, self.within.start, &report, progress);
-        let findings = warn(&report, seconds.start, |what| self.mends(what), progress);
+        let findings = warn(path, &report, seconds.start, |what| self.mends(what), progress);
         let mut pcm = clip.pcm;
         if self.denoise {
             pcm = denoise(&pcm)?;
@@ -174,8 +175,8 @@ fn check_length(path: &Path, seconds: f64) -> Result<()> {
 }
 
 /// Says what was assumed of a recording that contradicts itself.
-fn warn_of_file(notes: &[String], progress: &dyn Progress) {
-    notes.iter().for_each(|note| progress.note(&format!("warning: {note}")));
+fn warn_of_file(path: &Path, notes: &[String], progress: &dyn Progress) {
+    notes.iter().for_each(|note| progress.note(&format!("warning: {}: {note}", path.display())));
 }
 
 fn heard(path: &Path, seconds: f64, rate: u32, channels: u16) -> String {
@@ -214,13 +215,19 @@ fn tell(path: &Path, stretch: &Stretch, start: f64, report: &Report, progress: &
 }
 
 /// Says what is wrong with what begins `start` seconds into a recording, but for what is mended.
-fn warn(report: &Report, start: f64, is_mended: impl Fn(What) -> bool, progress: &dyn Progress) -> Vec<Finding> {
+fn warn(
+    path: &Path,
+    report: &Report,
+    start: f64,
+    is_mended: impl Fn(What) -> bool,
+    progress: &dyn Progress,
+) -> Vec<Finding> {
     let told = report.findings.iter().filter(|finding| finding.level >= Level::Warning && !is_mended(finding.what));
     let placed = |finding: &Finding| {
         let at = finding.at.iter().map(|at| start + at.start..start + at.end).collect::<Vec<_>>();
         finding.clone().at(at)
     };
     let told: Vec<_> = told.map(placed).collect();
-    told.iter().for_each(|finding| progress.note(&format!("warning: {finding}")));
+    told.iter().for_each(|finding| progress.note(&format!("warning: {}: {finding}", path.display())));
     told
 }

@@ -60,7 +60,7 @@ fn an_unusual_length_is_warned_of_with_the_seconds_that_are_heard() {
     let good = desk.clone("good.wav", &[]);
     good.says(&["the models hear: ", "coarse 0.8 to 5.0 s"]);
     assert!(!good.stderr.contains("of reference"), "{}", good.stderr);
-    good.says(&["warning: noise: the speech is 11 dB over the noise"]);
+    good.says(&["warning: good.wav: noise: the speech is 11 dB over the noise"]);
 }
 
 #[test]

@@ -73,7 +73,7 @@ fn clone_says_the_numbers_and_warnings_of_check() {
         let (speech, snr) = (measured("measured speech", " s,"), measured("speech over noise", " dB"));
         desk.hears(&[name], &[&format!("taken: all of it: {speech} s of speech, {snr} dB over its noise")]);
         let bad = text.lines().filter_map(|line| line.strip_prefix("  warning  ").or(line.strip_prefix("  bad      ")));
-        let bad: Vec<_> = bad.map(|line| format!("warning: {line}")).collect();
+        let bad: Vec<_> = bad.map(|line| format!("warning: {name}: {line}")).collect();
         assert!(bad.iter().any(|line| line.contains(found)), "{text}");
         bad.iter().for_each(|line| desk.hears(&[name], &[line]));
     }

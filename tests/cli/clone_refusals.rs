@@ -72,7 +72,7 @@ fn of_a_recording_that_was_cut_short_what_is_there_is_taken_and_told() {
     fs::write(desk.path("cut.wav"), &whole[..whole.len() / 2]).unwrap();
     let cloned = desk.clone("cut.wav", &[]);
     assert_eq!(cloned.prints(), "cut.npz");
-    cloned.says(&["warning: truncated: 2.00 of 4.00 s are there"]);
+    cloned.says(&["warning: cut.wav: truncated: 2.00 of 4.00 s are there"]);
 }
 
 #[test]

@@ -151,7 +151,7 @@ fn a_result_that_does_not_sound_right_is_made_again_and_the_best_kept() {
     // The made-up models make noise, whatever the seed.
     let ran = desk.convert(&["talk.wav", "more.wav"], &["-d", "out", "--seed", "4", "--retry", "2", "--batch", "2"]);
     assert_eq!(ran.prints().lines().count(), 2);
-    ran.says(&["out/more.wav: 3 takes", "warning: out/more.wav: it may not sound right: "]);
+    ran.says(&["out/more.wav: 3 takes", "warning: out/more.wav (more.wav): it may not sound right: "]);
     let (_, told) = ran.stderr.split_once("out/talk.wav: 3 takes, the best one has seed ").expect(&ran.stderr);
     let (seed, _) = told.split_once(": score ").unwrap();
     desk.convert(&["talk.wav"], &["-o", "alone.wav", "--seed", seed]).prints();

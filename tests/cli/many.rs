@@ -355,7 +355,7 @@ fn what_may_not_sound_right_is_said_of_each_and_counted() {
     let desk = Desk::new();
     fs::write(desk.path("p"), "um\ndois\n").unwrap();
     let ran = many(&desk, &["--lines", "p"]);
-    ran.says(&["warning: out/00001-um.wav: it may not sound right: ", "0 failed, 2 that may not sound right"]);
+    ran.says(&["warning: out/00001-um.wav (line 1): it may not sound right: ", "0 failed, 2 that may not sound right"]);
     let ran = many(&desk, &["--lines", "p", "--json", "--restart"]);
     let summary: Value = serde_json::from_str(ran.prints().lines().last().unwrap()).unwrap();
     assert_eq!((summary["doubtful"].as_u64(), summary["kept"].as_u64()), (Some(2), Some(0)));
@@ -455,7 +455,10 @@ fn voices_are_compared_side_by_side() {
     }
     let ab = |more: &[&str]| desk.run(&[&["speak"], &SPEAK[..], &["--seed", "5"], more].concat());
     let ran = ab(&["--ab", "a.npz", "b.npz", "Bom dia"]);
-    assert_eq!(ran.prints(), "ab/1-a.wav\nab/2-b.wav\nab/3-a.wav\nab/4-b.wav\nab/ab.html");
+    assert_eq!(
+        ran.prints(),
+        "ab/bom-dia-1-a.wav\nab/bom-dia-2-b.wav\nab/bom-dia-3-a.wav\nab/bom-dia-4-b.wav\nab/ab.html"
+    );
     let seeds =
         || report(&desk, "ab/report.jsonl").into_iter().map(|r| r["seed"].as_u64().unwrap()).collect::<Vec<_>>();
     let first = seeds();
@@ -467,6 +470,10 @@ fn voices_are_compared_side_by_side() {
     assert_eq!(ab(&["--ab", "a.npz", "b.npz", "Bom dia", "--redo", "2"]).prints().lines().count(), 3);
     let again = seeds();
     assert!(again.len() == 6 && again[4] == again[5] && again[4] != first[2], "{again:?}");
+    // Another text in the same folder stands beside the first.
+    ab(&["--ab", "a.npz", "b.npz", "Boa noite"]).says(&["4 spoken"]);
+    let html = fs::read_to_string(desk.path("ab/ab.html")).unwrap();
+    assert!(desk.path("ab/bom-dia-1-a.wav").is_file() && html.matches("<audio").count() == 8, "{html:.3000}");
     ab(&["--ab", "a.npz", "Oi"]).fails(2, &["--ab: give at least two voices, and a text"]);
     ab(&["--ab", "a.npz", "none.npz", "Oi"]).fails(3, &["none.npz"]);
     ab(&["--ab", "a.npz", "b.npz", "Oi", "--voice", "a.npz"]).fails(2, &["cannot be used with"]);
@@ -522,5 +529,95 @@ fn one_result_is_told_as_json_too_in_the_form_of_many() {
     assert_eq!([&cloned["out"], &spoken["out"], &converted["out"]], ["v.npz", "s.wav", "c.wav"]);
     assert!(
         spoken["seed"].is_u64() && converted["seed"].is_u64() && !checked["findings"].as_array().unwrap().is_empty()
+    );
+}
+
+#[test]
+fn no_result_replaces_what_it_is_made_of_or_judged_by() {
+    let desk = Desk::new();
+    desk.babble("ref.wav", 2.0);
+    fs::write(desk.path("p"), "um\n").unwrap();
+    fs::copy(desk.path("p"), desk.path("list.wav")).unwrap();
+    many(&desk, &["--lines", "p", "--voice", VOICE]).prints();
+    let own = "it would be replaced by its own result";
+    let before = ["ref.wav", "list.wav", "out/report.jsonl"].map(|name| desk.bytes(name));
+    let judged = ["--voice", VOICE, "--best-of", "2", "--voice-of", "ref.wav", "--force"];
+    desk.speak("oi", &[&judged[..], &["-o", "ref.wav"]].concat()).fails(2, &["ref.wav", own]);
+    desk.run(&["check", "ref.wav", "--report", "ref.wav", "--force"]).fails(2, &["ref.wav", own]);
+    desk.run(&["report", "page", "out/report.jsonl", "-o", "out/report.jsonl", "--force"]).fails(2, &[own]);
+    let names = ["--voice", VOICE, "-d", ".", "--names", "list.wav", "--force"];
+    many(&desk, &[&["--lines", "list.wav"], &names[..]].concat()).fails(7, &["list.wav", own]);
+    assert!(before == ["ref.wav", "list.wav", "out/report.jsonl"].map(|name| desk.bytes(name)));
+}
+
+#[test]
+fn a_line_that_is_made_once_more_takes_no_edited_neighbour_with_it() {
+    let desk = Desk::new();
+    fs::write(desk.path("p"), "um\ndois\n").unwrap();
+    let run = |flags: &[&str]| many(&desk, &[&["--lines", "p", "--voice", VOICE], flags].concat());
+    run(&[]).prints();
+    for name in ["out/00001-um.wav", "out/00002-dois.wav"] {
+        fs::write(desk.path(name), "mine").unwrap();
+    }
+    run(&["--redo", "2", "-q"]).says(&["warning: out/00002-dois.wav: changed since it was made, kept"]);
+    run(&["--redo", "2", "--force"]).says(&["1 spoken", "1 changed by you and kept"]);
+    assert!(desk.bytes("out/00001-um.wav") == b"mine" && desk.bytes("out/00002-dois.wav") != b"mine");
+}
+
+#[test]
+fn a_file_of_the_same_size_and_time_is_not_replaced_for_that() {
+    let desk = Desk::new();
+    fs::write(desk.path("p"), "um\n").unwrap();
+    let run = |flags: &[&str]| many(&desk, &[&["--lines", "p", "--voice", VOICE], flags].concat());
+    run(&[]).prints();
+    let path = desk.path("out/00001-um.wav");
+    let (mut bytes, time) = (fs::read(&path).unwrap(), fs::metadata(&path).unwrap().modified().unwrap());
+    *bytes.last_mut().unwrap() ^= 1;
+    fs::write(&path, &bytes).unwrap();
+    fs::File::options().write(true).open(&path).unwrap().set_modified(time).unwrap();
+    run(&["--restart"]).fails(7, &["00001-um.wav: was changed since it was made"]);
+    assert!(fs::read(&path).unwrap() == bytes);
+}
+
+#[test]
+fn a_report_whose_last_line_was_torn_goes_on_wherever_it_was_torn() {
+    let desk = Desk::new();
+    fs::write(desk.path("p"), "um\ndois\n").unwrap();
+    let run = || many(&desk, &["--lines", "p", "--voice", VOICE]);
+    run().prints();
+    let (whole, sounds) = (desk.bytes("out/report.jsonl"), sounds(&desk, "out"));
+    for (torn, told) in [(1, "0 spoken, 2 there already"), (2, "1 spoken, 1 there already"), (300, "1 spoken")] {
+        fs::write(desk.path("out/report.jsonl"), &whole[..whole.len() - torn]).unwrap();
+        run().says(&[told, "0 failed"]);
+        assert!(report(&desk, "out/report.jsonl").len() == 2 && super::many::sounds(&desk, "out") == sounds);
+    }
+    // Whoever edited the file since the line was torn keeps it.
+    fs::write(desk.path("out/report.jsonl"), &whole[..whole.len() - 2]).unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(20));
+    fs::write(desk.path("out/00002-dois.wav"), "mine").unwrap();
+    run().says(&["00002-dois.wav: exists already"]);
+    assert_eq!(desk.bytes("out/00002-dois.wav"), b"mine");
+}
+
+#[test]
+fn a_dry_run_tells_what_is_left_over_and_renamed_and_one_result_may_be_judged_strictly() {
+    let desk = Desk::new();
+    fs::write(desk.path("p"), "um\ndois\ntrês\n").unwrap();
+    let run = |flags: &[&str]| many(&desk, &[&["--lines", "p", "--voice", VOICE], flags].concat());
+    run(&[]).prints();
+    fs::write(desk.path("p"), "dois\ntrês\n").unwrap();
+    let told = ["0 to speak, 2 there already, 2 to be renamed", "asked for no more; --prune removes: out/00001-um.wav"];
+    run(&["--prune", "--dry-run"]).says(&told);
+    assert_eq!(names(&desk).len(), 3);
+    fs::write(desk.path("out/00001-um.wav"), "mine").unwrap();
+    run(&["--prune"]).says(&["asked for no more, but changed by you and kept: out/00001-um.wav"]);
+    let strict = desk.speak("Bom dia a todos", &["--voice", VOICE, "-o", "x.wav", "--strict"]);
+    assert_eq!((strict.code, strict.stdout.as_slice()), (7, &b"x.wav\n"[..]), "{}", strict.stderr);
+    strict.says(&["may not sound right", "--strict"]);
+    let bad = desk.run(&["report", "summary", "out/report.jsonl", "--json"]).prints().to_owned();
+    let bad: Value = serde_json::from_str(&bad).unwrap();
+    assert_eq!(
+        (bad["bad"].as_array().unwrap().len() as u64, bad["bad"][0]["line"].is_u64()),
+        (bad["doubtful"].as_u64().unwrap(), true)
     );
 }

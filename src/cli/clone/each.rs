@@ -51,7 +51,8 @@ pub fn run(args: &CloneArgs, recordings: Vec<PathBuf>, models: &Models, terminal
     };
     let recordings = Recordings::new(args.references.inputs(&recordings)?);
     let plan = || Plan::new(recordings.jobs(), rules.clone());
-    let words = Words { verb: "clone", done: "cloned", many: "recordings" };
+    // Each recording's faults are told where they are found.
+    let words = Words { verb: "clone", done: "cloned", many: "recordings", warns: false };
     let (folder, report) = (args.dir.clone(), args.run.report_in(&args.dir)?);
     let session = Session { args: &args.run, folder, report, words, terminal };
     let options = options(args, &session, models)?;
@@ -89,7 +90,7 @@ fn make(
     describe(&voice, &reference.seconds, terminal);
     let seconds = reference.seconds.end - reference.seconds.start;
     let tokens = voice.semantic().len();
-    Ok(Made { file, seconds, tokens, seed: None, attempts: 1, findings: Vec::new(), next: None, choice: None })
+    Ok(Made { file, seconds, tokens, seed: None, attempts: 1, findings: reference.findings, next: None, choice: None })
 }
 
 fn options(args: &CloneArgs, session: &Session, models: &Models) -> Result<RunOptions> {

@@ -7,10 +7,11 @@ use crate::cli::ears::VoiceJudge;
 use crate::cli::interrupt::Running;
 use crate::cli::many::{Session, command};
 use crate::cli::progress::Terminal;
+use crate::cli::refuse_own_input;
 use crate::cli::reporter::Words;
 use crate::cli::sound::{Sink as Heard, amplified, sounds_named};
 use crate::cli::{nets, provenance};
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
 use barkclone::audio::{Encoding, Format, Pcm, SoundWriter};
 use barkclone::batch::{
     self, Backend, Decoded, InFlight, Item, Plan, Planned, Recordings, Rules, Run, RunOptions, Sampling, Seeds, Silent,
@@ -18,7 +19,6 @@ use barkclone::batch::{
 };
 use barkclone::checkpoint::Checkpoint;
 use barkclone::clone::Listener;
-use barkclone::error::Kind;
 use barkclone::models::{ModelKind, Models, Source};
 use barkclone::net::codec::CodecConfig;
 use barkclone::output::Sink;
@@ -140,7 +140,7 @@ pub fn run(args: &ConvertArgs, folder: &Path, models: &Models, terminal: &Termin
     let rules = Rules { name, seed: Seeds::Same(seed), shard, voice: Some(args.voice.clone()) };
     let recordings = Recordings::new(args.reading.inputs(&args.recordings()?)?);
     refuse_themselves(plan(&recordings, &rules), folder)?;
-    let words = Words { verb: "convert", done: "converted", many: "recordings" };
+    let words = Words { verb: "convert", done: "converted", many: "recordings", warns: true };
     let (report, folder) = (args.run.report_in(folder)?, folder.to_owned());
     let session = Session { args: &args.run, folder, report, words, terminal };
     let voice = read_voice(&args.voice, models, terminal)?;
@@ -184,9 +184,7 @@ fn refuse_themselves(plan: impl Iterator<Item = Result<Planned>>, folder: &Path)
     for planned in plan {
         let Planned::Task(task) = planned? else { continue };
         let Item::Recording(source) = &task.item else { continue };
-        let (path, source) = (folder.join(&task.out), source.input.path().canonicalize());
-        let itself = path.canonicalize().is_ok_and(|path| source.is_ok_and(|source| path == source));
-        ensure!(!itself, Kind::Usage.error(format!("{}: it would be replaced by its own result", path.display())));
+        refuse_own_input(&folder.join(&task.out), [source.input.path()])?;
     }
     Ok(())
 }

@@ -77,12 +77,14 @@ pub fn run(args: &ConvertArgs, output: &Path, models: &Models, terminal: &Termin
     let kept = conversion.best(&mut speaker, request, &judge)?;
     let (seconds, took) = (kept.utterance, begun.elapsed().as_secs_f64());
     terminal.note(&format!("{seconds:.1} s of speech in {took:.1} s: {}", crate::cli::pace(took / seconds)));
-    conversion.tell(&kept, took)
+    conversion.tell(&kept, took)?;
+    args.run.judge(&kept.findings)
 }
 
 impl ConvertArgs {
     fn target(&self, path: &Path) -> Result<SoundTarget> {
         let target = SoundTarget { path: path.to_owned(), force: self.force, float: self.float };
+        self.sampling.best.keep_inputs();
         let policy = self.sampling.policy();
         let heard = !policy.chooses() || !target.is_stdout();
         ensure!(heard, Kind::Usage.error("--retry and --best-of: only a file is listened to; name one with -o FILE"));

@@ -72,7 +72,7 @@ pub struct ManyArgs {
     #[arg(long, short, value_name = "DIR", requires = "many")]
     pub dir: Option<PathBuf>,
     /// How the sounds are named: {index}, {slug} (of the text), {id}, {seed} and {voice} are filled in. The ending says
-    /// the format, as with --output [default: {index:05}-{slug}.wav; with --ab {index}-{voice}.wav]
+    /// the format, as with --output [default: {index:05}-{slug}.wav; with --ab {slug}-{index}-{voice}.wav]
     #[arg(long, alias = "name", value_name = "PATTERN", requires = "many")]
     names: Option<String>,
     /// Utterances that are spoken at a time; on the CPU their sound does not depend on it
@@ -127,7 +127,7 @@ impl ManyArgs {
     }
 
     fn rules(&self, seed: u64, float: bool) -> Result<Rules> {
-        let usual = if self.ab.is_empty() { "{index:05}-{slug}" } else { "{index}-{voice}" };
+        let usual = if self.ab.is_empty() { "{index:05}-{slug}" } else { "{slug}-{index}-{voice}" };
         let name = self.names.as_deref().unwrap_or(usual);
         let (name, shard) = (sounds_named(name, float)?, self.run.shard()?);
         Ok(Rules { name, seed: Seeds::Mixed(seed), shard, voice: None })
@@ -363,7 +363,7 @@ pub fn run(args: &SpeakArgs, models: &Models, terminal: &Terminal) -> Result<()>
     voices.check(models, terminal)?;
     rules.voice = voices.default.clone().or_else(|| Some(random.to_string_lossy().into_owned()));
     terminal.note(&format!("seed {seed}: that of each utterance follows from it and from its text or id"));
-    let words = Words { verb: "speak", done: "spoken", many: "utterances" };
+    let words = Words { verb: "speak", done: "spoken", many: "utterances", warns: true };
     let page = (!args.many.ab.is_empty()).then(|| folder.join("ab.html"));
     let session = Session { args: &args.many.run, folder, report, words, terminal };
     if let (Some(page), false) = (&page, session.report.exists()) {

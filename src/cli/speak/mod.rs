@@ -163,6 +163,7 @@ fn one(args: SpeakArgs, models: &Models, terminal: &Terminal) -> Result<()> {
     args.tell(&text, &kept, (paths, first.unwrap_or(took), took))?;
     args.keep_voice(&take.utterance, &random::origin(&args, Some(&identity), take.seed))?;
     terminal.note(&format!("{spoken:.1} s of speech in {took:.1} s: {}", super::pace(took / spoken)));
+    args.many.run.judge(&kept.best.findings)?;
     live.outlets.map_or(Ok(()), |outlets| outlets.close(terminal))
 }
 
@@ -298,6 +299,7 @@ impl SpeakArgs {
 
     fn check_outputs(&self) -> Result<()> {
         self.wanted().check()?;
+        self.retry.best.keep_inputs();
         let written = self.output.iter().chain(&self.save_voice);
         let voices = || self.voice.iter().map(Path::new);
         written.into_iter().try_for_each(|path| refuse_own_input(path, voices()))?;

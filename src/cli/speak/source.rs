@@ -8,7 +8,7 @@ use barkclone::batch::{self, Form, Item, Job, Lines, Plan, Planned, Rules, Sourc
 use barkclone::book::{self, Ends, Inline};
 use barkclone::error::Kind;
 use barkclone::normalize::{Wording, utf8};
-use barkclone::output::Scratch;
+use barkclone::output::{self, Scratch};
 use barkclone::progress::Progress;
 use std::cell::Cell;
 use std::fs::File;
@@ -228,6 +228,7 @@ pub fn open(path: &Path) -> Result<Box<dyn BufRead>> {
     }
     let unreadable = || Kind::Input.error(format!("{}: cannot be read", path.display()));
     let file = File::open(path).with_context(unreadable)?;
+    output::keep_input(path);
     let folder = file.metadata().with_context(unreadable)?.is_dir();
     ensure!(!folder, Kind::Input.error(format!("{}: a folder", path.display())));
     Ok(Box::new(utf8(BufReader::new(file)).with_context(unreadable)?))
