@@ -23,10 +23,11 @@
 //! | `sound` | `audio`, `error`, `progress`, `tokens`, `voice` |
 //! | `clone` | `audio`, `checkpoint`, `error`, `net`, `progress`, `tokens`, `voice` |
 //! | `ears` | `audio`, `checkpoint`, `net`, `sound` |
+//! | `train` | `audio`, `checkpoint`, `clone`, `error`, `net`, `output`, `progress`, `sound`, `tokens`, `voice` |
 //! | `speak` | `audio`, `checkpoint`, `device`, `error`, `net`, `progress`, `stage`, `tokens`, `voice` |
 //! | `batch` | `audio`, `ears`, `error`, `lock`, `normalize`, `output`, `progress`, `sound`, `speak`, `stage`, `tokens`, `voice` |
 //! | `cli` | `audio`, `batch`, `book`, `checkpoint`, `clone`, `device`, `ears`, `error`, `models`, `net` |
-//! | `cli` | `normalize`, `output`, `progress`, `sound`, `speak`, `stage`, `tokens`, `voice` |
+//! | `cli` | `normalize`, `output`, `progress`, `sound`, `speak`, `stage`, `tokens`, `train`, `voice` |
 //!
 //! Units: `T` frames are 75 Hz EnCodec columns (320 samples at 24 kHz), `S` semantic tokens run at 49.9 Hz,
 //! `N` HuBERT frames at 50 Hz (320 samples at 16 kHz), `B` is a batch, `H` a hidden width.
@@ -53,6 +54,7 @@ pub mod sound;
 pub mod speak;
 pub mod stage;
 pub mod tokens;
+pub mod train;
 pub mod voice;
 
 #[cfg(test)]

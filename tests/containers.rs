@@ -76,7 +76,7 @@ fn foreign_objects_beside_the_tensors_are_inert() {
 fn read_all(path: &Path) -> anyhow::Result<usize> {
     let opened = file::open(path)?;
     if let Opened::Torch(torch) = &opened {
-        torch.info()?;
+        torch.note(".info")?;
     }
     let tensors = opened.tensors()?;
     let mut bytes = 0;

@@ -15,6 +15,7 @@ mod noise;
 mod packed;
 mod parity_clone;
 mod parity_speak;
+mod quantizer;
 mod readme;
 mod recordings;
 mod rule;

@@ -22,11 +22,12 @@ pub use codec::codec;
 pub use hubert::hubert;
 pub use identify::identify;
 pub use packed::pack;
-pub use quantizer::quantizer;
+pub use quantizer::{TrainingRecord, quantizer, training_record, write_quantizer};
 pub use speaker::speaker;
 
 use crate::net::codec::CodecConfig;
-use crate::net::quantizer::QuantizerConfig;
+use crate::net::hubert::HubertConfig;
+use crate::net::quantizer::{Parameters, QuantizerConfig};
 use crate::net::weights::{Tensors, Weights};
 use crate::tokens::FINE_CODEBOOKS;
 use anyhow::Result;
@@ -85,6 +86,22 @@ impl<C> Checkpoint<C> {
 
 impl Checkpoint<QuantizerConfig> {
     /// Tells quantizers apart: the hash of all its weights.
+    pub fn identity(&self) -> Result<String> {
+        self.sha256(|_| true)
+    }
+
+    /// Its tensors, to be trained on.
+    pub fn parameters(&self) -> Result<Parameters> {
+        let weights = self.weights(DType::F32, &Device::Cpu);
+        let read = |name: &str, shape: &[usize]| Ok(weights.get(shape, name)?.flatten_all()?.to_vec1()?);
+        let parameters = Parameters::new(self.config.clone(), read)?;
+        weights.finish()?;
+        Ok(parameters)
+    }
+}
+
+impl Checkpoint<HubertConfig> {
+    /// Tells HuBERTs apart: the hash of all its weights.
     pub fn identity(&self) -> Result<String> {
         self.sha256(|_| true)
     }

@@ -3,6 +3,7 @@
 //! `[rows, row bytes]`, its type as an ending of its name.
 
 use super::bark::{BarkJson, HF_PARTS};
+use super::file::write_safetensors_header;
 use super::{Bark, Checkpoint};
 use crate::error::Kind;
 use crate::net::codec::CodecConfig;
@@ -17,7 +18,6 @@ use crate::stage::protocol::Protocol;
 use anyhow::{Context, Result, bail};
 use candle_core::DType;
 use safetensors::Dtype;
-use safetensors::tensor::{Metadata, TensorInfo};
 use std::collections::HashMap;
 use std::io::Write;
 use std::path::Path;
@@ -79,7 +79,7 @@ pub fn pack(
     Ok(())
 }
 
-/// Writes the file as safetensors lays it out. Its own writer fills a file beside ours, which a kill would leave.
+/// Writes the file as safetensors lays it out.
 fn write(
     mut entries: Vec<(String, Entry)>,
     header: &Header,
@@ -88,19 +88,9 @@ fn write(
 ) -> Result<()> {
     // The widest types first, so that each tensor begins at a multiple of its type.
     entries.sort_by(|(one, left), (other, right)| right.dtype().cmp(&left.dtype()).then(one.cmp(other)));
-    let mut end = 0;
-    let info = |(name, entry): &(String, Entry)| {
-        let start = end;
-        end += entry.bytes;
-        let shape = entry.shape.clone();
-        (name.clone(), TensorInfo { dtype: entry.dtype(), shape, data_offsets: (start, end) })
-    };
     let description = HashMap::from([(KEY.to_string(), serde_json::to_string(header)?)]);
-    let metadata = Metadata::new(Some(description), entries.iter().map(info).collect())?;
-    let mut json = serde_json::to_vec(&metadata)?;
-    json.resize(json.len().next_multiple_of(size_of::<u64>()), b' ');
-    sink.write_all(&(json.len() as u64).to_le_bytes())?;
-    sink.write_all(&json)?;
+    let info = |(name, entry): &(String, Entry)| (name.clone(), entry.dtype(), entry.shape.clone(), entry.bytes);
+    write_safetensors_header(description, entries.iter().map(info), sink)?;
     for (_, entry) in &entries {
         let bytes = entry.read()?;
         sink.write_all(&bytes)?;

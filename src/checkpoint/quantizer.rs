@@ -1,13 +1,20 @@
 //! The quantizer from HuBERT features to semantic tokens: gitmylo's `.pth` with its `.info`, or any state dict of that
 //! form.
 
-use super::file::{self, Opened};
+use super::file::{self, Opened, TorchWriter, write_tensor, write_text};
 use super::shapes::Shapes;
 use super::{Checkpoint, folder, names};
-use crate::net::quantizer::QuantizerConfig;
+use crate::error::Kind;
+use crate::net::quantizer::{Parameters, QuantizerConfig};
 use anyhow::{Context, Result, ensure};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
+use std::io::{Seek, Write};
 use std::path::Path;
+
+/// What gitmylo's trainer adds to a file, and every reader looks for.
+const INFO: &str = ".info";
+/// What this program's trainer adds besides; other readers pass it over.
+const RECORD: &str = ".training";
 
 /// Opens the quantizer at `path`, a file or its folder. Sizes are the tensors'; an `.info` in the file must agree.
 ///
@@ -24,13 +31,74 @@ pub(super) fn of(opened: &Opened) -> Result<Checkpoint<QuantizerConfig>> {
     let config = infer(&shapes)?;
     shapes.explain(config.check())?;
     if let Opened::Torch(torch) = opened
-        && let Some(info) = torch.info().with_context(|| shapes.unfit("its `.info` cannot be read"))?
+        && let Some(info) = torch.note(INFO).with_context(|| shapes.unfit("its `.info` cannot be read"))?
     {
         let info: Info =
             serde_json::from_str(&info).with_context(|| shapes.unfit("its `.info` is not the quantizers' JSON"))?;
         info.check(&config).with_context(|| shapes.unfit("its `.info` contradicts its tensors: a damaged file"))?;
     }
     Checkpoint::new(config, tensors.clone(), names::quantizer)
+}
+
+/// What a quantizer was trained on and how, as [`write_quantizer`] keeps it in the file. Every part may be unknown.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TrainingRecord {
+    /// The program that trained it, with its version.
+    pub tool: String,
+    /// The day it was trained, UTC, as `2026-11-22`.
+    pub date: Option<String>,
+    /// Of the speakers, as `pt`.
+    pub language: Option<String>,
+    /// The folder of pairs, and what was in it.
+    pub data: String,
+    pub clips: usize,
+    pub seconds: f64,
+    /// The epoch that these weights are of.
+    pub epoch: usize,
+    /// The share of held-out tokens that it gets right, and their mean loss.
+    pub accuracy: Option<f64>,
+    pub loss: Option<f64>,
+    /// The quantizer that training began with.
+    pub init: Option<String>,
+    /// The HuBERT whose features it was trained on.
+    pub hubert: String,
+    pub licence: Option<String>,
+    pub consent: Option<String>,
+}
+
+/// What the quantizer at `path` says of its training; other trainers' say nothing.
+///
+/// # Errors
+/// Kind [`Kind::Model`], naming the file: damaged.
+pub fn training_record(path: &Path) -> Result<Option<TrainingRecord>> {
+    let Opened::Torch(torch) = file::open(&folder::weights(path)?)? else { return Ok(None) };
+    let damaged = || Kind::Model.error(format!("{}: its record of training cannot be read", path.display()));
+    let Some(text) = torch.note(RECORD).with_context(damaged)? else { return Ok(None) };
+    serde_json::from_str(&text).with_context(damaged).map(Some)
+}
+
+/// Writes a quantizer as gitmylo's trainer does (`customtokenizer.py`, `CustomTokenizer.save`), and what is known of its
+/// training beside the sizes. The entries lie in the folder `name` of the archive.
+pub fn write_quantizer(
+    parameters: &Parameters,
+    record: &TrainingRecord,
+    name: &str,
+    sink: &mut (impl Write + Seek),
+) -> Result<()> {
+    let mut pickle = b"\x80\x02ccollections\nOrderedDict\n)R(".to_vec();
+    for (tensor, storage) in parameters.tensors.iter().zip(0..) {
+        write_text(&mut pickle, &tensor.name)?;
+        write_tensor(&mut pickle, &tensor.shape, storage, "FloatStorage")?;
+    }
+    pickle.extend(b"u.");
+    let mut writer = TorchWriter::new(sink, name, &pickle)?;
+    for (index, tensor) in parameters.tensors.iter().enumerate() {
+        writer.entry(&format!("data/{index}"), bytemuck::cast_slice(&tensor.values))?;
+    }
+    writer.entry(INFO, &serde_json::to_vec(&parameters.config)?)?;
+    writer.entry(RECORD, &serde_json::to_vec(record)?)?;
+    writer.finish()
 }
 
 /// The sizes that the trainer notes in the file.

@@ -10,7 +10,7 @@ use super::references::ReferenceArgs;
 use super::{check_voice_target, out, refuse_own_input};
 use anyhow::{Result, ensure};
 use barkclone::audio::{Encoding, Format, write_sound};
-use barkclone::checkpoint::Checkpoint;
+use barkclone::checkpoint::{Checkpoint, TrainingRecord};
 use barkclone::clone::{Cloner, heard_codes};
 use barkclone::error::Kind;
 use barkclone::models::Models;
@@ -103,6 +103,8 @@ struct NetArgs {
 struct Nets {
     hubert: Checkpoint<HubertConfig>,
     quantizer: Checkpoint<QuantizerConfig>,
+    /// What the quantizer says of its training.
+    record: Option<TrainingRecord>,
     codec: Checkpoint<CodecConfig>,
     device: Device,
 }
@@ -197,7 +199,9 @@ impl CloneArgs {
 
     /// With the models.
     fn signed(&self, nets: &Nets) -> Result<Provenance> {
-        let quantizer = ModelName::of(&self.nets.quantizer).with_hash(nets.quantizer.identity()?);
+        let mut quantizer = ModelName::of(&self.nets.quantizer).with_hash(nets.quantizer.identity()?);
+        let said = nets.record.as_ref().and_then(|record| record.language.clone());
+        quantizer.language = quantizer.language.or(said);
         let codec = ModelName::of(&self.nets.codec).with_hash(nets.codec.identity()?);
         Ok(Provenance { quantizer: Some(quantizer), codec: Some(codec), ..self.origin()? })
     }
@@ -209,7 +213,11 @@ impl NetArgs {
         let codec = nets::codec(&self.codec, models, progress)?;
         let hubert = nets::hubert(&self.hubert, models, progress)?;
         let quantizer = nets::quantizer(&self.quantizer, models, progress)?;
-        Ok(Nets { hubert, quantizer, codec, device })
+        let record = nets::training_record(&self.quantizer, models, progress)?;
+        if let Some(record) = &record {
+            progress.note(&trained(record));
+        }
+        Ok(Nets { hubert, quantizer, record, codec, device })
     }
 }
 
@@ -217,6 +225,16 @@ impl Nets {
     fn cloner(&self) -> Result<Cloner> {
         Cloner::new(&self.hubert, &self.quantizer, &self.codec, &self.device)
     }
+}
+
+/// What a quantizer says of its training, in a line.
+fn trained(record: &TrainingRecord) -> String {
+    let optional =
+        |name: &str, value: &Option<String>| value.as_ref().map_or(String::new(), |v| format!(", {name} {v}"));
+    let known = [("language", &record.language), ("licence", &record.licence), ("consent", &record.consent)];
+    let known: String = known.into_iter().map(|(name, value)| optional(name, value)).collect();
+    let (data, clips, length) = (&record.data, record.clips, super::clock(record.seconds));
+    super::one_line(&format!("the quantizer was trained on {data} ({clips} clips, {length}){known}"))
 }
 
 /// The recording's name with `.npz`.

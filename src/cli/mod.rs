@@ -14,6 +14,7 @@ mod models_folder;
 mod nets;
 mod progress;
 mod provenance;
+mod quantizer;
 mod references;
 mod report;
 mod reporter;
@@ -49,6 +50,7 @@ Examples:
   echo \"Até logo\" | barkclone speak --voice voz.npz -o - | aplay
   barkclone convert talk.wav --voice voz.npz -o mine.wav    # its words and pace in the voice
   barkclone voice inspect voz.npz
+  barkclone quantizer train data/ -o mine.pth               # for a language of your own
   barkclone models list
 
 A good recording is of one person speaking whole sentences, without noise, music or echo; `clone` takes the best 5 to 12 \
@@ -110,6 +112,7 @@ enum Command {
     Convert(Box<convert::ConvertArgs>),
     Score(score::ScoreArgs),
     Voice(voice::VoiceArgs),
+    Quantizer(quantizer::QuantizerArgs),
     Models(models::ModelsArgs),
     Config(settings::ConfigArgs),
     Completions(shell::CompletionsArgs),
@@ -147,6 +150,7 @@ fn dispatch(Parsed { cli, models: chosen }: Parsed) -> Result<()> {
         Command::Convert(args) => convert::run(*args, &models()?, &terminal),
         Command::Score(args) => score::run(&args, &models()?, &terminal),
         Command::Voice(args) => voice::run(args, models, &terminal),
+        Command::Quantizer(args) => quantizer::run(args, models, &terminal),
         Command::Models(args) => models::run(args, &models()?, &terminal),
         Command::Config(args) => settings::show(&args),
         Command::Completions(args) => shell::completions(args),

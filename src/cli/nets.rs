@@ -1,7 +1,7 @@
 //! The flags that choose models and the device, and the models that they stand for.
 
 use anyhow::{Error, Result, bail};
-use barkclone::checkpoint::{self, Bark, Checkpoint, builtin};
+use barkclone::checkpoint::{self, Bark, Checkpoint, TrainingRecord, builtin};
 use barkclone::clone::Listener;
 use barkclone::device;
 use barkclone::error::Kind;
@@ -202,6 +202,14 @@ pub fn quantizer(choice: &str, models: &Models, progress: &dyn Progress) -> Resu
     match models.resolve(ModelKind::Quantizer, choice, progress)? {
         Source::Builtin => builtin::quantizer(),
         Source::Path(path) => checkpoint::quantizer(&path).map_err(|error| named(error, &path)),
+    }
+}
+
+/// What the quantizer says of its training, by name or path.
+pub fn training_record(choice: &str, models: &Models, progress: &dyn Progress) -> Result<Option<TrainingRecord>> {
+    match models.resolve(ModelKind::Quantizer, choice, progress)? {
+        Source::Builtin => Ok(None),
+        Source::Path(path) => checkpoint::training_record(&path),
     }
 }
 

@@ -65,6 +65,8 @@ const MODELS: [(&str, ModelKind); 5] = [
 ];
 /// Keys beside those of [`MODELS`] whose values may be paths.
 const PATHS: [&str; 3] = ["models", "voice", "registry"];
+/// The heading of flags that shape a training.
+pub const TRAINING: &str = "Training";
 /// Most bytes of a `config.toml`.
 const LONGEST: u64 = 1 << 20;
 
@@ -177,7 +179,11 @@ impl Settings {
         inner.into_iter().fold(command, |command, name| command.mut_subcommand(name, |inner| self.applied(inner)))
     }
 
+    /// What is kept for a flag. A training is told by its command line alone, so that it can be made again.
     fn of(&self, arg: &Arg) -> Option<String> {
+        if arg.get_help_heading() == Some(TRAINING) {
+            return None;
+        }
         self.kept.get(arg.get_long()?).map(|setting| setting.value.clone())
     }
 

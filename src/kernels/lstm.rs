@@ -23,9 +23,16 @@ pub fn lstm(gates: &[f32], w_hh: &[f32], hidden: usize, state: &mut [f32], out: 
     let mut sums = vec![0.0; width];
     for (gates, out) in gates.chunks_exact(width.max(1)).zip(out.chunks_exact_mut(hidden.max(1))) {
         linear(h, 1, Matrix::F32(w_hh), width, hidden, Some(gates), &mut sums);
-        isa.run(Step { sums: &sums, c, h: out });
+        isa.run(Step { sums: &sums, c, h: out, kept: None });
         h.copy_from_slice(out);
     }
+}
+
+/// One step of a layer whose way back is gone later: `sums` `[4 * hidden]` are the gates before their activation, `c`
+/// the cell, which goes on; `h` becomes the output and `gates` what the activations made of the sums.
+pub fn lstm_step(sums: &[f32], c: &mut [f32], h: &mut [f32], gates: &mut [f32]) {
+    assert!(sums.len() == 4 * c.len() && gates.len() == sums.len() && h.len() == c.len(), "the step's sizes differ");
+    Isa::current().run(Step { sums, c, h, kept: Some(gates) });
 }
 
 /// `c = σ(f) c + σ(i) tanh(g)`, `h = σ(o) tanh(c)`.
@@ -33,13 +40,15 @@ struct Step<'a> {
     sums: &'a [f32],
     c: &'a mut [f32],
     h: &'a mut [f32],
+    /// The gates after their activation, where they are asked for.
+    kept: Option<&'a mut [f32]>,
 }
 
 impl Task for Step<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<S: Simd>(self, s: S) {
+    fn run<S: Simd>(mut self, s: S) {
         let hidden = self.c.len();
         assert!(self.sums.len() == 4 * hidden && self.h.len() == hidden);
         for at in (0..hidden).step_by(S::LANES) {
@@ -54,6 +63,11 @@ impl Task for Step<'_> {
                 let c = s.fma(f, s.load_up_to(self.c.as_ptr().add(at), count), s.mul(i, g));
                 s.store_up_to(self.c.as_mut_ptr().add(at), c, count);
                 s.store_up_to(self.h.as_mut_ptr().add(at), s.mul(o, tanh(s, c)), count);
+                if let Some(kept) = &mut self.kept {
+                    for (index, gate) in [i, f, g, o].into_iter().enumerate() {
+                        s.store_up_to(kept.as_mut_ptr().add(index * hidden + at), gate, count);
+                    }
+                }
             }
         }
     }

@@ -25,6 +25,7 @@ mod simd;
 mod source;
 mod team;
 mod tile;
+mod training;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
@@ -33,10 +34,11 @@ pub use conv::{Conv, ConvTranspose, Pad, conv_transpose1d, conv1d};
 pub use int8::linear_int8;
 pub use isa::Isa;
 pub use linear::{Epilogue, Linear, MOST_STREAMED, Sums, linear, linear_then};
-pub use lstm::lstm;
+pub use lstm::{lstm, lstm_step};
 pub use pointwise::{Norm, add, channel_norm, gelu, layer_norm};
 pub use quant::{BlockQ4K, BlockQ8_0, dequantize_q4k, dequantize_q8_0, quantize_q4k, quantize_q8_0};
 pub use source::Matrix;
+pub use training::{Adam, TOLD, adam, column_sums, cross_entropy, lstm_step_back, transpose};
 
 #[cfg(test)]
 mod tests;

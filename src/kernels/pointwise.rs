@@ -42,7 +42,7 @@ pub fn add(x: &mut [f32], y: &[f32]) {
 }
 
 /// Calls `work` with each row and its index, in parallel.
-fn for_rows(x: &mut [f32], width: usize, work: impl Fn(Isa, usize, &mut [f32]) + Send + Sync) {
+pub(super) fn for_rows(x: &mut [f32], width: usize, work: impl Fn(Isa, usize, &mut [f32]) + Send + Sync) {
     assert!(if width == 0 { x.is_empty() } else { x.len().is_multiple_of(width) }, "x is not rows of {width}");
     let (isa, rows, x) = (Isa::current(), x.len().checked_div(width).unwrap_or(0), Shared::new(x));
     let together = (CHUNK / 4 / width.max(1)).max(1);

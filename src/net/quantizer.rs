@@ -2,8 +2,10 @@
 //! `customtokenizer.py`), an LSTM over the whole clip and one linear (version 0) or two (version 1).
 
 mod config;
+mod training;
 
 pub use config::QuantizerConfig;
+pub use training::{Batch, Optimizer, Parameter, Parameters, Slopes, Told};
 
 use crate::net::layers::Linear;
 use crate::net::lstm::{Lstm, State};

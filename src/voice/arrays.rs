@@ -5,6 +5,7 @@ use super::provenance::{self, Provenance};
 use super::raw::{RawArray, RawVoice};
 use super::{Form, Voice};
 use crate::output::Sink;
+use crate::tokens::{SEMANTIC_VOCAB, Semantic};
 use anyhow::{Context, Result, bail, ensure};
 use ndarray::{Array1, Array2, ArrayD};
 use ndarray_npy::npy::header::Header;
@@ -29,6 +30,8 @@ const MAX_FILE: u64 = 64 << 20;
 const MAX_ENTRIES: usize = 1000;
 /// How each entry of a zip archive's directory begins.
 const ENTRY: &[u8] = b"PK\x01\x02";
+/// How an `.npy` begins.
+const NPY: &[u8] = b"\x93NUMPY";
 /// Longest array header, and most brackets in it: a dictionary and a shape. Bounds the parser's recursion.
 const MAX_HEADER: usize = 4096;
 const MAX_BRACKETS: usize = 4;
@@ -69,6 +72,18 @@ pub(super) fn from_npy(paths: [&Path; 3]) -> Result<RawVoice> {
     let named = |path: &Path| read(path).with_context(|| path.display().to_string()).map(Some);
     let arrays = [named(paths[0])?, named(paths[1])?, named(paths[2])?];
     Ok(RawVoice { arrays, separate: true, ..Default::default() })
+}
+
+/// The semantic tokens that an `.npy` holds, or an `.npz` under one of a voice's names.
+pub fn semantic_tokens(bytes: &[u8]) -> Result<Semantic> {
+    let raw = match bytes.starts_with(NPY) {
+        true => array("tokens".into(), bytes)?,
+        false => from_npz(bytes)?.arrays[0].take().context("no semantic tokens in it")?,
+    };
+    let values = raw.squeezed(1);
+    ensure!(values.ndim() == 1, "tokens of shape {:?}, expected one dimension", values.shape());
+    let tokens = values.iter().map(|&token| u32::try_from(token).context("a token below 0")).collect::<Result<_>>()?;
+    Semantic::new(tokens, SEMANTIC_VOCAB)
 }
 
 /// The bytes of a file that may be an `.npz`.
@@ -229,7 +244,7 @@ fn element_type(npy: &[u8]) -> Result<(String, bool)> {
 
 /// Refuses headers that are no small dictionary before they are parsed: `\x93NUMPY version len header`.
 fn check_header(npy: &[u8]) -> Result<()> {
-    let (len, rest) = match npy.strip_prefix(b"\x93NUMPY") {
+    let (len, rest) = match npy.strip_prefix(NPY) {
         Some([1, _, a, b, rest @ ..]) => (usize::from(u16::from_le_bytes([*a, *b])), rest),
         Some([2 | 3, _, a, b, c, d, rest @ ..]) => (u32::from_le_bytes([*a, *b, *c, *d]) as usize, rest),
         _ => bail!("not a numpy array"),

@@ -5,17 +5,15 @@ use super::arrays::{KEYS, MAX_NUMBERS, SUFFIX};
 use super::provenance::{self, Provenance};
 use super::raw::{RawArray, RawVoice};
 use super::{Form, Voice};
-use crate::checkpoint::file::{self, Opened, Value};
+use crate::checkpoint::file::{self, Opened, TorchWriter, Value, write_tensor, write_text};
 use crate::net::repr::Repr;
 use crate::net::weights::Array;
 use crate::output::Sink;
 use anyhow::{Context, Result, bail, ensure};
 use candle_core::{DType, Device};
 use ndarray::{ArrayD, IxDyn};
-use std::io::{Read, Write};
+use std::io::Read;
 use std::path::Path;
-use zip::write::SimpleFileOptions;
-use zip::{CompressionMethod, ZipWriter};
 
 /// Whether the file `path` is one of torch's: the description is the first entry of its archive, or a stream of pickles.
 pub(super) fn is_torch(path: &Path) -> bool {
@@ -97,88 +95,46 @@ pub(super) fn write(voice: &Voice, name: &str, provenance: Option<&Provenance>, 
     let rows = |rows: &[Vec<u32>]| (vec![rows.len(), rows[0].len()], rows.concat());
     let semantic = (vec![voice.semantic().len()], voice.semantic().as_slice().to_vec());
     let tensors = [semantic, rows(voice.coarse().rows()), rows(voice.fine().rows())];
-    let mut archive = ZipWriter::new(sink);
-    let options = SimpleFileOptions::default().compression_method(CompressionMethod::Stored);
-    let mut entry = |name: &str, bytes: &[u8]| -> Result<()> {
-        archive.start_file(format!("voice/{name}"), options)?;
-        Ok(archive.write_all(bytes)?)
-    };
-    entry("data.pkl", &description(&tensors, name, provenance)?)?;
-    entry("byteorder", b"little")?;
+    let mut writer = TorchWriter::new(sink, "voice", &description(&tensors, name, provenance)?)?;
     for (index, (_, numbers)) in tensors.iter().enumerate() {
         let bytes: Vec<u8> = numbers.iter().flat_map(|&number| i64::from(number).to_le_bytes()).collect();
-        entry(&format!("data/{index}"), &bytes)?;
+        writer.entry(&format!("data/{index}"), &bytes)?;
     }
-    entry("version", b"3\n")?;
-    archive.finish()?;
-    Ok(())
+    writer.finish()
 }
 
 /// The pickle of the dictionary, protocol 2.
 fn description(tensors: &[(Vec<usize>, Vec<u32>)], name: &str, provenance: Option<&Provenance>) -> Result<Vec<u8>> {
     let mut pickle = b"\x80\x02}(".to_vec();
-    for ((key, (shape, numbers)), storage) in KEYS.iter().zip(tensors).zip(0..) {
-        text(&mut pickle, key)?;
-        tensor(&mut pickle, shape, numbers.len(), storage)?;
+    for ((key, (shape, _)), storage) in KEYS.iter().zip(tensors).zip(0..) {
+        write_text(&mut pickle, key)?;
+        write_tensor(&mut pickle, shape, storage, "LongStorage")?;
     }
-    text(&mut pickle, "metadata")?;
+    write_text(&mut pickle, "metadata")?;
     pickle.extend(b"}(");
-    text(&mut pickle, "model")?;
+    write_text(&mut pickle, "model")?;
     pickle.extend(b"}(");
-    text(&mut pickle, "name")?;
-    text(&mut pickle, "bark")?;
+    write_text(&mut pickle, "name")?;
+    write_text(&mut pickle, "bark")?;
     pickle.push(b'u');
-    text(&mut pickle, "speaker_id")?;
-    text(&mut pickle, name)?;
-    text(&mut pickle, "created_at")?;
+    write_text(&mut pickle, "speaker_id")?;
+    write_text(&mut pickle, name)?;
+    write_text(&mut pickle, "created_at")?;
     match provenance.and_then(|provenance| provenance.date.as_deref()) {
-        Some(date) => text(&mut pickle, date)?,
+        Some(date) => write_text(&mut pickle, date)?,
         None => pickle.push(b'N'),
     }
     for unknown in ["source_files", "coqui_version"] {
-        text(&mut pickle, unknown)?;
+        write_text(&mut pickle, unknown)?;
         pickle.push(b'N');
     }
     pickle.push(b'u');
     if let Some(provenance) = provenance {
-        text(&mut pickle, provenance::KEY)?;
-        text(&mut pickle, &String::from_utf8(provenance.to_bytes()?)?)?;
+        write_text(&mut pickle, provenance::KEY)?;
+        write_text(&mut pickle, &String::from_utf8(provenance.to_bytes()?)?)?;
     }
     pickle.extend(b"u.");
     Ok(pickle)
-}
-
-/// `torch._utils._rebuild_tensor_v2(storage, 0, shape, strides, False, OrderedDict())`.
-fn tensor(pickle: &mut Vec<u8>, shape: &[usize], numbers: usize, storage: usize) -> Result<()> {
-    pickle.extend(b"ctorch._utils\n_rebuild_tensor_v2\n((");
-    text(pickle, "storage")?;
-    pickle.extend(b"ctorch\nLongStorage\n");
-    text(pickle, &storage.to_string())?;
-    text(pickle, "cpu")?;
-    number(pickle, numbers)?;
-    pickle.extend(b"tQ");
-    number(pickle, 0)?;
-    let strides: Vec<_> = (0..shape.len()).map(|axis| shape[axis + 1..].iter().product()).collect();
-    for numbers in [shape, &strides] {
-        pickle.push(b'(');
-        numbers.iter().try_for_each(|&value| number(pickle, value))?;
-        pickle.push(b't');
-    }
-    pickle.extend(b"\x89ccollections\nOrderedDict\n)RtR");
-    Ok(())
-}
-
-fn text(pickle: &mut Vec<u8>, text: &str) -> Result<()> {
-    pickle.push(b'X');
-    pickle.extend(u32::try_from(text.len())?.to_le_bytes());
-    pickle.extend(text.as_bytes());
-    Ok(())
-}
-
-fn number(pickle: &mut Vec<u8>, number: usize) -> Result<()> {
-    pickle.push(b'J');
-    pickle.extend(i32::try_from(number)?.to_le_bytes());
-    Ok(())
 }
 
 /// The form that a voice at `path` is written in: a torch file where its name says so.

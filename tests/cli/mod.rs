@@ -20,6 +20,7 @@ mod many_file;
 mod many_stopped;
 mod messages;
 mod pages;
+mod quantizer;
 mod recordings;
 mod sampling;
 mod score;

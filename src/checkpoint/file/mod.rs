@@ -6,8 +6,8 @@ mod safetensors;
 mod torch;
 
 pub use pickle::Value;
-pub use safetensors::safetensors_metadata;
-pub use torch::TorchFile;
+pub use safetensors::{safetensors_metadata, write_safetensors_header};
+pub use torch::{TorchFile, TorchWriter, write_tensor, write_text};
 
 use crate::error::Kind;
 use crate::net::weights::{Array, Bytes, Tensors};

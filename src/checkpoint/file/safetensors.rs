@@ -3,8 +3,10 @@
 use crate::net::weights::{Array, Bytes, Tensors};
 use anyhow::{Context, Result, bail};
 use candle_core::DType;
-use safetensors::{Dtype, SafeTensors, tensor::TensorInfo};
+use safetensors::tensor::{Metadata, TensorInfo};
+use safetensors::{Dtype, SafeTensors};
 use std::collections::{BTreeMap, HashMap};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// The header's length comes first.
@@ -45,6 +47,26 @@ pub fn safetensors_metadata(path: &Path) -> Result<Option<HashMap<String, String
         return Ok(None);
     }
     Ok(SafeTensors::read_metadata(&map).ok().and_then(|(_, metadata)| metadata.metadata().clone()))
+}
+
+/// Writes what a safetensors file begins with, up to the numbers: `description` and the tensors, which follow each other
+/// without gaps. Its own writer fills a file beside ours, which a kill would leave.
+pub fn write_safetensors_header(
+    description: HashMap<String, String>,
+    tensors: impl IntoIterator<Item = (String, Dtype, Vec<usize>, usize)>,
+    sink: &mut impl Write,
+) -> Result<()> {
+    let mut end = 0;
+    let info = |(name, dtype, shape, bytes): (String, Dtype, Vec<usize>, usize)| {
+        let start = end;
+        end += bytes;
+        (name, TensorInfo { dtype, shape, data_offsets: (start, end) })
+    };
+    let metadata = Metadata::new(Some(description), tensors.into_iter().map(info).collect())?;
+    let mut json = serde_json::to_vec(&metadata)?;
+    json.resize(json.len().next_multiple_of(LENGTH_BYTES), b' ');
+    sink.write_all(&(json.len() as u64).to_le_bytes())?;
+    Ok(sink.write_all(&json)?)
 }
 
 impl Tensors for SafetensorsFile {

@@ -5,6 +5,7 @@ mod conv;
 mod linear;
 mod lstm;
 mod pointwise;
+mod training;
 
 use super::Isa;
 

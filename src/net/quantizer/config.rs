@@ -2,10 +2,10 @@
 
 use crate::net::sizes::{MAX_SIZE, check_sizes, unsupported};
 use anyhow::{Result, ensure};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// The quantizer from HuBERT features to semantic tokens (the `.info` of gitmylo's `.pth` files).
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct QuantizerConfig {
     pub input_size: usize,

@@ -4,6 +4,7 @@
 
 mod legacy;
 mod tensor;
+mod write;
 mod zip;
 
 use super::pickle::{Pickle, Value};
@@ -15,6 +16,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tensor::TensorRef;
+pub use write::{TorchWriter, write_tensor, write_text};
 
 /// Where the storages lie in the file.
 enum Storages {
@@ -63,10 +65,10 @@ impl TorchFile {
         self.pickle.root()
     }
 
-    /// The text of an entry named `.info` in any folder of the archive, as the quantizers' trainer adds.
-    pub fn info(&self) -> Result<Option<String>> {
+    /// The text of the entry `name`, such as `.info`, in any folder of the archive, as the quantizers' trainers add.
+    pub fn note(&self, name: &str) -> Result<Option<String>> {
         match &self.storages {
-            Storages::Zip(archive) => archive.info(),
+            Storages::Zip(archive) => archive.note(name),
             Storages::Legacy(_) => Ok(None),
         }
     }

@@ -10,8 +10,8 @@ use std::ops::Range;
 /// The longest end of a zip file: its fixed part and a comment of 64 KiB.
 const LONGEST_END: usize = 22 + 0xffff;
 const END_MAGIC: &[u8] = b"PK\x05\x06";
-/// An `.info` is a line of JSON.
-const LONGEST_INFO: u64 = 1 << 16;
+/// A note is a line of JSON.
+const LONGEST_NOTE: u64 = 1 << 16;
 
 /// An archive's entries by name; only those asked for are looked at.
 pub(super) struct Archive {
@@ -65,15 +65,18 @@ impl Archive {
         self.range(&format!("{}data/{key}", self.folder)).with_context(|| format!("storage {key} is missing"))?
     }
 
-    /// The text of `<any folder>/.info`; that folder may differ from the tensors'.
-    pub fn info(&self) -> Result<Option<String>> {
-        let named = |name: &&String| *name == ".info" || name.ends_with("/.info");
+    /// The text of `<any folder>/<note>`; that folder may differ from the tensors'.
+    pub fn note(&self, note: &str) -> Result<Option<String>> {
+        let named = |name: &&String| name.strip_suffix(note).is_some_and(|at| at.is_empty() || at.ends_with('/'));
         let Some(index) = self.entries.keys().filter(named).min().map(|name| self.entries[name]) else {
             return Ok(None);
         };
         let mut zip = self.zip.clone();
         let mut text = String::new();
-        zip.by_index(index)?.take(LONGEST_INFO).read_to_string(&mut text).context("its `.info` is damaged")?;
+        zip.by_index(index)?
+            .take(LONGEST_NOTE)
+            .read_to_string(&mut text)
+            .with_context(|| format!("`{note}` is damaged"))?;
         Ok(Some(text))
     }
 

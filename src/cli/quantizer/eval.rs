@@ -1,0 +1,87 @@
+//! `barkclone quantizer eval`: how many tokens a quantizer gets right.
+
+use super::{DataArgs, percent};
+use crate::cli::nets;
+use crate::cli::out;
+use crate::cli::progress::Terminal;
+use anyhow::{Result, ensure};
+use barkclone::error::Kind;
+use barkclone::models::Models;
+use barkclone::progress::Progress;
+use barkclone::train::{Clip, ClipScore, Score, Spread, evaluate};
+use clap::Args;
+use serde_json::json;
+
+/// Judge a quantizer on pairs that it was not trained on
+///
+/// Prints the share of tokens that it gets right, that are among its five likeliest, and of the wrong ones those that
+/// are right for the frame before or after; the edits that would mend its tokens, repeats taken once, for each right
+/// token; and how far the clips are apart.
+#[derive(Args, Debug)]
+#[command(args = nets::all())]
+pub struct EvalArgs {
+    /// A quantizer: a file, or a name from `models list`
+    #[arg(value_name = "QUANTIZER")]
+    quantizer: String,
+    #[command(flatten)]
+    data: DataArgs,
+    /// Print a line of JSON for each clip, and one for all
+    #[arg(long)]
+    json: bool,
+}
+
+pub fn run(args: &EvalArgs, models: &Models, terminal: &Terminal) -> Result<()> {
+    let quantizer = nets::quantizer(&args.quantizer, models, terminal)?;
+    let clips = args.data.open(models, terminal)?;
+    let (taken, given) = (quantizer.config.input_size, clips.width);
+    let misfit = format!("{}: it takes {taken} features a frame, HuBERT gives {given}", quantizer.origin());
+    ensure!(taken == given, Kind::Model.error(misfit));
+    let size = quantizer.config.output_size;
+    let known = |clip: &&Clip| clip.tokens.iter().all(|&token| (token as usize) < size);
+    let chosen: Vec<_> = clips.clips.iter().filter(known).collect();
+    let beyond = clips.clips.len() - chosen.len();
+    let none = format!("{}: all of its clips have tokens beyond the quantizer's {size}", args.data.data.display());
+    ensure!(!chosen.is_empty(), Kind::Input.error(none));
+    if beyond > 0 {
+        terminal.note(&format!("warning: left out: {beyond} with tokens beyond the quantizer's {size}"));
+    }
+    let (score, each) = evaluate(&quantizer.parameters()?, &clips, &chosen, terminal)?;
+    if args.json {
+        return out(lines(&score, &each)?);
+    }
+    out(told(&score, &each))
+}
+
+/// A line for each clip, and one for all.
+fn lines(score: &Score, each: &[ClipScore]) -> Result<String> {
+    let mut lines: Vec<_> = each.iter().map(serde_json::to_string).collect::<Result<_, _>>()?;
+    let all = json!({"clips": each.len(), "score": score, "accuracy_spread": right(each), "edits_spread": edits(each)});
+    lines.push(all.to_string());
+    Ok(lines.join("\n") + "\n")
+}
+
+fn right(each: &[ClipScore]) -> Spread {
+    Spread::of(each.iter().map(|clip| clip.score.accuracy))
+}
+
+fn edits(each: &[ClipScore]) -> Spread {
+    Spread::of(each.iter().map(|clip| clip.edits))
+}
+
+fn told(score: &Score, each: &[ClipScore]) -> String {
+    let (right, edits) = (right(each), edits(each));
+    format!(
+        "right          {}\nin first five  {}\nneighbours     {} of the wrong ones\nloss           {:.3}\n\
+         of one clip    {} to {} right, {} in the middle\nedits          {:.2} to {:.2} a token, {:.2} in the middle\n",
+        percent(score.accuracy),
+        percent(score.top5),
+        percent(score.neighbours),
+        score.loss,
+        percent(right.least),
+        percent(right.most),
+        percent(right.median),
+        edits.least,
+        edits.most,
+        edits.median
+    )
+}

@@ -1,0 +1,105 @@
+//! `barkclone quantizer`: trains quantizers, judges them, and tells what they are.
+
+mod eval;
+mod info;
+mod train;
+
+use super::nets::{self, DeviceArgs};
+use super::progress::Terminal;
+use anyhow::Result;
+use barkclone::models::Models;
+use barkclone::progress::Progress;
+use barkclone::train::{Align, Clips};
+use clap::{Args, Subcommand, ValueEnum};
+use eval::EvalArgs;
+use info::InfoArgs;
+use std::path::PathBuf;
+use train::TrainArgs;
+
+const EXAMPLES: &str = "\
+Examples:
+  barkclone quantizer train data/ -o mine.pth --language gl --epochs 24
+  barkclone quantizer train data/ -o mine.pth --init pt --lr 0.0002   # goes on from a published one
+  barkclone quantizer eval mine.pth held-out/                         # how many tokens it gets right
+  barkclone quantizer info mine.pth
+  barkclone clone ref.wav --quantizer mine.pth -o voz.npz
+
+The data are pairs of a sound that Bark spoke and the semantic tokens that it spoke it from: NAME.wav and NAME.npy, \
+N_wav.wav and N_semantic.npy, or zip archives of them in wav/ and semantic/.";
+
+/// Train a quantizer for a language or an accent of your own, and judge it
+///
+/// The quantizer makes Bark's tokens of what HuBERT hears: it decides which language a clone speaks well.
+#[derive(Args, Debug)]
+#[command(after_help = EXAMPLES)]
+pub struct QuantizerArgs {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    Train(Box<TrainArgs>),
+    Eval(EvalArgs),
+    Info(InfoArgs),
+}
+
+pub fn run(args: QuantizerArgs, models: impl FnOnce() -> Result<Models>, terminal: &Terminal) -> Result<()> {
+    match args.command {
+        Command::Train(args) => train::run(&args, &models()?, terminal),
+        Command::Eval(args) => eval::run(&args, &models()?, terminal),
+        Command::Info(args) => info::run(&args),
+    }
+}
+
+/// Which token belongs to which frame.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum AlignBy {
+    /// From the front: too many tokens lose their front, too many frames their end (upstream's rule)
+    Cut,
+    /// By how far into the clip they are
+    Ratio,
+}
+
+/// Where pairs are, and what hears them.
+#[derive(Args, Debug)]
+pub struct DataArgs {
+    /// The folder of pairs
+    #[arg(value_name = "DATA")]
+    data: PathBuf,
+    /// How frames and tokens are matched where they differ in number
+    #[arg(long, value_name = "HOW", value_enum, default_value = "cut")]
+    align: AlignBy,
+    /// Where to keep what HuBERT hears, which it hears once [default: `.features` in the folder of pairs]
+    #[arg(long, value_name = "DIR")]
+    cache: Option<PathBuf>,
+    /// HuBERT, the net that hears the sounds: a name from `models list`, or a file or folder
+    #[arg(long, value_name = "MODEL", default_value = "hubert-base", default_value_if("demo", "true", "demo"))]
+    #[arg(help_heading = "Models")]
+    hubert: String,
+    #[command(flatten)]
+    device: DeviceArgs,
+}
+
+impl DataArgs {
+    /// The clips, heard; what was left out is told.
+    fn open(&self, models: &Models, terminal: &Terminal) -> Result<Clips> {
+        let (hubert, device) = (nets::hubert(&self.hubert, models, terminal)?, self.device.open()?);
+        let cache = self.cache.clone().unwrap_or_else(|| self.data.join(".features"));
+        let align = match self.align {
+            AlignBy::Cut => Align::Cut,
+            AlignBy::Ratio => Align::Ratio,
+        };
+        let clips = Clips::open(&self.data, (&hubert, &device), (&cache, align), terminal)?;
+        terminal.note(&format!("{} clips, {}", clips.clips.len(), super::clock(clips.seconds)));
+        if !clips.left_out.is_empty() {
+            terminal.note(&format!("warning: {}: left out: {}", self.data.display(), clips.faults()));
+        }
+        Ok(clips)
+    }
+}
+
+/// A share, in words.
+fn percent(share: f64) -> String {
+    format!("{:.1} %", 100.0 * share)
+}
