@@ -11,6 +11,7 @@ mod epub;
 mod hub;
 mod imports;
 mod layouts;
+mod lora;
 mod noise;
 mod packed;
 mod parity_clone;

@@ -3,6 +3,7 @@
 
 use super::codec::{self, Below};
 use super::file::{self, Opened};
+use super::lora::{Lora, adapted};
 use super::packed::{self, Header, Packed};
 use super::{Checkpoint, folder, names};
 use crate::error::Kind;
@@ -21,6 +22,8 @@ use std::sync::Arc;
 pub struct Bark {
     pub protocol: Protocol,
     source: Source,
+    /// What is added to the GPTs' weights.
+    loras: Vec<Lora>,
 }
 
 enum Source {
@@ -54,7 +57,7 @@ pub(super) struct BarkJson {
 pub fn bark(path: &Path) -> Result<Bark> {
     folder::exists(path)?;
     let bark = match suno_files(path)? {
-        Some(files) => Bark { protocol: Protocol::default(), source: Source::Suno(files) },
+        Some(files) => Bark { protocol: Protocol::default(), source: Source::Suno(files), loras: vec![] },
         None => hugging_face(path)?,
     };
     for stage in Stage::ALL {
@@ -73,7 +76,17 @@ impl Bark {
         stages: [Checkpoint<GptConfig>; 3],
         codec: Option<Checkpoint<CodecConfig>>,
     ) -> Result<Self> {
-        let bark = Self { protocol, source: Source::Open { stages: Box::new(stages), codec } };
+        let bark = Self { protocol, source: Source::Open { stages: Box::new(stages), codec }, loras: vec![] };
+        Stage::ALL.into_iter().try_for_each(|stage| bark.open(stage).map(drop))?;
+        Ok(bark)
+    }
+
+    /// With adapters, which are merged into the weights as these are read.
+    ///
+    /// # Errors
+    /// Kind [`Kind::Model`]: an adapter of another model.
+    pub fn with_loras(self, loras: Vec<Lora>) -> Result<Self> {
+        let bark = Self { loras, ..self };
         Stage::ALL.into_iter().try_for_each(|stage| bark.open(stage).map(drop))?;
         Ok(bark)
     }
@@ -110,7 +123,7 @@ impl Bark {
         if stage == Stage::Fine {
             tie_heads(&mut model);
         }
-        Ok(model)
+        adapted(model, stage, &self.loras)
     }
 
     fn check(&self, stage: Stage, config: &GptConfig) -> Result<()> {
@@ -211,7 +224,8 @@ fn hugging_face(path: &Path) -> Result<Bark> {
         ))
     };
     if let Some(Header { config, protocol }) = packed::header(path)? {
-        return Ok(Bark { protocol, source: Source::HuggingFace { weights: path.into(), config: Box::new(config) } });
+        let source = Source::HuggingFace { weights: path.into(), config: Box::new(config) };
+        return Ok(Bark { protocol, source, loras: vec![] });
     }
     let weights = folder::hf_weights(path).with_context(expected)?;
     let json = folder::beside(&weights, "config.json").with_context(expected)?;
@@ -221,7 +235,7 @@ fn hugging_face(path: &Path) -> Result<Bark> {
         let unfit = || Kind::Model.error(format!("{}: no generation settings of a Bark model", json.display()));
         protocol.apply_generation(&folder::text(&json)?).with_context(unfit)?;
     }
-    Ok(Bark { protocol, source: Source::HuggingFace { weights, config } })
+    Ok(Bark { protocol, source: Source::HuggingFace { weights, config }, loras: vec![] })
 }
 
 impl BarkJson {

@@ -1,6 +1,6 @@
 //! `barkclone models`: what there is, what is in the cache, fetching, checking, removing. Results go to stdout.
 
-use super::nets::{BarkChoice, WeightType};
+use super::nets::{BarkChoice, LoraArgs, WeightType};
 use super::out;
 use anyhow::{Result, bail, ensure};
 use barkclone::error::Kind;
@@ -43,6 +43,8 @@ enum Command {
         /// How its weights are kept
         #[arg(long, value_name = "TYPE", value_enum)]
         weights: WeightType,
+        #[command(flatten)]
+        lora: LoraArgs,
     },
     /// Where a fetched model lies: its file, or the folder of its files
     Path {
@@ -67,8 +69,8 @@ pub fn run(args: ModelsArgs, models: &Models, progress: &dyn Progress) -> Result
         Command::List { json: false } => out(table(models)),
         Command::List { json: true } => out(json(models)?),
         Command::Fetch { names } => fetch(&named(models, &names)?, models, progress),
-        Command::Pack { bark, weights } => {
-            let choice = BarkChoice { bark: &bark, codec: None, weights };
+        Command::Pack { bark, weights, lora } => {
+            let choice = BarkChoice { bark: &bark, codec: None, weights, loras: &lora.loras };
             out(format!("{}\n", choice.repack(models, progress)?.display()))
         }
         Command::Path { name } => path(&name, models),

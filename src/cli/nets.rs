@@ -1,7 +1,7 @@
 //! The flags that choose models and the device, and the models that they stand for.
 
 use anyhow::{Error, Result, bail};
-use barkclone::checkpoint::{self, Bark, Checkpoint, TrainingRecord, builtin};
+use barkclone::checkpoint::{self, Bark, Checkpoint, Lora, TrainingRecord, builtin};
 use barkclone::clone::Listener;
 use barkclone::device;
 use barkclone::error::Kind;
@@ -11,10 +11,12 @@ use barkclone::net::hubert::HubertConfig;
 use barkclone::net::quantizer::QuantizerConfig;
 use barkclone::net::repr::Repr;
 use barkclone::progress::Progress;
+use barkclone::stage::Stage;
 use barkclone::stage::protocol::Protocol;
 use candle_core::{DType, Device};
 use clap::{Arg, ArgAction, Args, ValueEnum};
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 /// `--demo`: the built-in models wherever no other is named. A flag that chooses a model says so by `default_value_if`.
 pub fn demo() -> Arg {
@@ -95,12 +97,74 @@ impl WeightType {
     }
 }
 
+/// `--lora [STAGE=]FILE[:SCALE]`.
+#[derive(Clone, Debug)]
+pub struct LoraChoice {
+    stage: Option<Stage>,
+    path: PathBuf,
+    scale: f64,
+}
+
+/// What a stage is called on the command line.
+const STAGES: [(&str, Stage); 3] = [("semantic=", Stage::Semantic), ("coarse=", Stage::Coarse), ("fine=", Stage::Fine)];
+
+impl FromStr for LoraChoice {
+    type Err = String;
+
+    /// A file whose name looks like more is that file.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let whole = Path::new(text).exists();
+        let named = STAGES.iter().find_map(|(name, stage)| Some((*stage, text.strip_prefix(name)?)));
+        let (stage, rest) = named.filter(|_| !whole).map_or((None, text), |(stage, rest)| (Some(stage), rest));
+        let scaled = rest.rsplit_once(':').filter(|_| !Path::new(rest).exists());
+        let scaled = scaled.and_then(|(path, scale)| Some((path, scale.parse::<f64>().ok()?)));
+        let (path, scale) = scaled.unwrap_or((rest, 1.0));
+        match !path.is_empty() && scale.is_finite() {
+            true => Ok(Self { stage, path: path.into(), scale }),
+            false => Err("expected FILE, FILE:SCALE or STAGE=FILE:SCALE, such as mine/:0.8".to_owned()),
+        }
+    }
+}
+
+impl LoraChoice {
+    fn open(&self) -> Result<Lora> {
+        checkpoint::lora(&self.path, self.stage, self.scale)
+    }
+
+    /// What it does besides what its file says.
+    fn how(&self) -> String {
+        format!("{:?} {}", self.stage, self.scale)
+    }
+}
+
+/// Adapters of Bark.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Models")]
+pub struct LoraArgs {
+    /// Merge a LoRA adapter into Bark, with this strength [default: 1]; several times for several. peft's folders and
+    /// files are read, and serp-ai's. STAGE is semantic, coarse or fine, where the adapter's names do not say it
+    /// [default: semantic]
+    #[arg(long = "lora", value_name = "[STAGE=]FILE[:SCALE]")]
+    pub loras: Vec<LoraChoice>,
+}
+
+impl LoraArgs {
+    /// Adds what is chosen here to what a fingerprint is taken of.
+    pub fn fingerprint(&self, words: &mut String, paths: &mut Vec<PathBuf>) {
+        for lora in &self.loras {
+            *words += &format!(" lora {}", lora.how());
+            paths.push(lora.path.clone());
+        }
+    }
+}
+
 /// Which Bark, which codec, and in which type.
 pub struct BarkChoice<'a> {
     pub bark: &'a str,
     /// `None`: the one that comes with Bark, else `encodec`.
     pub codec: Option<&'a str>,
     pub weights: WeightType,
+    pub loras: &'a [LoraChoice],
 }
 
 impl BarkChoice<'_> {
@@ -110,7 +174,7 @@ impl BarkChoice<'_> {
         let packed = if cpu { self.packed(&source, models, progress)? } else { None };
         let bark = match packed {
             Some(path) => published(&Source::Path(path))?,
-            None => published(&source)?,
+            None => self.merged(&source)?,
         };
         self.with_codec(bark, models, progress)
     }
@@ -138,9 +202,14 @@ impl BarkChoice<'_> {
     /// Packs Bark, and its own codec with it if it has one: a codec of choice is another file.
     fn pack(&self, source: &Source, anew: bool, models: &Models, progress: &dyn Progress) -> Result<PathBuf> {
         Packs::of(&models.hub).make(&self.origin(source), anew, progress, |path| {
-            let bark = published(source)?;
+            let bark = self.merged(source)?;
             checkpoint::pack(&bark, bark.codec()?.as_ref(), self.weights.repr(), path, progress)
         })
+    }
+
+    /// Bark as its files have it, with the adapters.
+    fn merged(&self, source: &Source) -> Result<Bark> {
+        published(source)?.with_loras(self.loras.iter().map(LoraChoice::open).collect::<Result<_>>()?)
     }
 
     fn origin(&self, source: &Source) -> Origin {
@@ -148,7 +217,8 @@ impl BarkChoice<'_> {
             Source::Builtin => None,
             Source::Path(path) => Some(path.clone()),
         };
-        Origin { choice: self.bark.to_string(), path, weights: self.weights.repr().to_string() }
+        let added = self.loras.iter().map(|lora| (lora.path.clone(), lora.how())).collect();
+        Origin { choice: self.bark.to_string(), path, weights: self.weights.repr().to_string(), added }
     }
 
     fn with_codec(

@@ -30,6 +30,8 @@ pub struct Origin {
     pub path: Option<PathBuf>,
     /// The weight type.
     pub weights: String,
+    /// Adapters that are merged into it: files or folders, and how.
+    pub added: Vec<(PathBuf, String)>,
 }
 
 /// What is noted beside a packed file.
@@ -38,6 +40,8 @@ struct Note {
     name: String,
     weights: String,
     source: Option<PathBuf>,
+    #[serde(default)]
+    added: Vec<(PathBuf, String)>,
     print: String,
     sha256: String,
 }
@@ -126,6 +130,7 @@ impl Packs {
             name: origin.choice.clone(),
             weights: origin.weights.clone(),
             source: origin.path.as_ref().map(|path| path.canonicalize()).transpose()?,
+            added: origin.added.clone(),
             print: origin.print()?,
             sha256: sha256(path, "packed", progress)?,
         };
@@ -191,10 +196,12 @@ impl Origin {
     }
 
     fn print(&self) -> Result<String> {
-        match &self.path {
-            Some(path) => print(path),
-            None => Ok(format!("builtin {}", env!("CARGO_PKG_VERSION"))),
-        }
+        let base = match &self.path {
+            Some(path) => print(path)?,
+            None => format!("builtin {}", env!("CARGO_PKG_VERSION")),
+        };
+        let added = |(path, how): &(PathBuf, String)| Ok(format!("{how}\n{}", print(path)?));
+        Ok(base + &self.added.iter().map(added).collect::<Result<String>>()?)
     }
 }
 
@@ -237,7 +244,8 @@ fn pack(path: &Path) -> Option<Pack> {
         let (weights, _, name) = (fields.next()?.to_string(), fields.next()?, fields.next()?.to_string());
         return Some(Pack { name, weights, path, bytes, is_stale: true, sha256: None });
     };
-    let origin = Origin { choice: note.name.clone(), path: note.source, weights: note.weights.clone() };
+    let origin =
+        Origin { choice: note.name.clone(), path: note.source, weights: note.weights.clone(), added: note.added };
     let is_stale =
         origin.print().ok() != Some(note.print) || origin.file_name().ok().as_deref() != path.file_name()?.to_str();
     Some(Pack { name: note.name, weights: note.weights, path, bytes, is_stale, sha256: Some(note.sha256) })
@@ -260,7 +268,7 @@ mod tests {
         let source = folder.path().join("bark.pt");
         fs::write(&source, "weights").unwrap();
         let packs = Packs { folders: vec![folder.path().join("packs")], patience: Duration::from_secs(5) };
-        let origin = Origin { choice: "large".into(), path: Some(source), weights: "q8_0".into() };
+        let origin = Origin { choice: "large".into(), path: Some(source), weights: "q8_0".into(), added: vec![] };
         World { folder, packs, origin }
     }
 

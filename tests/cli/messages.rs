@@ -190,3 +190,27 @@ fn numbers_that_are_none_are_told_with_what_is_expected() {
     speak("--max-seconds", "dez").fails(2, &["'dez'", "a number"]);
     speak("--seed", "-1").fails(2, &["'-1'", "a whole number from 0 to 18446744073709551615"]);
 }
+
+#[test]
+fn an_adapter_is_merged_at_load_or_when_packing_and_a_wrong_one_is_refused() {
+    const LORA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/lora/plain");
+    let desk = desk();
+    let bytes = |out: &str, flags: &[&str]| {
+        assert_eq!(desk.speak("oi", &[&["--seed", "1", "-o", out], flags].concat()).prints(), out);
+        desk.bytes(out)
+    };
+    let (plain, merged) = (bytes("a.wav", &[]), bytes("b.wav", &["--lora", LORA]));
+    assert_ne!(plain, merged);
+    assert_eq!(plain, bytes("c.wav", &["--lora", &format!("{LORA}:0")]));
+    let bark = super::SPEAK[1];
+    let ran = desk.run(&["models", "pack", bark, "--weights", "f32", "--lora", LORA]);
+    let (packed, tokenizer) = (ran.prints().to_owned(), super::SPEAK[5]);
+    let other = desk.speak("oi", &["--seed", "1", "-o", "d.wav", "--bark", &packed, "--tokenizer", tokenizer]);
+    assert_eq!(other.prints(), "d.wav");
+    assert_eq!(merged, desk.bytes("d.wav"));
+    assert_eq!(plain, bytes("e.wav", &[]), "what was packed with an adapter is not taken without it");
+
+    desk.speak("oi", &["--lora", "none", "-o", "f.wav"]).fails(4, &["none: there is no such file or folder"]);
+    desk.speak("oi", &["--lora", "ref.wav:0.5", "-o", "f.wav"]).fails(4, &["ref.wav"]);
+    desk.speak("oi", &["--lora", ":2", "-o", "f.wav"]).fails(2, &["--lora", "such as mine/:0.8"]);
+}

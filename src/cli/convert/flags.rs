@@ -1,7 +1,7 @@
 //! The flags of `convert` that choose how is drawn and from which models.
 
 use crate::cli::ears::BestArgs;
-use crate::cli::nets::{self, BarkChoice, DeviceArgs, WeightType};
+use crate::cli::nets::{self, BarkChoice, DeviceArgs, LoraArgs, WeightType};
 use barkclone::batch::{RetryPolicy, Sampling};
 use barkclone::speak::Settings;
 use barkclone::stage::protocol::Protocol;
@@ -65,6 +65,8 @@ pub struct NetArgs {
     #[arg(long, value_name = "TYPE", value_enum, default_value = "f32")]
     pub weights: WeightType,
     #[command(flatten)]
+    pub lora: LoraArgs,
+    #[command(flatten)]
     pub device: DeviceArgs,
 }
 
@@ -95,6 +97,6 @@ impl SamplingArgs {
 
 impl NetArgs {
     pub fn bark(&self) -> BarkChoice<'_> {
-        BarkChoice { bark: &self.bark, codec: self.codec.as_deref(), weights: self.weights }
+        BarkChoice { bark: &self.bark, codec: self.codec.as_deref(), weights: self.weights, loras: &self.lora.loras }
     }
 }

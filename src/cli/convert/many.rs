@@ -225,6 +225,7 @@ impl ConvertArgs {
                 Source::Path(path) => paths.push(path),
             }
         }
+        nets.lora.fingerprint(&mut words, &mut paths);
         let files = batch::fingerprint(&paths)?;
         Ok(batch::hash(&[words.as_bytes(), &files.to_le_bytes()]))
     }

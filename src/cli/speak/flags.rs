@@ -1,7 +1,7 @@
 //! The flags of `speak` that choose how is drawn and from which models.
 
 use crate::cli::ears::BestArgs;
-use crate::cli::nets::{self, BarkChoice, DeviceArgs, WeightType};
+use crate::cli::nets::{self, BarkChoice, DeviceArgs, LoraArgs, WeightType};
 use anyhow::Result;
 use barkclone::batch::RetryPolicy;
 use barkclone::batch::{self, Sampling};
@@ -115,6 +115,8 @@ pub struct NetArgs {
     /// first use. On a GPU take f16 or bf16
     #[arg(long, value_name = "TYPE", value_enum, default_value = "f32")]
     pub weights: WeightType,
+    #[command(flatten)]
+    pub lora: LoraArgs,
     /// Keep all models in memory instead of one at a time: faster for many short texts, and needs more memory
     #[arg(long)]
     pub keep_loaded: bool,
@@ -147,7 +149,7 @@ impl SamplingArgs {
 
 impl NetArgs {
     pub fn choice(&self) -> BarkChoice<'_> {
-        BarkChoice { bark: &self.bark, codec: self.codec.as_deref(), weights: self.weights }
+        BarkChoice { bark: &self.bark, codec: self.codec.as_deref(), weights: self.weights, loras: &self.lora.loras }
     }
 
     pub fn tokenizer(&self, models: &Models, progress: &dyn Progress) -> Result<Text> {
@@ -188,6 +190,7 @@ impl NetArgs {
                 Source::Path(path) => paths.push(path),
             }
         }
+        self.lora.fingerprint(&mut words, &mut paths);
         let files = batch::fingerprint(&paths)?;
         Ok(batch::hash(&[words.as_bytes(), &files.to_le_bytes()]))
     }
