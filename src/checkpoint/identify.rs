@@ -5,8 +5,11 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
+/// Whether a file or folder is a model of one kind.
+type Is = fn(&Path) -> bool;
+
 /// Models, each with what tells whether a file or folder is one. Bark's own file may hold a codec, and comes before it.
-const MODELS: [(fn(&Path) -> bool, &str); 5] = [
+const MODELS: [(Is, &str); 5] = [
     (|path| quantizer(path).is_ok(), "a semantic quantizer: it is given with --quantizer"),
     (|path| hubert(path).is_ok(), "HuBERT: it is given with --hubert"),
     (|path| speaker(path).is_ok(), "a speaker encoder: it is given with --voice-ear"),
