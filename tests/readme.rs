@@ -12,7 +12,7 @@ const NOT_RUN: &str = "<!-- not run: ";
 const PROGRAM: &str = concat!(
     "#!/bin/sh\n",
     "models=\n",
-    "case \"$1 ${2-}\" in clone*|speak*|convert*|score*|'voice preview'|'voice rank') models=--demo ;; esac\n",
+    "case \"$1 ${2-}\" in clone*|speak*|convert*|score*|'voice preview'|'voice rank'|'quantizer data') models=--demo ;; esac\n",
     "for argument in \"$@\"; do [ \"$argument\" != --demo ] || models=; done\n",
     "exec '",
     env!("CARGO_BIN_EXE_barkclone"),

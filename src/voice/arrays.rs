@@ -121,11 +121,16 @@ where
 /// Writes one array of the voice as an `.npy`, int64: `index` counts as [`KEYS`] do.
 pub(super) fn to_npy(voice: &Voice, index: usize, sink: &mut impl Write) -> Result<()> {
     match index {
-        0 => Array1::<i64>::from_vec(numbers(voice.semantic.as_slice())?).write_npy(sink)?,
+        0 => write_semantic_tokens(&voice.semantic, sink)?,
         1 => table::<i64>(voice.coarse.rows())?.write_npy(sink)?,
         _ => table::<i64>(voice.fine.rows())?.write_npy(sink)?,
     }
     Ok(())
+}
+
+/// Writes semantic tokens as an `.npy`, int64.
+pub fn write_semantic_tokens(semantic: &Semantic, sink: &mut impl Write) -> Result<()> {
+    Ok(Array1::<i64>::from_vec(numbers(semantic.as_slice())?).write_npy(sink)?)
 }
 
 fn numbers<T: TryFrom<u32>>(row: &[u32]) -> Result<Vec<T>>

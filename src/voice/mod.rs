@@ -14,7 +14,7 @@ mod raw;
 mod repair;
 mod torch;
 
-pub use arrays::semantic_tokens;
+pub use arrays::{semantic_tokens, write_semantic_tokens};
 pub use check::problems;
 pub use edit::{Difference, differences};
 pub use language::language_warning;

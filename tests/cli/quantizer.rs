@@ -4,6 +4,7 @@ use super::Desk;
 use crate::quantizer::write_pairs;
 use serde_json::Value;
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 
 /// A small quantizer, fast to train.
@@ -51,6 +52,72 @@ fn a_trained_quantizer_tells_of_itself_is_judged_and_clones() {
     assert_eq!(ran.prints(), "voz.npz");
     ran.says(&["the quantizer was trained on data (6 clips, 0:08), language gl, licence CC0"]);
     assert!(desk.run(&["voice", "inspect", "voz.npz"]).prints().contains("gl"));
+}
+
+#[test]
+fn bark_speaks_pairs_that_can_be_learned_from() {
+    let desk = Desk::new();
+    fs::write(desk.path("s.txt"), "Bom dia a todos.\nA casa tem uma porta azul.\n# no\nHoje chove.\n").unwrap();
+    let data = |flags: &[&str]| {
+        desk.run(&[&["quantizer", "data", "--demo", "--lines", "s.txt", "-d", "data", "--seed", "3"], flags].concat())
+    };
+    let names = |ending: &str| {
+        let files = fs::read_dir(desk.path("data")).unwrap().map(|file| file.unwrap().path());
+        let mut names: Vec<_> = files.filter(|path| path.extension().is_some_and(|end| end == ending)).collect();
+        names.sort();
+        names
+    };
+    let tokens = |path: &Path| ndarray_npy::read_npy::<_, ndarray::Array1<i64>>(path).unwrap();
+    assert_eq!(data(&["--shard", "1/2"]).code, 0);
+    assert_eq!(data(&["--shard", "2/2"]).code, 0);
+    let (sounds, numbers) = (names("wav"), names("npy"));
+    assert_eq!((sounds.len(), numbers.len()), (3, 3), "each share speaks its lines, in random voices");
+    for (sound, npy) in sounds.iter().zip(&numbers) {
+        assert_eq!(sound.with_extension("npy"), *npy);
+        let seconds = f64::from(hound::WavReader::open(sound).unwrap().duration()) / 24_000.0;
+        assert!((tokens(npy).len() as f64 / 49.9 - seconds).abs() < 0.1, "{seconds}");
+    }
+    assert!(tokens(&numbers[0]) != tokens(&numbers[1]) && tokens(&numbers[1]) != tokens(&numbers[2]));
+    let kept = tokens(&numbers[0]);
+    fs::remove_file(&sounds[0]).unwrap();
+    fs::remove_file(&numbers[0]).unwrap();
+    data(&["--shard", "1/2"]);
+    data(&["--shard", "2/2"]);
+    assert_eq!(tokens(&numbers[0]), kept, "the same again");
+
+    let train = ["quantizer", "train", "data", "-o", "mine.pth", "--vocab", "249", "--valid", "0", "--epochs", "1"];
+    let ran = desk.run(&[&train[..], &["--hidden", "8", "--demo"]].concat());
+    ran.prints();
+    ran.says(&["3 clips"]);
+}
+
+#[test]
+fn pairs_are_spoken_by_the_voices_and_for_as_long_as_is_asked_for() {
+    let desk = Desk::new();
+    desk.babble("ref.wav", 2.0);
+    desk.run(&["clone", "ref.wav", "--raw", "--demo", "-o", "voz.npz"]).prints();
+    let text: String = (0..40).map(|i| format!("Bom dia a todos, número {i}.\n")).collect();
+    fs::write(desk.path("s.txt"), text).unwrap();
+    let data = |flags: &[&str]| {
+        desk.run(&[&["quantizer", "data", "--demo", "--lines", "s.txt", "-d", "data"], flags].concat())
+    };
+    let few = ["--voices", "voz.npz", "--hours", "0.001", "--json"];
+    let ran = data(&few);
+    let lines: Vec<Value> = ran.prints().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let done: Vec<_> = lines.iter().filter(|line| line["event"] == "done").collect();
+    assert_eq!(done.len(), 2, "3.6 seconds at 15 letters a second");
+    assert!(done.iter().all(|line| line.to_string().contains("voz.npz")), "{done:?}");
+    let refused: [(&[&str], &str); 6] = [
+        (&["--hours", "0"], "--hours"),
+        (&["--trim-tail"], "--trim-tail"),
+        (&["--names", "{index}.wav"], "--names"),
+        (&["-o", "a.wav"], "--output"),
+        (&["--voices", "voz.npz", "--voice", "voz.npz"], "--voice"),
+        (&["--keep-all"], "--keep-all"),
+    ];
+    refused.iter().for_each(|(flags, word)| data(flags).fails(2, &[word]));
+    data(&["--voices", "v2/xx_*"]).fails(3, &["no voice is named `v2/xx_*`"]);
+    desk.run(&["quantizer", "data", "--demo", "-d", "data"]).fails(2, &["--dir"]);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! `barkclone quantizer`: trains quantizers, judges them, and tells what they are.
 
+mod data;
 mod eval;
 mod info;
 mod train;
@@ -11,6 +12,7 @@ use barkclone::models::Models;
 use barkclone::progress::Progress;
 use barkclone::train::{Align, Clips};
 use clap::{Args, Subcommand, ValueEnum};
+use data::PairArgs;
 use eval::EvalArgs;
 use info::InfoArgs;
 use std::path::PathBuf;
@@ -18,6 +20,7 @@ use train::TrainArgs;
 
 const EXAMPLES: &str = "\
 Examples:
+  barkclone quantizer data --lines sentences.txt -d data/             # Bark speaks the sentences
   barkclone quantizer train data/ -o mine.pth --language gl --epochs 24
   barkclone quantizer train data/ -o mine.pth --init pt --lr 0.0002   # goes on from a published one
   barkclone quantizer eval mine.pth held-out/                         # how many tokens it gets right
@@ -39,6 +42,7 @@ pub struct QuantizerArgs {
 
 #[derive(Subcommand, Debug)]
 enum Command {
+    Data(Box<PairArgs>),
     Train(Box<TrainArgs>),
     Eval(EvalArgs),
     Info(InfoArgs),
@@ -46,6 +50,7 @@ enum Command {
 
 pub fn run(args: QuantizerArgs, models: impl FnOnce() -> Result<Models>, terminal: &Terminal) -> Result<()> {
     match args.command {
+        Command::Data(args) => data::run(*args, &models()?, terminal),
         Command::Train(args) => train::run(&args, &models()?, terminal),
         Command::Eval(args) => eval::run(&args, &models()?, terminal),
         Command::Info(args) => info::run(&args),

@@ -1,5 +1,6 @@
 //! `barkclone quantizer train`: from pairs to a quantizer.
 
+use super::data::positive;
 use super::{DataArgs, percent};
 use crate::cli::nets::{self, number};
 use crate::cli::progress::Terminal;
@@ -97,11 +98,6 @@ pub struct TrainArgs {
 
 fn at_least_one(most: u64) -> RangedU64ValueParser<usize> {
     RangedU64ValueParser::new().range(1..=most)
-}
-
-/// A number above 0.
-fn positive(text: &str) -> Result<f64, String> {
-    number(text).and_then(|x| if x > 0.0 && x.is_finite() { Ok(x) } else { Err("expected a number above 0".into()) })
 }
 
 /// A number from 0 to below 1.

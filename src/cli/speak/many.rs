@@ -3,10 +3,10 @@
 use super::book::{self, Book, BookArgs, Measure, beside};
 use super::live::Live;
 use super::outlet::Wanted;
-use super::random;
-use super::source::{List, Source, is_stdin};
+use super::source::{List, Source, Tasks, is_stdin};
 use super::text::{HINT, TextArgs, warn_of_unknown};
 use super::{Made, SpeakArgs};
+use super::{pairs, random};
 use crate::cli::batch::Batch;
 use crate::cli::choice::{read_voice, warn_of_codec};
 use crate::cli::dry::{self, Speed};
@@ -20,8 +20,8 @@ use crate::cli::{out, report};
 use anyhow::{Context, Error, Result, bail, ensure};
 use barkclone::audio::{Format, Pcm};
 use barkclone::batch::{
-    self, Backend, Decoded, Form, InFlight, Item, Ledger, Rules, Run, RunOptions, Sampling, Seeds, Silent, Speech,
-    SpeechBackend, Stop, Tally, Target, Work,
+    self, Backend, Decoded, Form, InFlight, Item, Ledger, Rules, Run, RunOptions, Sampling, Seeds, Shard, Silent,
+    Speech, SpeechBackend, Stop, Tally, Target, Work,
 };
 use barkclone::ears::Score;
 use barkclone::error::Kind;
@@ -88,6 +88,16 @@ impl ManyArgs {
     /// Whether there is one.
     pub fn is_asked(&self) -> bool {
         self.lines.is_some() || self.jobs.is_some() || self.file.is_some() || !self.ab.is_empty()
+    }
+
+    /// Whether texts come a line each.
+    pub fn has_lines(&self) -> bool {
+        self.lines.is_some() || self.jobs.is_some()
+    }
+
+    /// Whether names for the sounds are given.
+    pub fn is_named(&self) -> bool {
+        self.names.is_some()
     }
 
     /// Where the texts come from.
@@ -267,6 +277,9 @@ impl SpeechBackend for ModelBackend<'_> {
     }
 
     fn write(&self, job: &InFlight, settings: &Settings, utterance: &Utterance, sink: &mut Sink) -> Result<()> {
+        if let (Some(_), Some(folder)) = (&self.args.pairs, &self.args.many.dir) {
+            pairs::keep(&folder.join(&job.task.out), utterance)?;
+        }
         let made = Made { text: job.task.item.text(), voice: job.voice_hash.as_deref(), settings };
         self.args.sound(&made, utterance, Format::of(&job.task.out)?, sink)
     }
@@ -338,6 +351,9 @@ pub fn run(args: &SpeakArgs, models: &Models, terminal: &Terminal) -> Result<()>
     args.many.run.redo()?;
     let mut voices = Named::parse(&args.voice)?;
     let mut rules = args.many.rules(seed, args.float)?;
+    if args.pairs.is_some() {
+        rules.name = sounds_named(pairs::NAMES, args.float)?;
+    }
     let wanted = args.wanted();
     args.many.check_places(args.output.as_deref(), wanted)?;
     wanted.check()?;
@@ -357,7 +373,7 @@ pub fn run(args: &SpeakArgs, models: &Models, terminal: &Terminal) -> Result<()>
     source.check(terminal)?;
     let (folder, report) = args.many.places(&source, &sound)?;
     let random = source.book().map_or_else(|| folder.join("voice.npz"), Book::voice);
-    if args.many.ab.is_empty() {
+    if args.many.ab.is_empty() && args.pairs.is_none() {
         voices.fall_back(&random, terminal);
     }
     voices.check(models, terminal)?;
@@ -377,6 +393,16 @@ pub fn run(args: &SpeakArgs, models: &Models, terminal: &Terminal) -> Result<()>
     match page.filter(|_| ended.is_ok() && !args.many.run.dry_run) {
         Some(page) => compared(args, &session, &page),
         None => ended,
+    }
+}
+
+impl SpeakArgs {
+    /// `tasks` as pairs are made of them, if they are.
+    fn assigned<'a>(&'a self, tasks: Tasks<'a>, shard: Option<Shard>) -> Tasks<'a> {
+        match &self.pairs {
+            Some(pairs) => pairs.assigned(tasks, pairs::settings(self), shard.map_or(1, |shard| shard.of)),
+            None => tasks,
+        }
     }
 }
 
@@ -412,7 +438,7 @@ fn speak(
     source.check_voices(measure, &voices)?;
     let mut options = options(args, (&session.folder, &voices), models, terminal)?;
     let backend = ModelBackend::new((args, models, terminal), Some(&tokenizer), (protocol, voices));
-    let plan = || source.plan(rules.clone(), measure);
+    let plan = || source.plan(rules.clone(), measure).map(|tasks| args.assigned(tasks, rules.shard));
     let running = Running::begin();
     let (survey, ledger) = match source.is_readable_twice() {
         true => {
@@ -428,14 +454,16 @@ fn speak(
     let _ = backend.codec.set(codec.identity()?);
     let mut speaker = Speaker::new(bark, codec, dtype, &device, args.nets.keep_loaded);
     let twice = source.is_readable_twice();
-    let looked_at = match twice && options.voice.is_none() {
+    let needs_voice = options.voice.is_none() && args.pairs.is_none();
+    let looked_at = match twice && needs_voice {
         true => plan()?.take(random::LOOKED_AT).collect::<Result<Vec<_>>>()?,
         false => Vec::new(),
     };
     let reporter = session.reporter(source.book().is_none(), survey.as_ref()).beside_sound(args.to_stdout());
     let live = Live::new(&reporter, args, &session.folder)?;
-    let mut tasks = source.plan_at(rules.clone(), measure, |slot| live.lay(slot))?.peekable();
-    if options.voice.is_none() {
+    let tasks = source.plan_at(rules.clone(), measure, |slot| live.lay(slot))?;
+    let mut tasks = args.assigned(tasks, rules.shard).peekable();
+    if needs_voice {
         let first = if twice { None } else { tasks.peek().and_then(|first| first.as_ref().ok()) };
         let place = (random, &*ledger.tag());
         if random::make(args, place, looked_at.iter().chain(first), (&mut speaker, &backend))? {
@@ -499,7 +527,8 @@ fn preview(
     let measure = Measure::new(tokenizer.as_ref(), &protocol);
     source.check_voices(measure, &voices)?;
     let backend = ModelBackend::new((args, models, terminal), tokenizer.as_ref(), (protocol, voices));
-    let (plan, stop) = (source.plan(rules, measure)?, Stop::new());
+    let shard = rules.shard;
+    let (plan, stop) = (args.assigned(source.plan(rules, measure)?, shard), Stop::new());
     let run = Run::new(plan, ledger, options, (&backend, &Silent), &stop);
     dry::preview(session, run, speed(args))
 }

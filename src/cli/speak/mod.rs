@@ -5,6 +5,7 @@ mod flags;
 mod live;
 mod many;
 mod outlet;
+mod pairs;
 mod random;
 mod source;
 mod text;
@@ -35,6 +36,7 @@ pub use flags::NetArgs;
 use flags::{RetryArgs, SamplingArgs};
 use many::{ManyArgs, Named};
 use outlet::{Outlets, Wanted};
+pub use pairs::{Pairs, run as run_pairs};
 use serde_json::{Value, json};
 use source::Compared;
 use std::io::{IsTerminal, Read, Seek, Write};
@@ -93,6 +95,9 @@ pub struct SpeakArgs {
     retry: RetryArgs,
     #[command(flatten)]
     nets: NetArgs,
+    /// Set by `quantizer data`.
+    #[arg(skip)]
+    pairs: Option<Pairs>,
 }
 
 pub fn run(args: SpeakArgs, models: &Models, terminal: &Terminal) -> Result<()> {

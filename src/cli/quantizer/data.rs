@@ -1,0 +1,35 @@
+//! `barkclone quantizer data`: Bark speaks sentences into pairs.
+
+use crate::cli::nets::number;
+use crate::cli::progress::Terminal;
+use crate::cli::speak::{Pairs, SpeakArgs, run_pairs};
+use anyhow::Result;
+use barkclone::models::Models;
+use clap::Args;
+
+/// Let Bark speak sentences, and keep each sound with the semantic tokens that it was made from
+///
+/// Speaks as `speak --lines FILE -d DIR` does, with its flags and its report, and writes the tokens beside each WAV
+/// (.npy, int64): pairs for `quantizer train`. Each sentence has a random voice of its own, or one of --voices. The
+/// same command goes on where it was stopped; --shard shares the work.
+#[derive(Args, Debug)]
+pub struct PairArgs {
+    /// Who speaks: voice files, or names; `v2/pt_speaker_*` stands for all of Suno's that begin so [default: a random
+    /// voice for each sentence]
+    #[arg(long, value_name = "VOICE", num_args = 1.., conflicts_with = "voice")]
+    voices: Vec<String>,
+    /// Speak about so many hours, by the length of the sentences
+    #[arg(long, value_name = "HOURS", allow_negative_numbers = true, value_parser = positive)]
+    hours: Option<f64>,
+    #[command(flatten)]
+    speak: SpeakArgs,
+}
+
+/// A number above 0.
+pub fn positive(text: &str) -> Result<f64, String> {
+    number(text).and_then(|x| if x > 0.0 && x.is_finite() { Ok(x) } else { Err("expected a number above 0".into()) })
+}
+
+pub fn run(args: PairArgs, models: &Models, terminal: &Terminal) -> Result<()> {
+    run_pairs(args.speak, Pairs { voices: args.voices, hours: args.hours }, models, terminal)
+}
