@@ -9,7 +9,11 @@ use regex::Captures;
 pub const RULES: &[(&str, Say)] = &[
     (r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+", mail),
     (r"(?:https?://|www\.)[^\s<>«»“”()\[\]]*[^\s<>«»“”()\[\].,;:!?'\u{22}]", web),
-    (r"[a-z0-9-]+(?:\.[a-z0-9-]+)*\.(?:com|org|net|gov|edu|br|pt|io|info)(?:\.(?:br|pt))?(?:/[\w./-]*\w)?\b", web),
+    (
+        r"[a-z0-9-]+(?:\.[a-z0-9-]+)*\.(?:com|org|net|gov|edu|br|pt|io|info|app|tv|blog|dev)(?:\.(?:br|pt))?(?:/[\w./-]*\w)?\b",
+        web,
+    ),
+    (r"[a-z0-9-]+(?:\.[a-z0-9-]+)*\.[a-z]{2,}/[\w./-]*\w", web),
     (r"\d{2}\.\d{3}\.\d{3}/\d{4}-\d{2}\b", groups),
     (r"\d{3}\.\d{3}\.\d{3}-\d{2}\b", groups),
     (r"\d{2}\.\d{3}\.\d{3}-[\dXx]\b", groups),
@@ -20,6 +24,12 @@ pub const RULES: &[(&str, Say)] = &[
     (r"0?\d{2}\s9?\s?\d{4,5}-\d{4}\b", groups),
     (r"0[389]00[\s-]?\d{3}[\s-]?\d{4}\b", toll_free),
     (r"\d{5}-\d{3}\b", groups),
+    (r"\d{2}\.\d{3}-\d{3}\b", groups),
+    (r"\d{3}\.\d{5}\.\d{2}-\d\b", groups),
+    (r"\d{7}-\d{2}\.\d{4}\.\d\.\d{2}\.\d{4}\b", groups),
+    (r"\d{4}(?: \d{4}){2,3}\b", groups),
+    (r"\d{4,12}-[\dxX]\b", account),
+    (r"([A-Z]{3})[-\s]?(\d)([A-Z]?)(\d{2,3})\b", plate),
     (r"\d{5}-\d{4}\b", groups),
     (r"\d{4}-\d{4}\b", four_and_four),
     (r"[29]\d{2}\s\d{3}\s\d{3}\b", portuguese_phone),
@@ -52,6 +62,22 @@ fn four_and_four(found: &Captures, place: &Place) -> Option<String> {
         (Some(first), Some(last)) if first <= last => None,
         _ => groups(found, place),
     }
+}
+
+/// Of a bank, with the digit that checks it.
+fn account(found: &Captures, place: &Place) -> Option<String> {
+    let before = place.before.trim_end_matches(['.', ':', ' ']).to_lowercase();
+    let named = ["conta", "corrente", "agência", "poupança"].iter().any(|word| before.ends_with(word));
+    (found[0].len() > 6 || named).then(|| groups(found, place)).flatten()
+}
+
+/// Of a car, where it is called so or is of the newer form.
+fn plate(found: &Captures, place: &Place) -> Option<String> {
+    let (new, length) = (!found[3].is_empty(), found[3].len() + found[4].len());
+    let called = place.written_before.to_lowercase().contains("placa");
+    let said = [spelled(&found[1]), digits(&found[2]), spelled(&found[3]), digits(&found[4])];
+    let said: Vec<_> = said.into_iter().filter(|part| !part.is_empty()).collect();
+    ((new || called) && length == 3 && !place.is_joined()).then(|| said.join(" "))
 }
 
 fn portuguese_phone(found: &Captures, place: &Place) -> Option<String> {

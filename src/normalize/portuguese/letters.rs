@@ -22,6 +22,8 @@ pub const RULES: &[(&str, Say)] = &[
     (r"S[./]\s?A\.?", |_, place| {
         Some(ended("S A", place)).filter(|_| !place.is_cut()).map(|w| w.replace("S A", "esse á"))
     }),
+    (r"N(?:\.|ª|a\.)\s?S(?:ra\.|rª\.?|ª\.?)", |_, _| Some("Nossa Senhora".to_owned())),
+    (r"[cC]/[cC]\b\.?", |_, place| (!place.is_joined()).then(|| "conta corrente".to_owned())),
     (r"D\.\s", dom_or_dona),
     (r"R\.\s", street),
     (r"[sS]/[nN]\b\.?[º°]?", |_, _| Some("sem número".to_owned())),
@@ -218,8 +220,10 @@ fn before_number(lower: &str, place: &Place) -> Option<&'static str> {
 fn is_abbreviation(lower: &str, place: &Place) -> bool {
     match lower {
         "min" | "máx" | "mín" | "méd" => !place.before.trim_end().ends_with(|c: char| c.is_ascii_digit()),
-        "fac" | "end" | "ref" | "ago" | "jun" | "jul" | "jan" | "fev" | "abr" | "nov" | "gov" | "pq" | "esq"
-        | "temp" | "cel" => !ends_here(place),
+        "ago" | "jun" | "jul" | "jan" | "fev" | "abr" | "nov" => {
+            !ends_here(place) || ["em", "de", "até", "desde"].contains(&place.previous().as_str())
+        }
+        "fac" | "end" | "ref" | "gov" | "pq" | "esq" | "temp" | "cel" => !ends_here(place),
         _ => true,
     }
 }

@@ -9,14 +9,31 @@ use regex::Captures;
 pub const RULES: &[(&str, Say)] = &[
     (r"(NUM)\s?[x×]\s?(NUM)(?:\s?[x×]\s?(NUM))?\s?(UNIT)", sides),
     (r"(SIGN)?(NUM)\s?(?:[-–—]|a)\s?(NUM)\s?(%|UNIT)(\.)?", span),
+    (r"(\d{1,2})/(\d{1,3})\s?(UNIT)(\.)?", part),
     (r"([-−–+±])?(NUM)\s?(%|UNIT)(\.)?", measure),
+    (r"(UNIT)", alone),
+];
+
+/// Symbols that are no words, nor parts of any.
+const ALONE: &[&str] = &[
+    "km/h", "km²", "cm²", "m²", "m³", "cm³", "km", "cm", "mm", "kg", "ml", "mL", "kWh", "kcal", "GB", "MB", "TB",
+    "Mbps",
 ];
 
 /// An alternation of all symbols, longest first.
 pub fn symbols() -> String {
-    let mut symbols: Vec<String> = UNITS.iter().map(|(symbol, ..)| regex::escape(symbol)).collect();
+    let capital = UNITS.iter().flat_map(|(symbol, ..)| capitals(symbol));
+    let symbols = UNITS.iter().map(|(symbol, ..)| (*symbol).to_owned()).chain(capital);
+    let mut symbols: Vec<String> = symbols.map(|symbol| regex::escape(&symbol)).collect();
     symbols.sort_by_key(|symbol| std::cmp::Reverse(symbol.len()));
     symbols.join("|")
+}
+
+/// How a symbol in small letters is written where capitals are thought to be right: `Km/h`, `KG`, `ML`.
+fn capitals(symbol: &str) -> Vec<String> {
+    let written = matches!(symbol, "km/h" | "km²" | "km" | "kg" | "cm" | "mm" | "ml" | "mg" | "kcal");
+    let first = super::capitalised(symbol);
+    if written { vec![symbol.to_uppercase(), first] } else { Vec::new() }
 }
 
 /// A unit's name, and its gender.
@@ -24,7 +41,9 @@ fn unit(symbol: &str, one: bool, variety: Variety) -> Option<(String, Gender)> {
     if symbol == "%" {
         return Some(("por cento".to_owned(), Gender::Masculine));
     }
-    let (_, single, several, feminine) = UNITS.iter().find(|(known, ..)| *known == symbol)?;
+    let named = UNITS.iter().find(|(known, ..)| *known == symbol);
+    let (_, single, several, feminine) =
+        named.or_else(|| UNITS.iter().find(|(known, ..)| capitals(known).iter().any(|written| written == symbol)))?;
     let gender = if *feminine { Gender::Feminine } else { Gender::Masculine };
     Some((spelling(if one { single } else { several }, variety), gender))
 }
@@ -64,6 +83,26 @@ fn measure(found: &Captures, place: &Place) -> Option<String> {
     };
     let of = if amount.is_round() && symbol != "%" { "de " } else { "" };
     Some(format!("{plus}{} {of}{name}{point}", amount.said(gender, place.variety)))
+}
+
+/// `1/2 xíc.`, `1/4 kg`
+fn part(found: &Captures, place: &Place) -> Option<String> {
+    let parts = (&found[1], &found[2]);
+    let proper = found[1].parse::<u64>().ok()? < found[2].parse().ok()? && !place.is_joined();
+    let (name, gender) = unit(&found[3], true, place.variety).filter(|_| proper && is_unit(&found[3], "", place))?;
+    let point = if found.get(4).is_some() { point(place) } else { "" };
+    let half = if gender == Gender::Feminine { "meia" } else { "meio" };
+    let said = if parts == ("1", "2") { half.to_owned() } else { super::times::parts(parts, place.variety)? + " de" };
+    Some(format!("{said} {name}{point}"))
+}
+
+/// A unit in the place of a word: "150 milhões de km", "o m²".
+fn alone(found: &Captures, place: &Place) -> Option<String> {
+    let of = ["mil", "milhão", "milhões", "bilhão", "bilhões", "trilhões", "de", "em", "os", "quantos", "poucos"];
+    let several = of.contains(&place.previous().as_str());
+    let apart = place.written_before.ends_with([' ', '(']) && is_unit(&found[1], "", place);
+    let named = apart && ALONE.contains(&&found[1]) && !place.after.starts_with('/');
+    named.then(|| unit(&found[1], !several, place.variety)).flatten().map(|(name, _)| name)
 }
 
 /// `1,80 m`: "um metro e oitenta".

@@ -5,7 +5,7 @@ use super::gender::{counted, noun};
 use super::numbers::Gender::{Feminine, Masculine};
 use super::numbers::{Amount, Gender, cardinal, digits, ordinal};
 use super::rules::{Place, Say};
-use super::words::{CURRENCIES, Currency, SCALES, UNITS, WEEKDAYS};
+use super::words::{CURRENCIES, Currency, DAYS, SCALES, UNITS, WEEKDAYS};
 use regex::Captures;
 
 pub const MONEY: &[(&str, Say)] = &[
@@ -21,16 +21,22 @@ pub const MONEY: &[(&str, Say)] = &[
 
 pub const RULES: &[(&str, Say)] = &[
     (r"(NUM)\s(reais|dólares|euros|libras)\b", named_money),
-    (r"(\d{1,3})\s(\d{1,2})/(\d{1,3})\s+(\p{L}+)", mixed),
+    (r"(\d{1,3})\s(?:e\s)?(\d{1,2})/(\d{1,3})\s+(\p{L}+)", mixed),
     (r"(\d{1,3})\s?([½¼¾⅓⅔⅛])\s+(\p{L}+)", mixed_sign),
     (r"(\d{1,2})/(\d{1,4})\b", slashed),
     (r"([½¼¾⅓⅔⅛])", fraction_sign),
     (r"([2-6])\.?[ªa]s?[\s-]?(feiras?)\b", weekday),
+    (r"(3)\.?[ªa](s)?", third_weekday),
+    (
+        r"(?i:(seg|ter|qua|qui|sex|sáb|dom))(\.?)(\s[aàe]\s|\s?[-–/]\s?)(?i:(seg|ter|qua|qui|sex|sáb|dom))\b\.?",
+        weekdays,
+    ),
     (r"(\d{1,3}(?:\.\d{3})+|\d+)\.?([ºª])(s)?", ranked),
     (r"(\d{1,3})(o|a)(s)?\b", ranked_in_letters),
     (r"(\d{1,4})°", ranked_by_degree),
     (r"(\d+)\s?[x×]\s?(\d+)\b", crossed),
     (r"(\d+)x\b", fold),
+    (r"(\d{1,3}):(NUM)\b", proportion),
     (r"(NUM)\s?[–—]\s?(NUM)\b", range),
     (r"(NUM)-(NUM)\b", range),
     (r"(NUM)/(NUM)\b", barred),
@@ -39,6 +45,7 @@ pub const RULES: &[(&str, Say)] = &[
     (r"(\d{1,3})[\u{22}″]", inches),
     (r"(SIGN)?(NUM)(?:\s(mil|mi|bi|tri)\b)?", plain),
     (r"\+(NUM)", positive),
+    (r"/(dia|semana|mês|ano|hora|h|noite|pessoa|aluno|aluna|unidade)\b", each),
     (r"/", bar),
     (r"#\s?(\d+)\b", numbered),
     (r"[nN]\.?\s?[º°ª]s?\.?\s?|[nN]\.\s?[oO]?s?\.?\s?", number_sign),
@@ -183,8 +190,9 @@ fn slashed(found: &Captures, place: &Place) -> Option<String> {
 /// "meia" before a noun, "um quarto de" before one, "dois terços" elsewhere.
 fn part_of(parts: (&str, &str), place: &Place) -> Option<String> {
     let counted = noun(place.after, true);
-    if parts == ("1", "2") && counted.is_some() {
-        return Some(if counted == Some(Feminine) { "meia" } else { "meio" }.to_owned());
+    let whole = place.written_before.strip_suffix(" e ").and_then(|before| noun(&before[before.rfind(' ')?..], true));
+    if let (("1", "2"), Some(gender)) = (parts, counted.or(whole)) {
+        return Some(if gender == Feminine { "meia" } else { "meio" }.to_owned());
     }
     let words = super::times::parts(parts, place.variety)?;
     Some(if counted.is_some() { format!("{words} de") } else { words })
@@ -194,6 +202,40 @@ fn weekday(found: &Captures, place: &Place) -> Option<String> {
     let day = WEEKDAYS[found[1].parse::<usize>().ok()?.checked_sub(2)?];
     let plural = if found[2].ends_with('s') { "s" } else { "" };
     (!place.is_joined()).then(|| format!("{day}{plural}-{}", &found[2]))
+}
+
+/// "toda terça", "de terça a quinta": of all days the only one whose name is not the ordinal.
+fn third_weekday(found: &Captures, place: &Place) -> Option<String> {
+    let day = |word: &&str| !matches!(*word, "e" | "a" | "à" | "ou") && !word.starts_with(|c: char| c.is_ascii_digit());
+    let said = place.written_before.split_whitespace().rev().find(day).unwrap_or_default();
+    let next = place.after.trim_start();
+    let on = next.is_empty() || ["e ", "a ", "à ", "ou "].iter().any(|on| next.starts_with(on));
+    let ends = on || next.starts_with(|c: char| c.is_ascii_punctuation());
+    let days = matches!(said.to_lowercase().as_str(), "toda" | "todas" | "às" | "de") && ends && !place.is_joined();
+    days.then(|| if found.get(2).is_some() { "terças" } else { "terça" }.to_owned())
+}
+
+/// `seg. a sex.`
+fn weekdays(found: &Captures, place: &Place) -> Option<String> {
+    let first = found[1].to_lowercase();
+    let dashed = found[3].contains(['-', '–', '/']);
+    let short = !found[2].is_empty() || matches!(first.as_str(), "seg" | "qua" | "qui" | "sáb") || dashed;
+    let name = |short: &str| DAYS.iter().find(|day| day.starts_with(short)).copied();
+    let between = if found[3].contains('e') { "e" } else { "a" };
+    let said = format!("{} {between} {}", name(&first)?, name(&found[4].to_lowercase())?);
+    let point = if found[0].ends_with('.') && place.after.is_empty() { "." } else { "" };
+    (short && !place.is_joined()).then(|| said + point)
+}
+
+/// `1:3`, `1:50.000`.
+fn proportion(found: &Captures, place: &Place) -> Option<String> {
+    let side = |i: usize| Amount::parse(&found[i]).said(Masculine, place.variety);
+    let said = ["de", "a", "para", "proporção", "escala", "razão"].contains(&place.previous().as_str());
+    // A verse, "Gênesis um, um".
+    let book =
+        place.written_before.split_whitespace().next_back().is_some_and(|name| name.starts_with(char::is_uppercase));
+    let between = if said { " para" } else { "," };
+    ((said || book) && !place.is_cut() && !place.is_joined()).then(|| format!("{}{between} {}", side(1), side(2)))
 }
 
 fn ranked(found: &Captures, place: &Place) -> Option<String> {
@@ -254,10 +296,8 @@ fn ranked_by_degree(found: &Captures, place: &Place) -> Option<String> {
 }
 
 /// Words of a match between two sides.
-const CONTESTS: &[&str] = &[
-    "venceu", "ganhou", "perdeu", "placar", "jogo", "empat", "gol", "final", "bateu", "derrot", "vencer", "vitória",
-    "goleou",
-];
+const CONTESTS: &[&str] =
+    &["venc", "ganh", "perd", "placar", "jogo", "empat", "gol", "final", "bate", "derrot", "vitória", "pênalti"];
 
 /// `3x2`: a score, a product or a format.
 fn crossed(found: &Captures, place: &Place) -> Option<String> {
@@ -265,7 +305,8 @@ fn crossed(found: &Captures, place: &Place) -> Option<String> {
         return None;
     }
     let (before, after) = (place.written_before.to_lowercase(), place.after.trim_start());
-    let contest = CONTESTS.iter().any(|word| before.contains(word)) || after.starts_with(char::is_uppercase);
+    let nil = &found[1] == "0" || &found[2] == "0";
+    let contest = nil || CONTESTS.iter().any(|word| before.contains(word)) || after.starts_with(char::is_uppercase);
     let word = match (after.starts_with('='), contest) {
         (true, _) => "vezes",
         (_, true) => "a",
@@ -317,6 +358,8 @@ fn dotted(found: &Captures, place: &Place) -> Option<String> {
 pub fn short_number(text: &str, variety: Variety) -> String {
     match Amount::parse(text).number().filter(|_| text.len() <= 4) {
         Some(n) => cardinal(n, Masculine, variety),
+        // "zero quarenta", but "zero zero sete"
+        None if text.len() == 3 && !text.starts_with("00") => format!("zero {}", short_number(&text[1..], variety)),
         None => digits(text),
     }
 }
@@ -349,6 +392,13 @@ fn inches(found: &Captures, place: &Place) -> Option<String> {
     (!open && !place.is_joined() && !place.is_cut()).then(|| format!("{number} {noun}"))
 }
 
+/// "dez horas por dia", after a number with or without its unit.
+fn each(found: &Captures, place: &Place) -> Option<String> {
+    let mut last = place.written_before.split(' ').rev().take(2);
+    let counted = last.any(|word| word.contains(|c: char| c.is_ascii_digit()));
+    (counted && place.is_joined()).then(|| format!(" por {}", per_unit(&found[1])))
+}
+
 /// Between a word and a number, or two numbers in a sum.
 fn bar(_: &Captures, place: &Place) -> Option<String> {
     let digit = |c: char| c.is_ascii_digit();
@@ -363,8 +413,12 @@ fn numbered(found: &Captures, place: &Place) -> Option<String> {
     (!place.is_joined()).then(|| format!("número {}", short_number(&found[1], place.variety)))
 }
 
-/// `nº 5`: only before a number.
+/// `nº 5`, `o nº de casos`; without º only before a number.
 fn number_sign(found: &Captures, place: &Place) -> Option<String> {
-    let several = if found[0].contains('s') { "números " } else { "número " };
-    (place.after.starts_with(|c: char| c.is_ascii_digit()) && !place.is_joined()).then(|| several.to_owned())
+    let (raised, number) = (found[0].contains(['º', '°', 'ª']), place.after.starts_with(|c: char| c.is_ascii_digit()));
+    let name = if found[0].contains('s') { "números" } else { "número" };
+    let space = if number || found[0].ends_with(' ') { " " } else { "" };
+    let space = if place.after.is_empty() && found[0].ends_with('.') { "." } else { space };
+    ((number || raised) && !place.is_joined() && (number || !place.is_cut() || space == " "))
+        .then(|| format!("{name}{space}"))
 }

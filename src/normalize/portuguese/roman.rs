@@ -114,8 +114,10 @@ fn counting(letters: &str, n: u64, place: &Place) -> Option<String> {
         return ordinal(n, gender, false).map(|words| titled(&words));
     }
     let name = place.written_before.split_whitespace().next_back().unwrap_or_default();
-    let after_name = name.starts_with(char::is_uppercase) && name.chars().nth(1).is_some_and(char::is_lowercase);
-    (small && letters.len() > 1 && after_name).then(|| cardinal(n, Masculine, place.variety))
+    let after_word = name.chars().nth(1).is_some_and(char::is_lowercase);
+    // "eu VI" is a verb.
+    let verb = letters == "VI" && matches!(name.to_lowercase().as_str(), "eu" | "não" | "já" | "nunca" | "que" | "te");
+    (small && letters.len() > 1 && after_word && !verb).then(|| cardinal(n, Masculine, place.variety))
 }
 
 fn titled(words: &str) -> String {

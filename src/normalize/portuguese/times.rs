@@ -13,7 +13,13 @@ pub const RULES: &[(&str, Say)] = &[
     (r"\d{1,2}\.\d{1,2}\.\d{4}\b", whole_date),
     (r"\d{4}-\d{2}-\d{2}\b", iso_date),
     (r"(\d{1,2})/((?:19|20)\d{2})\b", month_and_year),
-    (r"(\d{1,2})/(\d{1,2})\b", day_and_month),
+    (r"(1)", first_of_days),
+    (r"(\d{1,2})º?/(\d{1,2})\b", day_and_month),
+    (
+        r"(\d{1,2})(?:\s+de\s+|/|\s)(jan|fev|mar|abr|mai|jun|jul|ago|set|out|nov|dez)\b(\.)?(?:(?:/|\s+de\s+|\s)(\d{4}|\d{2})\b)?",
+        short_month,
+    ),
+    (r"(jan|fev|mar|abr|mai|jun|jul|ago|set|out|nov|dez)\.?/(\d{4}|\d{2})\b", month_with_year),
     (
         r"(\d{1,2})\s+de\s+(janeiro|fevereiro|março|abril|maio|junho|julho|agosto|setembro|outubro|novembro|dezembro)\b",
         day_of_month,
@@ -96,18 +102,81 @@ fn month_and_year(found: &Captures, place: &Place) -> Option<String> {
     named.then(|| format!("{} de {year}", MONTHS[month as usize - 1]))
 }
 
+/// "de primeiro a quinze de junho", as `1 a 15/06` and `1 e 2 de maio` begin.
+fn first_of_days(_: &Captures, place: &Place) -> Option<String> {
+    let last = [" a ", " e ", " até ", "-"].iter().find_map(|to| place.after.strip_prefix(to))?;
+    let rest = last.trim_start_matches(|c: char| c.is_ascii_digit());
+    let days = number(&last[..last.len() - rest.len()]);
+    let part = |rest: &str| rest.starts_with(|c: char| c.is_ascii_digit()) && !rest.contains(" do ");
+    let month = rest.strip_prefix(" de ").is_some_and(|rest| MONTHS.iter().any(|month| rest.starts_with(month)))
+        || rest.strip_prefix('/').is_some_and(part);
+    let dates = month && (2..=31).contains(&days) && !place.is_joined() && !place.written_before.ends_with('/');
+    dates.then(|| day_said(1, place.variety))
+}
+
+/// `12/mar`, `15 de set.`, `3 nov. 2024`.
+fn short_month(found: &Captures, place: &Place) -> Option<String> {
+    let (month, day) = (month_of(&found[2])?, number(&found[1]));
+    let (joined, point) = (found[0].contains('/') || found[0].contains(" de "), found.get(3).is_some());
+    let year = found.get(4).map(|year| year.as_str());
+    let date = dated(day, month, year, place.variety).filter(|_| (joined || point) && !place.is_joined())?;
+    let next = place.after.trim_start();
+    let ends = point && year.is_none() && (next.is_empty() || next.starts_with(char::is_uppercase));
+    Some(if ends { date + "." } else { date })
+}
+
+/// `mar/2024`
+fn month_with_year(found: &Captures, place: &Place) -> Option<String> {
+    let month = MONTHS[month_of(&found[1])? as usize - 1];
+    let year = cardinal(full_year(&found[2]), Masculine, place.variety);
+    (!place.is_joined()).then(|| format!("{month} de {year}"))
+}
+
+/// The number of the month that begins so.
+fn month_of(short: &str) -> Option<u64> {
+    (1..).zip(MONTHS).find(|(_, month)| month.starts_with(short)).map(|(number, _)| number)
+}
+
+/// Words directly before a date.
+const DATING: &[&str] = &["dia", "dias", "em", "até", "desde", "data", "de", "a", "para", "no"];
+/// Words near a date.
+const WHEN: &[&str] = &[
+    "hoje",
+    "ontem",
+    "amanhã",
+    "segunda",
+    "terça",
+    "quarta",
+    "quinta",
+    "sexta",
+    "segunda-feira",
+    "terça-feira",
+    "quarta-feira",
+    "quinta-feira",
+    "sexta-feira",
+    "sábado",
+    "domingo",
+];
+/// Words before a mark out of a greatest one: "nota oito de dez".
+const MARKED: &[&str] = &["nota", "tirei", "tirou", "acertei", "acertou"];
+
 /// `25/12`: a date, unless it is a fraction.
 fn day_and_month(found: &Captures, place: &Place) -> Option<String> {
     if place.is_joined() || place.after.starts_with(['/', '-']) || &found[0] == "24/7" {
         return None;
     }
     let (first, second) = (number(&found[1]), number(&found[2]));
-    let dating = ["dia", "dias", "em", "até", "desde", "data", "de", "a", "para", "no"]
-        .contains(&place.previous().as_str())
+    let near: Vec<String> = place.written_before.split_whitespace().rev().take(2).map(str::to_lowercase).collect();
+    let when = |word: &String| WHEN.contains(&word.trim_end_matches([',', '(', ':']));
+    let dating = (DATING.contains(&place.previous().as_str()) || near.iter().any(when))
         && super::gender::noun(place.after, true).is_none();
+    if MARKED.contains(&place.previous().as_str()) && first <= second {
+        let side = |n| cardinal(n, Masculine, place.variety);
+        return Some(format!("{} de {}", side(first), side(second)));
+    }
     let of = [" do ", " da ", " de ", " dos ", " das "].iter().any(|of| place.after.starts_with(of));
     let padded = found[1].starts_with('0') || found[2].starts_with('0');
-    let is_fraction = first < second && second > 1 && !padded && (of || !dating);
+    let is_fraction = first < second && second > 1 && !padded && (of || !dating) && !found[0].contains('º');
     let day = dated(first, second, None, place.variety).filter(|_| !is_fraction);
     let improper = || {
         format!("{} barra {}", cardinal(first, Masculine, place.variety), cardinal(second, Masculine, place.variety))

@@ -71,6 +71,17 @@ pub const UNITS: &[(&str, &str, &str, bool)] = &[
     ("kB", "quilobyte", "quilobytes", false),
     ("Gbps", "gigabit por segundo", "gigabits por segundo", false),
     ("Mbps", "megabit por segundo", "megabits por segundo", false),
+    ("gr", "grama", "gramas", false),
+    ("lts", "litro", "litros", false),
+    ("pol", "polegada", "polegadas", true),
+    ("xíc", "xícara", "xícaras", true),
+    ("col", "colher", "colheres", true),
+    ("cx", "caixa", "caixas", true),
+    ("pct", "pacote", "pacotes", false),
+    ("unid", "unidade", "unidades", true),
+    ("un", "unidade", "unidades", true),
+    ("dz", "dúzia", "dúzias", true),
+    ("pç", "peça", "peças", true),
     ("kcal", "quilocaloria", "quilocalorias", true),
     ("cal", "caloria", "calorias", true),
     ("kJ", "quilojoule", "quilojoules", false),
@@ -142,6 +153,7 @@ pub const MONTHS: [&str; 12] = [
 
 /// Days that are named by number, from the second on.
 pub const WEEKDAYS: [&str; 5] = ["segunda", "terça", "quarta", "quinta", "sexta"];
+pub const DAYS: [&str; 7] = ["segunda", "terça", "quarta", "quinta", "sexta", "sábado", "domingo"];
 
 /// Words whose abbreviation is followed by a name, and so never ends a sentence within a text.
 pub const TITLES: &[(&str, &str)] = &[
@@ -213,6 +225,12 @@ pub const CAPITAL_TITLES: &[(&str, &str)] = &[
     ("Ver", "Vereador"),
     ("Com", "Comendador"),
     ("Rev", "Reverendo"),
+    ("Gal", "General"),
+    ("Mal", "Marechal"),
+    ("Cons", "Conselheiro"),
+    ("Cmte", "Comandante"),
+    ("Visc", "Visconde"),
+    ("Pr", "Pastor"),
 ];
 /// Words whose abbreviation is followed by a number or a letter.
 pub const NUMBERED: &[(&str, &str)] = &[
@@ -252,9 +270,13 @@ pub const NUMBERED: &[(&str, &str)] = &[
     ("proc", "processo"),
     ("reg", "registro"),
     ("ca", "cerca de"),
+    ("ag", "agência"),
 ];
 /// Other abbreviations.
 pub const ABBREVIATIONS: &[(&str, &str)] = &[
+    ("att", "atenciosamente"),
+    ("cód", "código"),
+    ("compl", "complemento"),
     ("etc", "etcétera"),
     ("ltda", "limitada"),
     ("cia", "companhia"),
@@ -282,6 +304,8 @@ pub const ABBREVIATIONS: &[(&str, &str)] = &[
     ("fac", "faculdade"),
     ("esq", "esquina"),
     ("hab", "habitantes"),
+    ("ap", "apartamento"),
+    ("sáb", "sábado"),
     ("jan", "janeiro"),
     ("fev", "fevereiro"),
     ("abr", "abril"),
@@ -311,6 +335,7 @@ pub const BEFORE_COLON: &[(&str, &str)] = &[
 
 /// Names of rulers and popes.
 pub const RULERS: &[&str] = &[
+    "Vaticano",
     "Afonso",
     "Alberto",
     "Alexandre",
@@ -446,19 +471,23 @@ pub const READ: &[&str] = &[
     "COFINS", "OPEP", "OVNI", "RAM", "ROM", "CAIC", "LASER", "RADAR", "GIF", "PIN", "SIM", "ZAP", "COP", "BRICS",
     "MERCOSUL", "IBOPE", "SELIC", "COPOM", "SPA", "CEO", "FUNAI", "CAGED", "UNICAMP", "EMBRAER", "FIESP", "SEBRAE",
     "SENAI", "TAP", "GAL", "DIU", "UPA", "SAMU", "LOL", "RIP", "BID", "CEF", "OEA", "RENAVAM", "IBOVESPA", "BOPE",
-    "ROTA", "COREN",
+    "ROTA", "COREN", "TAM", "LAN", "FIES", "DARF", "SARS", "PSOL", "UNE", "VAR", "LED", "MEI", "PAC", "COB", "COI",
+    "FAB", "FEB", "IVA", "MAM", "MAC", "MIS", "PAN", "CAT", "FAT", "FAQ", "TAC", "UNIFESP", "BOVESPA", "DIEESE",
+    "FAPESP",
 ];
 /// Acronyms that could be read, but are spelled.
-pub const SPELLED: &[&str] =
-    &["CEO", "CEF", "OEA", "IPI", "IOF", "USA", "EUA", "OAB", "UTI", "IPO", "UOL", "CIA", "TSE", "TOC", "DIU", "BID"];
+pub const SPELLED: &[&str] = &[
+    "CEO", "CEF", "OEA", "IPI", "IOF", "USA", "EUA", "OAB", "UTI", "IPO", "UOL", "CIA", "TSE", "TOC", "DIU", "BID",
+    "PS",
+];
 /// Words that are often written in capitals.
 pub const WORDS: &[&str] = &[
     "AO", "AOS", "AS", "ATE", "COM", "DA", "DAS", "DE", "DO", "DOS", "EM", "ELA", "ELE", "ELES", "ERA", "EU", "FOI",
     "HOJE", "JA", "LA", "MAIS", "MAS", "MEU", "MUITO", "NA", "NAS", "NEM", "NO", "NOS", "OI", "OK", "OS", "OU", "PARA",
     "PELA", "PELO", "POR", "QUE", "QUEM", "SE", "SEM", "SER", "SEU", "SIM", "SO", "SUA", "TEM", "TER", "TODO", "TODOS",
     "TU", "UM", "UMA", "VAI", "VEM", "FIM", "BOM", "BOA", "DIA", "PAI", "LUZ", "PAZ", "SOL", "MAR", "CASA", "VIDA",
-    "AMOR", "NUNCA", "SEMPRE", "AGORA", "TUDO", "NADA", "AQUI", "PARE", "LEIA", "VEJA", "NOTA", "AVISO", "PERIGO",
-    "CUIDADO", "URGENTE", "OBS", "VOTE", "LIVRE", "NOVO", "NOVA", "GRANDE", "BRASIL",
+    "VI", "AMOR", "NUNCA", "SEMPRE", "AGORA", "TUDO", "NADA", "AQUI", "PARE", "LEIA", "VEJA", "NOTA", "AVISO",
+    "PERIGO", "CUIDADO", "URGENTE", "OBS", "VOTE", "LIVRE", "NOVO", "NOVA", "GRANDE", "BRASIL",
 ];
 
 /// The name of a letter.
