@@ -27,14 +27,48 @@ pub(super) enum Joint {
 
 /// Lines that are shorter than this are not wrapped, letters: no page is so narrow.
 const NARROW: usize = 45;
-/// First parts of compounds that keep their hyphen (Acordo Ortográfico, base XV and XVI), and English ones.
+/// First parts of compounds that keep their hyphen whatever follows (Acordo Ortográfico, base XV and XVI), and English ones.
 const FIRST_PARTS: &[&str] = &[
-    "afro", "além", "anglo", "aquém", "arco", "arranha", "auto", "beija", "bel", "bem", "bota", "cachorro", "co",
-    "conta", "couve", "decreto", "ex", "gota", "grã", "grão", "guarda", "joão", "luso", "mal", "mato", "médico",
-    "meia", "meio", "mesa", "norte", "pan", "para", "pé", "porta", "pós", "pré", "pró", "primeiro", "quarta", "quebra",
-    "quinta", "recém", "saca", "segunda", "self", "sem", "sexta", "sota", "sul", "terça", "tira", "vice", "vira",
-    "vizo", "well",
+    "afro", "além", "anglo", "aquém", "arco", "bem", "cachorro", "couve", "decreto", "gota", "grã", "grão", "joão",
+    "luso", "mato", "médico", "meia", "meio", "mesa", "norte", "pé", "pós", "primeiro", "quarta", "quinta", "recém",
+    "segunda", "self", "sexta", "sota", "sul", "terça", "vice", "vizo", "well",
 ];
+/// First parts that are the beginnings of other words too, with how the second part begins where they are a compound's.
+const SOMETIMES: &[(&str, &[&str])] = &[
+    ("bel", &["praz"]),
+    (
+        "ex",
+        &[
+            "alun", "amig", "atlet", "campe", "chef", "coleg", "combat", "deput", "diret", "empregad", "espos",
+            "escrav", "funcion", "govern", "jogad", "libris", "marid", "minist", "mulher", "namorad", "noiv", "patr",
+            "prefeit", "presid", "prof", "rei", "rainha", "secret", "senad", "sóci", "soldad", "técnic", "treinad",
+            "vice", "voto",
+        ],
+    ),
+    ("mal", &["a", "á", "e", "h", "i", "o", "u"]),
+    ("pan", &["a", "e", "h", "i", "o", "u", "m", "n"]),
+    ("para", &["brisa", "choque", "lama", "raio", "sol"]),
+    ("pró", &["ativ", "labore", "forma", "reitor"]),
+    ("pré", &["c", "d", "e", "f", "h", "j", "l", "n", "o", "p", "r", "s", "t", "u", "v"]),
+    ("sem", &["cerim", "fim", "nome", "número", "par", "sal", "terra", "teto", "vergonha"]),
+    ("sub", &["b", "h", "r"]),
+    ("hiper", &["h", "r"]),
+    ("inter", &["h", "r"]),
+    ("super", &["h", "r"]),
+];
+/// Second parts that make another word of "pré" and of verbs.
+const ENDINGS: &[&str] = &[
+    "dio", "dios", "vio", "via", "vios", "mio", "stimo", "do", "da", "dos", "das", "dor", "dora", "dores", "gem",
+    "mos", "ndo", "nte", "ntes", "r", "ram", "rá", "ria", "rias", "rão", "va", "vam", "to", "tos", "bilidade", "mento",
+    "ção",
+];
+/// Prefixes that keep their hyphen before h and before the vowel that they end with.
+const PREFIXES: &[&str] = &[
+    "agro", "ante", "anti", "arqui", "auto", "contra", "eletro", "entre", "extra", "infra", "intra", "macro", "mega",
+    "micro", "mini", "multi", "neo", "poli", "pseudo", "semi", "sobre", "supra", "tele", "ultra",
+];
+/// Verbs that begin compounds.
+const VERBS: &[&str] = &["arranha", "beija", "bota", "conta", "guarda", "porta", "quebra", "saca", "tira", "vira"];
 /// Pronouns that follow a verb by a hyphen.
 const PRONOUNS: &[&str] =
     &["a", "as", "la", "las", "lhe", "lhes", "lo", "los", "me", "na", "nas", "no", "nos", "o", "os", "se", "te", "vos"];
@@ -112,10 +146,22 @@ fn halves(previous: &str, next: &str) -> Option<Joint> {
     let stem = previous.strip_suffix(['-', '\u{2010}'])?;
     let first = stem.rsplit(|c: char| !c.is_alphanumeric()).next().filter(|first| !first.is_empty())?;
     let second = next.split(|c: char| !c.is_alphanumeric()).next().filter(|second| !second.is_empty())?;
-    let known = FIRST_PARTS.contains(&first.to_lowercase().as_str()) || PRONOUNS.contains(&second);
+    let known = keeps_hyphen(&first.to_lowercase(), second) || PRONOUNS.contains(&second);
     let compound = known || stem[..stem.len() - first.len()].ends_with('-') || !second.starts_with(char::is_lowercase);
     let letters = first.chars().all(char::is_alphabetic);
     Some(if compound || !letters { Joint::Compound } else { Joint::Word })
+}
+
+/// Whether two parts of a word are a compound with a hyphen.
+fn keeps_hyphen(first: &str, second: &str) -> bool {
+    let sometimes = SOMETIMES.iter().find(|(part, _)| *part == first);
+    let verb = VERBS.contains(&first);
+    if verb || sometimes.is_some() {
+        let begins = |(_, seconds): &(_, &[&str])| seconds.iter().any(|begin| second.starts_with(begin));
+        return !ENDINGS.contains(&second) && (verb || sometimes.is_some_and(begins));
+    }
+    let same = first.chars().next_back().is_some_and(|last| second.starts_with([last, 'h']));
+    FIRST_PARTS.contains(&first) || (PREFIXES.contains(&first) && same)
 }
 
 #[cfg(test)]
@@ -150,9 +196,44 @@ mod tests {
 
     #[test]
     fn words_that_were_cut_are_joined_and_compounds_keep_their_hyphen() {
-        let cut = |text| joints(LineBreaks::Join, text)[0];
+        let cut = |text: &str| joints(LineBreaks::Join, text)[0];
         for text in ["uma nega-\ntiva", "o co\u{ad}\nração", "cora\u{2010}\nção"] {
             assert_eq!(cut(text), Word, "{text}");
+        }
+        for word in [
+            "co-ração",
+            "sem-pre",
+            "ex-plicou",
+            "pró-ximo",
+            "pré-dio",
+            "para-béns",
+            "mal-dade",
+            "auto-móvel",
+            "conta-gem",
+            "guarda-ram",
+            "inter-nacional",
+            "super-mercado",
+            "micro-fone",
+            "porta-dor",
+        ] {
+            assert_eq!(cut(&word.replace('-', "-\n")), Word, "{word}");
+        }
+        for word in [
+            "ex-presidente",
+            "sem-terra",
+            "pré-história",
+            "para-choque",
+            "mal-estar",
+            "super-homem",
+            "anti-inflamatório",
+            "micro-ondas",
+            "porta-voz",
+            "conta-gotas",
+            "segunda-feira",
+            "sub-região",
+            "vice-versa",
+        ] {
+            assert_eq!(cut(&word.replace('-', "-\n")), Compound, "{word}");
         }
         for text in ["o bem-\nestar", "guarda-\nchuva", "disse-\nme", "Rio-\nSão Paulo", "1939-\n1945", "dá-se-\nlhe"]
         {

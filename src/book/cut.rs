@@ -32,6 +32,9 @@ fn is_strong(c: char) -> bool {
     matches!(c, ';' | ':' | '.' | '!' | '?' | '…' | ')') || is_wide(c)
 }
 
+/// Marks that close what a wide mark ends.
+const WIDE_CLOSING: [char; 8] = ['」', '』', '）', '》', '〉', '】', '〕', '”'];
+
 fn is_wide(c: char) -> bool {
     matches!(c, '。' | '、' | '，' | '；' | '：' | '！' | '？')
 }
@@ -46,7 +49,10 @@ fn free_spaces(text: &str) -> Vec<usize> {
     let spans: Vec<Range<usize>> = protected(text);
     let mut spans = spans.iter().peekable();
     // Chinese and Japanese have marks of their own and no spaces.
-    let begins = text.match_indices(|c: char| c == ' ' || is_wide(c)).map(|(at, mark)| at + mark.len());
+    let begins = text.match_indices(|c: char| c == ' ' || is_wide(c)).map(|(at, mark)| {
+        let after = &text[at + mark.len()..];
+        text.len() - after.trim_start_matches(WIDE_CLOSING).len()
+    });
     begins
         .filter(|at| {
             while spans.next_if(|span| span.end <= *at).is_some() {}
@@ -91,6 +97,11 @@ mod tests {
         );
         assert_eq!(halves("O rio corria devagar para o grande mar"), ("O rio corria devagar", "para o grande mar"));
         assert_eq!(halves("Uma casa velha — disse ela — muito velha"), ("Uma casa velha", "— disse ela — muito velha"));
+    }
+
+    #[test]
+    fn wide_quotes_stay_with_what_they_quote() {
+        assert_eq!(halves("彼は「本当ですか？」とゆっくり聞いた"), ("彼は「本当ですか？」", "とゆっくり聞いた"));
     }
 
     #[test]

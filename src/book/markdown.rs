@@ -18,7 +18,8 @@ pub struct Markdown {
 /// Takes the marks away.
 pub fn markdown(source: &str) -> Markdown {
     let mut reader = Reader { source, ..Reader::default() };
-    let options = Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH | Options::ENABLE_YAML_STYLE_METADATA_BLOCKS;
+    let notes = Options::ENABLE_FOOTNOTES | Options::ENABLE_TASKLISTS | Options::ENABLE_YAML_STYLE_METADATA_BLOCKS;
+    let options = Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH | notes;
     for (event, place) in Parser::new_ext(source, options).into_offset_iter() {
         reader.take(event, place.start);
     }
@@ -53,6 +54,7 @@ impl Reader<'_> {
         match tag {
             Tag::CodeBlock(_) => (self.silent, self.made.code_blocks) = (self.silent + 1, self.made.code_blocks + 1),
             Tag::MetadataBlock(_) | Tag::HtmlBlock => self.silent += 1,
+            Tag::List(_) if self.made.text.ends_with(char::is_alphanumeric) => self.stop(),
             Tag::Paragraph | Tag::Heading { .. } | Tag::Item | Tag::TableHead | Tag::TableRow => self.begin_line(at),
             _ => (),
         }
@@ -122,6 +124,12 @@ mod tests {
         let source = "Leve:\n\n- pão\n- leite;\n  1. ovos\n\n```sh\nls -l\n```\n\n| a | b |\n|---|---|\n| um | dois |\n\n---\n\n![um gato](g.png)\n";
         assert_eq!(lines(source), ["Leve:", "pão.", "leite;", "ovos.", "a, b.", "um, dois.", "* * *", "um gato"]);
         assert_eq!(markdown(source).code_blocks, 1);
+    }
+
+    #[test]
+    fn lists_within_items_tasks_and_notes_are_read_without_their_marks() {
+        assert_eq!(lines("- pão\n- leite\n  - frio\n- [x] ovos"), ["pão.", "leite.", "frio.", "ovos."]);
+        assert_eq!(lines("Fim[^1].\n\n[^1]: Uma nota."), ["Fim.", "Uma nota."]);
     }
 
     #[test]

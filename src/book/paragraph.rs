@@ -1,6 +1,7 @@
 //! The lines of a paragraph as one text with single spaces, which knows from which line each part came.
 
 use super::breaks::Joint;
+use crate::normalize::is_space;
 
 /// A paragraph, or as much of it as is read.
 #[derive(Default)]
@@ -26,7 +27,7 @@ impl Paragraph {
         self.space |= begins && !joined;
         let mut marked = !begins;
         for c in text.chars() {
-            if c.is_whitespace() {
+            if is_space(c) {
                 self.space = true;
                 continue;
             }
@@ -93,7 +94,7 @@ mod tests {
     #[test]
     fn white_space_becomes_one_space_and_words_know_their_lines() {
         let mut paragraph = Paragraph::default();
-        paragraph.push(7, true, "  Era \u{a0} uma ");
+        paragraph.push(7, true, "  Era \u{a0}\u{1d} uma ");
         paragraph.push(8, true, "vez");
         paragraph.push(9, true, "  um cora");
         paragraph.push(9, false, "ção. ");

@@ -42,10 +42,14 @@ pub fn wants_words(text: &str) -> bool {
 /// Runs of white space become one space, none at the ends (Python's `re.sub(r"\s+", " ", text).strip()`, as upstream has it); what
 /// cannot be seen goes, and letters with accents of their own are composed (NFC), as upstream's slow BERT tokenizer does.
 pub fn normalize(text: &str) -> String {
-    // Python counts the ASCII separators 1C..1F as white space, Unicode's property does not.
-    let words = text.split(|c: char| c.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&c));
+    let words = text.split(is_space);
     let words = words.map(composed).filter(|word| !word.is_empty());
     words.collect::<Vec<_>>().join(" ")
+}
+
+/// White space as Python has it, which counts the ASCII separators 1C..1F as such.
+pub fn is_space(c: char) -> bool {
+    c.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&c)
 }
 
 /// `text` in NFC without what cannot be seen.
@@ -57,7 +61,7 @@ pub fn composed(text: &str) -> String {
 /// among them: they shape the letters of Hindi and Persian where the text is shown.
 pub fn is_invisible(c: char) -> bool {
     let formats = matches!(c, '\u{ad}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{feff}');
-    formats || matches!(c, '\u{2060}'..='\u{206f}') || (c.is_control() && !c.is_whitespace())
+    formats || matches!(c, '\u{2060}'..='\u{206f}') || (c.is_control() && !is_space(c))
 }
 
 #[cfg(test)]

@@ -59,8 +59,11 @@ pub(super) fn protected(text: &str) -> Vec<Range<usize>> {
     spans
 }
 
+const WIDE_OPENING: [char; 7] = ['「', '『', '（', '《', '〈', '【', '〔'];
+
 fn unicode_boundaries(text: &str) -> BTreeSet<usize> {
-    text.split_sentence_bound_indices().map(|(at, _)| at).collect()
+    // To UAX 29 all brackets close, but one that opens right after a stop begins the next sentence.
+    text.split_sentence_bound_indices().map(|(at, _)| text[..at].trim_end_matches(WIDE_OPENING).len()).collect()
 }
 
 /// Boundaries that UAX 29 does not see: after `…`, before a dash or a sound, and after lyrics.

@@ -125,6 +125,8 @@ type ChapterText<'a> = (Option<&'a Chapter>, Box<dyn BufRead + 'a>);
 pub struct Book<'a> {
     args: &'a BookArgs,
     path: PathBuf,
+    /// How messages call it.
+    name: String,
     /// Holds a text that came by stdin: it is read more than once.
     _spooled: Option<Scratch>,
     target: Target,
@@ -152,7 +154,8 @@ impl<'a> Book<'a> {
         let has_chapters = matches!(form, Form::Chapters(_));
         let told = || Kind::Usage.error(format!("{}: it has no chapters: --file with -d is for EPUB", text.display()));
         ensure!(has_chapters || target.folder.is_none(), told());
-        let book = Self { args, path, _spooled: spooled, target, voices, reading, form };
+        let name = if is_stdin(text) { "stdin".to_owned() } else { text.display().to_string() };
+        let book = Self { args, path, name, _spooled: spooled, target, voices, reading, form };
         book.written().iter().try_for_each(|target| refuse_own_input(target, [book.path.as_path()]))?;
         Ok(book)
     }
@@ -173,7 +176,7 @@ impl<'a> Book<'a> {
     /// The text without marks of Markdown.
     fn markdown(&self) -> Result<Markdown> {
         let mut text = open(&self.path)?;
-        let (shown, mut source) = (self.path.display(), String::new());
+        let (shown, mut source) = (&self.name, String::new());
         let read = text.by_ref().take(MOST_MARKDOWN).read_to_string(&mut source);
         read.with_context(|| Kind::Input.error(format!("{shown}: not UTF-8; save the text as UTF-8")))?;
         ensure!(
@@ -185,7 +188,7 @@ impl<'a> Book<'a> {
 
     /// Refuses a text whose directives are wrong, with all that is wrong, and tells what is passed over.
     pub fn check_text(&self, terminal: &Terminal) -> Result<()> {
-        let shown = self.path.display();
+        let shown = &self.name;
         let mut remarks = Remarks::default();
         for (chapter, text) in self.texts()? {
             let more = book::check(text, &self.voices).with_context(|| Kind::Input.error(shown.to_string()))?;
@@ -205,7 +208,7 @@ impl<'a> Book<'a> {
 
     /// Says what the form of the text leaves out, or has.
     fn tell_form(&self, terminal: &Terminal) -> Result<()> {
-        let shown = self.path.display();
+        let shown = &self.name;
         match &self.form {
             Form::Plain => (),
             Form::Markdown => {
@@ -269,7 +272,7 @@ impl<'a> Book<'a> {
         Ok((0..).zip(self.texts()?).flat_map(move |(number, (_, text))| {
             let pieces = Pieces::new(text, measure.budget, tokens, self.voices.clone());
             let pieces = pieces.reading(self.reading.wording(), self.reading.line_breaks());
-            let shown = self.path.display().to_string();
+            let shown = self.name.clone();
             pieces.map(move |piece| (number, piece.with_context(|| Kind::Input.error(shown.clone()))))
         }))
     }
@@ -342,7 +345,7 @@ impl<'a> Book<'a> {
     ) -> Result<()> {
         let kept = self.kept(&ledger, force)?;
         let (slots, tasks) = self.laid_out(rules, measure)?;
-        ensure!(!tasks.is_empty(), Kind::Input.error(format!("{}: there is nothing to say", self.path.display())));
+        ensure!(!tasks.is_empty(), Kind::Input.error(format!("{}: there is nothing to say", self.name)));
         let is_apart = |slot: &Slot| self.target.folder.is_some() && matches!(slot, Slot::Chapter);
         let mut tasks = &tasks[..];
         for (output, slots) in self.sounds().iter().zip(slots.split(is_apart)) {
