@@ -63,7 +63,7 @@ pub(super) fn parts<'a>(line: &'a str, voices: &[String]) -> Result<Vec<Part<'a>
 }
 
 /// What looks like a tag and is spoken as text.
-pub(super) fn unknown(line: &str) -> impl Iterator<Item = &str> {
+pub fn unknown(line: &str) -> impl Iterator<Item = &str> {
     let found = UNKNOWN.iter().flat_map(move |unknown| unknown.find_iter(line)).map(|found| found.as_str());
     found.filter(|tag| DIRECTIVE.as_ref().is_none_or(|directive| !directive.is_match(tag)))
 }

@@ -23,6 +23,7 @@ mod xhtml;
 
 pub use breaks::LineBreaks;
 pub use check::{Remarks, check};
+pub use directive::unknown;
 pub use epub::{Chapter, epub};
 pub use inline::{Inline, inline};
 pub use join::{Gap, Part, Silence, Span, join};

@@ -12,6 +12,9 @@ use language::is_likely_portuguese;
 
 use unicode_normalization::UnicodeNormalization;
 
+/// Fewest letters of a text that is said to look Portuguese.
+const LEAST_LETTERS: usize = 8;
+
 /// Whether numbers, abbreviations and the like are put into words.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Wording {
@@ -34,9 +37,10 @@ impl Wording {
     }
 }
 
-/// Whether a text is surely Portuguese and has digits, which the models do not read well.
+/// Whether a text is most likely Portuguese and has digits, which the models do not read well.
 pub fn wants_words(text: &str) -> bool {
-    text.contains(|c: char| c.is_ascii_digit()) && language_of(text) == Some("pt")
+    let letters = text.chars().filter(|c| c.is_alphabetic()).count();
+    text.contains(|c: char| c.is_ascii_digit()) && letters >= LEAST_LETTERS && is_likely_portuguese(text)
 }
 
 /// Runs of white space become one space, none at the ends (Python's `re.sub(r"\s+", " ", text).strip()`, as upstream has it); what
@@ -67,6 +71,16 @@ pub fn is_invisible(c: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn digits_in_what_looks_portuguese_are_told_of() {
+        for text in ["Eu tenho 15 anos e moro numa casa grande.", "São 15 reais"] {
+            assert!(wants_words(text), "{text}");
+        }
+        for text in ["Chego às dez horas.", "12/03", "Tengo 15 años y vivo en una casa grande.", "Room 12 is free."] {
+            assert!(!wants_words(text), "{text}");
+        }
+    }
 
     #[test]
     fn white_space_runs_become_one_space_and_case_and_accents_stay() {

@@ -80,5 +80,6 @@ fn lines_and_jobs_know_the_directives_of_long_texts() {
     assert_eq!(jobs.code, 7);
     jobs.says(&["line 2", "a voice changes where a line begins"]);
     speak(&desk, &["Olá. [voice: ana] Oi."]).fails(3, &["no voice named"]);
+    speak(&desk, &["[mood: sad] Oi."]).says(&["warning: [mood: sad] means nothing here"]);
     assert_eq!(speak(&desk, &["[pause 1] Olá, [pausa] mundo."]).prints(), "ola-mundo.wav");
 }

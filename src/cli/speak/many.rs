@@ -4,7 +4,7 @@ use super::book::{self, Book, BookArgs, Measure, beside};
 use super::live::Live;
 use super::outlet::Wanted;
 use super::source::{List, Source, Tasks, is_stdin};
-use super::text::{HINT, TextArgs, warn_of_unknown};
+use super::text::{HINT, TextArgs, warn_of_tags, warn_of_unknown};
 use super::{Made, SpeakArgs};
 use super::{pairs, random};
 use crate::cli::batch::Batch;
@@ -257,6 +257,10 @@ impl SpeechBackend for ModelBackend<'_> {
         let text = item.text();
         if let Some(tokenizer) = self.tokenizer {
             warn_of_unknown(tokenizer, text, self.terminal)?;
+        }
+        // A long text was looked through before.
+        if self.args.many.file.is_none() {
+            warn_of_tags(text, self.terminal);
         }
         if self.args.reading.is_missed(text) {
             self.hinted.call_once(|| self.terminal.note(HINT));

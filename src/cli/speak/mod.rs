@@ -42,7 +42,7 @@ use source::Compared;
 use std::io::{IsTerminal, Read, Seek, Write};
 use std::path::{Path, PathBuf, absolute};
 use std::time::Instant;
-use text::{HINT, TextArgs, warn_of_unknown};
+use text::{HINT, TextArgs, warn_of_tags, warn_of_unknown};
 
 /// Most text that is read from standard input, bytes: far more than one utterance can hold.
 const TEXT_LIMIT: u64 = 1 << 20;
@@ -134,6 +134,7 @@ fn one(args: SpeakArgs, models: &Models, terminal: &Terminal) -> Result<()> {
     let tokenizer = args.nets.tokenizer(models, terminal)?;
     let ids = tokenizer.ids(&text, bark.protocol.text_length)?;
     warn_of_unknown(&tokenizer, &text, terminal)?;
+    warn_of_tags(&text, terminal);
     if args.reading.is_missed(&text) {
         terminal.note(HINT);
     }

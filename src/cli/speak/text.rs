@@ -2,7 +2,7 @@
 
 use crate::cli::progress::Terminal;
 use anyhow::Result;
-use barkclone::book::LineBreaks;
+use barkclone::book::{self, LineBreaks};
 use barkclone::normalize::{Variety, Wording, wants_words};
 use barkclone::progress::Progress;
 use barkclone::stage::text::Text;
@@ -74,7 +74,14 @@ impl TextArgs {
 }
 
 /// What is told of a text with digits.
-pub const HINT: &str = "the text is Portuguese and has digits: --normalize pt says them in words";
+pub const HINT: &str = "the text looks Portuguese and has digits: --normalize pt says them in words";
+
+/// What looks like a tag may be meant as one.
+pub fn warn_of_tags(text: &str, terminal: &Terminal) {
+    for tag in book::unknown(text) {
+        terminal.note(&format!("warning: {tag} means nothing here, and is spoken as text"));
+    }
+}
 
 /// What the tokenizer does not know is lost, which nobody would guess.
 pub fn warn_of_unknown(tokenizer: &Text, text: &str, terminal: &Terminal) -> Result<()> {

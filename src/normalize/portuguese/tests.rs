@@ -3,6 +3,9 @@
 use super::numbers::{Amount, Gender, cardinal, digits, ordinal};
 use super::rules::{RULES, patterns};
 use super::*;
+use crate::normalize::normalize;
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
 
 const BRAZIL: &str = include_str!("../../../tests/golden/portuguese/brazil.tsv");
 const NUMBERS: &str = include_str!("../../../tests/golden/portuguese/numbers.txt");
@@ -132,4 +135,28 @@ fn what_is_replaced_is_told_with_its_place() {
     }
     let written: Vec<_> = said.replaced.iter().map(|r| (r.written.as_str(), r.said.as_str())).collect();
     assert_eq!(written, [("2", "duas"), ("R$ 5", "cinco reais")]);
+}
+
+/// What was written, made of what is said.
+fn put_back(said: &Said) -> String {
+    let (mut written, mut at) = (String::new(), 0);
+    for replacement in &said.replaced {
+        written += &said.text[at..replacement.to];
+        written += &replacement.written;
+        at = replacement.to + replacement.said.len();
+    }
+    written + &said.text[at..]
+}
+
+#[test]
+fn nothing_is_lost_what_was_replaced_can_be_put_back() {
+    let words: Vec<&str> = table(BRAZIL).flat_map(|(written, _)| written.split(' ')).collect();
+    let mut rng = ChaCha8Rng::seed_from_u64(11);
+    let mut word = || words[(rng.next_u64() % words.len() as u64) as usize];
+    for _ in 0..500 {
+        let text = normalize(&std::iter::repeat_with(&mut word).take(20).collect::<Vec<_>>().join(" "));
+        for variety in [Variety::Brazil, Variety::Portugal] {
+            assert_eq!(put_back(&said(&text, variety)), text);
+        }
+    }
 }
