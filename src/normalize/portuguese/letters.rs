@@ -317,6 +317,11 @@ fn sign_between(name: &str, place: &Place, numbers: bool) -> Option<String> {
     let digit = |c: char| c.is_ascii_digit();
     let (before, after) = (place.written_before.trim_end(), place.after.trim_start());
     let beside = after.starts_with(digit) || before.ends_with(digit);
+    // `</b> 1` and `&amp;` are no sums.
+    let (apart, next_apart) = (place.written_before.ends_with(' '), place.after.starts_with(' '));
+    if (next_apart && !apart) || (name == " e " && apart != next_apart) {
+        return None;
+    }
     if (numbers && !beside)
         || after.is_empty()
         || before.is_empty()
