@@ -57,7 +57,11 @@ pub const RULES: &[(&str, Say)] = &[
     (r"≤", |_, place| sign_between(" menor ou igual a ", place, false)),
     (r"×", |_, place| sign_between(" vezes ", place, true)),
     (r"÷", |_, place| sign_between(" dividido por ", place, true)),
-    (r"x", |_, place| if place.after.starts_with(' ') { sign_between(" vezes ", place, true) } else { None }),
+    (r"x", |_, place| {
+        // `4 m x 3 m`
+        let name = if place.written_before.ends_with("m ") { " por " } else { " vezes " };
+        if place.after.starts_with(' ') { sign_between(name, place, true) } else { None }
+    }),
     (r"\+", |_, place| sign_between(" mais ", place, true)),
     (r"=", |_, place| sign_between(" igual a ", place, true)),
     (r">", |_, place| sign_between(" maior que ", place, true)),

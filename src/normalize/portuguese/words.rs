@@ -473,7 +473,7 @@ pub const READ: &[&str] = &[
     "SENAI", "TAP", "GAL", "DIU", "UPA", "SAMU", "LOL", "RIP", "BID", "CEF", "OEA", "RENAVAM", "IBOVESPA", "BOPE",
     "ROTA", "COREN", "TAM", "LAN", "FIES", "DARF", "SARS", "PSOL", "UNE", "VAR", "LED", "MEI", "PAC", "COB", "COI",
     "FAB", "FEB", "IVA", "MAM", "MAC", "MIS", "PAN", "CAT", "FAT", "FAQ", "TAC", "UNIFESP", "BOVESPA", "DIEESE",
-    "FAPESP",
+    "UERJ", "FAPESP",
 ];
 /// Acronyms that could be read, but are spelled.
 pub const SPELLED: &[&str] = &[
