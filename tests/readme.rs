@@ -43,13 +43,12 @@ fn desk() -> tempfile::TempDir {
         fs::copy(root.join(from), to).unwrap();
     };
     let recording = "examples/demo/reference.wav";
-    ["ref.wav", "takes/a.wav"].iter().for_each(|to| copy(recording, to));
+    [recording, "takes/a.wav"].iter().for_each(|to| copy(recording, to));
     copy("examples/reference.wav", "takes/b.wav");
     // What a file holds decides how it is read, not its name.
     ["talk.mp3", "talks/talk.mp3"].iter().for_each(|to| copy("examples/reference.wav", to));
     let write = |name: &str, text: &str| fs::write(desk.path().join(name), text).unwrap();
     write("prompts.txt", "Bom dia.\nAté logo.\n");
-    write("jobs.jsonl", "{\"text\": \"Oi\", \"voice\": \"ana\", \"seed\": 7, \"text_temp\": 0.6}\n");
     write("book.txt", "Bom dia.\n\nA minha casa tem uma porta.\n");
     fs::create_dir(desk.path().join("bin")).unwrap();
     write("bin/barkclone", PROGRAM);
