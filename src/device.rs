@@ -5,6 +5,9 @@ use anyhow::{Context, Result, bail};
 use candle_core::Device;
 use sysinfo::System;
 
+/// What [`open`] takes, beside `cuda:N`.
+pub const NAMES: [&str; 4] = ["auto", "cpu", "cuda", "metal"];
+
 /// Opens the device named `choice`; `auto` takes CUDA or Metal where this build and machine have one, else the CPU.
 pub fn open(choice: &str) -> Result<Device> {
     let (name, index) = match choice.split_once(':') {

@@ -72,6 +72,17 @@ pub fn exit_code(error: &anyhow::Error) -> u8 {
     kind(error).map_or(1, Kind::exit_code)
 }
 
+/// ` (did you mean ...?)` with the nearest of `names`, or nothing if none is near.
+pub fn did_you_mean(name: &str, names: &[&str]) -> String {
+    let distance = |candidate: &str| strsim::damerau_levenshtein(name, candidate);
+    let near = |candidate: &str| {
+        let allowed = (candidate.len().max(name.len()) / 3).max(1);
+        distance(candidate) <= allowed || (name.len() > 1 && candidate.contains(name))
+    };
+    let nearest = names.iter().filter(|n| name.len() <= 100 && near(n)).min_by_key(|n| distance(n));
+    nearest.map_or_else(String::new, |n| format!(" (did you mean `{n}`?)"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

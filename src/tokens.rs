@@ -117,7 +117,7 @@ impl<const K: usize> Codes<K> {
 fn check_range(what: &str, values: &[u32], limit: u32) -> Result<()> {
     match values.iter().find(|&&v| v >= limit) {
         None => Ok(()),
-        Some(v) => Err(Kind::Input.error(format!("{what} {v} is out of range 0..{limit}")).into()),
+        Some(v) => Err(Kind::Input.error(format!("{what} {v} is out of range: 0 to {}", limit - 1)).into()),
     }
 }
 
@@ -129,7 +129,7 @@ mod tests {
     fn tokens_out_of_range_are_refused() {
         assert!(Semantic::new(vec![0, 9_999], SEMANTIC_VOCAB).is_ok());
         let error = Semantic::new(vec![10_000], SEMANTIC_VOCAB).unwrap_err();
-        assert_eq!(error.to_string(), "semantic token 10000 is out of range 0..10000");
+        assert_eq!(error.to_string(), "semantic token 10000 is out of range: 0 to 9999");
         assert!(Coarse::new([vec![0], vec![1024]], CODEBOOK_SIZE).is_err());
     }
 

@@ -4,7 +4,7 @@ use anyhow::{Result, bail, ensure};
 use barkclone::audio::{Encoding, Pcm, write_wav};
 use barkclone::batch::{
     Backend, Decoded, InFlight, Item, Job, Ledger, Plan, Record, Redo, RetryPolicy, Rules, Run, RunOptions, Sampling,
-    Seeds, Silent, Source, SourceJob, Speech, SpeechBackend, State, Stop, Take, Tally, Target, Template, Work,
+    Seeds, Silent, Source, SourceJob, Speech, SpeechBackend, State, Stop, Take, Tally, Target, Task, Template, Work,
 };
 use barkclone::ears::Score;
 use barkclone::error::{Kind, exit_code};
@@ -45,8 +45,8 @@ impl Backend for ModelBackend {
 }
 
 impl SpeechBackend for ModelBackend {
-    fn content(&self, item: &Item) -> Result<Content> {
-        match item {
+    fn content(&self, task: &Task) -> Result<Content> {
+        match &task.item {
             Item::Text(text) => Ok(Content::Text(text.bytes().map(u32::from).collect())),
             Item::Recording(source) => {
                 Ok(Content::Semantic(Semantic::new(vec![source.sha256.len() as u32; 50], 10_000)?))

@@ -281,7 +281,7 @@ fn input_that_the_nets_cannot_take_is_refused_with_a_reason() {
     let error = nets.codec.encode(&zeros(&[1, 1, 0])).unwrap_err().to_string();
     assert_eq!(error, "there is no audio to encode");
     let error = nets.codec.decode(&Tensor::full(64u32, (1, 8, 9), &Device::Cpu).unwrap()).unwrap_err().to_string();
-    assert_eq!(error, "code 64 is out of range 0..64 of the codec's codebooks");
+    assert_eq!(error, "code 64 is out of range: 0 to 63 of the codec's codebooks");
     let error = nets.codec.decode(&long_codes(9, 64).narrow(1, 0, 7).unwrap()).unwrap_err().to_string();
     assert_eq!(error, "7 codebook rows, 8 were expected");
 }

@@ -5,7 +5,7 @@ use super::Pcm;
 use super::ffmpeg::{self, Encoder};
 use super::opus::OpusFile;
 use super::write::{Encoding, Info, WavStream, to_i16};
-use crate::error::Kind;
+use crate::error::{Error, Kind};
 use anyhow::{Context, Result, ensure};
 use flac_codec::encode::{FlacSampleWriter, Options};
 use hound::WavReader;
@@ -26,6 +26,11 @@ pub enum Format {
 
 /// Every ending, WAV's first.
 pub const ENDINGS: [&str; 5] = ["wav", "flac", "opus", "mp3", "m4a"];
+/// Endings of other files with sound, of which none is written.
+const UNWRITTEN: [&str; 26] = [
+    "3gp", "aac", "ac3", "aif", "aifc", "aiff", "amr", "ape", "au", "avi", "caf", "dts", "eac3", "m4b", "mka", "mkv",
+    "mov", "mp2", "mp4", "mpc", "oga", "ogg", "snd", "webm", "wma", "wv",
+];
 /// Samples that are read at once.
 const PART: usize = 1 << 16;
 const FORMATS: [Format; 5] = [Format::Wav, Format::Flac, Format::Opus, Format::Mp3, Format::M4a];
@@ -39,12 +44,7 @@ impl Format {
         let Some(ending) = path.extension() else { return Ok(Format::Wav) };
         let known = ENDINGS.iter().position(|known| ending.eq_ignore_ascii_case(known));
         let known = known.or((ending.eq_ignore_ascii_case("wave")).then_some(0));
-        let unknown = || {
-            let (shown, ending) = (path.display(), ending.to_string_lossy());
-            let endings = ENDINGS.join(", .");
-            Kind::Usage.error(format!("{shown}: files that end with .{ending} are not written; these are: .{endings}"))
-        };
-        Ok(FORMATS[known.with_context(unknown)?])
+        Ok(FORMATS[known.with_context(|| unwritten(path, &ENDINGS))?])
     }
 
     /// As [`Format::of`], refused where `path` cannot be written as `encoding`, or `ffmpeg` is needed and cannot do it.
@@ -76,6 +76,23 @@ impl Format {
             Format::Wav | Format::Flac | Format::Opus => None,
         }
     }
+}
+
+/// Refuses the name of a sound that is none of `written`; other endings, and dots that begin none, are left alone.
+///
+/// # Errors
+/// Kind [`Kind::Usage`].
+pub fn refuse_unwritten(path: &Path, written: &[&str]) -> Result<()> {
+    let ends = |ending: &&str| path.extension().is_some_and(|own| own.eq_ignore_ascii_case(ending));
+    let sound = ENDINGS.iter().chain(&UNWRITTEN).any(ends);
+    ensure!(!sound || written.iter().any(ends), unwritten(path, written));
+    Ok(())
+}
+
+fn unwritten(path: &Path, written: &[&str]) -> Error {
+    let (shown, ending) = (path.display(), path.extension().unwrap_or_default().to_string_lossy());
+    let written = written.join(", .");
+    Kind::Usage.error(format!("{shown}: files that end with .{ending} are not written; these are: .{written}"))
 }
 
 /// Writes `pcm` as a mono file with the remarks `info`.

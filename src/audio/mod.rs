@@ -20,7 +20,7 @@ mod wav;
 mod window;
 mod write;
 
-pub use format::{ENDINGS, Format, SoundWriter, encode, write_sound};
+pub use format::{ENDINGS, Format, SoundWriter, encode, refuse_unwritten, write_sound};
 pub use input::Input;
 pub use join::{WavJoiner, join_wav, stored_samples};
 pub use recording::{Clip, LONGEST, Recording, Sink, read, read as read_wav};

@@ -57,6 +57,16 @@ pub struct Attempt<T = Utterance> {
     pub score: Score,
 }
 
+impl Attempt<()> {
+    /// What is heard of it; empty: nothing that is worth a word.
+    fn words(&self) -> String {
+        let parts = Some(self.score.parts()).filter(|parts| !parts.is_empty());
+        let words: Vec<_> =
+            parts.into_iter().chain(self.findings.iter().map(|finding| finding.message.clone())).collect();
+        words.join(", ")
+    }
+}
+
 /// What came of an attempt, without its seed.
 pub struct Heard<T> {
     pub utterance: T,
@@ -69,8 +79,20 @@ pub struct Kept<T = Utterance> {
     pub best: Attempt<T>,
     /// The others, the best of them first, where they are to be kept.
     pub others: Vec<Attempt<T>>,
-    /// Seed and score of every take, in the order of the seeds.
-    pub scores: Vec<(u64, Score)>,
+    /// What is heard of every take, in the order of the seeds.
+    pub scores: Vec<Attempt<()>>,
+}
+
+impl<T> Kept<T> {
+    /// Which of several takes is kept, and what is heard of the others, in words; `None`: there is one.
+    pub fn told(&self) -> Option<String> {
+        let Self { best, scores, .. } = self;
+        let others = scores.iter().filter(|take| take.seed != best.seed && !take.words().is_empty());
+        let others: String = others.map(|take| format!("; seed {}: {}", take.seed, take.words())).collect();
+        let (many, seed, parts) = (scores.len(), best.seed, best.score.parts());
+        let parts = if parts.is_empty() { parts } else { format!(": {parts}") };
+        (many > 1).then(|| format!("{many} takes, the best one has seed {seed}{parts}{others}"))
+    }
 }
 
 /// The attempts at one utterance, its takes: with a seed and those after it, in any order.
@@ -81,7 +103,7 @@ pub struct Attempts<T = Utterance> {
     over: u32,
     /// By rank: the best first.
     takes: Vec<Attempt<T>>,
-    scores: Vec<(u64, Score)>,
+    scores: Vec<Attempt<()>>,
     /// What the last one that failed failed with.
     failed: Option<Error>,
 }
@@ -144,8 +166,9 @@ impl<T> Attempts<T> {
             other.score.total > score.total || other.score.total == score.total && number(other.seed) < number(seed)
         };
         let place = self.takes.iter().take_while(|other| better(other)).count();
-        let place_of_score = self.scores.iter().take_while(|(other, _)| number(*other) < number(seed)).count();
-        self.scores.insert(place_of_score, (seed, score.clone()));
+        let place_of_score = self.scores.iter().take_while(|other| number(other.seed) < number(seed)).count();
+        let told = Attempt { utterance: (), seed, findings: findings.clone(), score: score.clone() };
+        self.scores.insert(place_of_score, told);
         self.takes.insert(place, Attempt { utterance, seed, findings, score });
         if !self.policy.keep_all {
             self.takes.truncate(1);
@@ -318,7 +341,7 @@ mod tests {
         }
         assert!(takes.is_over() && takes.begin().is_none());
         let kept = takes.settle().unwrap();
-        assert_eq!(kept.scores.iter().map(|(seed, _)| *seed).collect::<Vec<_>>(), [10, 11, 12]);
+        assert_eq!(kept.scores.iter().map(|take| take.seed).collect::<Vec<_>>(), [10, 11, 12]);
         assert_eq!((kept.best.seed, kept.others[0].seed, kept.others[1].seed), (10, 12, 11));
     }
 

@@ -1,5 +1,6 @@
 //! How the files of many utterances are named.
 
+use crate::audio::refuse_unwritten;
 use crate::error::{Error, Kind};
 use crate::output::slug;
 use anyhow::{Result, bail, ensure};
@@ -41,7 +42,8 @@ impl Template {
     /// Names end with one of `endings`: with that of the template, or with the first.
     ///
     /// # Errors
-    /// A place of another name, a brace without its other, a name that leaves the folder.
+    /// A place of another name, a brace without its other, a name that leaves the folder or ends as a sound that is not
+    /// written.
     pub fn parse(template: &str, endings: &'static [&'static str]) -> Result<Self> {
         let mut parts = Vec::new();
         let mut rest = template;
@@ -66,6 +68,8 @@ impl Template {
         let this = Self { parts, endings, ending };
         let example = Named { index: 1, id: "id", title: "title", seed: 1, voice: None };
         this.path(&example, 1).map_err(|error| unfit(template, &error.to_string()))?;
+        refuse_unwritten(Path::new(template), endings)
+            .map_err(|error| Kind::Usage.error(format!("--names {error}")))?;
         Ok(this)
     }
 
@@ -87,6 +91,7 @@ impl Template {
 
     /// The path below a folder of a name that is given, with one of the endings; refused if it leads out of it.
     pub fn inside(&self, name: &str) -> Result<PathBuf> {
+        refuse_unwritten(Path::new(name), self.endings)?;
         self.below(name, self.endings)
     }
 
@@ -196,9 +201,19 @@ mod tests {
 
     #[test]
     fn templates_that_make_no_name_are_refused() {
-        for template in
-            ["{text}", "{index", "index}", "{index:99}", "../{index}", "/tmp/{index}", "", "{id}/", "a/./../b"]
-        {
+        for template in [
+            "{text}",
+            "{index",
+            "index}",
+            "{index:99}",
+            "../{index}",
+            "/tmp/{index}",
+            "",
+            "{id}/",
+            "a/./../b",
+            "{slug}.ogg",
+            "{stem}.AAC",
+        ] {
             let error = Template::parse(template, &ENDINGS).unwrap_err().to_string();
             assert!(error.contains(&format!("--names {template}:")), "{error}");
         }
@@ -211,7 +226,7 @@ mod tests {
         assert_eq!(inside("a/b.WAV").unwrap(), Path::new("a/b.WAV"));
         assert_eq!(inside("v1.0").unwrap(), Path::new("v1.0.wav"));
         assert_eq!(inside("a.opus").unwrap(), Path::new("a.opus"));
-        for name in ["", "..", "../x", "/x", "a/../../x", "x/", "a\0b"] {
+        for name in ["", "..", "../x", "/x", "a/../../x", "x/", "a\0b", "z.ogg", "a/z.WebM"] {
             assert!(inside(name).is_err(), "{name}");
         }
         assert_eq!(plain("../x"), "_.-x");

@@ -6,7 +6,7 @@ use super::files::WrittenFile;
 use super::in_flight::{Choice, InFlight, Made, NextJob, Target};
 use super::job::Item;
 use super::name::ranked;
-use super::plan::Planned;
+use super::plan::{Planned, Task};
 use super::record::RecordedTake;
 use super::run::{Backend, Run};
 use super::voices::LoadedVoice;
@@ -29,7 +29,7 @@ const WAITING: usize = 2;
 /// What speaking needs of the models beyond what a run does.
 pub trait SpeechBackend: Backend {
     /// What the speaker is given: a text's ids, refused where they do not fit one utterance; a recording's tokens.
-    fn content(&self, item: &Item) -> Result<Content>;
+    fn content(&self, task: &Task) -> Result<Content>;
     /// What the models' own files say.
     fn protocol(&self) -> &Protocol;
     /// Makes the sound of a text as loud as it is asked for.
@@ -134,7 +134,7 @@ impl<'a, P: Iterator<Item = Result<Planned>>> Speech<'a, P> {
     /// Takes a job up, unless it cannot be spoken, which is told.
     fn begin(&mut self, job: Box<InFlight>) -> Result<()> {
         let content = job.settings.context("speech is drawn with settings").and_then(|settings| {
-            let content = self.backend.content(&job.task.item)?;
+            let content = self.backend.content(&job.task)?;
             Ok((settings, content))
         });
         match content {
@@ -220,8 +220,10 @@ impl<'a, P: Iterator<Item = Result<Planned>>> Speech<'a, P> {
         };
         let attempts = scores.len() as u32;
         let file = self.file(job, 1, (seed, sound))?;
-        let mut heard: Vec<_> =
-            scores.into_iter().map(|(seed, score)| RecordedTake { seed, score, out: None, file: None }).collect();
+        let mut heard: Vec<_> = scores
+            .into_iter()
+            .map(|Attempt { seed, score, .. }| RecordedTake { seed, score, out: None, file: None })
+            .collect();
         let mut files = Vec::new();
         for (rank, other) in (2..).zip(others) {
             let out = ranked(&job.task.out, rank).to_string_lossy().into_owned();

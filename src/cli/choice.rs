@@ -1,9 +1,11 @@
 //! The voice that a command is given.
 
-use anyhow::Result;
+use anyhow::{Result, bail, ensure};
+use barkclone::error::Kind;
 use barkclone::models::Models;
 use barkclone::progress::Progress;
 use barkclone::voice::{Library, Place, Provenance, VoiceFile};
+use std::fmt::Display;
 use std::path::Path;
 
 /// What lies at the path `choice`, as one file or three, where there is something of that name; else the voice that is kept by that
@@ -11,21 +13,58 @@ use std::path::Path;
 pub fn read_voice(choice: &str, models: &Models, progress: &dyn Progress) -> Result<VoiceFile> {
     let path = Path::new(choice);
     let npz = path.extension().is_some_and(|e| e == "npz");
+    ensure!(
+        path.exists() || !choice.contains('='),
+        Kind::Usage.error(format!(
+            "--voice NAME=VOICE is for --lines, --jobs and --file of speak; here give the voice alone, not `{choice}`"
+        ))
+    );
     if npz || path.exists() || Place::separate(path).exists() {
         return VoiceFile::open(path);
     }
     if let Some(place) = kept(choice) {
         return place.voice();
     }
+    named_preset(choice, models)?;
     Place::Npy(models.voice_preset(choice, progress)?).voice()
 }
 
-/// Warns of a voice whose codes are of another codec than the one that speaks, which has the hash `codec`.
-pub fn warn_of_codec(choice: &str, voice: &VoiceFile, codec: &str, progress: &dyn Progress) {
+/// Refuses what is no voice; nothing is fetched to tell.
+pub fn check_named(choice: &str, models: &Models) -> Result<()> {
+    let path = Path::new(choice);
+    let there = path.exists() || Place::separate(path).exists() || kept(choice).is_some();
+    if there { Ok(()) } else { named_preset(choice, models) }
+}
+
+/// Refuses what is none of Suno's voices.
+fn named_preset(choice: &str, models: &Models) -> Result<()> {
+    let Err(error) = models.registry.preset(choice) else { return Ok(()) };
+    let hint = suggestion(choice);
+    if hint.is_empty() {
+        return Err(error);
+    }
+    bail!(Kind::Input.error(format!(
+        "no voice is named `{choice}`{hint}; it is a voice file's path, a name of `barkclone voice list`, or one of \
+             Suno's"
+    )))
+}
+
+/// ` (did you mean ...?)` with the voice file of that name, or the nearest name of one that is kept, or nothing.
+fn suggestion(choice: &str) -> String {
+    let file = Path::new(choice).with_added_extension("npz");
+    match file.is_file() {
+        true => format!(" (did you mean `{}`?)", file.display()),
+        false => Library::of_user().map_or(String::new(), |library| library.suggestion(choice)),
+    }
+}
+
+/// Warns of a voice, called `name`, whose codes are of another codec than the one that speaks, which has the hash
+/// `codec`.
+pub fn warn_of_codec(name: impl Display, voice: &VoiceFile, codec: &str, progress: &dyn Progress) {
     let made = voice.provenance.iter().flat_map(Provenance::codecs);
     for other in made.filter(|made| made.sha256.as_deref().is_some_and(|sha256| sha256 != codec)) {
         progress.note(&format!(
-            "warning: --voice {choice}: it was made with other models than those that speak now (codec `{}`): it will \
+            "warning: {name}: it was made with other models than those that speak now (codec `{}`): it will \
              not sound like itself; choose the models that made it, or clone it again with these",
             other.name
         ));

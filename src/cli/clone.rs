@@ -40,6 +40,8 @@ use std::time::Instant;
 /// Prints the path of the voice it wrote.
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
+// A voice follows from its recording alone.
+#[command(mut_arg("redo", |arg| arg.hide(true)))]
 pub struct CloneArgs {
     #[command(flatten)]
     references: ReferenceArgs,

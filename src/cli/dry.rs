@@ -2,7 +2,7 @@
 
 use super::many::Session;
 use super::reporter::changed;
-use super::{clock, out};
+use super::{clock, out, placed};
 use anyhow::{Result, ensure};
 use barkclone::batch::{self, Action, InFlight, Item, Planned, Run};
 use barkclone::error::Kind;
@@ -51,9 +51,7 @@ impl Outline {
         match action {
             Action::Bad(place, error) => {
                 self.bad += 1;
-                let error = format!("{error:#}");
-                let told = if error.starts_with(place) { error } else { format!("{place}: {error}") };
-                session.terminal.error(&told, None);
+                session.terminal.error(&placed(place, &format!("{error:#}")), None);
                 Ok(())
             }
             Action::There(job, there) => {

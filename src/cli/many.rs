@@ -29,7 +29,7 @@ pub struct RunArgs {
     #[arg(long)]
     pub restart: bool,
     /// Make these once more with another seed, which later runs keep: `bad` (may not sound right), `failed`, or lines,
-    /// such as 10,12-14
+    /// such as 10,12-14: the list's or the file's own lines, not the numbers in names
     #[arg(long, value_name = "LINES|bad|failed", conflicts_with = "restart")]
     redo: Option<String>,
     /// Stop at the first that fails
@@ -228,9 +228,7 @@ pub fn command() -> String {
     while let Some(word) = words.next() {
         match word.as_str() {
             "--redo" => drop(words.next()),
-            "--resume" | "--restart" | "--force" | "--json" | "--prune" | "--unordered" | "--quiet" | "-q" | "-qq" => {
-                ()
-            }
+            "--resume" | "--restart" | "--force" | "--json" | "--prune" | "--unordered" | "--quiet" | "-q" | "-qq" => {}
             redo if redo.starts_with("--redo=") => (),
             word => kept.push(quoted(word)),
         }

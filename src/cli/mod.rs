@@ -152,16 +152,21 @@ fn dispatch(Parsed { cli, models: chosen }: Parsed) -> Result<()> {
         Command::Voice(args) => voice::run(args, models, &terminal),
         Command::Quantizer(args) => quantizer::run(args, models, &terminal),
         Command::Models(args) => models::run(args, &models()?, &terminal),
-        Command::Config(args) => settings::show(&args),
+        Command::Config(args) => settings::show(&args, &models()?),
         Command::Completions(args) => shell::completions(args),
         Command::Man(args) => shell::man(args),
     }
 }
 
-/// Writes a result to stdout. A reader that has gone away is no error.
+/// Writes a result to stdout.
 fn out(bytes: impl AsRef<[u8]>) -> Result<()> {
     let mut stdout = std::io::stdout().lock();
-    match stdout.write_all(bytes.as_ref()).and_then(|()| stdout.flush()) {
+    written(stdout.write_all(bytes.as_ref()).and_then(|()| stdout.flush()))
+}
+
+/// What came of writing to stdout. A reader that has gone away is no error.
+fn written(result: std::io::Result<()>) -> Result<()> {
+    match result {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
         result => result.with_context(unwritable),
     }
@@ -175,6 +180,11 @@ fn unwritable() -> barkclone::error::Error {
 pub fn tell(message: impl Display) {
     // There is nobody left to tell of a failure.
     let _ = writeln!(std::io::stderr(), "{message}");
+}
+
+/// What is wrong at `place`, which is named once: what concerns a recording itself names it.
+fn placed(place: &str, error: &str) -> String {
+    if error.starts_with(place) { error.to_owned() } else { format!("{place}: {error}") }
 }
 
 /// How long something took beside the speech that came of it, in words.

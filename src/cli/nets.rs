@@ -193,6 +193,12 @@ impl BarkChoice<'_> {
         Ok(published(&models.resolve(ModelKind::Bark, self.bark, progress)?)?.protocol)
     }
 
+    /// The codec that speaks with Bark as published; reads no weights.
+    pub fn codec(&self, models: &Models, progress: &dyn Progress) -> Result<Checkpoint<CodecConfig>> {
+        let bark = published(&models.resolve(ModelKind::Bark, self.bark, progress)?)?;
+        Ok(self.with_codec(bark, models, progress)?.1)
+    }
+
     /// Packs anew, and returns where the packed file lies.
     pub fn repack(&self, models: &Models, progress: &dyn Progress) -> Result<PathBuf> {
         let source = models.resolve(ModelKind::Bark, self.bark, progress)?;

@@ -1,7 +1,7 @@
 //! `barkclone report`: reports of many utterances into one, and what they say in sum.
 
-use super::out;
 use super::progress::Terminal;
+use super::{out, placed};
 use anyhow::Result;
 use barkclone::batch::{self, Record, Summary};
 use barkclone::output;
@@ -155,7 +155,7 @@ fn line(record: &Record) -> String {
     let findings: Vec<_> = record.findings.iter().map(|finding| finding.message.as_str()).collect();
     let (place, findings) = (record.place(), findings.join("; "));
     match (&record.error, &record.out) {
-        (Some(error), _) => format!("{place}: {error}\n"),
+        (Some(error), _) => placed(&place, error) + "\n",
         (None, out) => format!("{place}: {}: may not sound right: {findings}\n", out.as_deref().unwrap_or_default()),
     }
 }

@@ -2,9 +2,10 @@
 //! stderr.
 
 use super::progress::Terminal;
-use super::{clock, out};
+use super::{clock, out, placed};
 use anyhow::{Error, Result};
 use barkclone::batch::{Event, Item, Observer, Record, Survey, Tally, Task};
+use barkclone::ears::Score;
 use barkclone::progress::Progress;
 use indicatif::ProgressBar;
 use serde_json::{Value, json};
@@ -207,7 +208,8 @@ impl<'a> Reporter<'a> {
         });
         let path = self.shown(Path::new(record.out.as_deref().unwrap_or_default()));
         if let (Some(takes), Some(seed)) = (record.takes, record.seed) {
-            let score = record.score.as_ref().map_or(String::new(), |score| format!(": {score}"));
+            let score = record.score.as_ref().map(Score::parts).filter(|parts| !parts.is_empty());
+            let score = score.map_or(String::new(), |parts| format!(": {parts}"));
             self.note(&format!("{path}: {takes} takes, the best one has seed {seed}{score}"));
         }
         for finding in record.findings.iter().filter(|_| self.words.warns) {
@@ -236,10 +238,7 @@ impl<'a> Reporter<'a> {
 
     fn failed(&self, record: &Record, error: &Error) -> Result<()> {
         self.update(|state| state.worked += 1);
-        let (place, error) = (record.place(), format!("{error:#}"));
-        // What concerns the recording itself names it.
-        let told = if error.starts_with(&place) { error } else { format!("{place}: {error}") };
-        self.terminal.error(&told, self.bar.as_ref());
+        self.terminal.error(&placed(&record.place(), &format!("{error:#}")), self.bar.as_ref());
         match self.json {
             true => {
                 let out = record.out.as_ref().map(|out| self.shown(Path::new(out)));

@@ -1,15 +1,19 @@
 //! What holds where a flag is not given: variables of the environment, then `config.toml`, then the flag's own default.
 
-use super::{Cli, models_folder, out};
-use anyhow::{Context, Result, bail, ensure};
-use barkclone::error::Kind;
-use barkclone::models::{ModelKind, did_you_mean};
+use super::choice::check_named;
+use super::{Cli, models_folder, out, written};
+use anyhow::{Context, Error, Result, bail, ensure};
+use barkclone::device;
+use barkclone::error::{Kind, did_you_mean};
+use barkclone::models::{ModelKind, Models};
 use clap::builder::ValueParser;
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, CommandFactory, FromArgMatches, value_parser};
 use std::collections::BTreeMap;
+use std::io::{Write, stdout};
 use std::path::{Path, PathBuf};
+use std::process::exit;
 use std::{env, fs};
 
 /// The flags that can be kept, by their names on the command line: all but those that belong to one call.
@@ -84,6 +88,13 @@ struct Setting {
     origin: Origin,
 }
 
+/// All models at once.
+struct Set {
+    /// `None`: those that are built in.
+    folder: Option<PathBuf>,
+    origin: Origin,
+}
+
 /// What is kept for all calls.
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
@@ -107,7 +118,8 @@ pub fn parse() -> Result<Parsed> {
     if let Err(error) = Cli::command().try_get_matches()
         && !error.use_stderr()
     {
-        error.exit();
+        written(error.print().and_then(|()| stdout().flush()))?;
+        exit(error.exit_code());
     }
     let settings = Settings::of_user()?;
     let matches = settings.applied(Cli::command()).try_get_matches().map_err(told)?;
@@ -126,14 +138,28 @@ pub fn parse() -> Result<Parsed> {
 
 /// What is wrong with the flags ends the process, but for a text that clap takes for one.
 fn told(error: clap::Error) -> barkclone::error::Error {
-    let texts = env::args_os().skip(2).filter_map(|argument| argument.into_string().ok());
-    let text = texts.into_iter().find(|argument| argument.starts_with('-') && argument.contains(' '));
-    match text.filter(|text| error.kind() == ErrorKind::UnknownArgument && !text.contains('=')) {
+    let arguments: Vec<_> = env::args_os().skip(1).filter_map(|argument| argument.into_string().ok()).collect();
+    let unknown = match error.get(ContextKind::InvalidArg) {
+        Some(ContextValue::String(flag)) if error.kind() == ErrorKind::UnknownArgument => flag.as_str(),
+        _ => error.exit(),
+    };
+    let text = arguments.iter().find(|argument| is_text(argument, unknown));
+    match text.filter(|_| arguments.iter().any(|argument| argument == "speak")) {
         Some(text) => Kind::Usage.error(format!(
             "a text that begins with a dash is taken for a flag: put -- before it, after all flags: -- '{text}'"
         )),
         None => error.exit(),
     }
+}
+
+/// Whether an argument is rather a text than the misspelled flag that clap takes it for: `-v` of `-vamos`.
+fn is_text(argument: &str, unknown: &str) -> bool {
+    let dashed = argument.starts_with('-') && !argument.contains('=');
+    let short = unknown.chars().nth(1).filter(|letter| *letter != '-');
+    let word = |letter: char| argument.chars().count() > 2 || !letter.is_ascii_alphabetic();
+    let clustered =
+        short.is_some_and(|letter| !argument.starts_with("--") && argument.contains(letter) && word(letter));
+    dashed && (argument.contains(' ') || clustered)
 }
 
 /// The kind of model that a flag chooses.
@@ -195,31 +221,52 @@ impl Settings {
         }
         let flag = call.get_one::<String>("models").filter(|_| is_given(call, "models"));
         let models = flag.map(|value| Setting { value: value.clone(), origin: Origin::Flag });
-        let models = models.as_ref().or(self.kept.get("models"));
-        let demo = self.kept.get("demo").filter(|setting| setting.value == "true");
-        let (models, demo) = match (models, demo) {
-            _ if is_given(call, "demo") => return Ok(None),
-            (Some(models), Some(demo)) if models.origin == demo.origin => bail!(self.both()),
-            (Some(models), Some(_)) => (Some(models), None),
-            chosen => chosen,
-        };
-        let Some(origin) = models.or(demo).map(|setting| setting.origin) else { return Ok(None) };
+        if is_given(call, "demo") {
+            return Ok(None);
+        }
+        let Some(set) = self.set(models)? else { return Ok(None) };
         let mut with = self.clone();
-        for (key, kind) in MODELS {
-            let named = self.kept.get(key).is_some_and(|own| own.origin >= origin);
-            if find_own(command, key).is_none() || is_given(call, key) || named {
-                continue;
-            }
-            let needed = call.value_source(key).is_some();
-            let value = match models {
-                Some(models) => models_folder::find(kind, Path::new(&models.value), needed)?,
-                None => (kind != ModelKind::Tokenizer).then(|| "demo".to_owned()),
-            };
-            if let Some(value) = value {
-                with.kept.insert(key, Setting { value, origin });
-            }
+        for (key, kind) in
+            MODELS.into_iter().filter(|(key, _)| find_own(command, key).is_some() && !is_given(call, key))
+        {
+            with.take((key, kind), &set, call.value_source(key).is_some())?;
         }
         Ok(Some(with))
+    }
+
+    /// The setting that chooses all models at once: a folder, or `demo`; `flag` is --models.
+    fn set(&self, flag: Option<Setting>) -> Result<Option<Set>> {
+        let folder = flag.or(self.kept.get("models").cloned());
+        let demo = self.kept.get("demo").filter(|setting| setting.value == "true");
+        match (folder, demo) {
+            (Some(folder), Some(demo)) if folder.origin == demo.origin => bail!(self.both()),
+            (Some(Setting { value, origin }), _) => Ok(Some(Set { folder: Some(value.into()), origin })),
+            (None, demo) => Ok(demo.map(|demo| Set { folder: None, origin: demo.origin })),
+        }
+    }
+
+    /// Takes a model of the set, unless another one is named where that goes first.
+    fn take(&mut self, (key, kind): (&'static str, ModelKind), set: &Set, needed: bool) -> Result<()> {
+        if self.kept.get(key).is_some_and(|own| own.origin >= set.origin) {
+            return Ok(());
+        }
+        let value = match &set.folder {
+            Some(folder) => models_folder::find(kind, folder, needed)?,
+            None => (kind != ModelKind::Tokenizer).then(|| "demo".to_owned()),
+        };
+        self.kept.extend(value.map(|value| (key, Setting { value, origin: set.origin })));
+        Ok(())
+    }
+
+    /// Values that stand for nothing, with why; nothing is fetched to tell.
+    fn wrong(&self, models: &Models) -> BTreeMap<&'static str, Error> {
+        let fault = |key: &str, value: &str| match (key, kind_of(key)) {
+            (_, Some(kind)) => models.check(kind, value).err(),
+            ("voice", _) => check_named(value, models).err(),
+            ("device", _) => device::open(value).err(),
+            _ => None,
+        };
+        self.kept.iter().filter_map(|(key, setting)| Some((*key, fault(key, &setting.value)?))).collect()
     }
 
     fn both(&self) -> barkclone::error::Error {
@@ -346,12 +393,17 @@ fn fits(arg: &Arg, key: &'static str, value: &str) -> Result<(), String> {
 /// BARKCLONE_VOICE, then config.toml, then the default.
 ///
 /// config.toml lies in $XDG_CONFIG_HOME/barkclone (~/.config/barkclone where that is not set). Its keys are the flags,
-/// such as `voice = "ana"`, `weights = "q8_0"` or `fast = true`. What is on there is turned off by --fast=false.
+/// such as `voice = "ana"`, `weights = "q8_0"` or `fast = true`. A value that stands for nothing is marked. What is on there is turned off by --fast=false.
 #[derive(Args, Debug)]
 pub struct ConfigArgs {}
 
-pub fn show(_: &ConfigArgs) -> Result<()> {
-    let (settings, command) = (Settings::of_user()?, Cli::command());
+pub fn show(_: &ConfigArgs, models: &Models) -> Result<()> {
+    let (mut settings, command) = (Settings::of_user()?, Cli::command());
+    let mut wrong = settings.wrong(models);
+    if let Some(set) = settings.set(None)? {
+        let mut taken = MODELS.into_iter().map(|model| settings.take(model, &set, false));
+        wrong.extend(taken.find_map(Result::err).map(|error| ("models", error)));
+    }
     let path = settings.path.as_ref().map_or("none".to_owned(), |path| path.display().to_string());
     let there = settings.path.as_ref().is_some_and(|path| path.exists());
     let mut lines = format!("# {path}{}\n", if there { "" } else { " (not there)" });
@@ -360,7 +412,8 @@ pub fn show(_: &ConfigArgs) -> Result<()> {
             Some(setting) => (setting.value.clone(), settings.told(setting.origin)),
             None => (default_of(&command, key), "default".to_owned()),
         };
-        lines += &format!("{key:<18}  {value:<12}  {origin}\n");
+        let mark = wrong.get(key).map_or(String::new(), |error| format!("  wrong: {error:#}"));
+        lines += &format!("{key:<18}  {value:<12}  {origin}{mark}\n");
     }
     out(lines)
 }

@@ -4,6 +4,7 @@ use super::settings::kind_of;
 use super::{Cli, out};
 use crate::cli::Result;
 use anyhow::Context;
+use barkclone::device;
 use barkclone::error::Kind;
 use barkclone::models::{Entry, ModelKind, Registry};
 use barkclone::voice::Library;
@@ -11,6 +12,7 @@ use clap::{Arg, Args, Command, CommandFactory};
 use clap_complete::engine::{ArgValueCompleter, CompletionCandidate, PathCompleter, ValueCompleter};
 use clap_complete::env::Shells;
 use clap_complete::{CompleteEnv, Shell};
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 
 /// Set by the script of [`completions`] where a shell asks for completions.
@@ -48,10 +50,13 @@ pub fn complete() {
 
 /// The command with names for the values of its arguments.
 fn named(mut command: Command) -> Command {
-    let arguments: Vec<_> =
-        command.get_arguments().filter_map(|arg| Some((arg.get_id().clone(), names(arg)?))).collect();
+    // `mut_arg` puts an argument last: all of them go through it, so that positional ones stay in their order.
+    let arguments: Vec<_> = command.get_arguments().map(|arg| (arg.get_id().clone(), names(arg))).collect();
     for (id, names) in arguments {
-        command = command.mut_arg(id, |arg| arg.add(ArgValueCompleter::new(names)));
+        command = command.mut_arg(id, |arg| match names {
+            Some(names) => arg.add(ArgValueCompleter::new(names)),
+            None => arg,
+        });
     }
     let inner: Vec<_> = command.get_subcommands().map(|inner| inner.get_name().to_owned()).collect();
     inner.into_iter().fold(command, |command, name| command.mut_subcommand(name, named))
@@ -60,9 +65,12 @@ fn named(mut command: Command) -> Command {
 fn names(arg: &Arg) -> Option<Names> {
     let value = arg.get_value_names()?.first()?.as_str();
     match (arg.get_long(), value) {
-        (Some(long), "MODEL") => kind_of(long).map(Names::Of),
-        (_, "VOICE") => Some(Names::Voices),
+        (_, "MODEL") if let Some(kind) = kind_of(arg.get_id().as_str()) => Some(Names::Of(kind)),
         (None, "MODEL") => Some(Names::All),
+        (_, "EAR") => Some(Names::Of(ModelKind::Speaker)),
+        (_, "DEVICE") => Some(Names::Devices),
+        (_, "VOICE") => Some(Names::Voices),
+        (None, "NAME") => Some(Names::Kept),
         _ => None,
     }
 }
@@ -70,16 +78,23 @@ fn names(arg: &Arg) -> Option<Names> {
 /// What a value may be, beside a path.
 enum Names {
     Of(ModelKind),
-    Voices,
     /// Models of any kind.
     All,
+    Devices,
+    /// Those that are kept by name, and Suno's.
+    Voices,
+    /// Those that are kept by name alone.
+    Kept,
 }
 
 impl ValueCompleter for Names {
     fn complete(&self, current: &OsStr) -> Vec<CompletionCandidate> {
         let begun = current.to_string_lossy();
         let names = self.names().into_iter().filter(|name| name.starts_with(&*begun)).map(CompletionCandidate::new);
-        names.chain(PathCompleter::any().complete(current)).collect()
+        match self {
+            Names::Devices | Names::Kept => names.collect(),
+            _ => names.chain(PathCompleter::any().complete(current)).collect(),
+        }
     }
 }
 
@@ -88,13 +103,13 @@ impl Names {
     fn names(&self) -> Vec<String> {
         let registry = Registry::builtin().ok();
         let entries = registry.as_ref().map_or(&[][..], Registry::entries).iter();
+        let kept = || Library::of_user().and_then(|library| library.names()).unwrap_or_default();
         match self {
             Names::Of(kind) => entries.filter(|entry| entry.kind == *kind).map(|entry| entry.name.clone()).collect(),
-            Names::All => entries.map(|entry| entry.name.clone()).collect(),
-            Names::Voices => {
-                let kept = Library::of_user().and_then(|library| library.names()).unwrap_or_default();
-                kept.into_iter().chain(entries.flat_map(Entry::preset_names)).collect()
-            }
+            Names::All => entries.map(|entry| entry.name.clone()).collect::<BTreeSet<_>>().into_iter().collect(),
+            Names::Devices => device::NAMES.map(str::to_owned).to_vec(),
+            Names::Voices => kept().into_iter().chain(entries.flat_map(Entry::preset_names)).collect(),
+            Names::Kept => kept(),
         }
     }
 }

@@ -45,6 +45,13 @@ impl Score {
         let total = rounded(similarity.unwrap_or(0.0) - wrong - FAULT * f64::from(badness));
         Self { total, similarity, letters_wrong, badness }
     }
+
+    /// The parts in words, without what does not sound right; empty: nothing else was heard.
+    pub fn parts(&self) -> String {
+        let similarity = self.similarity.map(|similarity| format!("similarity {similarity:.2}"));
+        let wrong = self.letters_wrong.map(|wrong| format!("{:.0} % of letters wrong", 100.0 * wrong));
+        [similarity, wrong].into_iter().flatten().collect::<Vec<_>>().join(", ")
+    }
 }
 
 /// Four digits tell takes apart.
@@ -52,14 +59,11 @@ fn rounded(part: f64) -> f64 {
     (1e4 * part).round() / 1e4
 }
 
-/// The parts in words, without what does not sound right.
 impl fmt::Display for Score {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        let mut parts = Vec::new();
-        parts.extend(self.similarity.map(|similarity| format!("similarity {similarity:.2}")));
-        parts.extend(self.letters_wrong.map(|wrong| format!("{:.0} % of letters wrong", 100.0 * wrong)));
+        let parts = self.parts();
         write!(f, "score {:.2}", self.total)?;
-        if parts.is_empty() { Ok(()) } else { write!(f, " ({})", parts.join(", ")) }
+        if parts.is_empty() { Ok(()) } else { write!(f, " ({parts})") }
     }
 }
 

@@ -21,7 +21,7 @@ pub use check::Verdict;
 pub use hub::Hub;
 pub use packs::{Origin, Pack, Packs};
 pub use proxy::Proxies;
-pub use registry::{Entry, Mirror, ModelFile, ModelKind, Registry, did_you_mean};
+pub use registry::{Entry, Mirror, ModelFile, ModelKind, Registry};
 
 use crate::error::Kind;
 use crate::lock::{self, Hold};

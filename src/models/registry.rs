@@ -1,7 +1,7 @@
 //! The list of models known by name (`models.toml`): reading, checking, looking up.
 //! A registry may come from anywhere, so everything that becomes a path or a URL is checked here.
 
-use crate::error::Kind;
+use crate::error::{Kind, did_you_mean};
 use anyhow::{Context, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -300,15 +300,9 @@ impl Registry {
             return Ok(entry);
         }
         let names: Vec<&str> = of_kind().map(|e| e.name.as_str()).collect();
-        let language = name.to_lowercase();
-        // Of `pt-BR` and `pt_PT` the language.
-        let alone = language.split(['-', '_']).next().unwrap_or_default();
-        let called = |l: &String| l.to_lowercase() == language;
-        let speaks = |e: &&Entry| !e.languages.is_empty() && (e.name == alone || e.languages.iter().any(called));
-        let hint = match (of_kind().find(speaks), self.entries.iter().find(|e| e.name == name)) {
-            (Some(entry), _) => format!(" (did you mean `{}`?)", entry.name),
+        let hint = match (speaking(of_kind(), name), self.entries.iter().find(|e| e.name == name)) {
             (None, Some(other)) => format!(", which is a {}", other.kind),
-            (None, None) => did_you_mean(name, &names),
+            (spoken, _) => suggestion(spoken, name, &names),
         };
         bail!(Kind::Model.error(format!("no {kind} is named `{name}`{hint}; the names are: {}", names.join(", "))))
     }
@@ -326,7 +320,7 @@ impl Registry {
         let listed = names.clone();
         names.extend(self.entries.iter().flat_map(Entry::preset_names));
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        let hint = did_you_mean(name, &names);
+        let hint = suggestion(speaking(self.entries.iter(), name), name, &names);
         bail!(Kind::Usage.error(format!("no model is named `{name}`{hint}; the names are: {}", unique(&listed))))
     }
 
@@ -349,19 +343,22 @@ impl Registry {
     }
 }
 
-fn unique(names: &[String]) -> String {
-    names.iter().map(String::as_str).collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>().join(", ")
+/// The model of the language that is called `name`, such as `pt-BR`, `br` or `Portuguese`.
+fn speaking<'a>(mut entries: impl Iterator<Item = &'a Entry>, name: &str) -> Option<&'a Entry> {
+    let language = name.to_lowercase();
+    // Of `pt-BR` and `pt_PT` the language.
+    let alone = language.split(['-', '_']).next().unwrap_or_default();
+    let called = |l: &String| l.to_lowercase() == language;
+    let speaks = |e: &Entry| !e.languages.is_empty() && (e.name == alone || e.languages.iter().any(called));
+    entries.find(|e| e.kind != ModelKind::Voices && speaks(e))
 }
 
-/// ` (did you mean ...?)` with the nearest of `names`, or nothing if none is near.
-pub fn did_you_mean(name: &str, names: &[&str]) -> String {
-    let distance = |candidate: &str| strsim::damerau_levenshtein(name, candidate);
-    let near = |candidate: &str| {
-        let allowed = (candidate.len().max(name.len()) / 3).max(1);
-        distance(candidate) <= allowed || (name.len() > 1 && candidate.contains(name))
-    };
-    let nearest = names.iter().filter(|n| name.len() <= 100 && near(n)).min_by_key(|n| distance(n));
-    nearest.map_or_else(String::new, |n| format!(" (did you mean `{n}`?)"))
+fn suggestion(spoken: Option<&Entry>, name: &str, names: &[&str]) -> String {
+    spoken.map_or_else(|| did_you_mean(name, names), |entry| format!(" (did you mean `{}`?)", entry.name))
+}
+
+fn unique(names: &[String]) -> String {
+    names.iter().map(String::as_str).collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]

@@ -91,7 +91,11 @@ pub fn rows(array: &Array, ids: &[u32]) -> Result<Vec<f32>> {
     let row = array.repr.row_bytes(width)?;
     let mut values = Vec::with_capacity(ids.len() * width);
     for &id in ids {
-        ensure!((id as usize) < count, "id {id} is out of range 0..{count}: does the tokenizer fit the model?");
+        ensure!(
+            (id as usize) < count,
+            "id {id} is out of range: 0 to {}; does the tokenizer fit the model?",
+            count.saturating_sub(1)
+        );
         decode(array.repr, &array.bytes[id as usize * row..][..row], &mut values)?;
     }
     Ok(values)
@@ -207,6 +211,6 @@ mod tests {
     fn rows_that_are_not_whole_blocks_and_ids_out_of_range_are_refused() {
         let array = Array::from_f32(vec![0.0; 96], vec![2, 48]);
         assert!(packed(&array, Repr::Q8_0).unwrap_err().to_string().contains("blocks of 32"));
-        assert!(rows(&array, &[2]).unwrap_err().to_string().contains("out of range 0..2"));
+        assert!(rows(&array, &[2]).unwrap_err().to_string().contains("out of range: 0 to 1"));
     }
 }

@@ -5,24 +5,35 @@ use std::io::{BufRead, BufReader, Cursor, Error, ErrorKind, Read, Result};
 /// Two bytes in one of their two orders.
 type Unit = fn([u8; 2]) -> u16;
 
+/// Bytes that tell UTF-16 without a mark.
+const LOOKED_AT: usize = 64;
 /// Bytes of UTF-16 that are read: unlike UTF-8, it is held in memory.
 const MOST_UTF16: u64 = 256 << 20;
 
-/// UTF-16 becomes UTF-8, by its mark or by the zero byte that is half of every Latin letter (PowerShell's `>`, Notepad's
-/// "Unicode"); a mark of UTF-8 goes. All else stays as it is: whether it is UTF-8 is for who reads lines to tell.
+/// UTF-16 becomes UTF-8, by its mark or because it begins as such a text does (PowerShell's `>`, Notepad's "Unicode"); a
+/// mark of UTF-8 goes. All else stays as it is: whether it is UTF-8 is for who reads lines to tell.
 pub fn utf8<R: BufRead>(mut reader: R) -> Result<impl BufRead + use<R>> {
     let (unit, mark): (Option<Unit>, usize) = match reader.fill_buf()? {
         [0xef, 0xbb, 0xbf, ..] => (None, 3),
         [0xff, 0xfe, ..] => (Some(u16::from_le_bytes), 2),
         [0xfe, 0xff, ..] => (Some(u16::from_be_bytes), 2),
-        [1..=127, 0, ..] => (Some(u16::from_le_bytes), 0),
-        [0, 1..=127, ..] => (Some(u16::from_be_bytes), 0),
+        begin if is_utf16(begin, u16::from_le_bytes) => (Some(u16::from_le_bytes), 0),
+        begin if is_utf16(begin, u16::from_be_bytes) => (Some(u16::from_be_bytes), 0),
         _ => (None, 0),
     };
     reader.consume(mark);
     let decoded = unit.map(|unit| utf16(&mut reader, unit)).transpose()?.unwrap_or_default();
     // Of UTF-16 nothing is left to read.
     Ok(BufReader::new(Cursor::new(decoded).chain(reader)))
+}
+
+/// Whether bytes without a mark begin as UTF-16 of this order: with ASCII, a zero byte of which is no letter of UTF-8,
+/// and then with units of Latin, Greek or Cyrillic letters, punctuation, or halves of what is beyond 16 bits.
+fn is_utf16(begin: &[u8], unit: Unit) -> bool {
+    let (pairs, _) = begin[..begin.len().min(LOOKED_AT)].as_chunks();
+    let text = |unit: u16| matches!(unit, 0x0009..=0x052f | 0x1e00..=0x20ff | 0xd800..=0xdfff);
+    let mut units = pairs.iter().copied().map(unit);
+    units.next().is_some_and(|first| (1..128).contains(&first)) && units.all(text)
 }
 
 /// All of `reader`, of units of two bytes.
@@ -70,7 +81,7 @@ mod tests {
     #[test]
     fn utf8_loses_its_mark_and_what_is_neither_stays() {
         assert_eq!(read("\u{feff}Olá".as_bytes()), "Olá".as_bytes());
-        for bytes in [&b""[..], b"a", b"caf\xe9", b"\xff", "Olá".as_bytes(), b"\0\0"] {
+        for bytes in [&b""[..], b"a", b"caf\xe9", b"\xff", "Olá".as_bytes(), b"\0\0", b"a\0b\nc\0\n", b"\0a\nb\0c"] {
             assert_eq!(read(bytes), bytes);
         }
     }

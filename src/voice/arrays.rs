@@ -93,9 +93,11 @@ pub(super) fn file(path: &Path) -> Result<Vec<u8>> {
 
 /// Writes the voice's arrays in C order, and below them what is known of their origin.
 pub(super) fn to_npz(voice: &Voice, provenance: Option<&Provenance>, form: Form, sink: &mut Sink) -> Result<()> {
+    // In memory first: where a disk is full, the archive's own end would fail once more, and say so by itself.
+    let mut archive = Cursor::new(Vec::new());
     let mut npz = match form {
-        Form::Bark => NpzWriter::new(sink),
-        Form::Compact => NpzWriter::new_compressed(sink),
+        Form::Bark => NpzWriter::new(&mut archive),
+        Form::Compact => NpzWriter::new_compressed(&mut archive),
     };
     match form {
         Form::Bark => add::<i64>(voice, &mut npz)?,
@@ -105,10 +107,10 @@ pub(super) fn to_npz(voice: &Voice, provenance: Option<&Provenance>, form: Form,
         npz.add_array(provenance::KEY, &Array1::from_vec(provenance.to_bytes()?))?;
     }
     npz.finish()?;
-    Ok(())
+    Ok(sink.write_all(archive.get_ref())?)
 }
 
-fn add<T: TryFrom<u32> + WritableElement>(voice: &Voice, npz: &mut NpzWriter<&mut Sink>) -> Result<()>
+fn add<T: TryFrom<u32> + WritableElement>(voice: &Voice, npz: &mut NpzWriter<&mut Cursor<Vec<u8>>>) -> Result<()>
 where
     T::Error: Send + Sync + std::error::Error + 'static,
 {

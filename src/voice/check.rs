@@ -36,7 +36,7 @@ fn problems_of(raw: &RawVoice, index: usize) -> Vec<String> {
     }
     let strays = strays(array, index);
     if strays > 0 {
-        problems.push(format!("`{key}` holds {strays} numbers outside of 0..{}", LIMITS[index]));
+        problems.push(format!("`{key}` holds {strays} numbers outside of 0 to {}", LIMITS[index] - 1));
     }
     // `generate_coarse` adds up to 1024 to the codes within their own type.
     if index == 1 && matches!(array.kind.as_str(), "i1" | "u1") {

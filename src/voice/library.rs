@@ -1,7 +1,7 @@
 //! Voices by name: a folder of voice files that every command looks into.
 
 use super::Place;
-use crate::error::Kind;
+use crate::error::{Kind, did_you_mean};
 use crate::output;
 use anyhow::{Context, Result, ensure};
 use std::env;
@@ -94,10 +94,18 @@ impl Library {
 
     fn existing(&self, name: &str) -> Result<PathBuf> {
         let path = self.path(name)?;
-        let none =
-            || Kind::Input.error(format!("there is no voice called `{name}`; `barkclone voice list` names them"));
-        ensure!(path.is_file(), none());
+        let hint = self.suggestion(name);
+        ensure!(
+            path.is_file(),
+            Kind::Input.error(format!("there is no voice called `{name}`{hint}; `barkclone voice list` names them"))
+        );
         Ok(path)
+    }
+
+    /// ` (did you mean ...?)` with the voice whose name is nearest to `name`, or nothing if none is near.
+    pub fn suggestion(&self, name: &str) -> String {
+        let names = self.names().unwrap_or_default();
+        did_you_mean(name, &names.iter().map(String::as_str).collect::<Vec<_>>())
     }
 
     fn path(&self, name: &str) -> Result<PathBuf> {

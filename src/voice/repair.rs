@@ -121,7 +121,8 @@ fn replace_strays(array: &mut RawArray, index: usize, changes: &mut Vec<String>)
             *value = last;
         }
     }
-    changes.push(format!("`{key}` has its neighbours' tokens in place of {strays} numbers outside of 0..{limit}"));
+    changes
+        .push(format!("`{key}` has its neighbours' tokens in place of {strays} numbers outside of 0 to {}", limit - 1));
     Ok(())
 }
 

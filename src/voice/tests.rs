@@ -87,7 +87,7 @@ fn unusable_voices_are_refused_with_the_reason() {
         ("bad_missing.npz", "no array `coarse_prompt`"),
         ("bad_twice.npz", "more than one array `semantic_prompt`"),
         ("bad_negative.npz", "it holds -1"),
-        ("bad_range.npz", "out of range 0..1024"),
+        ("bad_range.npz", "out of range: 0 to 1023"),
         ("bad_rows.npz", "shape [3, 90], expected (2, T)"),
         ("bad_ratio.npz", "60 semantic tokens do not go with 75 coarse frames"),
         ("bad_empty.npz", "cannot be read from 0 bytes"),

@@ -12,7 +12,7 @@ use crate::output::Sink;
 use anyhow::{Context, Result, bail, ensure};
 use candle_core::{DType, Device};
 use ndarray::{ArrayD, IxDyn};
-use std::io::Read;
+use std::io::{Cursor, Read, Write};
 use std::path::Path;
 
 /// Whether the file `path` is one of torch's: the description is the first entry of its archive, or a stream of pickles.
@@ -95,12 +95,15 @@ pub(super) fn write(voice: &Voice, name: &str, provenance: Option<&Provenance>, 
     let rows = |rows: &[Vec<u32>]| (vec![rows.len(), rows[0].len()], rows.concat());
     let semantic = (vec![voice.semantic().len()], voice.semantic().as_slice().to_vec());
     let tensors = [semantic, rows(voice.coarse().rows()), rows(voice.fine().rows())];
-    let mut writer = TorchWriter::new(sink, "voice", &description(&tensors, name, provenance)?)?;
+    // In memory first, as the `.npz`.
+    let mut archive = Cursor::new(Vec::new());
+    let mut writer = TorchWriter::new(&mut archive, "voice", &description(&tensors, name, provenance)?)?;
     for (index, (_, numbers)) in tensors.iter().enumerate() {
         let bytes: Vec<u8> = numbers.iter().flat_map(|&number| i64::from(number).to_le_bytes()).collect();
         writer.entry(&format!("data/{index}"), &bytes)?;
     }
-    writer.finish()
+    writer.finish()?;
+    Ok(sink.write_all(archive.get_ref())?)
 }
 
 /// The pickle of the dictionary, protocol 2.

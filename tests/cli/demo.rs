@@ -206,5 +206,7 @@ fn a_voice_or_a_quantizer_of_other_models_is_told_as_such() {
     studio.run(&speak, &[]).fails(3, &["made for other models", "Bark knows 0 to 248"]);
     let convert = ["convert", &reference(), "-o", "x.wav", "--quantizer", super::CLONE[3]];
     studio.run(&convert, &["--hubert", super::CLONE[1], "--demo", "--voice", "voice.npz"]).fails(3, &["other models"]);
+    let dry = ["convert", &reference(), "-d", "out", "--dry-run", "--demo", "--voice", "other.npz"];
+    studio.run(&dry, &[]).fails(3, &["--voice other.npz: the voice was made for other models", "Bark knows 0 to 248"]);
     assert_eq!(studio.desk.files(), ["other.npz", "voice.npz"]);
 }

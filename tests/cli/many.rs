@@ -278,7 +278,11 @@ fn a_run_without_a_voice_makes_one_for_all_lines_and_keeps_it() {
     let run = |flags: &[&str]| many(&desk, &[&["--lines", "p", "--names", "{voice}-{index}"], flags].concat());
     let ran = run(&[]);
     assert_eq!(ran.prints(), "out/voice-1.wav\nout/voice-2.wav\nout/voice-3.wav");
-    ran.says(&["no --voice: a random one, seed ", "kept in out/voice.npz", "seed 0: that of each utterance follows"]);
+    ran.says(&[
+        "no --voice: a random one, seed ",
+        "kept in out/voice.npz",
+        "seed 0: each line's own seed is made of it",
+    ]);
     let hash = |path: &str| desk.run(&["voice", "inspect", path, "--json"]).prints().to_owned();
     let voices: Vec<_> = report(&desk, "out/report.jsonl").iter().map(|r| r["voice_hash"].clone()).collect();
     assert!(
@@ -459,6 +463,7 @@ fn voices_are_compared_side_by_side() {
         ran.prints(),
         "ab/bom-dia-1-a.wav\nab/bom-dia-2-b.wav\nab/bom-dia-3-a.wav\nab/bom-dia-4-b.wav\nab/ab.html"
     );
+    ran.says(&["seed 5: each take's own seed is made of it, the same in all voices"]);
     let seeds =
         || report(&desk, "ab/report.jsonl").into_iter().map(|r| r["seed"].as_u64().unwrap()).collect::<Vec<_>>();
     let first = seeds();

@@ -99,11 +99,14 @@ fn the_name_of_a_file_in_the_place_of_a_text_is_asked_about() {
 #[test]
 fn a_text_that_begins_with_a_dash_is_told_how_to_be_given() {
     let desk = desk();
-    for text in ["-5 graus hoje", "- Olá, disse ela.", "--- fim ---"] {
+    for text in ["-5 graus hoje", "- Olá, disse ela.", "--- fim ---", "-vamos", "-5", "-é"] {
         let words = ["begins with a dash", &format!("-- '{text}'")];
         desk.run(&["speak", text, "--demo", "-o", "a.wav"]).fails(2, &words);
         desk.run(&["speak", "--demo", "-o", "a.wav", text]).fails(2, &words);
     }
+    desk.run(&["speak", "--demo", "--ab", VOICE, VOICE, "-Oi"]).fails(2, &["begins with a dash", "-- '-Oi'"]);
+    desk.run(&["speak", "--demo", "-v", "oi"]).fails(2, &["unexpected argument '-v'"]);
+    desk.run(&["clone", "-vamos"]).fails(2, &["unexpected argument '-v'"]);
     desk.run(&["speak", "--demo", "--sped", "oi oi"]).fails(2, &["unexpected argument '--sped'"]);
     desk.run(&["speak", "--demo", "--max-seconds", "0.3", "-o", "b.wav", "--", "-5 graus hoje"]).prints();
 }
@@ -137,6 +140,12 @@ fn a_full_stdout_has_the_exit_code_of_outputs() {
     for arguments in [
         &["speak", "oi", "--demo", "--max-seconds", "0.3", "-o", "-"][..],
         &["models", "list"],
+        &["--help"],
+        &["help", "speak"],
+        &["speak", "-h"],
+        &["--version"],
+        &["man"],
+        &["completions", "bash"],
         &["check", "ref.wav"],
         &["voice", "preview", "v.npz", "--demo", "-o", "-"],
         &["convert", "ref.wav", "--demo", "--voice", "v.npz", "-o", "-"],
@@ -215,4 +224,88 @@ fn an_adapter_is_merged_at_load_or_when_packing_and_a_wrong_one_is_refused() {
     desk.speak("oi", &["--lora", "none", "-o", "f.wav"]).fails(4, &["none: there is no such file or folder"]);
     desk.speak("oi", &["--lora", "ref.wav:0.5", "-o", "f.wav"]).fails(4, &["ref.wav"]);
     desk.speak("oi", &["--lora", ":2", "-o", "f.wav"]).fails(2, &["--lora", "such as mine/:0.8"]);
+}
+
+#[test]
+fn the_ending_of_a_sound_that_is_not_written_is_refused_wherever_it_is_named() {
+    let desk = desk();
+    fs::write(desk.path("list"), "oi\n").unwrap();
+    fs::write(desk.path("jobs"), "{\"text\": \"oi\", \"out\": \"z.ogg\"}\n").unwrap();
+    let speak = ["speak", "--demo", "--voice", VOICE, "-d", "out", "--dry-run"];
+    let told = "files that end with .ogg are not written; these are: .wav, .flac";
+    desk.run(&[&speak[..], &["--lines", "list", "--names", "{slug}.ogg"]].concat()).fails(2, &["--names", told]);
+    desk.run(&[&speak[..], &["--jobs", "jobs"]].concat()).fails(7, &["line 1: z.ogg: ", told]);
+    desk.run(&["speak", "oi", "--demo", "-o", "x.ogg"]).fails(2, &["x.ogg: ", told]);
+    let convert = ["convert", "ref.wav", "--demo", "--voice", VOICE, "-d", "out", "--names", "{stem}.aac"];
+    desk.run(&convert).fails(2, &["--names {stem}.aac: files that end with .aac are not written"]);
+    assert_eq!(desk.files(), ["jobs", "list", "ref.wav"]);
+    let dotted = [&speak[..], &super::SPEAK[..4], &["--lines", "list", "--names", "{slug}.v2"]].concat();
+    let dotted: Vec<_> = dotted.into_iter().filter(|flag| *flag != "--demo").collect();
+    assert!(desk.run(&dotted).prints().starts_with("out/oi.v2.wav\t"));
+}
+
+#[test]
+fn a_voice_that_is_not_there_is_told_with_the_one_that_was_meant() {
+    let desk = desk();
+    desk.clone("ref.wav", &["--name", "ana"]).prints();
+    fs::copy(VOICE, desk.path("voz.npz")).unwrap();
+    desk.speak("oi", &["--voice", "anna"]).fails(3, &["no voice is named `anna` (did you mean `ana`?)"]);
+    desk.speak("oi", &["--voice", "voz"]).fails(3, &["no voice is named `voz` (did you mean `voz.npz`?)"]);
+    desk.run(&["voice", "remove", "anna"]).fails(3, &["(did you mean `ana`?)"]);
+    fs::write(desk.path("jobs"), "{\"text\": \"oi\", \"voice\": \"evva\"}\n").unwrap();
+    let jobs = ["speak", "--jobs", "jobs", "-d", "out", "--voice", "eva=voz.npz", "--voice", "rui=voz.npz"];
+    let ran = desk.run(&[&jobs[..], &super::SPEAK[..]].concat());
+    ran.fails(7, &["line 1: no voice is named `evva` (did you mean `eva`?); --voice names eva, rui"]);
+    let told = ["NAME=VOICE is for --lines, --jobs and --file", "not `ana=voz.npz`"];
+    desk.convert(&["ref.wav"], &["-o", "a.wav", "--voice", "ana=voz.npz"]).fails(2, &told);
+    let ab = ["speak", "--ab", "ana=voz.npz", "voz.npz", "Oi"];
+    desk.run(&[&ab[..], &super::SPEAK[..]].concat()).fails(2, &told);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_disk_that_is_full_is_told_once() {
+    let desk = desk();
+    for name in ["v.npz", "v.pth"] {
+        desk.run(&["clone", "ref.wav", "--demo", "-o", "w.npz", "--force"]).prints();
+        let ran = desk.limited(1, &["voice", "convert", "w.npz", name]);
+        ran.fails(6, &[name]);
+        assert_eq!(ran.stderr.matches("os error").count(), 1, "{}", ran.stderr);
+        assert!(!ran.stderr.contains("drop failed") && !desk.path(name).exists(), "{}", ran.stderr);
+    }
+}
+
+#[test]
+fn a_summary_names_a_recording_once_and_the_help_of_clone_no_flag_that_is_refused() {
+    let desk = desk();
+    fs::create_dir(desk.path("src")).unwrap();
+    fs::write(desk.path("src/bad.wav"), "no sound").unwrap();
+    fs::copy(desk.path("ref.wav"), desk.path("src/good.wav")).unwrap();
+    let ran = desk.run(&[&["clone", "src", "--each", "-d", "out"], &super::CLONE[..]].concat());
+    assert_eq!(ran.code, 7, "{}", ran.stderr);
+    let summary = desk.run(&["report", "summary", "out/report.jsonl"]);
+    assert_eq!(summary.prints().matches("src/bad.wav").count(), 1, "{}", summary.prints());
+    assert!(!desk.run(&["clone", "--help"]).prints().contains("--redo"));
+    desk.run(&["clone", "src", "--each", "-d", "out", "--redo", "1"]).fails(2, &["--redo"]);
+}
+
+#[test]
+fn what_is_not_spoken_is_told_once_for_each_word_of_a_run() {
+    let desk = desk();
+    fs::write(desk.path("list"), "Bom dia 🎉.\nOi.\nOi 🎉 🎉.\nAté 🎉 logo 🚀.\n").unwrap();
+    let lines = ["speak", "--demo", "--voice", "v.npz", "--lines", "list", "-d", "out", "--max-seconds", "0.3"];
+    desk.run(&["clone", "ref.wav", "--demo", "-o", "v.npz"]).prints();
+    let ran = desk.run(&lines);
+    let told: Vec<_> = ran.stderr.lines().filter(|line| line.contains("is not spoken")).collect();
+    let why = "is not spoken: the tokenizer does not know it";
+    let expected = [format!("warning: line 1: `🎉` {why} (and 2 more lines)"), format!("warning: line 4: `🚀` {why}")];
+    assert_eq!(told, expected, "{}", ran.stderr);
+}
+
+#[test]
+fn of_several_takes_the_others_are_told_in_words() {
+    let desk = desk();
+    let ran = desk.speak("Bom dia a todos", &["--retry", "1", "--seed", "5", "-o", "a.wav"]);
+    let told = ran.stderr.lines().find(|line| line.contains("2 takes, the best one has seed ")).expect(&ran.stderr);
+    assert!(told.contains("; seed ") && !told.contains("score") && !told.contains("-1."), "{told}");
 }

@@ -75,7 +75,7 @@ fn the_best_of_several_takes_is_what_its_seed_says_and_the_others_follow_by_rank
     // The files hold 16 bits, which the takes that were judged did not.
     assert!(scores[0] > scores[2] && scores.is_sorted_by(|a, b| *a > b - 2e-3), "{scores:?}");
     let seed = ran.stderr.split("the best one has seed ").nth(1).unwrap().split(':').next().unwrap();
-    ran.says(&["3 takes", "(similarity ", "by seed 5: "]);
+    ran.says(&["3 takes", ": similarity ", "; seed "]);
     speak(&["--seed", seed, "-o", "alone.wav"]).prints();
     assert_eq!(desk.bytes("alone.wav"), desk.bytes("x.wav"));
     speak(&["--best-of", "3", "--keep-all", "-o", "x.2.wav"]).fails(6, &["x.2.wav", "exists"]);

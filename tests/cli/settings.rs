@@ -157,6 +157,9 @@ fn a_wrong_model_name_is_told_before_anything_is_fetched() {
     // Offline, the first model that is fetched would be missed first.
     let wrong = |flag: &str, name: &str, words: &[&str]| desk.run(&["clone", "ref.wav", flag, name]).fails(4, words);
     wrong("--quantizer", "br", &["no quantizer is named `br` (did you mean `pt`?)"]);
+    for command in ["fetch", "path"] {
+        desk.run(&["models", command, "br"]).fails(2, &["no model is named `br` (did you mean `pt`?)"]);
+    }
     wrong("--quantizer", "english", &["(did you mean `en`?)"]);
     wrong("--quantizer", "pl_PL", &["(did you mean `pl`?)"]);
     wrong("--quantizer", "large", &["`large`, which is a bark"]);
@@ -185,6 +188,12 @@ fn shells_complete_the_names_of_models_and_voices() {
     has(&["barkclone", "speak", "--voice", "v2/pt_speaker_"], &["v2/pt_speaker_3"]);
     has(&["barkclone", "voice", "inspect", "minha"], &["minha-ana"]);
     has(&["barkclone", "models", "fetch", "hub"], &["hubert-base"]);
+    has(&["barkclone", "voice", "rename", "m"], &["minha-ana"]);
+    has(&["barkclone", "speak", "--device", "c"], &["cpu", "cuda"]);
+    has(&["barkclone", "speak", "--voice-ear", ""], &["ge2e", "spectrum"]);
+    has(&["barkclone", "voice", "remove", ""], &["minha-ana"]);
+    assert!(!completed(&["barkclone", "voice", "remove", ""]).contains("v2/"), "only what is kept is removed");
+    assert_eq!(completed(&["barkclone", "models", "fetch", "de"]).lines().collect::<Vec<_>>(), ["de", "demo"]);
     has(&["barkclone", "check", "re"], &["ref.wav"]);
     has(&["barkclone", "speak", "--save"], &["--save-voice"]);
 }
@@ -208,4 +217,30 @@ fn the_script_of_bash_asks_the_program_itself() {
         "{}",
         String::from_utf8_lossy(&ran.stderr)
     );
+}
+
+#[test]
+fn the_configuration_shows_what_holds_and_marks_what_stands_for_nothing() {
+    let desk_of = |config: &str| desk(config).run(&["config"]);
+    let demo = desk_of("demo = true\n");
+    for key in ["bark", "codec", "hubert", "quantizer"] {
+        let (value, origin) = shown(&demo, key);
+        assert!(value == "demo" && origin.ends_with("config.toml"), "{key}: {value} {origin}");
+    }
+    assert!(!demo.prints().contains("wrong"), "{}", demo.prints());
+    let wrong = desk_of("quantizer = \"br\"\nvoice = \"nobody\"\ndevice = \"gpu\"\nmodels = \"nowhere\"\nretry = 2\n");
+    for (key, told) in [
+        ("quantizer", "no quantizer is named `br` (did you mean `pt`?)"),
+        ("voice", "no voice is named `nobody`"),
+        ("device", "expected auto, cpu"),
+        ("models", "no such folder"),
+    ] {
+        let line = wrong.prints().lines().find(|line| line.starts_with(&format!("{key} "))).unwrap();
+        assert!(line.contains("  wrong: ") && line.contains(told), "{line}");
+    }
+    assert_eq!(wrong.prints().matches("wrong: ").count(), 4, "{}", wrong.prints());
+    let models = noise();
+    let folder = desk_of(&format!("models = '{}'\nquantizer = \"en\"\n", models.display()));
+    assert!(shown(&folder, "hubert").0.ends_with("hubert"), "{}", folder.prints());
+    assert_eq!(shown(&folder, "quantizer").0, "en");
 }

@@ -135,6 +135,10 @@ fn a_voice_remembers_its_models_and_is_warned_of_with_others() {
     assert_eq!(ran.stderr.matches("--voice ana.npz: it was made with other models").count(), 1, "{}", ran.stderr);
     let dry = ["speak", "--voice", "ana.npz", "--lines", "p", "-d", "dry", "--dry-run"];
     desk.run(&[&dry[..], &demo].concat()).fails(7, &["line 1: --voice ana.npz: the voice was made for other models"]);
+    for other in [&dry[..], &["voice", "preview", "ana.npz", "-o", "heard.wav"]] {
+        let ran = desk.run(&[other, &["--demo"]].concat());
+        assert!(warned(&ran), "{other:?}: {}", ran.stderr);
+    }
     desk.speak("Oi", &["--voice", "ana=ana.npz"]).fails(2, &["--voice NAME=VOICE is for --lines, --jobs and --file"]);
     // Another program's reader, ndarray's, sees Bark's arrays alone where it asks for them.
     let mut npz = ndarray_npy::NpzReader::new(fs::File::open(desk.path("ana.npz")).unwrap()).unwrap();

@@ -15,16 +15,17 @@ use anyhow::{Context, Result, bail};
 use barkclone::audio::{Encoding, Format, Pcm, SoundWriter};
 use barkclone::batch::{
     self, Backend, Decoded, InFlight, Item, Plan, Planned, Recordings, Rules, Run, RunOptions, Sampling, Seeds, Silent,
-    Speech, SpeechBackend, Stop, Target, Work,
+    Speech, SpeechBackend, Stop, Target, Task, Work,
 };
 use barkclone::checkpoint::Checkpoint;
 use barkclone::clone::Listener;
+use barkclone::error::Kind;
 use barkclone::models::{ModelKind, Models, Source};
 use barkclone::net::codec::CodecConfig;
 use barkclone::output::Sink;
 use barkclone::progress::{self, Progress};
 use barkclone::sound::Finding;
-use barkclone::speak::{Content, Decoder, Settings, Speaker, Utterance};
+use barkclone::speak::{Content, Decoder, Settings, Speaker, Utterance, check_voice};
 use barkclone::stage::protocol::Protocol;
 use barkclone::tokens::{FRAME_SAMPLES, SAMPLE_RATE};
 use barkclone::voice::Voice;
@@ -80,8 +81,8 @@ impl ConvertBackend<'_> {
 }
 
 impl SpeechBackend for ConvertBackend<'_> {
-    fn content(&self, item: &Item) -> Result<Content> {
-        match item {
+    fn content(&self, task: &Task) -> Result<Content> {
+        match &task.item {
             Item::Recording(source) => {
                 hear(&self.nets()?.listener, &source.input, self.terminal).map(Content::Semantic)
             }
@@ -147,7 +148,8 @@ pub fn run(args: &ConvertArgs, folder: &Path, models: &Models, terminal: &Termin
     let options = args.options(&session, models)?;
     // Opened, not loaded.
     let (bark, codec) = args.nets.bark().open(device.is_cpu(), models, terminal)?;
-    warn_of_codec(&args.voice, &voice, &codec.identity()?, terminal);
+    warn_of_codec(format_args!("--voice {}", args.voice), &voice, &codec.identity()?, terminal);
+    check_voice(&voice.voice, &bark.protocol).with_context(|| Kind::Input.error(format!("--voice {}", args.voice)))?;
     let protocol = bark.protocol.clone();
     let (judge, nets, device, codec) = (OnceCell::new(), OnceCell::new(), &device, &codec);
     let backend = ConvertBackend { args, models, terminal, protocol, codec, device, judge, nets };

@@ -50,7 +50,7 @@ pub struct ConvertArgs {
     /// {voice} are filled in; the second of a name gets a number. The ending says the format, as with --output
     #[arg(long, alias = "name", value_name = "PATTERN", default_value = "{stem}")]
     names: String,
-    /// Replace files that exist
+    /// Replace files that exist; of many also those that were changed since they were made
     #[arg(long)]
     force: bool,
     /// Write 32-bit float samples instead of 16-bit integers

@@ -8,7 +8,7 @@ use crate::cli::progress::Terminal;
 use crate::cli::provenance::{self, new_seed};
 use crate::cli::refuse_own_input;
 use crate::cli::sound::{Sink, SoundTarget, amplified};
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use barkclone::audio::{self, Input, Pcm, Recording};
 use barkclone::batch::{Attempt, Heard, Kept, Takes, ranked};
 use barkclone::ears::Score;
@@ -17,7 +17,7 @@ use barkclone::models::Models;
 use barkclone::output::{self, Pending};
 use barkclone::progress::Progress;
 use barkclone::sound::{Finding, LONGEST_CHECKED, RecordedFinding, listen};
-use barkclone::speak::{Content, Decoder, Request, Settings, Sound, Speaker, Utterance};
+use barkclone::speak::{Content, Decoder, Request, Settings, Sound, Speaker, Utterance, check_voice};
 use barkclone::stage::protocol::Protocol;
 use barkclone::tokens::{FRAME_SAMPLES, Fine};
 use barkclone::voice::Voice;
@@ -57,7 +57,8 @@ pub fn run(args: &ConvertArgs, output: &Path, models: &Models, terminal: &Termin
     let sha256 = sha256(source.file()?)?;
     let file = read_voice(&args.voice, models, terminal)?;
     let (bark, codec) = args.nets.bark().open(device.is_cpu(), models, terminal)?;
-    warn_of_codec(&args.voice, &file, &codec.identity()?, terminal);
+    warn_of_codec(format_args!("--voice {}", args.voice), &file, &codec.identity()?, terminal);
+    check_voice(&file.voice, &bark.protocol).with_context(|| Kind::Input.error(format!("--voice {}", args.voice)))?;
     let voice = Arc::new(file.voice);
     let settings = args.sampling.settings(&bark.protocol, seed);
     settings.check()?;
@@ -129,15 +130,8 @@ impl Conversion<'_> {
 
     fn keep(&self, kept: Kept<Draft>) -> Result<Attempt<f64>> {
         let (shown, terminal) = (self.target.path.display(), self.terminal);
-        let Kept { best, others, scores } = kept;
-        if scores.len() > 1 {
-            terminal.note(&format!(
-                "{shown}: {} takes, the best one has seed {}: {}",
-                scores.len(),
-                best.seed,
-                best.score
-            ));
-        }
+        kept.told().into_iter().for_each(|takes| terminal.note(&format!("{shown}: {takes}")));
+        let Kept { best, others, .. } = kept;
         let settle = |attempt: Attempt<Draft>, rank: usize| {
             let path = ranked(&self.target.path, rank);
             let own = |file: Pending| if rank == 1 { file } else { file.renamed(path) };

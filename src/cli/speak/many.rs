@@ -4,7 +4,7 @@ use super::book::{self, Book, BookArgs, Measure, beside};
 use super::live::Live;
 use super::outlet::Wanted;
 use super::source::{List, Source, Tasks, is_stdin};
-use super::text::{HINT, TextArgs, warn_of_tags, warn_of_unknown};
+use super::text::{HINT, TextArgs, Unknown, warn_of_tags};
 use super::{Made, SpeakArgs};
 use super::{pairs, random};
 use crate::cli::batch::Batch;
@@ -21,10 +21,10 @@ use anyhow::{Context, Error, Result, bail, ensure};
 use barkclone::audio::{Format, Pcm};
 use barkclone::batch::{
     self, Backend, Decoded, Form, InFlight, Item, Ledger, Rules, Run, RunOptions, Sampling, Seeds, Shard, Silent,
-    Speech, SpeechBackend, Stop, Tally, Target, Work,
+    Speech, SpeechBackend, Stop, Tally, Target, Task, Work,
 };
 use barkclone::ears::Score;
-use barkclone::error::Kind;
+use barkclone::error::{Kind, did_you_mean};
 use barkclone::models::Models;
 use barkclone::output::{self, Sink};
 use barkclone::progress::Progress;
@@ -203,6 +203,8 @@ pub struct ModelBackend<'a> {
     pub voices: Named,
     /// Set once the models are open, before anything is spoken.
     pub judge: OnceCell<VoiceJudge>,
+    /// What is not spoken, which is told once all are over.
+    pub unknown: RefCell<Unknown>,
     /// A hint is given once.
     pub hinted: Once,
     /// The hash of the codec that speaks, once it is open.
@@ -216,11 +218,12 @@ impl Backend for ModelBackend<'_> {
         let beside = self.args.many.beside_jobs(name);
         let choice = self.voices.names.get(name).or(beside.as_ref()).map_or(name, String::as_str);
         let read = read_voice(choice, self.models, self.terminal);
-        let file = read.map_err(|error| self.args.many.sought(name, error))?;
+        let file =
+            read.map_err(|error| self.args.many.sought(name, error)).map_err(|error| self.voices.told(name, error))?;
         if let Some(codec) = self.codec.get()
             && self.compared.borrow_mut().insert(name.to_owned())
         {
-            warn_of_codec(name, &file, codec, self.terminal);
+            warn_of_codec(format_args!("--voice {name}"), &file, codec, self.terminal);
         }
         check_voice(&file.voice, &self.protocol).with_context(|| Kind::Input.error(format!("--voice {name}")))?;
         Ok(file.voice)
@@ -242,7 +245,8 @@ impl<'a> ModelBackend<'a> {
         (protocol, voices): (Protocol, Named),
     ) -> Self {
         let (judge, hinted, codec, compared) = (OnceCell::new(), Once::new(), OnceCell::new(), RefCell::default());
-        Self { args, models, terminal, tokenizer, protocol, voices, judge, hinted, codec, compared }
+        let unknown = RefCell::default();
+        Self { args, models, terminal, tokenizer, protocol, voices, judge, unknown, hinted, codec, compared }
     }
 
     /// A text's ids, refused where they do not fit one utterance.
@@ -253,10 +257,10 @@ impl<'a> ModelBackend<'a> {
 }
 
 impl SpeechBackend for ModelBackend<'_> {
-    fn content(&self, item: &Item) -> Result<Content> {
-        let text = item.text();
+    fn content(&self, task: &Task) -> Result<Content> {
+        let text = task.item.text();
         if let Some(tokenizer) = self.tokenizer {
-            warn_of_unknown(tokenizer, text, self.terminal)?;
+            self.unknown.borrow_mut().add(task.line, tokenizer.unknown(text)?);
         }
         // A long text was looked through before.
         if self.args.many.file.is_none() {
@@ -330,6 +334,17 @@ impl Named {
         names
     }
 
+    /// Of a name that is no voice says which there are.
+    fn told(&self, name: &str, error: Error) -> Error {
+        let mut names: Vec<_> = self.names.keys().map(String::as_str).collect();
+        names.sort_unstable();
+        if names.is_empty() || self.names.contains_key(name) || name.contains(['/', '\\', '.']) {
+            return error;
+        }
+        let (hint, names) = (did_you_mean(name, &names), names.join(", "));
+        error.context(Kind::Input.error(format!("no voice is named `{name}`{hint}; --voice names {names}")))
+    }
+
     /// Where no voice is given to all, takes that of an earlier run, if there is one.
     fn fall_back(&mut self, random: &Path, terminal: &Terminal) {
         if self.default.is_none() && random.is_file() {
@@ -382,7 +397,11 @@ pub fn run(args: &SpeakArgs, models: &Models, terminal: &Terminal) -> Result<()>
     }
     voices.check(models, terminal)?;
     rules.voice = voices.default.clone().or_else(|| Some(random.to_string_lossy().into_owned()));
-    terminal.note(&format!("seed {seed}: that of each utterance follows from it and from its text or id"));
+    let follows = match args.many.ab.is_empty() {
+        true => "each line's own seed is made of it and of its text or id",
+        false => "each take's own seed is made of it, the same in all voices",
+    };
+    terminal.note(&format!("seed {seed}: {follows}"));
     let words = Words { verb: "speak", done: "spoken", many: "utterances", warns: true };
     let page = (!args.many.ab.is_empty()).then(|| folder.join("ab.html"));
     let session = Session { args: &args.many.run, folder, report, words, terminal };
@@ -480,6 +499,7 @@ fn speak(
     let ended = speech.speak(&mut speaker, batch, &reporter);
     let heard = if ended.is_ok() { live.close() } else { Ok(()) };
     let tally = speech.tally();
+    backend.unknown.borrow().tell(&reporter);
     reporter.close(Tally { kept: tally.kept + kept, ..tally }, live.first())?;
     ended.and(heard)?;
     session.conclude(tally, &running)?;
@@ -532,6 +552,10 @@ fn preview(
     source.check_voices(measure, &voices)?;
     let backend = ModelBackend::new((args, models, terminal), tokenizer.as_ref(), (protocol, voices));
     let shard = rules.shard;
+    if let Ok(codec) = args.nets.choice().codec(&offline, terminal) {
+        // Nobody else sets it.
+        let _ = backend.codec.set(codec.identity()?);
+    }
     let (plan, stop) = (args.assigned(source.plan(rules, measure)?, shard), Stop::new());
     let run = Run::new(plan, ledger, options, (&backend, &Silent), &stop);
     dry::preview(session, run, speed(args))

@@ -34,7 +34,7 @@ use barkclone::voice::{Provenance, language_warning};
 use clap::Args;
 pub use flags::NetArgs;
 use flags::{RetryArgs, SamplingArgs};
-use many::{ManyArgs, Named};
+use many::ManyArgs;
 use outlet::{Outlets, Wanted};
 pub use pairs::{Pairs, run as run_pairs};
 use serde_json::{Value, json};
@@ -77,7 +77,7 @@ pub struct SpeakArgs {
     /// Keep the generated speech itself as a voice
     #[arg(long, value_name = "FILE", conflicts_with = "source")]
     save_voice: Option<PathBuf>,
-    /// Replace files that exist
+    /// Replace files that exist; of many also those that were changed since they were made
     #[arg(long)]
     force: bool,
     /// Write 32-bit float samples instead of 16-bit integers
@@ -113,8 +113,6 @@ pub fn run(args: SpeakArgs, models: &Models, terminal: &Terminal) -> Result<()> 
 /// Speaks one utterance. Everything that can be wrong without a model is found before one is loaded.
 fn one(args: SpeakArgs, models: &Models, terminal: &Terminal) -> Result<()> {
     ensure!(args.voice.len() <= 1, Kind::Usage.error("--voice: one utterance has one voice"));
-    let named = !Named::parse(&args.voice)?.names.is_empty();
-    ensure!(!named, Kind::Usage.error("--voice NAME=VOICE is for --lines, --jobs and --file; give --voice VOICE"));
     let seed = args.sampling.seed.unwrap_or_else(new_seed);
     args.sampling.settings(&Protocol::default(), seed).check()?;
     let device = args.nets.device.open()?;
@@ -129,7 +127,7 @@ fn one(args: SpeakArgs, models: &Models, terminal: &Terminal) -> Result<()> {
     let (bark, codec) = args.nets.choice().open(device.is_cpu(), models, terminal)?;
     let identity = codec.identity()?;
     if let (Some(choice), Some(voice)) = (args.voice.first(), &voice) {
-        warn_of_codec(choice, voice, &identity, terminal);
+        warn_of_codec(format_args!("--voice {choice}"), voice, &identity, terminal);
     }
     let tokenizer = args.nets.tokenizer(models, terminal)?;
     let ids = tokenizer.ids(&text, bark.protocol.text_length)?;
@@ -227,13 +225,8 @@ fn only_take(
 
 /// Says which of several takes is kept, and what does not sound right in it.
 fn tell_of(kept: &Kept, terminal: &Terminal) {
-    let Kept { best, scores, .. } = kept;
-    if scores.len() > 1 {
-        let all: Vec<_> = scores.iter().map(|(seed, score)| format!("{seed}: {:.2}", score.total)).collect();
-        let made = format!("{} takes, the best one has seed {}: {}", scores.len(), best.seed, best.score);
-        terminal.note(&format!("{made}; by seed {}", all.join(", ")));
-    }
-    for finding in &best.findings {
+    kept.told().into_iter().for_each(|takes| terminal.note(&takes));
+    for finding in &kept.best.findings {
         terminal.note(&format!("warning: it may not sound right: {}", finding.message));
     }
 }
@@ -379,7 +372,7 @@ impl SpeakArgs {
             "findings": findings, "seconds": take.utterance.pcm.seconds(), "took": took, "first_sound": first_sound});
         if !kept.scores.is_empty() {
             told["score"] = json!(take.score);
-            told["heard"] = kept.scores.iter().map(|(seed, score)| json!({"seed": seed, "score": score})).collect();
+            told["heard"] = kept.scores.iter().map(|take| json!({"seed": take.seed, "score": take.score})).collect();
         }
         self.event(&told)
     }

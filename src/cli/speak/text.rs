@@ -7,6 +7,7 @@ use barkclone::normalize::{Variety, Wording, wants_words};
 use barkclone::progress::Progress;
 use barkclone::stage::text::Text;
 use clap::{Args, ValueEnum};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 #[derive(Args, Debug)]
@@ -83,15 +84,51 @@ pub fn warn_of_tags(text: &str, terminal: &Terminal) {
     }
 }
 
-/// What the tokenizer does not know is lost, which nobody would guess.
-pub fn warn_of_unknown(tokenizer: &Text, text: &str, terminal: &Terminal) -> Result<()> {
-    for word in tokenizer.unknown(text)? {
-        let letters = word.chars().count();
-        let shown = match letters {
-            ..=40 => word,
-            _ => format!("{}… ({letters} characters)", word.chars().take(30).collect::<String>()),
-        };
-        terminal.note(&format!("warning: `{shown}` is not spoken: the tokenizer does not know it"));
+/// Words that the tokenizer does not know: they are lost, which nobody would guess. Each with the first line that has it,
+/// and how many others have.
+#[derive(Default)]
+pub struct Unknown(BTreeMap<String, (u64, u64)>);
+
+impl Unknown {
+    /// Takes those of a line.
+    pub fn add(&mut self, line: u64, words: Vec<String>) {
+        for word in words.into_iter().map(shortened).collect::<BTreeSet<_>>() {
+            self.0
+                .entry(word)
+                .and_modify(|(first, more)| (*first, *more) = (line.min(*first), *more + 1))
+                .or_insert((line, 0));
+        }
     }
+
+    /// Warns of each.
+    pub fn tell(&self, progress: &dyn Progress) {
+        let mut words: Vec<_> = self.0.iter().collect();
+        words.sort_by_key(|(_, (first, _))| *first);
+        for (word, (first, more)) in words {
+            let more = match more {
+                0 => String::new(),
+                1 => " (and 1 more line)".to_owned(),
+                _ => format!(" (and {more} more lines)"),
+            };
+            progress.note(&format!("warning: line {first}: {}{more}", unspoken(word)));
+        }
+    }
+}
+
+/// Warns of what a single text loses.
+pub fn warn_of_unknown(tokenizer: &Text, text: &str, terminal: &Terminal) -> Result<()> {
+    let words: BTreeSet<_> = tokenizer.unknown(text)?.into_iter().map(shortened).collect();
+    words.iter().for_each(|word| terminal.note(&format!("warning: {}", unspoken(word))));
     Ok(())
+}
+
+fn unspoken(word: &str) -> String {
+    format!("`{word}` is not spoken: the tokenizer does not know it")
+}
+
+fn shortened(word: String) -> String {
+    match word.chars().count() {
+        ..=40 => word,
+        letters => format!("{}… ({letters} characters)", word.chars().take(30).collect::<String>()),
+    }
 }

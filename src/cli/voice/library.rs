@@ -16,7 +16,7 @@ pub struct ListArgs {}
 #[derive(Args, Debug)]
 pub struct RemoveArgs {
     /// Their names
-    #[arg(required = true, value_name = "VOICE")]
+    #[arg(required = true, value_name = "NAME")]
     names: Vec<String>,
 }
 
@@ -26,7 +26,7 @@ pub struct RemoveArgs {
 #[derive(Args, Debug)]
 pub struct RenameArgs {
     /// Its name
-    #[arg(value_name = "VOICE")]
+    #[arg(value_name = "NAME")]
     from: String,
     /// Its new name
     #[arg(value_name = "NEW")]

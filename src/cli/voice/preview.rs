@@ -1,6 +1,6 @@
 //! `barkclone voice preview`: how a voice's codes sound.
 
-use crate::cli::choice::find_voice;
+use crate::cli::choice::{find_voice, warn_of_codec};
 use crate::cli::nets::{self, DeviceArgs};
 use crate::cli::progress::Terminal;
 use crate::cli::provenance;
@@ -55,9 +55,10 @@ pub fn run(args: &PreviewArgs, models: &Models, terminal: &Terminal) -> Result<(
     let target = SoundTarget { path, force: args.force, float: args.float };
     target.check()?;
     let device = args.device.open()?;
-    let voice = place.voice()?.voice;
+    let file = place.voice()?;
     let codec: Checkpoint<CodecConfig> = nets::codec(&args.codec, models, terminal)?;
-    let decoder = Decoder::new(&codec, &device)?;
+    warn_of_codec(&place, &file, &codec.identity()?, terminal);
+    let (voice, decoder) = (file.voice, Decoder::new(&codec, &device)?);
     let title = place.name().to_string_lossy().into_owned();
     let comment = format!("preview of a voice file's codes; voice={}", voice.hash());
     let remarks = provenance::remarks(&title, &comment);

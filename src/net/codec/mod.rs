@@ -149,7 +149,10 @@ impl Codec {
         let size = self.config.codebook_size;
         ensure!(
             (largest as usize) < size,
-            Kind::Input.error(format!("code {largest} is out of range 0..{size} of the codec's codebooks"))
+            Kind::Input.error(format!(
+                "code {largest} is out of range: 0 to {} of the codec's codebooks",
+                size.saturating_sub(1)
+            ))
         );
         Ok(())
     }

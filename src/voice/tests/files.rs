@@ -22,7 +22,7 @@ fn what_bark_would_refuse_is_named() {
         ("short_deflated.npz", "Bark looks for `coarse_prompt`; here it is called `coarse`"),
         ("bad_missing.npz", "no array `coarse_prompt`"),
         ("bad_range.npz", "`fine_prompt` holds "),
-        ("bad_negative.npz", "`semantic_prompt` holds 1 numbers outside of 0..10000"),
+        ("bad_negative.npz", "`semantic_prompt` holds 1 numbers outside of 0 to 9999"),
         ("bad_rows.npz", "`coarse_prompt` has the shape [3, 90], expected (2, T)"),
         ("odd_flat.npz", "`semantic_prompt` has the shape [1, 60], expected one dimension"),
         ("bad_ratio.npz", "60 semantic tokens do not go with 75 coarse frames"),
@@ -61,7 +61,7 @@ fn what_can_be_mended_becomes_a_voice_that_bark_takes_and_the_change_is_told() {
         (raw("short_deflated.npz"), "`fine` is called `fine_prompt`"),
         (transposed, "`fine_prompt` has the shape [8, 90] instead of [90, 8]"),
         (padded, "`semantic_prompt` ends before 3 padding tokens"),
-        (stray, "neighbours' tokens in place of 1 numbers outside of 0..1024"),
+        (stray, "neighbours' tokens in place of 1 numbers outside of 0 to 1023"),
         (short_fine, "`coarse_prompt` is cut to its last 80 of 90"),
     ];
     for (raw, change) in cases {
