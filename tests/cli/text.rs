@@ -131,6 +131,6 @@ fn an_argument_that_is_not_utf8_is_wrong_usage() {
 #[test]
 fn a_text_that_begins_with_a_dash_follows_two() {
     let desk = Desk::new();
-    desk.run(&["speak", "-sim"]).fails(2, &["unexpected argument"]);
+    desk.run(&["speak", "-sim"]).fails(2, &["begins with a dash"]);
     assert_eq!(desk.run(&[&["speak"], &SPEAK[..], &["--", "-sim, claro"]].concat()).prints(), "sim-claro.wav");
 }
