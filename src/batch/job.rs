@@ -174,6 +174,9 @@ impl Form {
 
     /// The job of a line that holds one.
     pub fn parse(self, line: &str) -> Result<Job> {
+        // Normalizing would lose it without a word.
+        let told = "the line has a zero byte: no text file, or a damaged one";
+        ensure!(!line.contains('\0'), Kind::Input.error(told));
         let job = match self {
             Form::Text => Job::text(line),
             Form::Json => json(line)?,

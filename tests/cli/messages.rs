@@ -82,6 +82,9 @@ fn a_list_that_is_no_text_is_told_once() {
         ran.fails(3, &["list: line 2 is not UTF-8", "save the text as UTF-8"]);
         assert!(!ran.stderr.contains("line 3") && !desk.path("out").exists(), "{}", ran.stderr);
     }
+    // What comes by a pipe is told line by line, as the others may be spoken already.
+    let piped = ["speak", "--demo", "--voice", "v.npz", "--lines", "-", "-d", "out", "--dry-run"];
+    desk.run_with(b"a\0b\nc\0\n", &piped).fails(7, &["line 1: the line has a zero byte", "line 2"]);
     let utf16: Vec<u8> = "Olá.\nOi.\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
     assert_eq!(lines("--lines", &utf16).prints().lines().count(), 2, "UTF-16 is read");
 }
