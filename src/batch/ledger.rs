@@ -365,7 +365,7 @@ mod tests {
         let path = folder.path().join("report.jsonl");
         let whole = serde_json::to_string(&record("a", "a.wav", 1)).unwrap() + "\n";
         let next = serde_json::to_string(&record("b", "b.wav", 2)).unwrap();
-        for cut in 0..=next.len() {
+        for cut in 0..next.len() {
             for before in ["", &whole] {
                 std::fs::write(&path, [before.as_bytes(), &next.as_bytes()[..cut]].concat()).unwrap();
                 assert!(Ledger::peek(&path).unwrap().finished("b").is_none());
@@ -374,6 +374,14 @@ mod tests {
                 assert_eq!(std::fs::read_to_string(&path).unwrap(), before);
             }
         }
+        // One that lacks its end alone is whole, and gets it.
+        std::fs::write(&path, [whole.as_bytes(), next.as_bytes()].concat()).unwrap();
+        assert!(Ledger::peek(&path).unwrap().finished("b").is_some());
+        let mut ledger = Ledger::open(&path).unwrap();
+        ledger.append(&[record("c", "c.wav", 3)]).unwrap();
+        let ledger = Ledger::peek(&path).unwrap();
+        assert!(["a", "b", "c"].iter().all(|id| ledger.finished(id).is_some()));
+        assert_eq!(std::fs::read_to_string(&path).unwrap().lines().count(), 3);
     }
 
     #[test]

@@ -64,6 +64,8 @@ pub struct RunOptions {
     pub fail_fast: bool,
     /// What is done about an utterance that does not sound right.
     pub retry: RetryPolicy,
+    /// Seconds of sound in a second, as far as that is known before anything was made.
+    pub speed: Option<f64>,
     /// Somebody listens as it is made, so that the first ones matter most: no more are under way than are over, and one.
     pub heard: bool,
 }
@@ -297,9 +299,10 @@ impl<'a, P: Iterator<Item = Result<Planned>>> Run<'a, P> {
     fn count(&mut self, job: &InFlight, change: i64) {
         self.under_way = self.under_way.saturating_add_signed(change);
         self.expected = (self.expected + change as f64 * job.expected()).max(0.0);
-        let (done, made, took) = match self.tally.done {
-            0 => self.ledger.speed(),
-            done => (done, self.tally.seconds, self.begun.elapsed().as_secs_f64()),
+        let (done, made, took) = match (self.tally.done, self.ledger.speed()) {
+            (0, (0, ..)) => (0, self.options.speed.unwrap_or_default(), 1.0),
+            (0, before) => before,
+            (done, _) => (done, self.tally.seconds, self.begun.elapsed().as_secs_f64()),
         };
         let each = took / done as f64;
         let seconds = if self.expected > 0.0 { self.expected * took / made } else { each * self.under_way as f64 };

@@ -30,7 +30,7 @@ fn interrupted() {
 fn waiting(stop: &Stop) -> String {
     let (count, most) = stop.under_way();
     let time = match most {
-        Some(most) => format!("{} at most", super::clock(most.as_secs_f64())),
+        Some(most) => format!("about {}", super::clock(most.as_secs_f64())),
         None => "how long that takes is not known yet".to_owned(),
     };
     format!("\nstopping after what is under way ({count}; {time}); once more stops at once")

@@ -563,8 +563,13 @@ fn preview(
 
 /// Seconds of speech in a second, on two threads of a server's processor (the README's figures): to say roughly what to
 /// expect before anything was spoken here.
-const SPEEDS: [(&str, &str, f64); 4] =
-    [("large", "f32", 0.04), ("large", "q8_0", 0.08), ("small", "f32", 0.15), ("small", "q8_0", 0.3)];
+const SPEEDS: [(&str, &str, f64); 5] = [
+    ("large", "f32", 0.04),
+    ("large", "q8_0", 0.08),
+    ("small", "f32", 0.15),
+    ("small", "q8_0", 0.3),
+    ("demo", "f32", 3.0),
+];
 
 fn speed(args: &SpeakArgs) -> Option<Speed> {
     let weights = args.nets.weights.repr().to_string();
@@ -595,6 +600,7 @@ fn options(
         redo: args.many.run.redo()?,
         force: args.force,
         restart: args.many.run.restart,
+        speed: speed(args).map(|(speed, _)| speed),
         fail_fast: args.many.run.fail_fast,
         retry: args.retry.policy(),
         heard: args.wanted().any(),
