@@ -426,7 +426,8 @@ fn texts(texts: &[&str]) -> Vec<Result<SourceJob>> {
 
 /// Recordings of these names; their content is their name.
 fn recordings(names: &[&str]) -> Vec<Result<SourceJob>> {
-    let item = |name: &str| Item::Recording(Source { input: Path::new(name).into(), sha256: name.repeat(3) });
+    let item =
+        |name: &str| Item::Recording(Source { input: Path::new(name).into(), sha256: name.repeat(3), seconds: None });
     let job = |name: &str| Job { item: item(name), voice: Some("ana".into()), ..Job::default() };
     let jobs =
         (1..).zip(names).map(|(line, name)| SourceJob { line, source: Some((*name).into()), job: Ok(job(name)) });

@@ -44,6 +44,7 @@ impl InFlight {
     pub(super) fn expected(&self) -> f64 {
         match (&self.task.item, &self.settings) {
             (Item::Text(text), Some(settings)) => estimate(text, settings),
+            (Item::Recording(source), Some(_)) => source.seconds.unwrap_or(0.0),
             _ => 0.0,
         }
     }

@@ -19,11 +19,12 @@ pub enum Item {
     Recording(Source),
 }
 
-/// A recording, and the SHA-256 of its file in hexadecimal.
+/// A recording, the SHA-256 of its file in hexadecimal, and its length in seconds as far as the file tells it.
 #[derive(Clone, Debug)]
 pub struct Source {
     pub input: Input,
     pub sha256: String,
+    pub seconds: Option<f64>,
 }
 
 impl Source {

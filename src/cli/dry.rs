@@ -1,6 +1,7 @@
 //! `--dry-run`: what would be made, about how long it would be and about how long that would take.
 
 use super::many::Session;
+use super::nets::WeightType;
 use super::reporter::changed;
 use super::{clock, out, placed};
 use anyhow::{Result, ensure};
@@ -12,6 +13,23 @@ use std::path::Path;
 
 /// Seconds of speech in a second, and how that is known.
 pub type Speed = (f64, &'static str);
+
+/// Seconds of speech in a second, on two threads of a server's processor (the README's figures): to say roughly what to
+/// expect before anything was spoken here.
+const SPEEDS: [(&str, &str, f64); 5] = [
+    ("large", "f32", 0.04),
+    ("large", "q8_0", 0.08),
+    ("small", "f32", 0.15),
+    ("small", "q8_0", 0.3),
+    ("demo", "f32", 3.0),
+];
+
+/// The speed of a published Bark.
+pub fn usual_speed(bark: &str, weights: WeightType) -> Option<Speed> {
+    let weights = weights.repr().to_string();
+    let known = SPEEDS.iter().find(|(name, repr, _)| (*name, *repr) == (bark, weights.as_str()));
+    known.map(|(_, _, speed)| (*speed, "on two threads of a server's processor"))
+}
 
 /// The sum of a plan.
 #[derive(Default)]

@@ -81,7 +81,7 @@ fn make(
     (args, cloner, origin): (&CloneArgs, &Cloner, &Provenance),
     terminal: &Terminal,
 ) -> Result<Made> {
-    let Item::Recording(Source { input, sha256 }) = &job.task.item else { bail!("a text is not cloned") };
+    let Item::Recording(Source { input, sha256, .. }) = &job.task.item else { bail!("a text is not cloned") };
     let reference = args.references.prepare(from_ref(input), terminal)?;
     let voice = cloner.voice(&reference.pcm, terminal)?;
     let source_seconds = Some([reference.seconds.start, reference.seconds.end]);

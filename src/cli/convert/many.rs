@@ -202,6 +202,7 @@ impl ConvertArgs {
             redo: self.run.redo()?,
             force: self.force,
             restart: self.run.restart,
+            speed: dry::usual_speed(&self.nets.bark, self.nets.weights).map(|(speed, _)| speed),
             fail_fast: self.run.fail_fast,
             retry: self.sampling.policy(),
             ..RunOptions::default()

@@ -9,7 +9,7 @@ use super::{Made, SpeakArgs};
 use super::{pairs, random};
 use crate::cli::batch::Batch;
 use crate::cli::choice::{read_voice, warn_of_codec};
-use crate::cli::dry::{self, Speed};
+use crate::cli::dry;
 use crate::cli::ears::VoiceJudge;
 use crate::cli::interrupt::Running;
 use crate::cli::many::{RunArgs, Session, command};
@@ -558,23 +558,7 @@ fn preview(
     }
     let (plan, stop) = (args.assigned(source.plan(rules, measure)?, shard), Stop::new());
     let run = Run::new(plan, ledger, options, (&backend, &Silent), &stop);
-    dry::preview(session, run, speed(args))
-}
-
-/// Seconds of speech in a second, on two threads of a server's processor (the README's figures): to say roughly what to
-/// expect before anything was spoken here.
-const SPEEDS: [(&str, &str, f64); 5] = [
-    ("large", "f32", 0.04),
-    ("large", "q8_0", 0.08),
-    ("small", "f32", 0.15),
-    ("small", "q8_0", 0.3),
-    ("demo", "f32", 3.0),
-];
-
-fn speed(args: &SpeakArgs) -> Option<Speed> {
-    let weights = args.nets.weights.repr().to_string();
-    let known = SPEEDS.iter().find(|(bark, repr, _)| (*bark, *repr) == (args.nets.bark.as_str(), weights.as_str()));
-    known.map(|(_, _, speed)| (*speed, "on two threads of a server's processor"))
+    dry::preview(session, run, dry::usual_speed(&args.nets.bark, args.nets.weights))
 }
 
 /// What the run is about, in the library's terms.
@@ -600,7 +584,7 @@ fn options(
         redo: args.many.run.redo()?,
         force: args.force,
         restart: args.many.run.restart,
-        speed: speed(args).map(|(speed, _)| speed),
+        speed: dry::usual_speed(&args.nets.bark, args.nets.weights).map(|(speed, _)| speed),
         fail_fast: args.many.run.fail_fast,
         retry: args.retry.policy(),
         heard: args.wanted().any(),
