@@ -189,7 +189,7 @@ impl CloneArgs {
         }
         let findings: Vec<_> = reference.findings.iter().map(RecordedFinding::from).collect();
         let told = json!({"event": "done", "source": reference.input.path().to_string_lossy(),
-            "at": reference.seconds, "seconds": voice.seconds(), "took": took, "tokens": voice.semantic().len(),
+            "taken": reference.seconds, "seconds": voice.seconds(), "took": took, "tokens": voice.semantic().len(),
             "voice_hash": voice.hash(), "findings": findings, "out": path});
         out(format!("{told}\n"))
     }
