@@ -193,7 +193,7 @@ impl Ledger {
     /// How the file at `path` is beside what runs of this report joined utterances into; `None`: they wrote none of its
     /// name, or it is gone. A run that was killed may have left the file as one before it wrote it.
     pub fn joined(&self, path: &Path) -> Option<State> {
-        if self.torn.as_ref().is_some_and(|torn| torn.is_before(path)) {
+        if self.torn.as_ref().is_some_and(|torn| torn.joins && torn.is_before(path)) {
             return Some(State::AsWritten);
         }
         let states = || self.joined.iter().rev().filter_map(|file| file.state(path));
@@ -288,6 +288,8 @@ pub fn scan(path: &Path, source: impl Read, mut take: impl FnMut(Record, u64) ->
 struct Torn {
     /// The hash of the path of the file that it is about.
     out: u64,
+    /// Whether it tells of what the results were joined into.
+    joins: bool,
     /// When the report was last written.
     at: SystemTime,
 }
@@ -304,7 +306,8 @@ impl Torn {
             .split_once("\"out\":")
             .and_then(|(_, out)| serde_json::Deserializer::from_str(out).into_iter::<String>().next()?.ok());
         let at = file.metadata()?.modified()?;
-        Ok(out.map(|out| Self { out: file_hash(Path::new(&out)), at }))
+        let joins = tail.contains("\"joined\":");
+        Ok(out.map(|out| Self { out: file_hash(Path::new(&out)), joins, at }))
     }
 
     fn is_before(&self, path: &Path) -> bool {

@@ -84,9 +84,10 @@ impl<P: Iterator<Item = Result<Planned>>> Run<'_, P> {
     fn unwanted(&self, record: &Record) -> Result<Vec<(PathBuf, State)>> {
         let Some(out) = record.out.as_ref().filter(|_| record.error.is_none()) else { return Ok(Vec::new()) };
         let path = self.options.folder.join(out);
-        // Of several lines about one file, the last one tells how it was written.
-        let last = self.ledger.owner(Path::new(out)).map(|owner| self.ledger.line(owner)).transpose()?;
-        let state = last.filter(|_| !self.is_wanted(out)).and_then(|last| content(&path, &last));
+        // Of several lines about one file, the last one tells how it was written. It is read for what is left over alone.
+        let owner = self.ledger.owner(Path::new(out)).filter(|_| !self.is_wanted(out));
+        let last = owner.map(|owner| self.ledger.line(owner)).transpose()?;
+        let state = last.and_then(|last| content(&path, &last));
         let takes = self.unwanted_takes(record)?.into_iter().map(|take| (take, State::AsWritten));
         Ok(state.map(|state| (path, state)).into_iter().chain(takes).collect())
     }
