@@ -33,6 +33,8 @@ pub(super) const ADVICE: &str = "WAV, FLAC, MP3, Ogg (Vorbis, Opus), M4A and MP4
                       `ffmpeg -i IN OUT.wav` converts any recording";
 /// How far a file may fall short of the length that it promises, seconds.
 const SLACK: f64 = 0.1;
+/// Longest duration that is taken at its word, seconds: damaged time stamps promise thousands of years.
+const LONGEST_PROMISED: f64 = 1e7;
 /// Packets of other tracks between two of this one, at most, where the first ones are sought.
 const MOST_OTHERS: usize = 10_000;
 
@@ -116,8 +118,11 @@ impl Track {
             let (mut format, _) = probed(again.try_clone()?, bytes.clone())?;
             decoder = Some(aac(parameters, &first_packets(&mut *format, track.id, aac::TELLING))?);
         }
-        let decoder = decoder.with_context(|| format!("its audio cannot be decoded: {ADVICE}"))?;
         let timeline = Timeline::of(&searched, track.id)?;
+        if let Some(parameters) = parameters(&track).filter(|_| timeline.is_big_endian) {
+            decoder = Some(self::decoder(&big_endian(parameters))?);
+        }
+        let decoder = decoder.with_context(|| format!("its audio cannot be decoded: {ADVICE}"))?;
         // What was read meanwhile has moved the file's only position.
         let (format, is_cut) = probed(again, bytes)?;
         let cut = "truncated: its header promises more than there is; what is there is read";
@@ -436,6 +441,18 @@ pub(super) fn decoder(parameters: &AudioCodecParameters) -> Result<Box<dyn Audio
     })
 }
 
+/// As `parameters`, with the highest byte of each sample first: symphonia takes QuickTime's wide samples for little-endian.
+fn big_endian(parameters: &AudioCodecParameters) -> AudioCodecParameters {
+    let codec = match parameters.codec {
+        codec::CODEC_ID_PCM_S24LE => codec::CODEC_ID_PCM_S24BE,
+        codec::CODEC_ID_PCM_S32LE => codec::CODEC_ID_PCM_S32BE,
+        codec::CODEC_ID_PCM_F32LE => codec::CODEC_ID_PCM_F32BE,
+        codec::CODEC_ID_PCM_F64LE => codec::CODEC_ID_PCM_F64BE,
+        other => other,
+    };
+    AudioCodecParameters { codec, ..parameters.clone() }
+}
+
 /// What people call a codec that is not read.
 fn name(parameters: &AudioCodecParameters) -> &'static str {
     match parameters.codec {
@@ -463,7 +480,7 @@ fn is_protected(file: &File) -> Result<bool> {
 
 fn duration(track: &formats::Track) -> Option<f64> {
     let seconds = track.time_base?.calc_duration(track.duration?)?.as_secs_f64();
-    (seconds > 0.0).then_some(seconds)
+    (seconds > 0.0 && seconds < LONGEST_PROMISED).then_some(seconds)
 }
 
 /// Whether the duration is exact. That of Matroska is the whole file's; MP3 without a LAME header has none, and symphonia

@@ -1,5 +1,6 @@
-//! What of a track is to be heard, where its container says it and symphonia passes over it: the edit lists of MP4 (ISO/IEC 14496-12
-//! 8.6.6), and Matroska's DiscardPadding (RFC 9559 5.1.3.5.7). Only headers are read; nothing is allocated by what they say.
+//! What the container says of a track and symphonia passes over: the edit lists of MP4 (ISO/IEC 14496-12 8.6.6), the byte order
+//! of QuickTime's samples, and Matroska's DiscardPadding (RFC 9559 5.1.3.5.7). Only headers are read; nothing is allocated by
+//! what they say.
 
 use anyhow::Result;
 use std::fs::File;
@@ -19,6 +20,8 @@ pub(super) struct Timeline {
     pub end: Option<f64>,
     /// Seconds that are cut off at the end.
     pub padding: f64,
+    /// Whether QuickTime's samples of 24 bits or more are stored with the highest byte first.
+    pub is_big_endian: bool,
 }
 
 impl Timeline {
@@ -66,6 +69,7 @@ struct Movie {
     ours: bool,
     edits: Vec<Edit>,
     ours_scale: u32,
+    is_big_endian: bool,
 }
 
 /// Ticks of the movie, and the tick of the media where they begin (-1: nothing is heard).
@@ -77,12 +81,13 @@ struct Edit {
 
 impl Movie {
     fn timeline(&self) -> Timeline {
+        let all = Timeline { is_big_endian: self.is_big_endian, ..Timeline::default() };
         let media: Vec<_> = self.edits.iter().filter(|edit| edit.start >= 0).collect();
         // Several stretches of the media after one another are what no recorder writes: all of it is heard.
-        let ([edit], true) = (&media[..], self.ours_scale > 0) else { return Timeline::default() };
+        let ([edit], true) = (&media[..], self.ours_scale > 0) else { return all };
         let skip = edit.start as f64 / f64::from(self.ours_scale);
         let lasts = edit.duration as f64 / f64::from(self.scale.max(1));
-        Timeline { skip, end: (edit.duration > 0).then_some(skip + lasts), padding: 0.0 }
+        Timeline { skip, end: (edit.duration > 0).then_some(skip + lasts), ..all }
     }
 
     /// Takes what one box says.
@@ -105,9 +110,18 @@ impl Movie {
                     })
                     .collect();
             }
+            b"stsd" if self.ours => self.is_big_endian = is_big_endian(body),
             _ => {}
         }
     }
+}
+
+/// Whether the first of these sample entries is of QuickTime's wide samples, which have the highest byte first unless an
+/// `enda` of 1 says otherwise (QuickTime File Format, Sound Sample Description Extensions).
+fn is_big_endian(entries: &[u8]) -> bool {
+    let is_wide =
+        entries.get(12..16).is_some_and(|kind| [b"in24", b"in32", b"fl32", b"fl64"].iter().any(|k| *k == kind));
+    is_wide && !entries.windows(6).any(|six| six == b"enda\0\x01")
 }
 
 /// Walks over the boxes between these bytes, into those that hold others.
@@ -127,13 +141,13 @@ fn boxes(reader: &mut BufReader<File>, mut at: u64, end: u64, depth: usize, movi
         };
         let Some(next) = at.checked_add(size).filter(|_| size >= head) else { break };
         match &kind {
-            b"moov" | b"trak" | b"edts" | b"mdia" if depth < DEEPEST => {
+            b"moov" | b"trak" | b"edts" | b"mdia" | b"minf" | b"stbl" if depth < DEEPEST => {
                 if &kind == b"trak" {
                     movie.ours = false;
                 }
                 boxes(reader, at + head, next.min(end), depth + 1, movie)?;
             }
-            b"mvhd" | b"tkhd" | b"mdhd" | b"elst" => {
+            b"mvhd" | b"tkhd" | b"mdhd" | b"elst" | b"stsd" => {
                 let mut body = [0; 512];
                 reader.seek(SeekFrom::Start(at + head))?;
                 let len = (size - head).min(body.len() as u64) as usize;
@@ -155,9 +169,12 @@ const BLOCK: u64 = 0xA1;
 const SIMPLE_BLOCK: u64 = 0xA3;
 const DISCARD_PADDING: u64 = 0x75A2;
 
-/// Nanoseconds at the end of the track `id` that are not to be heard: what its last block says.
+/// Nanoseconds at the end of the track `id` that are not to be heard: what its last blocks say, one after the other.
 fn discarded(reader: &mut BufReader<File>, id: u64, size: u64) -> Result<u64> {
-    let (mut at, mut track, mut discarded, mut padding) = (0, 0, 0, None);
+    let (mut at, mut track, mut padding) = (0, 0, None);
+    // Of the blocks before the last one, as far as each of them is cut, and of the last one.
+    let (mut before, mut last): (u64, u64) = (0, 0);
+    let both = |before: u64, last: u64| if last == 0 { 0 } else { before.saturating_add(last) };
     for _ in 0..MOST {
         if at >= size {
             break;
@@ -177,7 +194,8 @@ fn discarded(reader: &mut BufReader<File>, id: u64, size: u64) -> Result<u64> {
             BLOCK | SIMPLE_BLOCK => {
                 track = number(reader, false)?.map_or(0, |(track, _)| track);
                 if track == id {
-                    discarded = padding.filter(|_| kind == BLOCK).unwrap_or(0);
+                    before = both(before, last);
+                    last = padding.filter(|_| kind == BLOCK).unwrap_or(0);
                 }
             }
             DISCARD_PADDING if (1..=8).contains(&len) => {
@@ -187,14 +205,14 @@ fn discarded(reader: &mut BufReader<File>, id: u64, size: u64) -> Result<u64> {
                 let value = if bytes[8 - len as usize] & 0x80 == 0 { u64::from_be_bytes(bytes) } else { 0 };
                 padding = Some(value);
                 if track == id {
-                    discarded = value;
+                    last = value;
                 }
             }
             _ => {}
         }
         at = at.saturating_add(len);
     }
-    Ok(discarded)
+    Ok(both(before, last))
 }
 
 /// An EBML number (RFC 8794 4.4) and its length; of an element's id the marker is part of it. `None`: none.

@@ -11,6 +11,8 @@ make() { name=$1; shift; ffmpeg -i "$work/s.wav" -flags +bitexact "$@" "$name"; 
 make rf64.wav -c:a pcm_s24le -rf64 always
 make float.w64 -c:a pcm_f32le
 make alaw.wav -c:a pcm_alaw -ar 8000
+make wide.mov -c:a pcm_s24be -ar 8000
+make float.mov -c:a pcm_f32be -ar 8000
 make double.wav -c:a pcm_f64le -ac 2
 make ms.wav -c:a adpcm_ms
 make ima.wav -c:a adpcm_ima_wav -ac 2
@@ -21,6 +23,7 @@ make alaw.caf -c:a pcm_alaw -ar 8000
 make opus.caf -c:a libopus -b:a 24k -ar 48000
 make opus.mkv -c:a libopus -b:a 24k -ar 48000 -ac 2
 make mp3.mkv -c:a libmp3lame -b:a 32k
+make end.mkv -t 0.07 -c:a libmp3lame -b:a 32k -ar 22050
 make mp3.mp4 -c:a libmp3lame -b:a 32k
 make surround.m4a -c:a aac -ac 6 -b:a 96k
 make surround.aac -c:a aac -ac 6 -b:a 96k
