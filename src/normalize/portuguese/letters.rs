@@ -1,14 +1,12 @@
 //! Abbreviations, acronyms and symbols.
 
 use super::gender;
+use super::lists::{is_in, meaning};
 use super::numbers::Gender::{Feminine, Masculine};
 use super::numbers::cardinal;
 use super::quantities::short_number;
 use super::rules::{Place, Say};
-use super::words::{
-    ABBREVIATIONS, BEFORE_COLON, CAPITAL_TITLES, NUMBERED, QUEENS, READ, RULERS, SPELLED, STATES, TITLES, WORDS,
-    letter, spelled,
-};
+use super::words::{letter, spelled};
 use regex::Captures;
 
 pub const RULES: &[(&str, Say)] = &[
@@ -87,7 +85,7 @@ fn ended(words: &str, place: &Place) -> String {
 }
 
 fn state(letters: &str) -> Option<&'static str> {
-    find(STATES, letters)
+    meaning("state", letters)
 }
 
 /// `em SP`, `de MG`.
@@ -97,7 +95,7 @@ fn state_alone(found: &Captures, place: &Place) -> Option<String> {
 }
 
 fn before_colon(found: &Captures, place: &Place) -> Option<String> {
-    let long = find(BEFORE_COLON, &found[1].to_lowercase())?;
+    let long = meaning("before-colon", &found[1].to_lowercase())?;
     let capital = found[1].starts_with(char::is_uppercase);
     let words = if capital { super::capitalised(long) } else { long.to_owned() };
     (!place.is_joined()).then(|| format!("{words}:"))
@@ -132,7 +130,7 @@ fn dom_or_dona(_: &Captures, place: &Place) -> Option<String> {
     if place.is_joined() || !name.starts_with(char::is_uppercase) || name.chars().count() < 2 {
         return None;
     }
-    let lady = QUEENS.contains(&name.as_str()) || name.ends_with('a') && !RULERS.contains(&name.as_str());
+    let lady = is_in("queen", &name) || name.ends_with('a') && !is_in("ruler", &name);
     Some(if lady { "Dona " } else { "Dom " }.to_owned())
 }
 
@@ -159,16 +157,12 @@ fn with_slash(found: &Captures, place: &Place) -> Option<String> {
     fits.then(|| word.to_owned())
 }
 
-fn find(table: &'static [(&str, &str)], word: &str) -> Option<&'static str> {
-    table.iter().find(|(short, _)| *short == word).map(|(_, long)| *long)
-}
-
 /// Abbreviations that something always follows.
 const NEVER_LAST: &[&str] = &["cia", "vs", "tel", "tels", "aprox", "obs", "av"];
 
 /// `profª` without a point.
 fn with_raised_end(found: &Captures, place: &Place) -> Option<String> {
-    let long = find(TITLES, &found[1].to_lowercase())?;
+    let long = meaning("title", &found[1].to_lowercase())?;
     let capital = found[1].starts_with(char::is_uppercase);
     (!place.is_cut()).then(|| if capital { super::capitalised(long) } else { long.to_owned() })
 }
@@ -191,8 +185,8 @@ fn abbreviated(found: &Captures, place: &Place) -> Option<String> {
     }
     let long = before_number(&lower, place)
         .or_else(|| title(written, &lower, place))
-        .or_else(|| find(BEFORE_COLON, &lower).filter(|_| place.after.starts_with(':')))
-        .or_else(|| find(ABBREVIATIONS, &lower).filter(|_| is_abbreviation(&lower, place)))?;
+        .or_else(|| meaning("before-colon", &lower).filter(|_| place.after.starts_with(':')))
+        .or_else(|| meaning("abbreviation", &lower).filter(|_| is_abbreviation(&lower, place)))?;
     let long = agreeing(long, place);
     let several = long == "século" && ["os", "nos", "dos", "aos"].contains(&place.previous().as_str());
     let long = if several { format!("{long}s") } else { long };
@@ -208,7 +202,7 @@ fn title(written: &str, lower: &str, place: &Place) -> Option<&'static str> {
         .after
         .strip_prefix(' ')
         .is_some_and(|after| after.starts_with(|c: char| c.is_uppercase()) || after.starts_with("d"));
-    find(TITLES, lower).or_else(|| find(CAPITAL_TITLES, written).filter(|_| named))
+    meaning("title", lower).or_else(|| meaning("capital-title", written).filter(|_| named))
 }
 
 fn before_number(lower: &str, place: &Place) -> Option<&'static str> {
@@ -217,7 +211,7 @@ fn before_number(lower: &str, place: &Place) -> Option<&'static str> {
     let label = after.chars().take_while(|c| c.is_alphanumeric()).all(|c| "IVXLC".contains(c))
         && after.starts_with(char::is_uppercase);
     let block = matches!(lower, "bl" | "ap" | "apto" | "cj" | "qd" | "lt") && after.starts_with(char::is_uppercase);
-    find(NUMBERED, lower).filter(|_| number || label || block)
+    meaning("numbered", lower).filter(|_| number || label || block)
 }
 
 /// Not a word at the end of its sentence.
@@ -244,7 +238,7 @@ fn agreeing(long: &str, place: &Place) -> String {
 /// `E.U.A.`, `O.N.U.`; two letters may be initials.
 fn pointed(found: &Captures, place: &Place) -> Option<String> {
     let letters = found[0].replace('.', "");
-    let known = READ.contains(&letters.as_str()) || SPELLED.contains(&letters.as_str());
+    let known = is_in("read", &letters) || is_in("spelled", &letters);
     let said = read_or_spelled(&letters);
     ((letters.len() > 2 && !place.after.trim_start().starts_with(char::is_uppercase) || known) && !place.is_joined())
         .then(|| ended(&said, place))
@@ -252,8 +246,8 @@ fn pointed(found: &Captures, place: &Place) -> Option<String> {
 
 fn acronym(found: &Captures, place: &Place) -> Option<String> {
     let letters = &found[1];
-    let known = READ.contains(&letters) || SPELLED.contains(&letters);
-    if place.is_joined() || !known && (WORDS.contains(&letters) || is_shouted(letters, place)) {
+    let known = is_in("read", letters) || is_in("spelled", letters);
+    if place.is_joined() || !known && (is_in("shouted", letters) || is_shouted(letters, place)) {
         return None;
     }
     if found.get(2).is_some() && place.is_cut() {
@@ -277,9 +271,8 @@ fn is_shouted(letters: &str, place: &Place) -> bool {
 }
 
 fn read_or_spelled(letters: &str) -> String {
-    let read = READ.contains(&letters) && !SPELLED.contains(&letters);
-    let readable = letters.len() > 3 && is_readable(letters) && !SPELLED.contains(&letters);
-    if read || readable { super::capitalised(&letters.to_lowercase()) } else { spelled(letters) }
+    let readable = letters.len() > 3 && is_readable(letters) && !is_in("spelled", letters);
+    if is_in("read", letters) || readable { super::capitalised(&letters.to_lowercase()) } else { spelled(letters) }
 }
 
 /// Whether the letters make Portuguese syllables.

@@ -6,6 +6,7 @@
 mod codes;
 mod gender;
 mod letters;
+mod lists;
 mod measures;
 mod numbers;
 mod quantities;

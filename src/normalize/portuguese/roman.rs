@@ -1,9 +1,9 @@
 //! Roman numbers: of centuries, rulers, parts of a work, and before what they count.
 
+use super::lists::is_in;
 use super::numbers::Gender::{Feminine, Masculine};
 use super::numbers::{Gender, cardinal, ordinal};
 use super::rules::{Place, Say};
-use super::words::{PARTS, QUEENS, RULERS};
 use regex::Captures;
 
 pub const RULES: &[(&str, Say)] = &[(r"([IVXLCDM]{1,9})(?:º|ª)?", roman)];
@@ -75,7 +75,7 @@ fn is_century(place: &Place) -> bool {
 
 fn is_part(place: &Place) -> bool {
     let last = place.before.split_whitespace().next_back().unwrap_or_default().to_lowercase();
-    PARTS.contains(&last.as_str()) || is_after(place, |word| PARTS.contains(&word))
+    is_in("part", &last) || is_after(place, |word| is_in("part", word))
 }
 
 /// Whether such a word comes before, directly or with other Roman numbers between.
@@ -97,8 +97,8 @@ fn is_after(place: &Place, is_such: impl Fn(&str) -> bool) -> bool {
 fn ruler(place: &Place) -> Option<Gender> {
     let last = place.written_before.split_whitespace().next_back().unwrap_or_default();
     match last {
-        queen if QUEENS.contains(&queen) => Some(Feminine),
-        ruler if RULERS.contains(&ruler) => Some(Masculine),
+        queen if is_in("queen", queen) => Some(Feminine),
+        ruler if is_in("ruler", ruler) => Some(Masculine),
         _ => None,
     }
 }
