@@ -13,6 +13,7 @@ mod quantities;
 mod roman;
 mod rules;
 mod times;
+mod verses;
 mod words;
 
 #[cfg(test)]

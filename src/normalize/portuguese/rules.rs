@@ -1,6 +1,6 @@
 //! The rules in their order, and what they see.
 
-use super::{Variety, codes, letters, measures, quantities, roman, times};
+use super::{Variety, codes, letters, measures, quantities, roman, times, verses};
 use regex::{Captures, Regex};
 use std::sync::LazyLock;
 
@@ -54,6 +54,7 @@ pub static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| patterns().filter_map(c
 
 pub fn patterns() -> impl Iterator<Item = (&'static str, Say)> {
     let parts = [
+        verses::RULES,
         codes::RULES,
         times::RULES,
         quantities::MONEY,
