@@ -33,9 +33,7 @@ pub const RULES: &[(&str, Say)] = &[
     (r"(\p{L}{2,5}[ªº])", with_raised_end),
     (r"(?:vs|VS)\b", |_, place| (!place.is_joined()).then(|| "versus".to_owned())),
     (r"(?:[A-Z]\.){2,6}", pointed),
-    (r"/\s?([A-Z]{2})\b", |found, place| {
-        state(&found[1]).map(|name| format!("{}{name}", if place.is_joined() { ", " } else { "" }))
-    }),
+    (r"(?:\s?[-–]\s?|/\s?)([A-Z]{2})\b", state_after),
     (r"[A-Z]{2}\b", state_alone),
     (r"(\p{L}{2,4}):", before_colon),
     (r"([A-Z]{2,8})(s)?\b(?:-?(\d{1,4})\b)?", acronym),
@@ -88,10 +86,36 @@ fn state(letters: &str) -> Option<&'static str> {
     meaning("state", letters)
 }
 
-/// `em SP`, `de MG`.
+/// `Recife/PE`, `OAB-SP`, `Salvador - BA`.
+fn state_after(found: &Captures, place: &Place) -> Option<String> {
+    let named = place.written_before.split_whitespace().next_back().is_some_and(|word| word.starts_with(char::is_uppercase));
+    let ends = !place.after.trim_start().starts_with(|c: char| c.is_alphabetic() || c == '-');
+    let spaced = found[0].contains(' ') || !place.is_joined();
+    let fits = if spaced { named && ends } else { place.is_joined() && !place.after.starts_with('-') };
+    let name = state(&found[1]).filter(|_| fits || found[0].starts_with('/'))?;
+    Some(format!("{}{name}", if place.is_joined() { ", " } else { "" }))
+}
+
+/// States that are spoken of with an article, where it tells them from other acronyms.
+const WITH_ARTICLE: &[&str] = &["RJ", "RS", "RN", "DF", "ES", "MT", "BA", "PB"];
+
+/// `em SP`, `de MG`, `no RS`, `SP e RJ`, `Campinas (SP)`.
 fn state_alone(found: &Captures, place: &Place) -> Option<String> {
-    let near = ["em", "de", "para"].contains(&place.previous().as_str());
-    (near && !place.is_joined()).then(|| state(&found[0])).flatten().map(str::to_owned)
+    let name = state(&found[0]).filter(|_| !place.is_joined())?;
+    let mut words = place.written_before.split_whitespace().rev();
+    let last = words.next().unwrap_or_default();
+    let before = words.next().unwrap_or_default();
+    let is_state = |word: &str| state(word.trim_matches(|c: char| c.is_ascii_punctuation())).is_some();
+    let near = match last.to_lowercase().as_str() {
+        "em" | "de" | "para" | "entre" => true,
+        "no" | "na" | "do" | "da" | "o" | "a" | "ao" | "à" | "pelo" | "pela" if WITH_ARTICLE.contains(&&found[0]) => true,
+        "e" | "ou" | "a" => is_state(before),
+        "(" => before.starts_with(char::is_uppercase) && place.after.starts_with(')'),
+        _ => last.ends_with(',') && is_state(last),
+    };
+    let listed = place.after.strip_prefix(" e ").or(place.after.strip_prefix(", ")).unwrap_or_default();
+    let list = listed.get(..2).is_some_and(is_state) && !listed[2..].starts_with(char::is_alphanumeric);
+    (near || list).then(|| name.to_owned())
 }
 
 fn before_colon(found: &Captures, place: &Place) -> Option<String> {
@@ -263,11 +287,16 @@ fn acronym(found: &Captures, place: &Place) -> Option<String> {
 
 /// Whether the words beside are in capitals too, or the word is too long for an acronym.
 fn is_shouted(letters: &str, place: &Place) -> bool {
-    let capital =
-        |word: &str| word.chars().filter(|c| c.is_alphabetic()).count() > 1 && !word.contains(char::is_lowercase);
+    let other = |c: char| c.is_lowercase() || c.is_ascii_digit();
+    let capital = |word: &str| word.chars().filter(|c| c.is_alphabetic()).count() > 1 && !word.contains(other);
     let next = place.after.split_whitespace().next().unwrap_or_default();
     let previous = place.written_before.split_whitespace().next_back().unwrap_or_default();
-    letters.len() > 6 || place.after.starts_with(' ') && capital(next) || capital(previous)
+    let whole = !place.written_before.contains(char::is_lowercase) && !place.after.contains(char::is_lowercase);
+    // "PT, PSDB e MDB" are a list, and "TV LG" has no vowels.
+    let previous = previous.trim_end_matches(|c: char| whole && c.is_ascii_punctuation());
+    let previous = if previous.ends_with([',', ';', ':', ')']) { "" } else { previous };
+    let unreadable = letters.len() < 6 && !letters.contains(|c: char| "AEIOU".contains(c)) && !letters.contains("KK");
+    letters.len() > 6 || !unreadable && (place.after.starts_with(' ') && capital(next) || capital(previous))
 }
 
 fn read_or_spelled(letters: &str) -> String {

@@ -114,7 +114,8 @@ impl Said {
     }
 
     fn replace(&mut self, written: &str, from: usize, words: String) {
-        let words = if begins_sentence(&self.text) { capitalised(&words) } else { words };
+        let small = written.starts_with(char::is_lowercase);
+        let words = if begins_sentence(&self.text) && !small { capitalised(&words) } else { words };
         if words != written {
             let (written, to) = (written.to_owned(), self.text.len());
             self.replaced.push(Replacement { written, said: words.clone(), from, to });

@@ -10,11 +10,11 @@ use regex::Captures;
 
 pub const MONEY: &[(&str, Say)] = &[
     (
-        r"(SIGN\s?)?(R\$|US\$|U\$|\$|€|£|¥|USD|EUR|BRL|GBP)\s?(SIGN)?(NUM|\d+\.\d{1,2}\b)(?:\s?(mil|milhão|milhões|mi|bilhão|bilhões|bi|trilhão|trilhões|tri|bilião|biliões|k|M)\b)?(?:/(kg|g|l|L|m²|m|h|dia|mês|ano|hora|noite|pessoa|litro|quilo)\b)?",
+        r"(SIGN\s?)?(R\$|US\$|U\$|\$|€|£|¥|USD|EUR|BRL|GBP)\s?(SIGN)?(\d+\.\d{1,2}\b|NUM)(?:\s?(mil|milhão|milhões|mi|bilhão|bilhões|bi|trilhão|trilhões|tri|bilião|biliões|k|M)\b)?(?:/(kg|g|l|L|m²|m|h|dia|mês|ano|hora|noite|pessoa|litro|quilo)\b)?",
         money,
     ),
     (
-        r"(SIGN)?(NUM|\d+\.\d{1,2}\b)(?:\s?(mil|milhão|milhões|mi|bilhão|bilhões|bi|trilhão|trilhões|tri|bilião|biliões|k|M))?\s?(€|£|R\$|US\$|EUR\b|USD\b|BRL\b|GBP\b)",
+        r"(SIGN)?(\d+\.\d{1,2}\b|\d{1,3}(?: \d{3})+(?:,\d+)?|NUM)(?:\s?(mil|milhão|milhões|mi|bilhão|bilhões|bi|trilhão|trilhões|tri|bilião|biliões|k|M))?\s?(€|£|R\$|US\$|EUR\b|USD\b|BRL\b|GBP\b)",
         money_after,
     ),
 ];

@@ -2,12 +2,15 @@
 
 use super::Variety;
 use super::numbers::Gender::{Feminine, Masculine};
-use super::numbers::{cardinal, fraction};
+use super::lists::is_in;
+use super::numbers::{Amount, cardinal, fraction};
 use super::rules::{Place, Say};
 use super::words::MONTHS;
 use regex::Captures;
 
 pub const RULES: &[(&str, Say)] = &[
+    (r"(\d{1,2})/(\d{1,2})\b", set_score),
+    (r"([\d.]{1,9})/(\d{4})\b", of_a_year),
     (r"\d{1,2}º?/\d{1,2}/(?:\d{4}|\d{2})\b", whole_date),
     (r"\d{1,2}-\d{1,2}-\d{4}\b", whole_date),
     (r"\d{1,2}\.\d{1,2}\.\d{4}\b", whole_date),
@@ -32,6 +35,8 @@ pub const RULES: &[(&str, Say)] = &[
     (r"([01]?\d|2[0-4])\.([0-5]\d)\b", clock_with_a_point),
     (r"(\d{1,3})\s?(?:hs|hrs|h)\b", hours_alone),
     (r"(\d{1,3})\s?(?:min|m)\s?([0-5]?\d)\s?(?:seg|s)\b", minutes_and_seconds),
+    (r"(\d{1,3})min([0-5]\d)\b", minutes_and_seconds),
+    (r"(\d{1,3})['′’]([0-5]?\d)(?:[\u{22}″]|''|’’)", minutes_and_seconds),
     (r"24/7\b", always),
 ];
 
@@ -78,6 +83,23 @@ pub fn date(text: &str, variety: Variety) -> Option<String> {
         }
         _ => None,
     }
+}
+
+/// `6/4`, where sets are spoken of.
+fn set_score(found: &Captures, place: &Place) -> Option<String> {
+    let before = place.written_before.to_lowercase();
+    let sets = ["set ", "sets ", "parcial ", "parciais ", "tie-break "].iter().any(|word| before.contains(word));
+    let side = |i: usize| cardinal(number(&found[i]), Masculine, place.variety);
+    (sets && !place.is_joined() && !place.after.starts_with('/')).then(|| format!("{} a {}", side(1), side(2)))
+}
+
+/// "Lei sete de dois mil e nove": the number and year of a law or a file.
+fn of_a_year(found: &Captures, place: &Place) -> Option<String> {
+    let year = number(&found[2]);
+    let law = is_in("law", &place.previous().replace('º', "")) || place.written_before.trim_end().ends_with(['º', '°']);
+    let fits = law && (1900..2100).contains(&year) && !place.is_joined();
+    let said = Amount::parse(&found[1]).said(Masculine, place.variety);
+    fits.then(|| format!("{said} de {}", cardinal(year, Masculine, place.variety)))
 }
 
 fn whole_date(found: &Captures, place: &Place) -> Option<String> {
