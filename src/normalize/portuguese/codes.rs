@@ -10,7 +10,7 @@ pub const RULES: &[(&str, Say)] = &[
     (r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+", mail),
     (r"(?:https?://|www\.)[^\s<>«»“”()\[\]]*[^\s<>«»“”()\[\].,;:!?'\u{22}]", web),
     (
-        r"[a-z0-9-]+(?:\.[a-z0-9-]+)*\.(?:com|org|net|gov|edu|br|pt|io|info|app|tv|blog|dev)(?:\.(?:br|pt))?(?:/[\w./-]*\w)?\b",
+        r"[a-z0-9-]+(?:\.[a-z0-9-]+)*\.(?:com|org|net|gov|edu|br|pt|io|info|app|tv|blog|dev)(?:\.(?:br|pt))?(?:/[\w./@-]*\w)?\b",
         web,
     ),
     (r"[a-z0-9-]+(?:\.[a-z0-9-]+)*\.[a-z]{2,}/[\w./-]*\w", web),
@@ -35,7 +35,11 @@ pub const RULES: &[(&str, Say)] = &[
     (r"[29]\d{2}\s\d{3}\s\d{3}\b", portuguese_phone),
     (r"\d{4}-\d{3}\b", portuguese_postcode),
     (r"\d{1,6}(?:-\d{1,6}){2,}\b", dashed),
+    (r"\*(\d{2,5})#?", dialled),
+    (r"[A-Z\d]{8,20}\b", serial),
+    (r"\d{3} \d{3} \d{3}\b", taxpayer),
     (r"\d{10,}\b", row),
+    (r"\d{4,9}\b", called_row),
 ];
 
 /// Groups of digits, parted by pauses. A leading plus is said.
@@ -91,6 +95,41 @@ fn portuguese_postcode(found: &Captures, place: &Place) -> Option<String> {
 /// Three groups or more that are no date.
 fn dashed(found: &Captures, place: &Place) -> Option<String> {
     if super::times::date(&found[0], place.variety).is_some() { None } else { groups(found, place) }
+}
+
+/// `*555#`
+fn dialled(found: &Captures, place: &Place) -> Option<String> {
+    let end = if found[0].ends_with('#') { " cerquilha" } else { "" };
+    (!place.is_joined() && !place.is_cut()).then(|| format!("asterisco {}{end}", digits(&found[1])))
+}
+
+/// `AB123456789BR`, a parcel's or an engine's number.
+fn serial(found: &Captures, place: &Place) -> Option<String> {
+    let signs: Vec<char> = found[0].chars().collect();
+    let several = |of: fn(&char) -> bool, least| signs.iter().filter(|c| of(c)).count() >= least;
+    let runs = signs.chunk_by(|a, b| a.is_alphabetic() == b.is_alphabetic()).map(|run| run.iter().collect::<String>());
+    let said = runs.map(|run| if run.contains(char::is_alphabetic) { spelled(&run) } else { digits(&run) });
+    let mixed = several(char::is_ascii_digit, 6) && several(char::is_ascii_uppercase, 2);
+    (mixed && !place.is_joined()).then(|| said.collect::<Vec<_>>().join(", "))
+}
+
+/// `NIF 123 456 789`
+fn taxpayer(found: &Captures, place: &Place) -> Option<String> {
+    row_is_called(place).then(|| groups(found, place)).flatten()
+}
+
+/// Digits that a word says to be no number: "CEP", "senha".
+fn called_row(found: &Captures, place: &Place) -> Option<String> {
+    let grouped =
+        place.after.starts_with([',', '.', '/', '-']) && place.after[1..].starts_with(|c: char| c.is_ascii_digit());
+    (row_is_called(place) && !grouped).then(|| groups(found, place)).flatten()
+}
+
+fn row_is_called(place: &Place) -> bool {
+    let words = place.written_before.rsplit(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+    let said =
+        words.map(str::to_lowercase).find(|word| !matches!(word.as_str(), "é" | "n" | "nº" | "do" | "o" | "número"));
+    said.is_some_and(|word| super::lists::is_in("row", &word)) && !place.is_joined()
 }
 
 fn row(found: &Captures, place: &Place) -> Option<String> {
@@ -151,6 +190,6 @@ fn part(text: &str, first: char, place: &Place) -> String {
 
 /// Letters that make no word: "br", "www", "x".
 fn is_spelled(text: &str) -> bool {
-    let vowel = text.contains(|c: char| "aeiouáéíóúâêôãõyAEIOU".contains(c));
+    let vowel = text.contains(|c: char| "aeiouáéíóúâêôãõAEIOU".contains(c) || c == 'y' && text.len() > 2);
     text.chars().all(|c| letter(c).is_some()) && (text.len() == 1 || !vowel)
 }

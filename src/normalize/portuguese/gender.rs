@@ -99,7 +99,7 @@ pub fn of(word: &str) -> Gender {
 }
 
 /// Whether a list has `word` or what it is the plural of: "luzes", "torres", "cores".
-fn is_listed(list: &str, word: &str) -> bool {
+pub fn is_listed(list: &str, word: &str) -> bool {
     is_in(list, word) || is_in(list, &singular(word)) || word.strip_suffix("es").is_some_and(|one| is_in(list, one))
 }
 

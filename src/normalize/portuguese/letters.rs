@@ -20,7 +20,7 @@ pub const RULES: &[(&str, Say)] = &[
     (r"S[./]\s?A\.?", |_, place| {
         Some(ended("S A", place)).filter(|_| !place.is_cut()).map(|w| w.replace("S A", "esse á"))
     }),
-    (r"N(?:\.|ª|a\.)\s?S(?:ra\.|rª\.?|ª\.?)", |_, _| Some("Nossa Senhora".to_owned())),
+    (r"N(?:\.?ª|\.|a\.)\s?S(?:ra\.|r\.?ª\.?|ª\.?)", |_, _| Some("Nossa Senhora".to_owned())),
     (r"[cC]/[cC]\b\.?", |_, place| (!place.is_joined()).then(|| "conta corrente".to_owned())),
     (r"D\.\s", dom_or_dona),
     (r"R\.\s", street),
@@ -28,9 +28,15 @@ pub const RULES: &[(&str, Say)] = &[
     (r"([cCsSpP])/\s?", with_slash),
     (r"a\.\s?([amd])\.", rate),
     (r"[kK]m\s", |_, place| place.after.starts_with(|c: char| c.is_ascii_digit()).then(|| "quilômetro ".to_owned())),
+    (r"q\.\s?b\.", |_, place| Some(ended("quanto baste", place))),
+    (r"[\p{L}\d]+(?:_[\p{L}\d]+)+", letters_and_digits),
+    (r"(\p{L}{1,8})\b", whole_word),
+    (r"(?:[A-Z][a-z]?[₀-₉]*)*[A-Z][a-z]?[₀-₉]+(?:[A-Z][a-z]?[₀-₉]*)*", formula),
     (r"e/ou\b", |_, _| Some("e ou".to_owned())),
+    (r"(\p{L}{1,5})\.?([ªº])(s)?(\.)?", with_raised_end),
+    (r"((?i:esq|dto|dtº))\b\.?", side),
+    (r"[rR]/[cC]\b\.?", |_, place| (!place.in_brazil()).then(|| "rés-do-chão".to_owned())),
     (r"(\p{L}{1,7}[ªº]?)\.", abbreviated),
-    (r"(\p{L}{2,5}[ªº])", with_raised_end),
     (r"(?:vs|VS)\b", |_, place| (!place.is_joined()).then(|| "versus".to_owned())),
     (r"(?:[A-Z]\.){2,6}", pointed),
     (r"(?:\s?[-–]\s?|/\s?)([A-Z]{2})\b", state_after),
@@ -40,13 +46,17 @@ pub const RULES: &[(&str, Say)] = &[
     (r"([A-Z]{1,6})-?(\d{1,4})([A-Z]\d{0,4})?\b", coded),
     (r"(\d{1,4})([A-Z])\b", lettered),
     (r"(\d+)(k\b)?", before_letters),
+    (r"\p{L}+\d[\p{L}\d]*", letters_and_digits),
     (r"§§?\s?", |found, _| Some(if found[0].starts_with("§§") { "parágrafos " } else { "parágrafo " }.to_owned())),
     (r"@[\w.]*\w", handle),
     (r"#(\p{L}\w*)", |found, place| (!place.is_joined()).then(|| format!("hashtag {}", &found[1]))),
     (r"[#*]", lone_sign),
     (r"&", |_, place| sign_between(" e ", place, false)),
     (r"±\s?", |_, _| Some("mais ou menos ".to_owned())),
-    (r"[≈~]", |_, place| {
+    (r"→\s?", |_, _| Some("para ".to_owned())),
+    (r"√\s?", |_, _| Some("raiz quadrada de ".to_owned())),
+    (r"π\b", |_, _| Some("pi".to_owned())),
+    (r"[≈~]\s?", |_, place| {
         place.after.trim_start().starts_with(|c: char| c.is_ascii_digit()).then(|| "cerca de ".to_owned())
     }),
     (r"≥", |_, place| sign_between(" maior ou igual a ", place, false)),
@@ -56,6 +66,10 @@ pub const RULES: &[(&str, Say)] = &[
     (r"x", |_, place| {
         // `4 m x 3 m`
         let name = if place.written_before.ends_with("m ") { " por " } else { " vezes " };
+        // `2 (4) x (3) 2`
+        if place.written_before.ends_with(") ") && place.after.starts_with(" (") {
+            return Some("a".to_owned());
+        }
         if place.after.starts_with(' ') { sign_between(name, place, true) } else { None }
     }),
     (r"\+", |_, place| sign_between(" mais ", place, true)),
@@ -88,7 +102,8 @@ fn state(letters: &str) -> Option<&'static str> {
 
 /// `Recife/PE`, `OAB-SP`, `Salvador - BA`.
 fn state_after(found: &Captures, place: &Place) -> Option<String> {
-    let named = place.written_before.split_whitespace().next_back().is_some_and(|word| word.starts_with(char::is_uppercase));
+    let named =
+        place.written_before.split_whitespace().next_back().is_some_and(|word| word.starts_with(char::is_uppercase));
     let ends = !place.after.trim_start().starts_with(|c: char| c.is_alphabetic() || c == '-');
     let spaced = found[0].contains(' ') || !place.is_joined();
     let fits = if spaced { named && ends } else { place.is_joined() && !place.after.starts_with('-') };
@@ -108,7 +123,9 @@ fn state_alone(found: &Captures, place: &Place) -> Option<String> {
     let is_state = |word: &str| state(word.trim_matches(|c: char| c.is_ascii_punctuation())).is_some();
     let near = match last.to_lowercase().as_str() {
         "em" | "de" | "para" | "entre" => true,
-        "no" | "na" | "do" | "da" | "o" | "a" | "ao" | "à" | "pelo" | "pela" if WITH_ARTICLE.contains(&&found[0]) => true,
+        "no" | "na" | "do" | "da" | "o" | "a" | "ao" | "à" | "pelo" | "pela" if WITH_ARTICLE.contains(&&found[0]) => {
+            true
+        }
         "e" | "ou" | "a" => is_state(before),
         "(" => before.starts_with(char::is_uppercase) && place.after.starts_with(')'),
         _ => last.ends_with(',') && is_state(last),
@@ -184,11 +201,69 @@ fn with_slash(found: &Captures, place: &Place) -> Option<String> {
 /// Abbreviations that something always follows.
 const NEVER_LAST: &[&str] = &["cia", "vs", "tel", "tels", "aprox", "obs", "av"];
 
-/// `profª` without a point.
+/// `profª`, `Dr.ª`, `Eng.º`, `Ex.ª`.
 fn with_raised_end(found: &Captures, place: &Place) -> Option<String> {
-    let long = meaning("title", &found[1].to_lowercase())?;
+    let (short, end) = (found[1].to_lowercase(), if &found[2] == "ª" { 'a' } else { 'o' });
+    let plural = if found.get(3).is_some() { "s" } else { "" };
+    let known = meaning("title", &format!("{short}{end}{plural}"));
+    let long = known.or_else(|| {
+        meaning("title", &short).or(meaning("numbered", &short)).filter(|_| end == 'o' && plural.is_empty())
+    })?;
     let capital = found[1].starts_with(char::is_uppercase);
-    (!place.is_cut()).then(|| if capital { super::capitalised(long) } else { long.to_owned() })
+    let said = if capital { super::capitalised(long) } else { long.to_owned() };
+    let last = found.get(4).is_some() && place.after.is_empty();
+    (!place.is_cut()).then(|| if last { said + "." } else { said })
+}
+
+/// `3.º Esq.`, `2.º Dto.`
+fn side(found: &Captures, place: &Place) -> Option<String> {
+    let side = if found[1].starts_with(['E', 'e']) { "esquerdo" } else { "direito" };
+    let point = found[0].ends_with('.');
+    let before = place.written_before.trim_end();
+    let floor =
+        (before.ends_with(['º', '°']) || before.ends_with("/c") || place.previous() == "andar") && !place.is_joined();
+    floor.then(|| if point { ended(side, place) } else { side.to_owned() })
+}
+
+/// Words of messages, `UnB`.
+fn whole_word(found: &Captures, place: &Place) -> Option<String> {
+    if place.is_joined()
+        || place.after.starts_with(['.', '/', '@', '-', '\'', '_'])
+            && place.after.len() > 1
+            && !place.after[1..].starts_with(' ')
+    {
+        return None;
+    }
+    let (word, lower) = (&found[1], found[1].to_lowercase());
+    let named = ["letra", "opção", "alternativa", "item", "alínea"].contains(&place.previous().as_str());
+    let letter = word.chars().count() == 1 && (named || place.after.trim_start().starts_with([')', '=', ',']));
+    let typed = meaning("message", &lower).filter(|_| !letter && word[1..] == lower[1..] && word != "Q");
+    let said = typed.map(|long| if word == lower { long.to_owned() } else { super::capitalised(long) });
+    meaning("mixed", word).map(str::to_owned).or(said)
+}
+
+/// `H₂SO₄`
+fn formula(found: &Captures, place: &Place) -> Option<String> {
+    let plain: String = found[0].chars().map(|c| super::quantities::lowered(c).unwrap_or(c)).collect();
+    (!place.is_joined() && !place.is_cut()).then(|| runs_said(&plain, place))
+}
+
+/// `casa2024`, `H2SO4`: what no other rule knows.
+fn letters_and_digits(found: &Captures, place: &Place) -> Option<String> {
+    (!place.is_joined()).then(|| runs_said(&found[0], place))
+}
+
+fn runs_said(text: &str, place: &Place) -> String {
+    let letters = |c: &char| c.is_alphabetic();
+    let runs: Vec<char> = text.chars().collect();
+    let said = runs.chunk_by(|a, b| letters(a) == letters(b)).map(|run| {
+        let run: String = run.iter().collect();
+        match run.chars().all(|c| c.is_ascii_uppercase()) {
+            true => read_or_spelled(&run),
+            false => super::codes::address_said(&run, place),
+        }
+    });
+    said.collect::<Vec<_>>().join(" ")
 }
 
 /// Digits at the beginning of a word.
@@ -288,14 +363,18 @@ fn acronym(found: &Captures, place: &Place) -> Option<String> {
 /// Whether the words beside are in capitals too, or the word is too long for an acronym.
 fn is_shouted(letters: &str, place: &Place) -> bool {
     let other = |c: char| c.is_lowercase() || c.is_ascii_digit();
-    let capital = |word: &str| word.chars().filter(|c| c.is_alphabetic()).count() > 1 && !word.contains(other);
+    let vowel = |word: &str| word.contains(|c: char| "AEIOUÁÉÍÓÚÂÊÔÃÕ".contains(c));
+    let roman = |word: &str| super::roman::value(word.trim_end_matches(|c: char| c.is_ascii_punctuation())).is_some();
+    let capital = |word: &str| {
+        vowel(word) && !roman(word) && word.chars().filter(|c| c.is_alphabetic()).count() > 1 && !word.contains(other)
+    };
     let next = place.after.split_whitespace().next().unwrap_or_default();
     let previous = place.written_before.split_whitespace().next_back().unwrap_or_default();
     let whole = !place.written_before.contains(char::is_lowercase) && !place.after.contains(char::is_lowercase);
     // "PT, PSDB e MDB" are a list, and "TV LG" has no vowels.
     let previous = previous.trim_end_matches(|c: char| whole && c.is_ascii_punctuation());
     let previous = if previous.ends_with([',', ';', ':', ')']) { "" } else { previous };
-    let unreadable = letters.len() < 6 && !letters.contains(|c: char| "AEIOU".contains(c)) && !letters.contains("KK");
+    let unreadable = letters.len() < 6 && !vowel(letters) && !letters.contains("KK");
     letters.len() > 6 || !unreadable && (place.after.starts_with(' ') && capital(next) || capital(previous))
 }
 

@@ -10,7 +10,11 @@ pub const RULES: &[(&str, Say)] = &[
     (r"(NUM)\s?[x×]\s?(NUM)(?:\s?[x×]\s?(NUM))?\s?(UNIT)", sides),
     (r"(SIGN)?(NUM)\s?(?:[-–—]|a)\s?(NUM)\s?(%|UNIT)(\.)?", span),
     (r"(\d{1,2})/(\d{1,3})\s?(UNIT)(\.)?", part),
+    (r"(\d{1,3})\s?(?:e\s)?(?:([½¼¾⅓⅔⅛])|\s(\d)/(\d{1,2}))\s?(UNIT)(\.)?", whole_and_part),
+    (r"(NUM)\s?(UNIT)/(UNIT|100\s?(?:g|ml|mL)\b)", rate),
+    (r"([12])m(\d{2})(?:cm)?\b", tall),
     (r"([-−–+±])?(NUM)\s?(%|UNIT)(\.)?", measure),
+    (r"\((sopa|chá|café|sobremesa)\)", of_spoon),
     (r"(UNIT)", alone),
 ];
 
@@ -29,11 +33,15 @@ pub fn symbols() -> String {
     symbols.join("|")
 }
 
-/// How a symbol in small letters is written where capitals are thought to be right: `Km/h`, `KG`, `ML`.
+/// How else a symbol is written: `Km/h`, `KG`, `cols.`.
 fn capitals(symbol: &str) -> Vec<String> {
-    let written = matches!(symbol, "km/h" | "km²" | "km" | "kg" | "cm" | "mm" | "ml" | "mg" | "kcal");
-    let first = super::capitalised(symbol);
-    if written { vec![symbol.to_uppercase(), first] } else { Vec::new() }
+    match symbol {
+        "km/h" | "km²" | "km" | "kg" | "cm" | "mm" | "ml" | "mg" | "kcal" => {
+            vec![symbol.to_uppercase(), super::capitalised(symbol)]
+        }
+        "xíc" | "col" | "colh" | "cx" | "pct" | "pç" | "un" | "unid" | "min" => vec![format!("{symbol}s")],
+        _ => Vec::new(),
+    }
 }
 
 /// A unit's name, and its gender.
@@ -62,7 +70,52 @@ fn is_unit(symbol: &str, number: &str, place: &Place) -> bool {
     let ordinal = symbol == "°" && super::quantities::is_ranked(place.after);
     let spaced_letter =
         number.ends_with(' ') && symbol.len() == 1 && matches!(symbol, "s" | "l" | "J") && !place.in_brazil();
-    !((joined && symbol.ends_with(char::is_alphabetic)) || ordinal || spaced_letter)
+    // `2 c. (sopa)`
+    let spoon = [". de s", ". de c", ". (", " de sopa", " de chá", " (sopa", " (chá"];
+    let no_spoon =
+        symbol == "c" && !spoon.iter().any(|of| place.after.starts_with(of) || place.after.starts_with(&of[1..]));
+    !(no_spoon || (joined && symbol.ends_with(char::is_alphabetic)) || ordinal || spaced_letter)
+}
+
+/// `1 ½ xíc.`, `2 1/2 kg`
+fn whole_and_part(found: &Captures, place: &Place) -> Option<String> {
+    let parts = match found.get(2) {
+        Some(sign) => super::quantities::sign_parts(sign.as_str())?,
+        None => (&found[3], &found[4]),
+    };
+    let whole: u64 = found[1].parse().ok()?;
+    let (name, gender) = unit(&found[5], whole < 2, place.variety).filter(|_| is_unit(&found[5], "", place))?;
+    let point = if found.get(6).is_some() { point(place) } else { "" };
+    let part = super::quantities::and_part(parts, gender, place.variety)?;
+    let count = super::numbers::cardinal(whole, gender, place.variety);
+    (!place.is_joined()).then(|| format!("{count} {name} e {part}{point}"))
+}
+
+/// `1,2 kg/m³`, `120 kcal/100 g`.
+fn rate(found: &Captures, place: &Place) -> Option<String> {
+    if place.is_joined() || place.is_cut() || place.after.starts_with(['²', '³']) {
+        return None;
+    }
+    let amount = Amount::parse(&found[1]);
+    let (name, gender) = unit(&found[2], amount.is_one(), place.variety)?;
+    let per = match found[3].strip_prefix("100") {
+        Some(symbol) => format!("cem {}", unit(symbol.trim(), false, place.variety)?.0),
+        None => unit(&found[3], true, place.variety)?.0,
+    };
+    Some(format!("{} {name} por {per}", amount.said(gender, place.variety)))
+}
+
+/// `1m70`
+fn tall(found: &Captures, place: &Place) -> Option<String> {
+    let amount = Amount { negative: false, whole: found[1].to_owned(), decimals: Some(found[2].to_owned()) };
+    (!place.is_joined()).then(|| height(&amount, "m", place.variety)).flatten()
+}
+
+/// "colher de sopa", "xícara de chá".
+fn of_spoon(found: &Captures, place: &Place) -> Option<String> {
+    let counted = place.before.trim_end().trim_end_matches(" e meia");
+    let spoon = ["colher", "colheres", "xícara", "xícaras"].iter().any(|noun| counted.ends_with(noun));
+    spoon.then(|| format!("de {}", &found[1]))
 }
 
 fn measure(found: &Captures, place: &Place) -> Option<String> {
@@ -99,7 +152,8 @@ fn part(found: &Captures, place: &Place) -> Option<String> {
 /// A unit in the place of a word: "150 milhões de km", "o m²".
 fn alone(found: &Captures, place: &Place) -> Option<String> {
     let of = ["mil", "milhão", "milhões", "bilhão", "bilhões", "trilhões", "de", "em", "os", "quantos", "poucos"];
-    let several = of.contains(&place.previous().as_str());
+    let power = place.written_before.trim_end().ends_with(super::quantities::is_raised);
+    let several = power || of.contains(&place.previous().as_str());
     let apart = place.written_before.ends_with([' ', '(']) && is_unit(&found[1], "", place);
     let named = apart && ALONE.contains(&&found[1]) && !place.after.starts_with('/');
     named.then(|| unit(&found[1], !several, place.variety)).flatten().map(|(name, _)| name)
@@ -116,7 +170,8 @@ fn height(amount: &Amount, symbol: &str, variety: Variety) -> Option<String> {
 
 /// The point after a symbol goes where the sentence goes on.
 fn point(place: &Place) -> &'static str {
-    let on = place.after.strip_prefix(' ').is_some_and(|after| after.starts_with(char::is_lowercase));
+    let on =
+        place.after.strip_prefix(' ').is_some_and(|after| after.starts_with(|c: char| c.is_lowercase() || c == '('));
     if on { "" } else { "." }
 }
 

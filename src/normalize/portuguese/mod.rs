@@ -63,6 +63,8 @@ pub fn said(text: &str, variety: Variety) -> Said {
         }
         match begins.then(|| first(text, at, &said.text, variety)).flatten() {
             Some((length, words)) => {
+                let (length, words) = repeated(&text[at + length..], &words)
+                    .map_or((length, words.clone()), |(more, words)| (length + more, words));
                 said.replace(&text[at..at + length], at, words);
                 (at, fresh) = (at + length, true);
             }
@@ -73,6 +75,15 @@ pub fn said(text: &str, variety: Variety) -> Said {
         }
     }
     said
+}
+
+/// `6 (seis) meses`, `2 (duas) vias`: the length of the words in brackets that say the number once more, and they.
+fn repeated(after: &str, words: &str) -> Option<(usize, String)> {
+    let inner = after.trim_start().strip_prefix('(')?.split_once(')')?.0;
+    let masculine =
+        |words: &str| words.to_lowercase().replace("uma", "um").replace("duas", "dois").replace("entas", "entos");
+    let length = after.find(')')? + 1;
+    (masculine(inner) == masculine(words)).then(|| (length, inner.to_owned()))
 }
 
 /// The length of a `[sound]` or of `♪ lyrics ♪`, which are left as they are.

@@ -1,14 +1,15 @@
 //! Money, fractions, ordinals, ranges, scores and plain numbers.
 
 use super::Variety;
-use super::gender::{counted, noun};
+use super::gender::{counted, is_label, noun};
 use super::numbers::Gender::{Feminine, Masculine};
 use super::numbers::{Amount, Gender, cardinal, digits, ordinal};
 use super::rules::{Place, Say};
-use super::words::{CURRENCIES, Currency, DAYS, SCALES, UNITS, WEEKDAYS};
+use super::words::{CURRENCIES, Currency, DAYS, SCALES, UNITS, WEEKDAYS, letter};
 use regex::Captures;
 
 pub const MONEY: &[(&str, Say)] = &[
+    (r"(R\$|US\$|\$|€|£)\s?(NUM)\s?[-–]\s?(NUM)\b", money_span),
     (
         r"(SIGN\s?)?(R\$|US\$|U\$|\$|€|£|¥|USD|EUR|BRL|GBP)\s?(SIGN)?(\d+\.\d{1,2}\b|NUM)(?:\s?(mil|milhão|milhões|mi|bilhão|bilhões|bi|trilhão|trilhões|tri|bilião|biliões|k|M)\b)?(?:/(kg|g|l|L|m²|m|h|dia|mês|ano|hora|noite|pessoa|litro|quilo)\b)?",
         money,
@@ -23,8 +24,9 @@ pub const RULES: &[(&str, Say)] = &[
     (r"(NUM)\s(reais|dólares|euros|libras)\b", named_money),
     (r"(\d{1,3})\s(?:e\s)?(\d{1,2})/(\d{1,3})\s+(\p{L}+)", mixed),
     (r"(\d{1,3})\s?([½¼¾⅓⅔⅛])\s+(\p{L}+)", mixed_sign),
-    (r"(\d{1,2})/(\d{1,4})\b", slashed),
+    (r"(\d{1,2})/(\d{1,3})\b", slashed),
     (r"([½¼¾⅓⅔⅛])", fraction_sign),
+    (r"(?i:(seg|ter|qua|qui|sex|sáb|dom))\b(\.)?", day_before_date),
     (r"([2-6])\.?[ªa]s?[\s-]?(feiras?)\b", weekday),
     (r"(3)\.?[ªa](s)?", third_weekday),
     (
@@ -41,8 +43,12 @@ pub const RULES: &[(&str, Say)] = &[
     (r"(NUM)-(NUM)\b", range),
     (r"(NUM)/(NUM)\b", barred),
     (r"\d+(?:\.\d+)+\b", dotted),
-    (r"(\d{1,3})['′’]", minute),
+    (r"(\d{1,3})(?:\+(\d{1,2}))?['′’]", minute),
     (r"(\d{1,3})[\u{22}″]", inches),
+    (r"(NUM|\p{L})(\^[-−]?\d{1,3}\b|[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+)", power),
+    (r"(\d{1,3}(?: \d{3})+)(?:,\d+)?\b", spaced),
+    (r"(\d{1,5})-([A-Z])\b", with_letter),
+    (r"\s?[-–—]\s?", to),
     (r"(SIGN)?(NUM)(?:\s(mil|mi|bi|tri)\b)?", plain),
     (r"\+(NUM)", positive),
     (r"/(dia|semana|mês|ano|hora|h|noite|pessoa|aluno|aluna|unidade)\b", each),
@@ -68,6 +74,13 @@ fn money(found: &Captures, place: &Place) -> Option<String> {
     let sum = sum(&amount, currency(&found[2])?, found.get(5).map(|scale| scale.as_str()), place)?;
     let per = found.get(6).map(|per| format!(" por {}", per_unit(per.as_str())));
     Some(sum + &per.unwrap_or_default())
+}
+
+/// `R$ 10-20`
+fn money_span(found: &Captures, place: &Place) -> Option<String> {
+    let currency = currency(&found[1])?;
+    let side = |i: usize| Amount::parse(&found[i]).said(gender_of(currency), place.variety);
+    (!place.is_joined() && !place.is_cut()).then(|| format!("{} a {} {}", side(2), side(3), currency.several))
 }
 
 fn money_after(found: &Captures, place: &Place) -> Option<String> {
@@ -157,14 +170,19 @@ fn mixed_sign(found: &Captures, place: &Place) -> Option<String> {
 fn whole_and_part(whole: &str, parts: (&str, &str), counted: &str, place: &Place) -> Option<String> {
     let whole: u64 = whole.parse().ok()?;
     let gender = noun(&format!(" {counted}"), whole == 1).or_else(|| noun(&format!(" {counted}"), whole != 1))?;
-    let part = match parts {
-        ("1", "2") => if gender == Feminine { "meia" } else { "meio" }.to_owned(),
-        parts => super::times::parts(parts, place.variety)?,
-    };
+    let part = and_part(parts, gender, place.variety)?;
     (!place.is_joined()).then(|| format!("{} {counted} e {part}", cardinal(whole, gender, place.variety)))
 }
 
-fn sign_parts(sign: &str) -> Option<(&'static str, &'static str)> {
+/// The part after a whole: "meia" of something feminine.
+pub fn and_part(parts: (&str, &str), gender: Gender, variety: Variety) -> Option<String> {
+    match parts {
+        ("1", "2") => Some(if gender == Feminine { "meia" } else { "meio" }.to_owned()),
+        parts => super::times::parts(parts, variety),
+    }
+}
+
+pub fn sign_parts(sign: &str) -> Option<(&'static str, &'static str)> {
     Some(match sign {
         "½" => ("1", "2"),
         "¼" => ("1", "4"),
@@ -184,7 +202,11 @@ fn fraction_sign(found: &Captures, place: &Place) -> Option<String> {
 
 fn slashed(found: &Captures, place: &Place) -> Option<String> {
     let plain = !place.is_joined() && !place.is_cut() && !place.after.starts_with('/');
-    plain.then(|| part_of((&found[1], &found[2]), place)).flatten()
+    let (parts, whole): (u64, u64) = (found[1].parse().ok()?, found[2].parse().ok()?);
+    // `lote 12/13` is no fraction.
+    let usual = whole <= 10 || whole % 10 == 0 || whole.is_power_of_two() || whole == 12;
+    let fraction = usual && parts < whole && !is_label(place.written_before);
+    (plain && fraction).then(|| part_of((&found[1], &found[2]), place)).flatten()
 }
 
 /// "meia" before a noun, "um quarto de" before one, "dois terços" elsewhere.
@@ -213,6 +235,16 @@ fn third_weekday(found: &Captures, place: &Place) -> Option<String> {
     let ends = on || next.starts_with(|c: char| c.is_ascii_punctuation());
     let days = matches!(said.to_lowercase().as_str(), "toda" | "todas" | "às" | "de") && ends && !place.is_joined();
     days.then(|| if found.get(2).is_some() { "terças" } else { "terça" }.to_owned())
+}
+
+/// `dom. 12/05`
+fn day_before_date(found: &Captures, place: &Place) -> Option<String> {
+    let date = place.after.trim_start_matches([',', ' ', '(']);
+    let name = DAYS.iter().find(|day| day.starts_with(&found[1].to_lowercase()))?;
+    let said = if found[1].starts_with(char::is_uppercase) { super::capitalised(name) } else { (*name).to_owned() };
+    let hour = date.trim_start_matches(|c: char| c.is_ascii_digit()).starts_with(['h', ':', '/']);
+    let dated = date.starts_with(|c: char| c.is_ascii_digit()) && (hour || found.get(2).is_some());
+    (dated && !place.is_joined()).then_some(said)
 }
 
 /// `seg. a sex.`
@@ -340,7 +372,8 @@ fn barred(found: &Captures, place: &Place) -> Option<String> {
 /// The minute of a match: "aos 45'".
 fn minute(found: &Captures, place: &Place) -> Option<String> {
     let played = ["aos", "os", "dos"].contains(&place.previous().as_str()) && !place.is_cut();
-    played.then(|| format!("{} minutos", short_number(&found[1], place.variety)))
+    let more = found.get(2).map(|more| format!(" mais {}", short_number(more.as_str(), place.variety)));
+    played.then(|| format!("{}{} minutos", short_number(&found[1], place.variety), more.unwrap_or_default()))
 }
 
 /// `2.0.1`: not a number with points between its thousands.
@@ -362,6 +395,60 @@ pub fn short_number(text: &str, variety: Variety) -> String {
         None if text.len() == 3 && !text.starts_with("00") => format!("zero {}", short_number(&text[1..], variety)),
         None => digits(text),
     }
+}
+
+/// "dez elevado a oito", "xis ao quadrado".
+fn power(found: &Captures, place: &Place) -> Option<String> {
+    let base = match letter(found[1].chars().next()?) {
+        Some(name) => name.to_owned(),
+        None => Amount::parse(&found[1]).said(Masculine, place.variety),
+    };
+    let exponent: String = found[2].chars().filter_map(lowered).collect();
+    let n = cardinal(exponent.trim_start_matches('-').parse().ok()?, Masculine, place.variety);
+    let said = match exponent.as_str() {
+        "2" => "ao quadrado".to_owned(),
+        "3" => "ao cubo".to_owned(),
+        _ => format!("elevado a {}{n}", if exponent.starts_with('-') { "menos " } else { "" }),
+    };
+    (!place.is_joined() && !place.is_cut()).then(|| format!("{base} {said}"))
+}
+
+/// A digit or minus from the raised or lowered one.
+pub fn lowered(c: char) -> Option<char> {
+    let digit =
+        |places: &str| places.chars().position(|raised| raised == c).and_then(|n| char::from_digit(n as u32, 10));
+    let minus = matches!(c, '⁻' | '-' | '−').then_some('-');
+    digit("⁰¹²³⁴⁵⁶⁷⁸⁹").or_else(|| digit("₀₁₂₃₄₅₆₇₈₉")).or_else(|| digit("0123456789")).or(minus)
+}
+
+pub fn is_raised(c: char) -> bool {
+    "⁰¹²³⁴⁵⁶⁷⁸⁹".contains(c)
+}
+
+/// `1 200` in Portugal.
+fn spaced(found: &Captures, place: &Place) -> Option<String> {
+    if place.variety != Variety::Portugal || place.is_joined() || place.is_cut() || is_label(place.written_before) {
+        return None;
+    }
+    let gender = counted(place.written_before, place.after, false);
+    Some(Amount::parse(&found[0]).said(gender, place.variety))
+}
+
+/// `12-A`
+fn with_letter(found: &Captures, place: &Place) -> Option<String> {
+    let name = letter(found[2].chars().next()?)?;
+    (!place.is_joined()).then(|| format!("{} {name}", short_number(&found[1], place.variety)))
+}
+
+/// What may stand behind the first of two numbers: `10h-12h`, `3%-4%`, `R$ 10-20`.
+const BEFORE_TO: &[&str] = &["", "h", "hs", "min", "%", "°C", "ºC", "km", "m", "cm", "kg", "g", "ml"];
+
+fn to(_: &Captures, place: &Place) -> Option<String> {
+    let first = place.written_before.rsplit([' ', '(']).next()?;
+    let begins = first.starts_with(|c: char| c.is_ascii_digit() || c == 'R') && !place.after.contains('=');
+    let unit = first.trim_start_matches("R$").trim_start_matches(|c: char| c.is_ascii_digit() || ",.:h".contains(c));
+    let next = place.after.trim_start_matches("R$").trim_start();
+    (begins && BEFORE_TO.contains(&unit) && next.starts_with(|c: char| c.is_ascii_digit())).then(|| " a ".to_owned())
 }
 
 fn plain(found: &Captures, place: &Place) -> Option<String> {
@@ -396,7 +483,8 @@ fn inches(found: &Captures, place: &Place) -> Option<String> {
 fn each(found: &Captures, place: &Place) -> Option<String> {
     let mut last = place.written_before.split(' ').rev().take(2);
     let counted = last.any(|word| word.contains(|c: char| c.is_ascii_digit()));
-    (counted && place.is_joined()).then(|| format!(" por {}", per_unit(&found[1])))
+    (counted && (place.is_joined() || place.written_before.ends_with('€')))
+        .then(|| format!(" por {}", per_unit(&found[1])))
 }
 
 /// Between a word and a number, or two numbers in a sum.
@@ -406,6 +494,9 @@ fn bar(_: &Captures, place: &Place) -> Option<String> {
         return Some(" barra ".to_owned());
     }
     let (before, after) = (place.written_before.strip_suffix(' ')?, place.after.strip_prefix(' ')?);
+    if before.ends_with(digit) && after.starts_with(['(', '+']) {
+        return Some("ou".to_owned());
+    }
     (before.ends_with(digit) && after.starts_with(digit)).then(|| "dividido por".to_owned())
 }
 
@@ -419,6 +510,7 @@ fn number_sign(found: &Captures, place: &Place) -> Option<String> {
     let name = if found[0].contains('s') { "números" } else { "número" };
     let space = if number || found[0].ends_with(' ') { " " } else { "" };
     let space = if place.after.is_empty() && found[0].ends_with('.') { "." } else { space };
-    ((number || raised) && !place.is_joined() && (number || !place.is_cut() || space == " "))
+    let lady = place.after.starts_with("Sr") || place.after.starts_with("Sª");
+    ((number || raised) && !lady && !place.is_joined() && (number || !place.is_cut() || space == " "))
         .then(|| format!("{name}{space}"))
 }

@@ -1,5 +1,6 @@
 //! Roman numbers: of centuries, rulers, parts of a work, and before what they count.
 
+use super::gender::is_listed;
 use super::lists::is_in;
 use super::numbers::Gender::{Feminine, Masculine};
 use super::numbers::{Gender, cardinal, ordinal};
@@ -31,7 +32,7 @@ fn roman(found: &Captures, place: &Place) -> Option<String> {
 }
 
 /// The number, if the letters are one in its usual form.
-fn value(letters: &str) -> Option<u64> {
+pub fn value(letters: &str) -> Option<u64> {
     const VALUES: [(u64, &str); 13] = [
         (1000, "M"),
         (900, "CM"),
@@ -75,7 +76,7 @@ fn is_century(place: &Place) -> bool {
 
 fn is_part(place: &Place) -> bool {
     let last = place.before.split_whitespace().next_back().unwrap_or_default().to_lowercase();
-    is_in("part", &last) || is_after(place, |word| is_in("part", word))
+    is_listed("part", &last) || is_after(place, |word| is_listed("part", word))
 }
 
 /// Whether such a word comes before, directly or with other Roman numbers between.
@@ -99,6 +100,16 @@ fn ruler(place: &Place) -> Option<Gender> {
     match last {
         queen if is_in("queen", queen) => Some(Feminine),
         ruler if is_in("ruler", ruler) => Some(Masculine),
+        _ => titled_ruler(place),
+    }
+}
+
+/// "rei Harald", "rainha Margrethe".
+fn titled_ruler(place: &Place) -> Option<Gender> {
+    let title = place.written_before.split_whitespace().rev().nth(1).unwrap_or_default().to_lowercase();
+    match title.as_str() {
+        "rei" | "papa" | "imperador" | "príncipe" | "czar" | "sultão" | "faraó" => Some(Masculine),
+        "rainha" | "imperatriz" => Some(Feminine),
         _ => None,
     }
 }
@@ -114,10 +125,13 @@ fn counting(letters: &str, n: u64, place: &Place) -> Option<String> {
         return ordinal(n, gender, false).map(|words| titled(&words));
     }
     let name = place.written_before.split_whitespace().next_back().unwrap_or_default();
+    let game = name.len() > 2 && letters != "I" && name.chars().all(|c| c.is_ascii_uppercase());
     let after_word = name.chars().nth(1).is_some_and(char::is_lowercase);
     // "eu VI" is a verb.
     let verb = letters == "VI" && matches!(name.to_lowercase().as_str(), "eu" | "não" | "já" | "nunca" | "que" | "te");
-    (small && letters.len() > 1 && after_word && !verb).then(|| cardinal(n, Masculine, place.variety))
+    let counts = after_word && letters.len() > 1
+        || game && (place.written_before.contains(char::is_lowercase) || place.after.contains(char::is_lowercase));
+    (small && counts && !verb).then(|| cardinal(n, Masculine, place.variety))
 }
 
 fn titled(words: &str) -> String {

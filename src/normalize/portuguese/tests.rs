@@ -27,8 +27,16 @@ fn every_sentence_of_the_tables_is_said_as_a_reader_would() {
             }
         }
     }
-    assert!(table(BRAZIL).count() >= 400);
+    assert!(table(BRAZIL).count() >= 800);
     assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+#[test]
+#[ignore = "needs espeak-ng"]
+fn espeak_reads_the_words_of_the_tables_as_words() {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/portuguese/espeak.sh");
+    let ran = std::process::Command::new("sh").arg(script).output().unwrap();
+    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stdout));
 }
 
 #[test]

@@ -1,19 +1,21 @@
 //! Dates and times of day.
 
 use super::Variety;
-use super::numbers::Gender::{Feminine, Masculine};
 use super::lists::is_in;
+use super::numbers::Gender::{Feminine, Masculine};
 use super::numbers::{Amount, cardinal, fraction};
 use super::rules::{Place, Say};
 use super::words::MONTHS;
 use regex::Captures;
 
 pub const RULES: &[(&str, Say)] = &[
+    (r"(\d{1,2})/(\d{1,2})\s?(?:hs|hrs|h|horas)\b", every),
     (r"(\d{1,2})/(\d{1,2})\b", set_score),
     (r"([\d.]{1,9})/(\d{4})\b", of_a_year),
     (r"\d{1,2}º?/\d{1,2}/(?:\d{4}|\d{2})\b", whole_date),
     (r"\d{1,2}-\d{1,2}-\d{4}\b", whole_date),
     (r"\d{1,2}\.\d{1,2}\.\d{4}\b", whole_date),
+    (r"\d{2}\.\d{2}\.\d{2}\b", whole_date),
     (r"\d{4}-\d{2}-\d{2}\b", iso_date),
     (r"(\d{1,2})/((?:19|20)\d{2})\b", month_and_year),
     (r"(1)", first_of_days),
@@ -34,6 +36,7 @@ pub const RULES: &[(&str, Say)] = &[
     (r"(\d{1,3})\s?(?:hs|hrs|h)\s?([0-5]\d)\b", clock_or_duration),
     (r"([01]?\d|2[0-4])\.([0-5]\d)\b", clock_with_a_point),
     (r"(\d{1,3})\s?(?:hs|hrs|h)\b", hours_alone),
+    (r"(?:(\d{1,3})\s?(?:min|m)\s?)?([0-5]?\d)s(\d{1,3})\b", to_a_fraction),
     (r"(\d{1,3})\s?(?:min|m)\s?([0-5]?\d)\s?(?:seg|s)\b", minutes_and_seconds),
     (r"(\d{1,3})min([0-5]\d)\b", minutes_and_seconds),
     (r"(\d{1,3})['′’]([0-5]?\d)(?:[\u{22}″]|''|’’)", minutes_and_seconds),
@@ -91,6 +94,13 @@ fn set_score(found: &Captures, place: &Place) -> Option<String> {
     let sets = ["set ", "sets ", "parcial ", "parciais ", "tie-break "].iter().any(|word| before.contains(word));
     let side = |i: usize| cardinal(number(&found[i]), Masculine, place.variety);
     (sets && !place.is_joined() && !place.after.starts_with('/')).then(|| format!("{} a {}", side(1), side(2)))
+}
+
+/// `12/12h`: "doze em doze horas".
+fn every(found: &Captures, place: &Place) -> Option<String> {
+    let count = cardinal(number(&found[1]), Feminine, place.variety);
+    (found[1] == found[2] && !place.is_joined())
+        .then(|| format!("{count} em {}", hours(number(&found[2]), place.variety)))
 }
 
 /// "Lei sete de dois mil e nove": the number and year of a law or a file.
@@ -184,7 +194,10 @@ const MARKED: &[&str] = &["nota", "tirei", "tirou", "acertei", "acertou"];
 
 /// `25/12`: a date, unless it is a fraction.
 fn day_and_month(found: &Captures, place: &Place) -> Option<String> {
-    if place.is_joined() || place.after.starts_with(['/', '-']) || &found[0] == "24/7" {
+    let sum = |side: &str, of: fn(&str, [char; 4]) -> bool| of(side.trim(), ['+', '=', '×', '÷']);
+    let summed = sum(place.after, |side, signs| side.starts_with(signs))
+        || sum(place.written_before, |side, signs| side.ends_with(signs));
+    if place.is_joined() || place.after.starts_with(['/', '-']) || &found[0] == "24/7" || summed {
         return None;
     }
     let (first, second) = (number(&found[1]), number(&found[2]));
@@ -287,6 +300,15 @@ fn hours_alone(found: &Captures, place: &Place) -> Option<String> {
 fn minutes_and_seconds(found: &Captures, place: &Place) -> Option<String> {
     let (m, s) = (minutes(number(&found[1]), place.variety), seconds(number(&found[2]), place.variety));
     (!place.is_joined()).then(|| format!("{m} e {s}"))
+}
+
+/// `1min55s30`: "um minuto, cinquenta e cinco segundos e trinta centésimos".
+fn to_a_fraction(found: &Captures, place: &Place) -> Option<String> {
+    let name = ["décimo", "centésimo", "milésimo"][found[3].len() - 1];
+    let (count, plural) = (number(&found[3]), if number(&found[3]) == 1 { "" } else { "s" });
+    let part = format!("{} {name}{plural}", cardinal(count, Masculine, place.variety));
+    let whole = found.get(1).map(|m| minutes(number(m.as_str()), place.variety) + ", ").unwrap_or_default();
+    (!place.is_joined()).then(|| format!("{whole}{} e {part}", seconds(number(&found[2]), place.variety)))
 }
 
 fn always(_: &Captures, _: &Place) -> Option<String> {

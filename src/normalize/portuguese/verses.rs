@@ -16,6 +16,7 @@ fn verse(found: &Captures, place: &Place) -> Option<String> {
     let (book, count) = (named(&found[2])?, found.get(1).map(|count| count.as_str()));
     let fits = match found.get(4).map(|sign| sign.as_str()) {
         Some(":") => true,
+        Some(_) if found[5].contains('-') && book != &found[2] => true,
         _ => count.is_some() || (book != &found[2] && !is_in("word-book", &found[2])),
     };
     if !fits || place.is_joined() || place.is_cut() {
