@@ -37,7 +37,7 @@ pub use job::{Form, Item, Job, Sampling, Source};
 pub use ledger::Ledger;
 pub use lines::Lines;
 pub use merge::{Summary, merge, summary};
-pub use name::{Template, ranked};
+pub use name::{Named, Template, ranked};
 pub use page::{Sounds, page};
 pub use plan::{Bad, Plan, Planned, Rules, Seeds, Shard, SourceJob, Task, read};
 pub use record::{Record, RecordedTake, now};

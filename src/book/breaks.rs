@@ -117,15 +117,35 @@ impl Breaks {
     fn is_meant(&self, previous: &str, next: &str) -> bool {
         let (length, word) = (previous.chars().count(), next.split(' ').next().unwrap_or_default());
         let had_room = length + 1 + word.chars().count() <= self.width;
-        let capital = next.trim_start_matches(|c: char| !c.is_alphanumeric()).starts_with(char::is_uppercase);
+        let begin = next.trim_start_matches(|c: char| !c.is_alphanumeric());
         let narrow = self.width < NARROW;
-        is_item(next) || (capital && (narrow || had_room)) || (!narrow && 2 * length < self.width)
+        // "3 ovos", under "Ingredientes"
+        let capital =
+            begin.starts_with(char::is_uppercase) || (narrow && begin.starts_with(|c: char| c.is_ascii_digit()));
+        let prose = previous.contains(". ");
+        is_item(next) || (capital && (narrow || had_room)) || (!narrow && !prose && 2 * length < self.width)
     }
 }
 
-/// Whether the line's last mark says that it goes on.
+/// Words that end no line that was meant to end, of the languages that poems and lists are often in.
+const SMALL: &[&str] = &[
+    "a", "à", "and", "ao", "aos", "as", "às", "com", "como", "da", "das", "de", "do", "dos", "e", "em", "entre", "for",
+    "in", "mas", "muito", "na", "nas", "no", "nos", "of", "os", "ou", "para", "pela", "pelo", "por", "que", "se",
+    "sem", "sobre", "the", "to", "um", "uma", "with",
+];
+
+/// Whether the line's last mark or word says that it goes on.
 fn is_open(line: &str) -> bool {
-    line.ends_with([',', ';', '(', '-', '–', '—', '/']) || line.ends_with(" e") || line.ends_with(" de")
+    let last = line.rsplit(' ').next().unwrap_or_default();
+    line.ends_with([',', ';', '(', '-', '–', '—', '/']) || (last.len() < line.len() && SMALL.contains(&last))
+}
+
+/// A line without the mark of a list or a quotation that is no word: `* `, `• `, `> `.
+pub(super) fn unmarked(line: &str) -> &str {
+    let begin = line.trim_start();
+    let rest = begin.trim_start_matches(['*', '•', '·', '▪', '◦', '‣', '●', '>', '+', ' ']);
+    let marked = begin[..begin.len() - rest.len()].ends_with(' ');
+    if marked && rest.starts_with(|c: char| c.is_alphanumeric() || "\"'“«([".contains(c)) { rest } else { line }
 }
 
 /// `- `, `* `, `• `, `1. `, `a) `, and the dash of a dialogue.
@@ -144,6 +164,8 @@ fn halves(previous: &str, next: &str) -> Option<Joint> {
         return Some(Joint::Word);
     }
     let stem = previous.strip_suffix(['-', '\u{2010}'])?;
+    // Portuguese repeats the hyphen of a word at the line's end.
+    let next = next.strip_prefix('-').unwrap_or(next);
     let first = stem.rsplit(|c: char| !c.is_alphanumeric()).next().filter(|first| !first.is_empty())?;
     let second = next.split(|c: char| !c.is_alphanumeric()).next().filter(|second| !second.is_empty())?;
     let known = keeps_hyphen(&first.to_lowercase(), second) || PRONOUNS.contains(&second);
@@ -182,6 +204,8 @@ mod tests {
         assert_eq!(auto("Leve:\n- pão\n- leite\n2) ovos"), [Stop, Stop, Stop]);
         assert_eq!(auto("— Bom dia\n— Olá"), [Stop]);
         assert_eq!(auto("batatinha quando nasce\nespalha a rama pelo chão"), [Space]);
+        assert_eq!(auto("Ingredientes\n3 cenouras\n4 ovos"), [Stop, Stop]);
+        assert_eq!(auto("o país que\nPedro viu"), [Space], "a small word goes on");
     }
 
     #[test]
@@ -189,6 +213,9 @@ mod tests {
         let prose = "Naquela tarde de domingo o velho capitão contou outra vez a história do\nJoão, que tinha ido ao mar e nunca mais voltou para a aldeia onde nascera\ne crescera.";
         assert_eq!(joints(LineBreaks::Auto, prose), [Space, Space]);
         assert_eq!(joints(LineBreaks::Keep, prose), [Stop, Stop]);
+        let ragged =
+            "Este texto foi quebrado em setenta colunas por um programa antigo e bom.\nA Maria foi. O fim vem\ndepois.";
+        assert_eq!(joints(LineBreaks::Auto, ragged), [Space, Space]);
         assert_eq!(joints(LineBreaks::Join, "Compras:\nMaçã\nPera"), [Space, Space]);
         let heading = "Naquela tarde de domingo o velho capitão contou outra vez a história do mar.\nOUTRO DIA\nO sol nasceu cedo.";
         assert_eq!(joints(LineBreaks::Auto, heading), [Space, Stop], "the first has its stop");
@@ -240,5 +267,22 @@ mod tests {
             assert_eq!(cut(text), Compound, "{text}");
         }
         assert_eq!(cut("disse ele -\ne saiu"), Space);
+        assert_eq!(cut("dar-\n-lhe-ei"), Compound);
+    }
+
+    #[test]
+    fn marks_of_lists_and_quotations_are_not_said() {
+        for (line, said) in [
+            ("* Uva", "Uva"),
+            ("  • Pera", "Pera"),
+            ("> > Oi", "Oi"),
+            ("> \"Oi\"", "\"Oi\""),
+            ("* * *", "* * *"),
+            ("- Oi", "- Oi"),
+            (">5", ">5"),
+            ("*forte* sim", "*forte* sim"),
+        ] {
+            assert_eq!(unmarked(line), said);
+        }
     }
 }

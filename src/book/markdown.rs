@@ -19,7 +19,8 @@ pub struct Markdown {
 pub fn markdown(source: &str) -> Markdown {
     let mut reader = Reader { source, ..Reader::default() };
     let notes = Options::ENABLE_FOOTNOTES | Options::ENABLE_TASKLISTS | Options::ENABLE_YAML_STYLE_METADATA_BLOCKS;
-    let options = Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH | notes;
+    let more = Options::ENABLE_PLUSES_DELIMITED_METADATA_BLOCKS | Options::ENABLE_DEFINITION_LIST | Options::ENABLE_GFM;
+    let options = Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH | notes | more;
     for (event, place) in Parser::new_ext(source, options).into_offset_iter() {
         reader.take(event, place.start);
     }
@@ -44,6 +45,7 @@ impl Reader<'_> {
             Event::End(tag) => self.end(tag),
             Event::Text(text) | Event::Code(text) if self.silent == 0 => self.say(&text),
             Event::InlineHtml(html) if html.to_lowercase().starts_with("<break") => self.say(&html),
+            Event::InlineHtml(html) if html.to_lowercase().starts_with("<br") => self.say("\n"),
             Event::SoftBreak | Event::HardBreak if self.silent == 0 => self.say("\n"),
             Event::Rule => self.say("\n\n* * *\n\n"),
             _ => (),
@@ -56,6 +58,7 @@ impl Reader<'_> {
             Tag::MetadataBlock(_) | Tag::HtmlBlock => self.silent += 1,
             Tag::List(_) if self.made.text.ends_with(char::is_alphanumeric) => self.stop(),
             Tag::Paragraph | Tag::Heading { .. } | Tag::Item | Tag::TableHead | Tag::TableRow => self.begin_line(at),
+            Tag::DefinitionListTitle | Tag::DefinitionListDefinition => self.begin_line(at),
             _ => (),
         }
     }
@@ -67,7 +70,9 @@ impl Reader<'_> {
             }
             TagEnd::Heading(_) => self.say(&format!("\n{AFTER_HEADING}\n\n")),
             TagEnd::Paragraph | TagEnd::List(_) | TagEnd::Table => self.say("\n\n"),
+            TagEnd::DefinitionList => self.say("\n\n"),
             TagEnd::Item | TagEnd::TableRow | TagEnd::TableHead => self.stop(),
+            TagEnd::DefinitionListTitle | TagEnd::DefinitionListDefinition => self.stop(),
             TagEnd::TableCell => self.say(", "),
             _ => (),
         }
@@ -130,6 +135,16 @@ mod tests {
     fn lists_within_items_tasks_and_notes_are_read_without_their_marks() {
         assert_eq!(lines("- pão\n- leite\n  - frio\n- [x] ovos"), ["pão.", "leite.", "frio.", "ovos."]);
         assert_eq!(lines("Fim[^1].\n\n[^1]: Uma nota."), ["Fim.", "Uma nota."]);
+        assert_eq!(lines("Gato\n: bicho de casa\n\nFim."), ["Gato.", "bicho de casa.", "Fim."]);
+    }
+
+    #[test]
+    fn what_other_programs_add_is_known_too() {
+        assert_eq!(lines("+++\ntitle = \"Oi\"\n+++\n\nCorpo."), ["Corpo."]);
+        assert_eq!(lines("---\ntitle: Oi\n---\n\nCorpo."), ["Corpo."]);
+        assert_eq!(lines("Um<br>dois<br/>três."), ["Um", "dois", "três."]);
+        assert_eq!(lines("> [!NOTE]\n> Leia."), ["Leia."]);
+        assert_eq!(lines("[o site](https://a.b/c_(d)) e <https://a.b>"), ["o site e https://a.b"]);
     }
 
     #[test]

@@ -23,7 +23,10 @@ impl Paragraph {
     /// Adds a line, or the next part of one.
     pub fn push(&mut self, number: u64, begins: bool, text: &str) {
         let joined = std::mem::take(&mut self.joined);
+        // A hyphen that is repeated is there already.
+        let repeated = |text: &str| text.starts_with('-') && self.text.ends_with('-');
         let text = if joined { text.trim_start() } else { text };
+        let text = if joined && repeated(text) { &text[1..] } else { text };
         self.space |= begins && !joined;
         let mut marked = !begins;
         for c in text.chars() {
@@ -45,10 +48,7 @@ impl Paragraph {
     pub fn join(&mut self, joint: Joint) {
         match joint {
             Joint::Space => (),
-            Joint::Stop if self.text.ends_with(|c: char| c.is_alphanumeric() || matches!(c, ')' | '»' | '”' | '"')) =>
-            {
-                self.text.push('.');
-            }
+            Joint::Stop if needs_stop(&self.text) => self.text.push('.'),
             Joint::Stop => (),
             Joint::Word => {
                 let stem = self.text.trim_end_matches(['-', '\u{2010}', '\u{ad}']).len();
@@ -73,6 +73,13 @@ impl Paragraph {
         self.lines.iter_mut().for_each(|(start, _)| *start -= at);
         self.lines.insert(0, (0, number));
     }
+}
+
+/// Whether a line ends without a stop, also before what closes: `(Sai.)`.
+fn needs_stop(text: &str) -> bool {
+    let closing = |c: char| matches!(c, ')' | '»' | '”' | '"');
+    let inner = text.trim_end_matches(closing);
+    inner.ends_with(char::is_alphanumeric) || (inner.len() < text.len() && !inner.ends_with(['.', '!', '?', '…']))
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The pieces of a text, as a stream.
 
-use super::breaks::{Breaks, LineBreaks};
+use super::breaks::{Breaks, LineBreaks, unmarked};
 use super::directive::{Directive, Part, parts};
 use super::lines::{Line, Lines};
 use super::pack::{Budget, passages};
@@ -85,11 +85,13 @@ impl<R: BufRead, F: Fn(&str) -> usize> Pieces<R, F> {
     }
 
     fn take(&mut self, line: &Line) {
+        let mut text = line.text.as_str();
         if line.begins {
-            let joint = self.breaks.before(&line.text);
+            let joint = self.breaks.before(text);
             self.paragraph.join(joint);
+            text = unmarked(text);
         }
-        self.paragraph.push(line.number, line.begins, &line.text);
+        self.paragraph.push(line.number, line.begins, text);
         if self.paragraph.text().len() >= HELD {
             self.flush_but_last();
         }

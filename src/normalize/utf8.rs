@@ -10,7 +10,7 @@ const LOOKED_AT: usize = 64;
 /// Bytes of UTF-16 that are read: unlike UTF-8, it is held in memory.
 const MOST_UTF16: u64 = 256 << 20;
 
-/// UTF-16 becomes UTF-8, by its mark or because it begins as such a text does (PowerShell's `>`, Notepad's "Unicode"); a
+/// Line ends become `\n`. UTF-16 becomes UTF-8, by its mark or because it begins as such a text does (PowerShell's `>`, Notepad's "Unicode"); a
 /// mark of UTF-8 goes. All else stays as it is: whether it is UTF-8 is for who reads lines to tell.
 pub fn utf8<R: BufRead>(mut reader: R) -> Result<impl BufRead + use<R>> {
     let (unit, mark): (Option<Unit>, usize) = match reader.fill_buf()? {
@@ -24,7 +24,48 @@ pub fn utf8<R: BufRead>(mut reader: R) -> Result<impl BufRead + use<R>> {
     reader.consume(mark);
     let decoded = unit.map(|unit| utf16(&mut reader, unit)).transpose()?.unwrap_or_default();
     // Of UTF-16 nothing is left to read.
-    Ok(BufReader::new(Cursor::new(decoded).chain(reader)))
+    Ok(BufReader::new(LineEnds { reader: Cursor::new(decoded).chain(reader), returns: 0 }))
+}
+
+/// `\r\n`, and the `\r` alone of old Macs, as `\n`.
+struct LineEnds<R> {
+    reader: R,
+    /// Carriage returns that are read, and not yet known to end a line each.
+    returns: usize,
+}
+
+impl<R: BufRead> Read for LineEnds<R> {
+    fn read(&mut self, out: &mut [u8]) -> Result<usize> {
+        let (mut made, mut room) = (0, out.iter_mut());
+        while made == 0 && room.len() > 0 {
+            let read = self.reader.fill_buf()?;
+            if read.is_empty() {
+                return Ok(put(&mut self.returns, &mut room));
+            }
+            let mut used = 0;
+            for &byte in read {
+                match byte {
+                    b'\r' => self.returns += 1,
+                    b'\n' => self.returns = 0,
+                    _ => made += put(&mut self.returns, &mut room),
+                }
+                if byte != b'\r' {
+                    let Some(place) = room.next() else { break };
+                    (*place, made) = (byte, made + 1);
+                }
+                used += 1;
+            }
+            self.reader.consume(used);
+        }
+        Ok(made)
+    }
+}
+
+/// A line's end for each of `returns`, as far as there is room; how many.
+fn put<'a>(returns: &mut usize, room: &mut impl Iterator<Item = &'a mut u8>) -> usize {
+    let ends = room.take(*returns).map(|place| *place = b'\n').count();
+    *returns -= ends;
+    ends
 }
 
 /// Whether bytes without a mark begin as UTF-16 of this order: with ASCII, a zero byte of which is no letter of UTF-8,
@@ -68,14 +109,28 @@ mod tests {
             mark.encode_utf16().chain(text.encode_utf16()).flat_map(bytes).collect()
         };
         for mark in [true, false] {
-            assert_eq!(read(&bytes(mark, u16::to_le_bytes)), text.as_bytes());
-            assert_eq!(read(&bytes(mark, u16::to_be_bytes)), text.as_bytes());
+            assert_eq!(read(&bytes(mark, u16::to_le_bytes)), text.replace('\r', "").as_bytes());
+            assert_eq!(read(&bytes(mark, u16::to_be_bytes)), text.replace('\r', "").as_bytes());
         }
     }
 
     #[test]
     fn broken_utf16_shows_where() {
         assert_eq!(read(b"\xff\xfea\0\x3d\xd8b\0\x01"), "a\u{fffd}b\u{fffd}".as_bytes());
+    }
+
+    #[test]
+    fn line_ends_of_all_systems_become_one_however_little_is_read_at_a_time() {
+        let text = b"a\rb\r\nc\nd\r\re\r\r\nf\r";
+        assert_eq!(read(text), b"a\nb\nc\nd\n\ne\nf\n");
+        for (size, room) in [(1, 1), (2, 1), (1, 3), (3, 2)] {
+            let reader = BufReader::with_capacity(size, &text[..]);
+            let (mut ends, mut all, mut part) = (LineEnds { reader, returns: 0 }, Vec::new(), vec![0; room]);
+            while let count @ 1.. = ends.read(&mut part).unwrap() {
+                all.extend_from_slice(&part[..count]);
+            }
+            assert_eq!(all, b"a\nb\nc\nd\n\ne\nf\n", "{size} {room}");
+        }
     }
 
     #[test]

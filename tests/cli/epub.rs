@@ -38,6 +38,27 @@ fn chapters_become_files_or_one_sound_and_some_can_be_chosen() {
 }
 
 #[test]
+fn chapters_have_the_format_that_their_names_say_and_subtitles_beside_them() {
+    let desk = Desk::new();
+    let flags = ["--file", BOOK, "-d", "out", "--names", "{index}-{slug}.flac", "--subtitles", "vtt"];
+    let ran = speak(&desk, &flags);
+    assert_eq!(ran.prints(), "out/1-um.flac\nout/2-dois-meio.flac\nout/3-tres.flac");
+    for name in ["1-um", "2-dois-meio", "3-tres"] {
+        assert!(desk.bytes(&format!("out/{name}.flac")).starts_with(b"fLaC"));
+    }
+    let of = |name: &str| fs::read_to_string(desk.path(&format!("out/{name}.vtt"))).unwrap();
+    let (first, last) = (of("1-um"), of("3-tres"));
+    assert!(first.contains("Capítulo um") && !first.contains("漢字"), "{first}");
+    assert!(last.starts_with("WEBVTT\n\n00:00:00.000 --> "), "each begins anew: {last}");
+    fs::write(desk.path("out/1-um.vtt"), "mine").unwrap();
+    let again = speak(&desk, &flags);
+    again.says(&["0 spoken", "1-um.vtt"]);
+    assert_eq!(of("1-um"), "mine");
+    let same = speak(&desk, &["--file", BOOK, "-d", "same", "--names", "chapter"]);
+    assert_eq!(same.prints(), "same/chapter.wav\nsame/chapter-2.wav\nsame/chapter-3.wav");
+}
+
+#[test]
 fn what_has_no_such_chapters_is_refused() {
     let desk = Desk::new();
     fs::write(desk.path("a.txt"), "Oi.").unwrap();
@@ -46,6 +67,11 @@ fn what_has_no_such_chapters_is_refused() {
     speak(&desk, &["--file", BOOK, "-o", "a.wav", "--chapters", "2-9"]).fails(2, &["--chapters", "has 3 chapters"]);
     speak(&desk, &["--file", BOOK, "-o", "a.wav", "--chapters", "0"]).fails(2, &["--chapters", "such as 2-5"]);
     speak(&desk, &["--file", BOOK, "-o", "a.wav", "-d", "out"]).fails(2, &["--output FILE and -d DIR"]);
+    let subtitles = ["--file", BOOK, "-d", "out", "--subtitles", "all.srt"];
+    speak(&desk, &subtitles).fails(2, &["--subtitles all.srt", "give srt or vtt"]);
+    speak(&desk, &["--file", BOOK, "-d", "out", "--names", "{voice}"]).fails(2, &["--names {voice}", "{index}"]);
+    speak(&desk, &["--file", BOOK, "-o", "a.wav", "--names", "x"]).fails(2, &["--names", "-d DIR"]);
+    speak(&desk, &["--file", BOOK, "-d", "out", "--names", "x.ogg"]).fails(2, &["--names", ".opus"]);
     fs::write(desk.path("b.epub"), b"PK\x03\x04nothing").unwrap();
     speak(&desk, &["--file", "b.epub", "-o", "a.wav"]).fails(3, &["b.epub: cannot be read as an EPUB"]);
     assert_eq!(desk.files(), ["a.txt", "b.epub"]);

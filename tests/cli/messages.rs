@@ -55,7 +55,7 @@ fn a_start_past_the_end_is_told_with_the_length() {
 fn an_unknown_key_of_a_job_is_told_with_all_known_ones() {
     let desk = desk();
     fs::write(desk.path("j"), "{\"text\": \"oi\", \"temperature\": 1}\n").unwrap();
-    let ran = desk.run(&["speak", "--demo", "--voice", VOICE, "--jobs", "j", "-d", "out", "--dry-run"]);
+    let ran = desk.run(&["speak", "--demo", "--jobs", "j", "-d", "out", "--dry-run"]);
     ran.fails(
         7,
         &["line 1", "unknown key `temperature`", "`text`, `id`, `voice`, `seed`, `out`, `text_temp`", "`fast`"],
@@ -237,7 +237,7 @@ fn the_ending_of_a_sound_that_is_not_written_is_refused_wherever_it_is_named() {
     let speak = ["speak", "--demo", "--voice", VOICE, "-d", "out", "--dry-run"];
     let told = "files that end with .ogg are not written; these are: .wav, .flac";
     desk.run(&[&speak[..], &["--lines", "list", "--names", "{slug}.ogg"]].concat()).fails(2, &["--names", told]);
-    desk.run(&[&speak[..], &["--jobs", "jobs"]].concat()).fails(7, &["line 1: z.ogg: ", told]);
+    desk.run(&["speak", "--demo", "-d", "out", "--dry-run", "--jobs", "jobs"]).fails(7, &["line 1: z.ogg: ", told]);
     desk.run(&["speak", "oi", "--demo", "-o", "x.ogg"]).fails(2, &["x.ogg: ", told]);
     let convert = ["convert", "ref.wav", "--demo", "--voice", VOICE, "-d", "out", "--names", "{stem}.aac"];
     desk.run(&convert).fails(2, &["--names {stem}.aac: files that end with .aac are not written"]);

@@ -20,7 +20,7 @@ const NUMBERED: &[&str] = &[
 /// Before an Arabic number; without it they may be words.
 const COUNTED: &[&str] = &[
     "abr", "ago", "apr", "art", "aug", "dec", "dez", "ed", "feb", "fev", "inc", "jan", "jul", "jun", "mai", "mar",
-    "no", "nov", "oct", "out", "sec", "sep", "sept", "set", "tab", "v",
+    "no", "nov", "nr", "oct", "out", "sec", "sep", "sept", "set", "tab", "v",
 ];
 /// Before anything: "that is", "for example".
 const EXPLAINING: &[&str] = &["e.g", "i.e", "p.ex", "p.s", "ph.d", "u.s", "v.g", "viz"];
@@ -37,13 +37,42 @@ pub(super) fn goes_on(before: &str, next: &str) -> bool {
     let (word, previous) = (words.next().unwrap_or_default(), words.next().unwrap_or_default().to_lowercase());
     let lower = word.to_lowercase();
     let is = |list: &[&str]| list.contains(&lower.as_str());
-    is(TITLES)
+    is_parted(word, next)
+        || is_german_date(word, next)
+        || is(TITLES)
         || is(EXPLAINING)
         || CAPITALISED.contains(&word)
         || (lower == "ex" && ["p.", "por"].contains(&previous.as_str()))
         || (is_initials(word) && !is(ACRONYMS))
         || (is(NUMBERED) && begins_with_roman(next))
         || ((is(NUMBERED) || is(COUNTED)) && next.starts_with(|c: char| c.is_ascii_digit()))
+}
+
+/// `z. B.`, `d. h.`, `p. ex.`, `i. e.`
+fn is_parted(word: &str, next: &str) -> bool {
+    let short = |part: &str| (1..=2).contains(&part.chars().count()) && part.chars().all(char::is_alphabetic);
+    let small = word.chars().count() == 1 && word.chars().all(char::is_lowercase);
+    small && next.split_once('.').is_some_and(|(part, _)| short(part))
+}
+
+/// `3. Oktober`
+fn is_german_date(word: &str, next: &str) -> bool {
+    const MONTHS: [&str; 12] = [
+        "Januar",
+        "Februar",
+        "März",
+        "April",
+        "Mai",
+        "Juni",
+        "Juli",
+        "August",
+        "September",
+        "Oktober",
+        "November",
+        "Dezember",
+    ];
+    let day = (1..=2).contains(&word.len()) && word.bytes().all(|b| b.is_ascii_digit());
+    day && MONTHS.contains(&next.split(|c: char| !c.is_alphabetic()).next().unwrap_or_default())
 }
 
 /// `1`, `IV`, `a` alone: the number of what follows.

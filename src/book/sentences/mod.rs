@@ -63,7 +63,14 @@ const WIDE_OPENING: [char; 7] = ['「', '『', '（', '《', '〈', '【', '〔'
 
 fn unicode_boundaries(text: &str) -> BTreeSet<usize> {
     // To UAX 29 all brackets close, but one that opens right after a stop begins the next sentence.
-    text.split_sentence_bound_indices().map(|(at, _)| text[..at].trim_end_matches(WIDE_OPENING).len()).collect()
+    let bounds = text.split_sentence_bound_indices();
+    bounds.map(|(at, _)| after_note(text, text[..at].trim_end_matches(WIDE_OPENING).len())).collect()
+}
+
+/// Past the number of a note that stands at `at`, right behind a stop: `fim.² Mas`.
+fn after_note(text: &str, at: usize) -> usize {
+    let rest = text[at..].trim_start_matches(['⁰', '¹', '²', '³', '⁴', '⁵', '⁶', '⁷', '⁸', '⁹']);
+    if text[..at].ends_with(' ') { at } else { text.len() - rest.len() }
 }
 
 /// Boundaries that UAX 29 does not see: after `…`, before a dash or a sound, and after lyrics.

@@ -94,6 +94,11 @@ const GOLDEN: &[&str] = &[
     "Ela usa o ponto.net e o Node.js.|Gosta.",
     "今日は良い天気です。|散歩に行きましょう。",
     "Él dijo: ¿Vienes?|¡Claro que sí!",
+    "„Guten Tag!“, sagte er.|»Wie geht’s?«, fragte sie.",
+    "Das ist z. B. die Nr. 5, d. h. die letzte.|Er ging am 3. Oktober.",
+    // Numbers of notes.
+    "Depois mudou-se.²|Como diz Silva,¹ a obra é vasta.",
+    "Disse «não».¹²|E saiu.",
 ];
 
 #[test]

@@ -7,7 +7,9 @@ use crate::cli::refuse_own_input;
 use crate::cli::sound::{LoudnessArgs, Sink as Heard};
 use anyhow::{Context, Result, bail, ensure};
 use barkclone::audio::{self, Format, Info, Recording};
-use barkclone::batch::{self, Job, Ledger, Plan, Planned, Record, Rules, SourceJob, State, Task, WrittenFile, now};
+use barkclone::batch::{
+    self, Job, Ledger, Named, Plan, Planned, Record, Rules, SourceJob, State, Task, Template, WrittenFile, now,
+};
 use barkclone::book::{
     self, Budget, Chapter, Cue, Ends, Markdown, Part, Passage, Piece, Pieces, Remarks, Silence, Span, Subtitles,
 };
@@ -39,8 +41,8 @@ pub struct BookArgs {
     /// Speak only these chapters of an EPUB, such as 2-5 or 1,3
     #[arg(long, value_name = "NUMBERS", requires = "file", value_parser = chapters)]
     chapters: Option<Chapters>,
-    /// Write subtitles too, as .srt or .vtt
-    #[arg(long, value_name = "FILE", requires = "file", conflicts_with = "text")]
+    /// Write subtitles too, as .srt or .vtt; with -d `srt` or `vtt`, beside each chapter
+    #[arg(long, value_name = "FILE|srt|vtt", requires = "file", conflicts_with = "text")]
     subtitles: Option<PathBuf>,
 }
 
@@ -114,8 +116,40 @@ pub struct Target {
     pub output: PathBuf,
     /// Whether it is written.
     pub is_joined: bool,
-    /// A folder for a sound of each chapter, in its place.
-    pub folder: Option<PathBuf>,
+    /// A folder for a sound of each chapter, in its place, and how they are named.
+    pub chapters: Option<(PathBuf, Template)>,
+}
+
+impl Target {
+    fn sounds(&self, form: &Form) -> Result<Vec<PathBuf>> {
+        let (Some((folder, names)), Form::Chapters(chapters)) = (&self.chapters, form) else {
+            return Ok(vec![self.output.clone()]);
+        };
+        let mut sounds: Vec<PathBuf> = Vec::new();
+        for chapter in chapters {
+            let (index, title) = (chapter.number as u64, chapter.title.as_str());
+            let named = Named { index, id: title, title, seed: 0, voice: None };
+            for number in 1.. {
+                let path = folder.join(names.path(&named, number)?);
+                if !sounds.contains(&path) {
+                    sounds.push(path);
+                    break;
+                }
+            }
+        }
+        Ok(sounds)
+    }
+
+    /// The subtitles of `sound`, as `asked`: a file, or beside each chapter the kind alone; `None`: not such a kind.
+    fn subtitles(&self, sound: &Path, asked: &Path) -> Option<PathBuf> {
+        match (&self.chapters, asked.to_str()) {
+            (None, _) => Some(asked.to_owned()),
+            (Some(_), Some(kind)) if matches!(kind, "srt" | "vtt" | ".srt" | ".vtt") => {
+                Some(sound.with_extension(kind.trim_start_matches('.')))
+            }
+            _ => None,
+        }
+    }
 }
 
 /// The chapter, where there are some, and its text.
@@ -130,6 +164,8 @@ pub struct Book<'a> {
     /// Holds a text that came by stdin: it is read more than once.
     _spooled: Option<Scratch>,
     target: Target,
+    /// The sounds that are joined: of all, or of each chapter.
+    sounds: Vec<PathBuf>,
     /// Names that `[voice: NAME]` may say.
     voices: Vec<String>,
     reading: &'a TextArgs,
@@ -145,17 +181,21 @@ impl<'a> Book<'a> {
     ) -> Result<Self> {
         if let Some(subtitles) = &args.subtitles {
             let told = "--subtitles: their times are those of a file; name one with -o FILE";
-            ensure!(target.is_joined && target.folder.is_none(), Kind::Usage.error(told));
-            Subtitles::of(subtitles)?;
+            ensure!(target.is_joined, Kind::Usage.error(told));
+            let each =
+                format!("--subtitles {}: with -d each chapter has its own; give srt or vtt", subtitles.display());
+            let kind = target.subtitles(Path::new("NAME"), subtitles).with_context(|| Kind::Usage.error(each))?;
+            Subtitles::of(&kind)?;
         }
         let spooled = is_stdin(text).then(|| Scratch::of(std::io::stdin().lock())).transpose()?;
         let path = spooled.as_ref().map_or(text, |file| file.path()).to_owned();
         let form = form(&path, reading.is_markdown(text), args)?;
         let has_chapters = matches!(form, Form::Chapters(_));
         let told = || Kind::Usage.error(format!("{}: it has no chapters: --file with -d is for EPUB", text.display()));
-        ensure!(has_chapters || target.folder.is_none(), told());
+        ensure!(has_chapters || target.chapters.is_none(), told());
+        let sounds = target.sounds(&form)?;
         let name = if is_stdin(text) { "stdin".to_owned() } else { text.display().to_string() };
-        let book = Self { args, path, name, _spooled: spooled, target, voices, reading, form };
+        let book = Self { args, path, name, _spooled: spooled, target, sounds, voices, reading, form };
         book.written().iter().try_for_each(|target| refuse_own_input(target, [book.path.as_path()]))?;
         Ok(book)
     }
@@ -228,20 +268,13 @@ impl<'a> Book<'a> {
         Ok(())
     }
 
-    /// The sounds that are joined: of all, or of each chapter.
-    fn sounds(&self) -> Vec<PathBuf> {
-        match (&self.target.folder, &self.form) {
-            (Some(folder), Form::Chapters(chapters)) => {
-                let name = |chapter: &Chapter| format!("{:02}-{}.wav", chapter.number, output::slug(&chapter.title));
-                chapters.iter().map(|chapter| folder.join(name(chapter))).collect()
-            }
-            _ => vec![self.target.output.clone()],
-        }
-    }
-
     /// All that is written: the sounds, and the subtitles.
     fn written(&self) -> Vec<PathBuf> {
-        self.sounds().into_iter().chain(self.args.subtitles.clone()).collect()
+        self.sounds.iter().cloned().chain(self.sounds.iter().filter_map(|sound| self.subtitles_of(sound))).collect()
+    }
+
+    fn subtitles_of(&self, sound: &Path) -> Option<PathBuf> {
+        self.target.subtitles(sound, self.args.subtitles.as_deref()?)
     }
 
     /// Where the pieces go: `book.wav.parts`.
@@ -346,9 +379,9 @@ impl<'a> Book<'a> {
         let kept = self.kept(&ledger, force)?;
         let (slots, tasks) = self.laid_out(rules, measure)?;
         ensure!(!tasks.is_empty(), Kind::Input.error(format!("{}: there is nothing to say", self.name)));
-        let is_apart = |slot: &Slot| self.target.folder.is_some() && matches!(slot, Slot::Chapter);
+        let is_apart = |slot: &Slot| self.target.chapters.is_some() && matches!(slot, Slot::Chapter);
         let mut tasks = &tasks[..];
-        for (output, slots) in self.sounds().iter().zip(slots.split(is_apart)) {
+        for (output, slots) in self.sounds.iter().zip(slots.split(is_apart)) {
             let count = slots.iter().filter(|slot| matches!(slot, Slot::Sound(_))).count();
             let (own, rest) = tasks.split_at(count.min(tasks.len()));
             tasks = rest;
@@ -385,8 +418,8 @@ impl<'a> Book<'a> {
             sound = joined(gain)?;
         }
         sound = self.encoded(output, sound, (&tag, &info))?;
-        let subtitles = self.args.subtitles.as_deref().filter(|path| !kept.iter().any(|kept| kept == path));
-        let subtitles = subtitles.map(|path| self.subtitles(path, &tag, (tasks, &spans))).transpose()?;
+        let subtitles = self.subtitles_of(output).filter(|path| !kept.contains(path));
+        let subtitles = subtitles.map(|path| self.subtitles(&path, &tag, (tasks, &spans))).transpose()?;
         let lines = tasks.iter().zip(&spans).map(|(task, span)| placed(ledger, task, span));
         let mut lines = lines.collect::<Result<Vec<_>>>()?;
         let files = || std::iter::once(&sound).chain(&subtitles);

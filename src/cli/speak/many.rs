@@ -21,7 +21,7 @@ use anyhow::{Context, Error, Result, bail, ensure};
 use barkclone::audio::{Format, Pcm};
 use barkclone::batch::{
     self, Backend, Decoded, Form, InFlight, Item, Ledger, Rules, Run, RunOptions, Sampling, Seeds, Shard, Silent,
-    Speech, SpeechBackend, Stop, Tally, Target, Task, Work,
+    Speech, SpeechBackend, Stop, Tally, Target, Task, Template, Work,
 };
 use barkclone::ears::Score;
 use barkclone::error::{Kind, did_you_mean};
@@ -68,11 +68,12 @@ pub struct ManyArgs {
     #[arg(requires = "ab")]
     pub takes: u64,
     /// The folder for the sounds; it is made if it is not there [default with --ab: ab]. With --file, an EPUB's chapters
-    /// go there, a WAV each
+    /// go there, a sound each
     #[arg(long, short, value_name = "DIR", requires = "many")]
     pub dir: Option<PathBuf>,
     /// How the sounds are named: {index}, {slug} (of the text), {id}, {seed} and {voice} are filled in. The ending says
-    /// the format, as with --output [default: {index:05}-{slug}.wav; with --ab {slug}-{index}-{voice}.wav]
+    /// the format, as with --output [default: {index:05}-{slug}.wav; of chapters {index:02}-{slug}.wav; with --ab
+    /// {slug}-{index}-{voice}.wav]
     #[arg(long, alias = "name", value_name = "PATTERN", requires = "many")]
     names: Option<String>,
     /// Utterances that are spoken at a time; on the CPU their sound does not depend on it
@@ -138,9 +139,21 @@ impl ManyArgs {
 
     fn rules(&self, seed: u64, float: bool) -> Result<Rules> {
         let usual = if self.ab.is_empty() { "{index:05}-{slug}" } else { "{slug}-{index}-{voice}" };
-        let name = self.names.as_deref().unwrap_or(usual);
+        let name = self.names.as_deref().filter(|_| self.file.is_none()).unwrap_or(usual);
         let (name, shard) = (sounds_named(name, float)?, self.run.shard()?);
         Ok(Rules { name, seed: Seeds::Mixed(seed), shard, voice: None })
+    }
+
+    /// Where chapters go, a sound each, and how they are named.
+    fn chapters(&self, float: bool) -> Result<Option<(PathBuf, Template)>> {
+        let (Some(folder), Some(_)) = (&self.dir, &self.file) else { return Ok(None) };
+        let names = self.names.as_deref().unwrap_or("{index:02}-{slug}");
+        let unknown = ["{id}", "{seed}", "{voice}"].into_iter().find(|place| names.contains(place));
+        let told = |place| {
+            Kind::Usage.error(format!("--names {names}: a chapter has no {place}; take {{index}} and {{slug}}"))
+        };
+        unknown.map_or(Ok(()), |place| Err(told(place)))?;
+        Ok(Some((folder.clone(), sounds_named(names, float)?)))
     }
 
     /// The folder of the sounds, and the report; `sound` is where the sound of all would be.
@@ -165,6 +178,9 @@ impl ManyArgs {
             }
             true if wanted.file && self.dir.is_some() => {
                 usage("--output FILE and -d DIR: one sound of all, or one of each chapter; give one of them")
+            }
+            true if self.names.is_some() && self.dir.is_none() => {
+                usage("--names: one sound has the name that -o gives it; with -d DIR chapters are named so")
             }
             false if output.is_some_and(|output| !is_stdin(output)) => {
                 usage("--output FILE is for one sound: with --lines and --jobs give -d DIR, -o - or --play")
@@ -355,7 +371,19 @@ impl Named {
 
     /// Reads each once, so that a wrong one is told before anything is spoken.
     fn check(&self, models: &Models, terminal: &Terminal) -> Result<()> {
-        self.default.iter().chain(self.names.values()).try_for_each(|v| read_voice(v, models, terminal).map(drop))
+        self.given().try_for_each(|voice| read_voice(voice, models, terminal).map(drop))
+    }
+
+    /// Refuses one of other models, once for all that it would speak.
+    fn check_fit(&self, protocol: &Protocol, models: &Models, terminal: &Terminal) -> Result<()> {
+        self.given().try_for_each(|name| {
+            let file = read_voice(name, models, terminal)?;
+            check_voice(&file.voice, protocol).with_context(|| Kind::Input.error(format!("--voice {name}")))
+        })
+    }
+
+    fn given(&self) -> impl Iterator<Item = &String> {
+        self.default.iter().chain(self.names.values())
     }
 }
 
@@ -382,9 +410,10 @@ pub fn run(args: &SpeakArgs, models: &Models, terminal: &Terminal) -> Result<()>
         Some(output) => (output.to_owned(), None),
         None => args.many.unnamed()?,
     };
-    let folder = args.many.dir.clone().filter(|_| args.many.file.is_some());
-    let output = folder.as_ref().map_or(sound.clone(), |folder| folder.join(sound.file_name().unwrap_or_default()));
-    let target = book::Target { output, is_joined: wanted.file || folder.is_some(), folder };
+    let chapters = args.many.chapters(args.float)?;
+    let beside = |(folder, _): &(PathBuf, Template)| folder.join(sound.file_name().unwrap_or_default());
+    let output = chapters.as_ref().map_or(sound.clone(), beside);
+    let target = book::Target { output, is_joined: wanted.file || chapters.is_some(), chapters };
     let mut source = match args.many.ab.is_empty() {
         true => args.many.source(target, &voices, &args.reading)?,
         false => Source::Compared(args.compared(seed, models, terminal)?),
@@ -447,6 +476,8 @@ fn speak(
     let terminal = session.terminal;
     let device = args.nets.device.open()?;
     let dtype = args.nets.weights.computed(&device)?;
+    let protocol = args.nets.choice().protocol(models, terminal)?;
+    voices.check_fit(&protocol, models, terminal)?;
     let ledger = session.open()?;
     source.book().map_or(Ok(()), |book| book.sweep(&ledger))?;
     // What is heard at once, of a voice that is given or made of the first text, does not wait for the last one.
@@ -456,7 +487,6 @@ fn speak(
     }
     let kept = kept(source, &ledger, args.force, session)?;
     let tokenizer = args.nets.tokenizer(models, terminal)?;
-    let protocol = args.nets.choice().protocol(models, terminal)?;
     let measure = Measure::new(Some(&tokenizer), &protocol);
     source.check_voices(measure, &voices)?;
     let mut options = options(args, (&session.folder, &voices), models, terminal)?;
@@ -540,7 +570,10 @@ fn preview(
     }
     let protocol = args.nets.choice().protocol(&offline, terminal);
     let (protocol, options) = match (protocol, options(args, (&session.folder, &voices), &offline, terminal)) {
-        (Ok(protocol), Ok(options)) => (protocol, options),
+        (Ok(protocol), Ok(options)) => {
+            voices.check_fit(&protocol, models, terminal)?;
+            (protocol, options)
+        }
         _ => {
             terminal.note("the models are not at hand: what was spoken before counts as to be spoken");
             let (folder, voice, sampling) = (session.folder.clone(), voices.default.clone(), args.sampling.given());
