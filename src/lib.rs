@@ -22,7 +22,7 @@
 //! | `voice` | `checkpoint`, `error`, `net`, `normalize`, `output`, `tokens` |
 //! | `sound` | `audio`, `error`, `progress`, `tokens`, `voice` |
 //! | `clone` | `audio`, `checkpoint`, `error`, `net`, `progress`, `tokens`, `voice` |
-//! | `ears` | `audio`, `checkpoint`, `net`, `sound` |
+//! | `ears` | `audio`, `checkpoint`, `clone`, `error`, `net`, `normalize`, `sound`, `tokens` |
 //! | `train` | `audio`, `checkpoint`, `clone`, `error`, `net`, `output`, `progress`, `sound`, `tokens`, `voice` |
 //! | `speak` | `audio`, `checkpoint`, `device`, `error`, `net`, `progress`, `stage`, `tokens`, `voice` |
 //! | `batch` | `audio`, `ears`, `error`, `lock`, `normalize`, `output`, `progress`, `sound`, `speak`, `stage`, `tokens`, `voice` |

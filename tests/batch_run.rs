@@ -6,7 +6,7 @@ use barkclone::batch::{
     Backend, Decoded, InFlight, Item, Job, Ledger, Plan, Record, Redo, RetryPolicy, Rules, Run, RunOptions, Sampling,
     Seeds, Silent, Source, SourceJob, Speech, SpeechBackend, State, Stop, Take, Tally, Target, Task, Template, Work,
 };
-use barkclone::ears::Score;
+use barkclone::ears::{Parts, Score};
 use barkclone::error::{Kind, exit_code};
 use barkclone::output::Sink;
 use barkclone::sound::{Finding, Level, What};
@@ -74,7 +74,7 @@ impl SpeechBackend for ModelBackend {
                 Ok(())
             })?;
             let findings = if title == "silent" && first { vec![silence()] } else { Vec::new() };
-            let score = Score::new(None, None, &findings);
+            let score = Score::new(Parts::default(), &findings);
             Ok(Decoded { file, seconds: 1.0, findings, score })
         })
     }

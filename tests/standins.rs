@@ -4,12 +4,14 @@
 mod containers;
 mod python;
 
+use crate::byte_tokenizer::whisper_tokenizer;
 use crate::noise::{self, ByRule, Size};
 use barkclone::checkpoint::names::{self, Name};
 use barkclone::net::codec::CodecConfig;
 use barkclone::net::gpt::GptConfig;
 use barkclone::net::hubert::HubertConfig;
 use barkclone::net::quantizer::QuantizerConfig;
+use barkclone::net::whisper::WhisperConfig;
 use barkclone::stage::Stage;
 pub use containers::{write_legacy, write_safetensors, write_sharded, write_zip};
 pub use python::{Data, Py};
@@ -195,6 +197,20 @@ impl Spec {
             "num_hidden_layers": config.num_hidden_layers, "num_attention_heads": config.num_attention_heads,
             "intermediate_size": config.intermediate_size, "apply_spec_augment": true, "vocab_size": 32});
         write_hf(dir, format, &json, &state);
+    }
+
+    /// A folder with a Whisper, which has one size.
+    pub fn write_whisper(&self, dir: &Path) {
+        let config = WhisperConfig::of(self.size);
+        let state = self.rule("whisper", config.shapes());
+        let json = json!({"model_type": "whisper", "num_mel_bins": config.num_mel_bins, "d_model": config.d_model,
+            "max_source_positions": config.max_source_positions, "max_target_positions": config.max_target_positions,
+            "encoder_attention_heads": config.encoder_attention_heads, "encoder_layers": config.encoder_layers,
+            "decoder_attention_heads": config.decoder_attention_heads, "decoder_layers": config.decoder_layers,
+            "vocab_size": config.vocab_size, "suppress_tokens": null});
+        write_hf(dir, Format::Safetensors, &json, &state);
+        write_json(&dir.join("generation_config.json"), &json!({"suppress_tokens": [1], "is_multilingual": true}));
+        write_json(&dir.join("tokenizer.json"), &whisper_tokenizer());
     }
 
     /// fairseq's `hubert_base_ls960.pt`: options and foreign objects pickled beside the tensors.

@@ -269,6 +269,7 @@ fn ended(semantic: &Semantic, protocol: &Protocol, stop: &Stop) -> bool {
 mod tests {
     use super::*;
     use crate::audio::Pcm;
+    use crate::ears::Parts;
     use crate::tokens::{Coarse, Fine, SAMPLE_RATE};
 
     const STOP: Stop = Stop { min_eos_p: None, max_seconds: None };
@@ -289,7 +290,7 @@ mod tests {
         let seed = takes.begin()?;
         let limits = (&Protocol::default(), &STOP);
         let (utterance, findings) = heard(sounding(level), "oi", RetryPolicy::default(), limits).unwrap();
-        let score = Score::new(None, None, &findings);
+        let score = Score::new(Parts::default(), &findings);
         takes.judge(seed, Ok(Heard { utterance, findings, score })).unwrap();
         Some(seed)
     }

@@ -12,7 +12,7 @@ use super::run::{Backend, Run};
 use super::voices::LoadedVoice;
 use super::worker::{Work, Worker};
 use crate::audio::Pcm;
-use crate::ears::Score;
+use crate::ears::{Parts, Score};
 use crate::error::{Kind, kind};
 use crate::output::{Pending, Sink};
 use crate::progress::Progress;
@@ -39,8 +39,8 @@ pub trait SpeechBackend: Backend {
     /// Writes the sound of a text.
     fn write(&self, job: &InFlight, settings: &Settings, utterance: &Utterance, sink: &mut Sink) -> Result<()>;
     /// What is heard of a text's sound, to choose the best of several takes.
-    fn score(&self, _job: &InFlight, _pcm: &Pcm, findings: &[Finding]) -> Result<Score> {
-        Ok(Score::new(None, None, findings))
+    fn score(&self, _job: &InFlight, _utterance: &Utterance, findings: &[Finding]) -> Result<Score> {
+        Ok(Score::new(Parts::default(), findings))
     }
     /// What makes the sound of a recording's codes, on another thread: it may be hours long.
     fn decode(&self, job: &InFlight, settings: &Settings, utterance: &Utterance, target: Target) -> Work<Decoded>;
@@ -260,8 +260,8 @@ impl<'a, P: Iterator<Item = Result<Planned>>> Speech<'a, P> {
         let heard = spoken.and_then(|utterance| {
             let (utterance, findings) = heard(utterance, take.job.task.item.text(), policy, limits)?;
             let score = match policy.chooses() {
-                true => self.backend.score(&take.job, &utterance.pcm, &findings)?,
-                false => Score::new(None, None, &findings),
+                true => self.backend.score(&take.job, &utterance, &findings)?,
+                false => Score::new(Parts::default(), &findings),
             };
             let (tokens, seconds) = (utterance.semantic.len(), utterance.pcm.seconds());
             Ok(Heard {

@@ -1,6 +1,6 @@
 //! What a file is that was taken for another one, and the flag or command that takes it.
 
-use super::{bark, codec, file, folder, hubert, quantizer, speaker};
+use super::{bark, codec, file, folder, hubert, quantizer, speaker, whisper};
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
@@ -9,10 +9,11 @@ use std::path::Path;
 type Is = fn(&Path) -> bool;
 
 /// Models, each with what tells whether a file or folder is one. Bark's own file may hold a codec, and comes before it.
-const MODELS: [(Is, &str); 5] = [
+const MODELS: [(Is, &str); 6] = [
     (|path| quantizer(path).is_ok(), "a semantic quantizer: it is given with --quantizer"),
     (|path| hubert(path).is_ok(), "HuBERT: it is given with --hubert"),
     (|path| speaker(path).is_ok(), "a speaker encoder: it is given with --voice-ear"),
+    (|path| whisper(path).is_ok(), "Whisper: it is given with --word-ear"),
     (|path| bark(path).is_ok(), "a Bark model: it is given with --bark"),
     (is_codec, "an EnCodec model: it is given with --codec"),
 ];

@@ -17,6 +17,7 @@ mod packed;
 mod quantizer;
 mod shapes;
 mod speaker;
+mod whisper;
 
 pub use bark::{Bark, bark};
 pub use codec::codec;
@@ -26,6 +27,7 @@ pub use lora::{Lora, lora};
 pub use packed::pack;
 pub use quantizer::{TrainingRecord, quantizer, training_record, write_quantizer};
 pub use speaker::speaker;
+pub use whisper::{Generation, Recogniser, whisper};
 
 use crate::net::codec::CodecConfig;
 use crate::net::hubert::HubertConfig;

@@ -124,6 +124,14 @@ pub fn ge2e(stored: &str) -> Name {
     }
 }
 
+/// Whisper: Hugging Face's names, with or without the `model.` of the whole.
+pub fn whisper(stored: &str) -> Name {
+    match stored.strip_prefix("model.").unwrap_or(stored) {
+        "proj_out.weight" => Name::Ignored("the embeddings of tokens again"),
+        name => Name::Canonical(name.to_owned()),
+    }
+}
+
 /// torch's new spelling of weight normalisation in terms of the old one.
 fn weight_norm(name: &str) -> String {
     name.replace("parametrizations.weight.original0", "weight_g")

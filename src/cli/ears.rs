@@ -1,11 +1,11 @@
 //! The flags that choose ears, and the ears that they stand for.
 
 use super::progress::Terminal;
-use anyhow::{Context, Error, Result};
+use anyhow::{Context, Error, Result, bail};
 use barkclone::audio::{self, Input, Pcm};
 use barkclone::batch::RetryPolicy;
 use barkclone::checkpoint::{self, Checkpoint};
-use barkclone::ears::{Judge, VoiceEar, VoicePrint};
+use barkclone::ears::{Judge, VoiceEar, VoicePrint, WordEar};
 use barkclone::error::{Kind, kind};
 use barkclone::models::{ModelKind, Models, Source};
 use barkclone::net::codec::CodecConfig;
@@ -22,6 +22,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 const DEFAULT: &str = "ge2e";
+const WHISPER: &str = "whisper-base";
 
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Ears")]
@@ -52,17 +53,44 @@ impl EarArgs {
 
     /// The ear for voices that can be had without a download, if there is one.
     fn at_hand(&self, models: &Models, terminal: &Terminal) -> Result<Option<VoiceEar>> {
-        let mut offline = models.clone();
-        offline.hub.offline = true;
-        match voice_ear(self.voice_ear.as_deref().unwrap_or(DEFAULT), &offline, terminal) {
+        match voice_ear(self.voice_ear.as_deref().unwrap_or(DEFAULT), &models.offline(), terminal) {
             Err(error) if is_absent(&error) => Ok(None),
             ear => ear.map(Some),
         }
     }
 }
 
+/// What hears words.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Ears")]
+pub struct WordArgs {
+    /// What hears which words are said: Whisper, by a name from `models list` or a folder, or `none` [default:
+    /// whisper-base where it is at hand; nothing is downloaded unasked]
+    #[arg(long, value_name = "WHISPER")]
+    word_ear: Option<String>,
+}
+
+impl WordArgs {
+    /// The one that is asked for; else the default where it is at hand, and where it is not, that is said.
+    pub fn ear(&self, (models, device): (&Models, &Device), terminal: &Terminal) -> Result<Option<WordEar>> {
+        match self.word_ear.as_deref() {
+            Some("none") => Ok(None),
+            Some(choice) => word_ear(choice, (models, device), terminal).map(Some),
+            None => match word_ear(WHISPER, (&models.offline(), device), terminal) {
+                Err(error) if is_absent(&error) => {
+                    terminal.note(&format!(
+                        "words are not heard: {WHISPER} is not at hand; `barkclone models fetch {WHISPER}` brings it"
+                    ));
+                    Ok(None)
+                }
+                ear => ear.map(Some),
+            },
+        }
+    }
+}
+
 /// Whether a model is not there and cannot be fetched.
-fn is_absent(error: &Error) -> bool {
+pub fn is_absent(error: &Error) -> bool {
     kind(error) == Some(Kind::Network)
 }
 
@@ -70,8 +98,8 @@ fn is_absent(error: &Error) -> bool {
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Ears")]
 pub struct BestArgs {
-    /// Make N takes of each utterance, with seeds that follow each other, and keep the best: the one whose voice is
-    /// nearest, less what does not sound right
+    /// Make N takes of each utterance, with seeds that follow each other, and keep the best, by its voice, its words and
+    /// what does not sound right (see `score --help`)
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100))]
     best_of: u32,
     /// Keep the other takes of --best-of and --retry too, by rank: NAME.2.wav is the second best
@@ -96,10 +124,10 @@ impl BestArgs {
     }
 
     /// What takes are judged by; nothing is loaded where there are none to choose from. For --retry alone nothing is
-    /// fetched.
+    /// fetched. `others` gives the ears beside the voice's.
     pub fn judge(
         &self,
-        policy: RetryPolicy,
+        (policy, others): (RetryPolicy, impl FnOnce() -> Result<Judge>),
         (codec, device): (&Checkpoint<CodecConfig>, &Device),
         models: &Models,
         terminal: &Terminal,
@@ -115,7 +143,8 @@ impl BestArgs {
             _ => None,
         };
         let (codec, device) = (codec.clone(), device.clone());
-        Ok(VoiceJudge { judge: Arc::new(Judge { voice }), of, codec, device, prints: RefCell::default() })
+        let others = if policy.chooses() { others()? } else { Judge::default() };
+        Ok(VoiceJudge { judge: Arc::new(Judge { voice, ..others }), of, codec, device, prints: RefCell::default() })
     }
 }
 
@@ -149,6 +178,13 @@ fn voice_ear(choice: &str, models: &Models, progress: &dyn Progress) -> Result<V
     match models.resolve(ModelKind::Speaker, choice, progress)? {
         Source::Builtin => Ok(VoiceEar::spectrum()),
         Source::Path(path) => VoiceEar::ge2e(&checkpoint::speaker(&path)?),
+    }
+}
+
+fn word_ear(choice: &str, (models, device): (&Models, &Device), progress: &dyn Progress) -> Result<WordEar> {
+    match models.resolve(ModelKind::Recogniser, choice, progress)? {
+        Source::Builtin => bail!(Kind::Model.error(format!("{choice}: no Whisper is built in"))),
+        Source::Path(path) => WordEar::new(checkpoint::whisper(&path)?, device),
     }
 }
 

@@ -88,6 +88,7 @@ fn opens(kind: ModelKind, path: &Path) -> bool {
         ModelKind::Quantizer => checkpoint::quantizer(path).is_ok(),
         ModelKind::Tokenizer => Text::open(path).is_ok(),
         ModelKind::Speaker => checkpoint::speaker(path).is_ok(),
+        ModelKind::Recogniser => checkpoint::whisper(path).is_ok(),
         ModelKind::Voices => false,
     }
 }

@@ -17,7 +17,7 @@ use std::process::exit;
 use std::{env, fs};
 
 /// The flags that can be kept, by their names on the command line: all but those that belong to one call.
-const KEYS: [&str; 38] = [
+const KEYS: [&str; 39] = [
     "models",
     "voice",
     "demo",
@@ -44,6 +44,7 @@ const KEYS: [&str; 38] = [
     "best-of",
     "loudness",
     "voice-ear",
+    "word-ear",
     "batch",
     "normalize",
     "line-breaks",
@@ -67,6 +68,8 @@ const MODELS: [(&str, ModelKind); 5] = [
     ("quantizer", ModelKind::Quantizer),
     ("tokenizer", ModelKind::Tokenizer),
 ];
+/// Those of them that a command can do without.
+const JUDGES: [&str; 2] = ["hubert", "quantizer"];
 /// Keys beside those of [`MODELS`] whose values may be paths.
 const PATHS: [&str; 3] = ["models", "voice", "registry"];
 /// The heading of flags that shape a training.
@@ -226,9 +229,10 @@ impl Settings {
         }
         let Some(set) = self.set(models)? else { return Ok(None) };
         let mut with = self.clone();
-        for (key, kind) in
-            MODELS.into_iter().filter(|(key, _)| find_own(command, key).is_some() && !is_given(call, key))
-        {
+        // `speak` only judges by these, and does without: a folder of models need not hold them.
+        let judges = |key: &str| set.folder.is_some() && call.value_source(key).is_none() && JUDGES.contains(&key);
+        let open = |key: &str| find_own(command, key).is_some() && !is_given(call, key) && !judges(key);
+        for (key, kind) in MODELS.into_iter().filter(|(key, _)| open(key)) {
             with.take((key, kind), &set, call.value_source(key).is_some())?;
         }
         Ok(Some(with))

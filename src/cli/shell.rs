@@ -68,6 +68,7 @@ fn names(arg: &Arg) -> Option<Names> {
         (_, "MODEL") if let Some(kind) = kind_of(arg.get_id().as_str()) => Some(Names::Of(kind)),
         (None, "MODEL") => Some(Names::All),
         (_, "EAR") => Some(Names::Of(ModelKind::Speaker)),
+        (_, "WHISPER") => Some(Names::Of(ModelKind::Recogniser)),
         (_, "DEVICE") => Some(Names::Devices),
         (_, "VOICE") => Some(Names::Voices),
         (None, "NAME") => Some(Names::Kept),

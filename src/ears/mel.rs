@@ -1,5 +1,5 @@
 //! Mel power spectra as librosa makes them: `librosa.feature.melspectrogram` with its defaults but for the sizes (frames
-//! are centred on multiples of the hop, over zeros beside the sound; a periodic Hann window; Slaney's mel scale and
+//! are centred on multiples of the hop, over zeros beside the sound or its mirror image; a periodic Hann window; Slaney's mel scale and
 //! area normalisation up to half the rate).
 
 use anyhow::Result;
@@ -33,17 +33,29 @@ impl Mel {
 
     /// `samples` `[L]` -> `[1 + L / hop]` frames of mel power, `[bands]` each.
     pub fn frames(&self, samples: &[f32]) -> Result<Vec<Vec<f32>>> {
+        let zeros = vec![0.0; self.window.len() / 2];
+        self.within(&[&zeros, samples, &zeros].concat())
+    }
+
+    /// [`Mel::frames`] where the sound is mirrored about its ends instead (librosa's and torch's `reflect`). It is
+    /// longer than half a frame.
+    pub fn frames_mirrored(&self, samples: &[f32]) -> Result<Vec<Vec<f32>>> {
+        let beside = self.window.len() / 2;
+        let before = samples[1..=beside].iter().rev();
+        let after = samples.iter().rev().skip(1).take(beside);
+        self.within(&before.chain(samples).chain(after).copied().collect::<Vec<_>>())
+    }
+
+    /// The frames that lie within `samples`.
+    fn within(&self, samples: &[f32]) -> Result<Vec<Vec<f32>>> {
         let (mut input, mut output) = (self.fft.make_input_vec(), self.fft.make_output_vec());
-        let before = self.window.len() / 2;
-        let frame = |frame: usize| -> Result<Vec<f32>> {
-            let sample = |i: usize| (frame * self.hop + i).checked_sub(before).and_then(|at| samples.get(at));
-            let windowed = |(i, w): (usize, &f32)| sample(i).map_or(0.0, |sample| sample * w);
-            input.iter_mut().zip(self.window.iter().enumerate().map(windowed)).for_each(|(x, s)| *x = s);
+        let frame = |frame: &[f32]| -> Result<Vec<f32>> {
+            input.iter_mut().zip(frame.iter().zip(&self.window)).for_each(|(x, (sample, w))| *x = sample * w);
             self.fft.process(&mut input, &mut output)?;
             let power: Vec<f32> = output.iter().map(|x| x.norm_sqr()).collect();
             Ok(self.filters.iter().map(|filter| filter.iter().zip(&power).map(|(f, p)| f * p).sum()).collect())
         };
-        (0..1 + samples.len() / self.hop).map(frame).collect()
+        samples.windows(self.window.len()).step_by(self.hop).map(frame).collect()
     }
 }
 

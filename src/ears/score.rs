@@ -1,22 +1,30 @@
 //! One number of all that is heard of a take, to choose the best of several.
 //!
 //! ```text
-//! total = similarity - LETTERS * (share of letters wrong) - FAULT * badness
+//! total = similarity - LETTERS * (share of letters wrong) - TOKENS * (1 - agreement) - FAULT * badness
 //! ```
 //!
 //! The similarity stands as it is: takes of one voice lie 0.05 to 0.1 apart in it. A part that was not heard counts
 //! nothing, so that totals compare takes that were heard alike.
 
+use super::agreement::agreement;
 use super::voice::{VoiceEar, VoicePrint};
+use super::words::{WordEar, Words};
 use crate::audio::Pcm;
+use crate::clone::Listener;
 use crate::sound::{Finding, What, badness};
-use anyhow::Result;
+use crate::tokens::Semantic;
+use anyhow::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::sync::Arc;
 
 /// What is lost where all letters are wrong: a tenth of them, a word of a sentence, weighs as much as takes are apart
 /// in voice.
 const LETTERS: f64 = 0.5;
+/// What is lost where no token is heard again. The quantizer mistakes some tokens of every take, so that this part is
+/// rougher than letters, and only its differences between takes tell.
+const TOKENS: f64 = 0.5;
 /// What a point of [`badness`] costs: nothing (100) loses against every sound, half a text (20) against any other voice,
 /// and a tail that --trim-tail cuts off (3) against a clearly nearer voice alone.
 const FAULT: f64 = 0.01;
@@ -32,25 +40,35 @@ pub struct Score {
     /// The share of the text's letters that are not heard as they should be.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub letters_wrong: Option<f64>,
+    /// What is heard, where letters are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub said: Option<String>,
+    /// How far the sound says the semantic tokens that it was made from, 0 to 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agreement: Option<f64>,
     /// How bad what does not sound right is, all in all.
     pub badness: u32,
 }
 
 impl Score {
     /// Of its parts.
-    pub fn new(similarity: Option<f64>, letters_wrong: Option<f64>, findings: &[Finding]) -> Self {
-        let [similarity, letters_wrong] = [similarity, letters_wrong].map(|part| part.map(rounded));
+    pub fn new(parts: Parts, findings: &[Finding]) -> Self {
+        let (letters_wrong, said) = parts.words.map(|words| (words.wrong, words.said)).unzip();
+        let [similarity, letters_wrong, agreement] =
+            [parts.similarity, letters_wrong, parts.agreement].map(|part| part.map(rounded));
         let badness = badness(findings);
         let wrong = LETTERS * letters_wrong.unwrap_or(0.0).min(1.0);
-        let total = rounded(similarity.unwrap_or(0.0) - wrong - FAULT * f64::from(badness));
-        Self { total, similarity, letters_wrong, badness }
+        let lost = TOKENS * (1.0 - agreement.unwrap_or(1.0));
+        let total = rounded(similarity.unwrap_or(0.0) - wrong - lost - FAULT * f64::from(badness));
+        Self { total, similarity, letters_wrong, said, agreement, badness }
     }
 
     /// The parts in words, without what does not sound right; empty: nothing else was heard.
     pub fn parts(&self) -> String {
         let similarity = self.similarity.map(|similarity| format!("similarity {similarity:.2}"));
         let wrong = self.letters_wrong.map(|wrong| format!("{:.0} % of letters wrong", 100.0 * wrong));
-        [similarity, wrong].into_iter().flatten().collect::<Vec<_>>().join(", ")
+        let agreement = self.agreement.map(|agreement| format!("agreement {agreement:.2}"));
+        [similarity, wrong, agreement].into_iter().flatten().collect::<Vec<_>>().join(", ")
     }
 }
 
@@ -76,9 +94,30 @@ pub fn pace(findings: &[Finding]) -> &'static str {
     }
 }
 
+/// What is heard of a take, less what does not sound right; `None`: not heard. See [`Score`].
+#[derive(Clone, Debug, Default)]
+pub struct Parts {
+    pub similarity: Option<f64>,
+    pub words: Option<Words>,
+    pub agreement: Option<f64>,
+}
+
+/// What a take was to be; `None`: that is not asked.
+#[derive(Clone, Copy, Default)]
+pub struct Asked<'a> {
+    pub voice: Option<&'a VoicePrint>,
+    pub text: Option<&'a str>,
+    pub semantic: Option<&'a Semantic>,
+}
+
 /// The ears that are at hand.
+#[derive(Default)]
 pub struct Judge {
     pub voice: Option<VoiceEar>,
+    /// Whisper.
+    pub words: Option<WordEar>,
+    /// HuBERT and the quantizer.
+    pub tokens: Option<Arc<Listener>>,
 }
 
 impl Judge {
@@ -87,14 +126,18 @@ impl Judge {
         self.voice.as_ref().map_or(Ok(None), |ear| ear.hear(pcm))
     }
 
-    /// What is heard of `pcm`, which was to be in the voice of `reference` and of which `findings` were found. Where no
-    /// voice is heard in it, the similarity is 0.
-    pub fn score(&self, pcm: &Pcm, reference: Option<&VoicePrint>, findings: &[Finding]) -> Result<Score> {
-        let similarity = match (&self.voice, reference) {
-            (Some(ear), Some(reference)) => Some(ear.hear(pcm)?.map_or(0.0, |heard| ear.similarity(&heard, reference))),
-            _ => None,
-        };
-        Ok(Score::new(similarity, None, findings))
+    /// What is heard of `pcm`, which was to be as `asked`, and of which `findings` were found. Where no voice is heard in
+    /// it, the similarity is 0.
+    pub fn score(&self, pcm: &Pcm, asked: Asked, findings: &[Finding]) -> Result<Score> {
+        let voice = self.voice.as_ref().zip(asked.voice);
+        let similarity =
+            voice.map(|(ear, voice)| Ok::<_, Error>(ear.hear(pcm)?.map_or(0.0, |heard| ear.similarity(&heard, voice))));
+        let tokens = self.tokens.as_ref().zip(asked.semantic);
+        let agreement = tokens.map(|(listener, said)| agreement(listener, pcm, said));
+        let (similarity, agreement) = (similarity.transpose()?, agreement.transpose()?);
+        let words = self.words.as_ref().zip(asked.text);
+        let words = words.map_or(Ok(None), |(ear, text)| ear.compare(pcm, text))?;
+        Ok(Score::new(Parts { similarity, words, agreement }, findings))
     }
 }
 
@@ -107,23 +150,32 @@ mod tests {
         Finding::new(what, Level::Warning, "", "")
     }
 
+    fn words(wrong: f64) -> Words {
+        Words { said: "oi".into(), wrong }
+    }
+
     #[test]
     fn what_is_wrong_is_weighed_against_the_voice() {
-        let total = |similarity, wrong, findings: &[Finding]| Score::new(similarity, wrong, findings).total;
+        let total = |similarity, wrong: Option<f64>, findings: &[Finding]| {
+            Score::new(Parts { similarity, words: wrong.map(words), ..Parts::default() }, findings).total
+        };
         assert_eq!(total(Some(0.8), Some(0.1), &[]), 0.75);
         assert!(total(Some(1.0), None, &[found(What::Silent)]) <= total(Some(0.0), None, &[]));
         assert!(total(Some(0.8), None, &[found(What::GarbledTail)]) > total(Some(0.75), None, &[]));
         assert!(total(Some(0.9), None, &[found(What::TooFast)]) < total(Some(0.75), None, &[]));
         assert_eq!(total(None, None, &[found(What::RanOut)]), -0.1);
         assert_eq!(total(Some(0.5), Some(3.0), &[]), 0.0, "a hundred of a hundred letters is all there is to be wrong");
+        let agreement = |agreement| Score::new(Parts { agreement: Some(agreement), ..Parts::default() }, &[]).total;
+        assert_eq!([1.0, 0.5].map(agreement), [0.0, -0.25]);
     }
 
     #[test]
     fn a_score_is_told_in_words() {
         assert_eq!(
-            Score::new(Some(0.812), Some(0.031), &[]).to_string(),
-            "score 0.80 (similarity 0.81, 3 % of letters wrong)"
+            Score::new(Parts { similarity: Some(0.812), words: Some(words(0.031)), agreement: Some(0.9) }, &[])
+                .to_string(),
+            "score 0.75 (similarity 0.81, 3 % of letters wrong, agreement 0.90)"
         );
-        assert_eq!(Score::new(None, None, &[]).to_string(), "score 0.00");
+        assert_eq!(Score::new(Parts::default(), &[]).to_string(), "score 0.00");
     }
 }

@@ -180,20 +180,13 @@ fn spectrum(mel: &Mel, samples: &[f32]) -> Result<Option<VoicePrint>> {
 mod tests {
     use super::*;
     use crate::checkpoint::names;
-    use crate::noise::rule::{RuleTensors, uniform};
+    use crate::ears::tests::sound;
+    use crate::noise::rule::RuleTensors;
     use serde_json::Value;
     use std::sync::Arc;
 
     /// What `tests/golden/ears.py` wrote.
     const GOLDEN: &str = include_str!("../../tests/golden/ears/ge2e.json");
-
-    /// The sound of `tests/golden/ears.py`.
-    fn sound() -> Vec<f32> {
-        let sine = |hz: f64, glide: f64, at: f64| (std::f64::consts::TAU * (hz + glide * at) * at).sin();
-        let tones = |at: f64| (0.2 * sine(150.0, 40.0, at) + 0.1 * sine(900.0, 300.0, at)) as f32;
-        let noise = uniform("sound", 41_600, 1);
-        noise.iter().enumerate().map(|(i, noise)| tones(i as f64 / 16e3) + 0.02 * noise).collect()
-    }
 
     /// GE2E with weights by the rule.
     fn by_rule() -> VoiceEar {

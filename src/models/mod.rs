@@ -68,6 +68,13 @@ impl Models {
         Ok(Self { registry, hub: Hub::from_env(offline)? })
     }
 
+    /// The same without the network: what is at hand.
+    pub fn offline(&self) -> Self {
+        let mut offline = self.clone();
+        offline.hub.offline = true;
+        offline
+    }
+
     /// What `choice` stands for: a path if it exists, else a name in the registry, which is fetched if need be.
     pub fn resolve(&self, kind: ModelKind, choice: &str, progress: &dyn Progress) -> Result<Source> {
         let path = Path::new(choice);

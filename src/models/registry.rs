@@ -23,6 +23,7 @@ pub enum ModelKind {
     Tokenizer,
     Voices,
     Speaker,
+    Recogniser,
 }
 
 impl fmt::Display for ModelKind {
@@ -35,6 +36,7 @@ impl fmt::Display for ModelKind {
             ModelKind::Tokenizer => "tokenizer",
             ModelKind::Voices => "voices",
             ModelKind::Speaker => "speaker",
+            ModelKind::Recogniser => "recogniser",
         })
     }
 }

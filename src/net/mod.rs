@@ -15,3 +15,4 @@ pub mod repr;
 mod sizes;
 pub mod stored;
 pub mod weights;
+pub mod whisper;

@@ -36,6 +36,12 @@ pub fn language_of(text: &str) -> Option<&'static str> {
     guess.is_reliable().then_some(code)
 }
 
+/// The language that a text is most likely in, two letters, sure or not; Portuguese where nothing tells.
+pub fn likely_language(text: &str) -> &'static str {
+    let guess = detector().detect(text).map(|guess| guess.lang());
+    BARK.iter().find(|(lang, _)| Some(*lang) == guess).map_or("pt", |(_, code)| code)
+}
+
 /// Whether a text is most likely Portuguese, sure or not: one without letters counts as such, and a price in reais.
 pub fn is_likely_portuguese(text: &str) -> bool {
     text.contains("R$") || detector().detect(text).is_none_or(|guess| guess.lang() == Lang::Por)
@@ -48,6 +54,12 @@ fn detector() -> Detector {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_language_is_guessed_where_nothing_is_sure() {
+        let guesses = ["Bom dia a todos.", "The house has a door.", "Guten Tag, wie geht es dir?", "123", "今日は。"];
+        assert_eq!(guesses.map(likely_language), ["pt", "en", "de", "pt", "ja"]);
+    }
 
     #[test]
     fn everyday_sentences_of_other_languages_are_not_taken_for_portuguese() {

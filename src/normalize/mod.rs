@@ -4,7 +4,7 @@ mod language;
 pub mod portuguese;
 mod utf8;
 
-pub use language::{is_language, language_of};
+pub use language::{is_language, language_of, likely_language};
 pub use portuguese::{Replacement, Said, Variety};
 pub use utf8::utf8;
 

@@ -1,6 +1,8 @@
 //! Ears: how near voices are, what is heard of a sound, and the best of several takes.
 
 use super::Desk;
+use crate::noise::Size;
+use crate::standins::{Spec, shared};
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
@@ -129,6 +131,47 @@ fn of_many_lines_each_has_its_best_take_and_the_report_all_scores() {
     let there = ["1.wav", "1.2.wav", "1.3.wav", "2.wav", "2.2.wav", "2.3.wav", "2.4.wav"];
     let there = there.map(|name| desk.path("out").join(name).is_file());
     assert_eq!(there, [true, true, true, false, false, false, false]);
+}
+
+#[test]
+fn words_are_heard_where_whisper_is_at_hand_and_else_that_is_said_once() {
+    let desk = desk();
+    let whisper = shared("cli-whisper", |dir| Spec::new(Size::Tiny, 5).write_whisper(dir));
+    let whisper = whisper.to_str().unwrap();
+    let score = |flags: &[&str]| desk.run(&[&["score", "a.wav", "a.wav", "--text", TEXT], flags].concat());
+    let ran = score(&["--word-ear", whisper, "--json"]);
+    for line in ran.prints().lines().map(|line| serde_json::from_str::<Value>(line).unwrap()) {
+        let said = line["said"].as_str().unwrap();
+        let wrong = line["letters_wrong"].as_f64().unwrap();
+        assert!(said.starts_with('w') && wrong > 0.5, "{line}");
+        assert_eq!(line["total"].as_f64().unwrap(), -0.5 * wrong.min(1.0) - 0.01 * line["badness"].as_f64().unwrap());
+    }
+    let ran = score(&["--word-ear", whisper]);
+    assert!(ran.prints().contains(" % of letters wrong), "), "{}", ran.prints());
+    let ran = score(&[]);
+    assert_eq!(ran.stderr.matches("words are not heard: whisper-base is not at hand").count(), 1, "{}", ran.stderr);
+    assert!(!score(&["--word-ear", "none"]).stderr.contains("not heard"));
+    score(&["--word-ear", "whisper-tiny"]).fails(5, &["whisper-tiny"]);
+    score(&["--word-ear", "a.wav"]).fails(4, &["a.wav", "config.json"]);
+    let speak = |flags: &[&str]| desk.run(&[&["speak", TEXT, "--demo", "--best-of", "2"], flags].concat());
+    let ran = speak(&["--word-ear", whisper, "-o", "heard.wav"]);
+    ran.says(&[" % of letters wrong, agreement "]);
+    speak(&["-o", "unheard.wav"]).says(&["words are not heard", "agreement "]);
+}
+
+#[test]
+fn what_hears_tokens_must_fit_and_is_left_out_where_it_is_not_at_hand() {
+    let desk = desk();
+    desk.run(&["clone", "a.wav", "--demo", "-o", "a.npz"]).prints();
+    let speak = |flags: &[&str]| {
+        let demo =
+            ["--bark", "demo", "--codec", "demo", "--voice-ear", "spectrum", "--voice", "a.npz", "--best-of", "2"];
+        desk.run(&[&["speak", TEXT][..], &demo, flags].concat())
+    };
+    speak(&["-o", "x.wav"]).says(&["hubert-base and pt are not at hand"]);
+    let ran = speak(&["-o", "y.wav", "--hubert", "demo", "--quantizer", "demo"]);
+    ran.says(&["agreement "]);
+    speak(&["-o", "z.wav", "--hubert", "demo"]).fails(5, &["pt"]);
 }
 
 #[test]

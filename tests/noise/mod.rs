@@ -6,13 +6,14 @@ pub mod rule;
 mod shapes;
 
 pub use shapes::{Shapes, codec_shapes, gpt_shapes};
-use shapes::{hubert_shapes, quantizer_shapes};
+use shapes::{hubert_shapes, quantizer_shapes, whisper_shapes};
 
 use barkclone::checkpoint::{Bark, Checkpoint, names};
 use barkclone::net::codec::CodecConfig;
 use barkclone::net::gpt::GptConfig;
 use barkclone::net::hubert::HubertConfig;
 use barkclone::net::quantizer::QuantizerConfig;
+use barkclone::net::whisper::WhisperConfig;
 use barkclone::stage::Stage;
 use barkclone::stage::protocol::Protocol;
 use rule::RuleTensors;
@@ -119,6 +120,33 @@ impl ByRule for QuantizerConfig {
     fn by_rule(self, seed: u64) -> Checkpoint<Self> {
         let tensors = RuleTensors::new("quantizer", self.shapes(), seed);
         checkpoint(self, tensors, names::quantizer)
+    }
+}
+
+/// Of one size, that of `tests/golden/whisper.py`.
+impl ByRule for WhisperConfig {
+    fn of(_: Size) -> Self {
+        Self {
+            num_mel_bins: 80,
+            max_source_positions: 50,
+            d_model: 32,
+            encoder_attention_heads: 2,
+            encoder_layers: 2,
+            vocab_size: 88,
+            max_target_positions: 24,
+            decoder_attention_heads: 2,
+            decoder_layers: 2,
+            suppress_tokens: Vec::new(),
+        }
+    }
+
+    fn shapes(&self) -> Shapes {
+        whisper_shapes(self)
+    }
+
+    fn by_rule(self, seed: u64) -> Checkpoint<Self> {
+        let tensors = RuleTensors::new("whisper", self.shapes(), seed);
+        checkpoint(self, tensors, names::whisper)
     }
 }
 

@@ -1,10 +1,11 @@
 //! Names and shapes of every tensor that a net of given sizes has, under the names of the rule: Suno's for the GPTs,
-//! facebook's for EnCodec, Hugging Face's for HuBERT.
+//! facebook's for EnCodec, Hugging Face's for HuBERT and Whisper.
 
 use barkclone::net::codec::CodecConfig;
 use barkclone::net::gpt::GptConfig;
 use barkclone::net::hubert::HubertConfig;
 use barkclone::net::quantizer::QuantizerConfig;
+use barkclone::net::whisper::WhisperConfig;
 
 /// Names and shapes.
 pub type Shapes = Vec<(String, Vec<usize>)>;
@@ -174,4 +175,35 @@ pub fn quantizer_shapes(config: &QuantizerConfig) -> Shapes {
     }
     weight(&mut s, "fc", &[config.output_size, width], true);
     s
+}
+
+/// Tensors of Whisper under Hugging Face's names, the tied head left out.
+pub fn whisper_shapes(config: &WhisperConfig) -> Shapes {
+    let (width, mut s) = (config.d_model, Shapes::new());
+    weight(&mut s, "model.encoder.conv1", &[width, config.num_mel_bins, 3], true);
+    weight(&mut s, "model.encoder.conv2", &[width, width, 3], true);
+    weight(&mut s, "model.encoder.embed_positions", &[config.max_source_positions, width], false);
+    weight(&mut s, "model.decoder.embed_positions", &[config.max_target_positions, width], false);
+    weight(&mut s, "model.decoder.embed_tokens", &[config.vocab_size, width], false);
+    for i in 0..config.encoder_layers {
+        whisper_layer(&mut s, &format!("model.encoder.layers.{i}"), width, &["self_attn"]);
+    }
+    for i in 0..config.decoder_layers {
+        whisper_layer(&mut s, &format!("model.decoder.layers.{i}"), width, &["self_attn", "encoder_attn"]);
+    }
+    weight(&mut s, "model.encoder.layer_norm", &[width], true);
+    weight(&mut s, "model.decoder.layer_norm", &[width], true);
+    s
+}
+
+fn whisper_layer(shapes: &mut Shapes, layer: &str, width: usize, attentions: &[&str]) {
+    for part in attentions {
+        for name in ["k_proj", "v_proj", "q_proj", "out_proj"] {
+            weight(shapes, &format!("{layer}.{part}.{name}"), &[width, width], name != "k_proj");
+        }
+        weight(shapes, &format!("{layer}.{part}_layer_norm"), &[width], true);
+    }
+    weight(shapes, &format!("{layer}.fc1"), &[4 * width, width], true);
+    weight(shapes, &format!("{layer}.fc2"), &[width, 4 * width], true);
+    weight(shapes, &format!("{layer}.final_layer_norm"), &[width], true);
 }

@@ -19,6 +19,7 @@ use barkclone::batch::{
 };
 use barkclone::checkpoint::Checkpoint;
 use barkclone::clone::Listener;
+use barkclone::ears::{Asked, Judge};
 use barkclone::error::Kind;
 use barkclone::models::{ModelKind, Models, Source};
 use barkclone::net::codec::CodecConfig;
@@ -49,7 +50,7 @@ struct ConvertBackend<'a> {
 }
 
 struct Nets {
-    listener: Listener,
+    listener: Arc<Listener>,
     decoder: Arc<Decoder>,
 }
 
@@ -71,7 +72,7 @@ impl ConvertBackend<'_> {
     fn nets(&self) -> Result<&Nets> {
         if self.nets.get().is_none() {
             let NetArgs { hubert, quantizer, .. } = &self.args.nets;
-            let listener = nets::listener(hubert, quantizer, self.models, (self.device, self.terminal))?;
+            let listener = Arc::new(nets::listener(hubert, quantizer, self.models, (self.device, self.terminal))?);
             let decoder = Arc::new(Decoder::new(self.codec, self.device)?);
             // Nobody else sets it: all of this is on one thread.
             let _ = self.nets.set(Nets { listener, decoder });
@@ -107,7 +108,8 @@ impl SpeechBackend for ConvertBackend<'_> {
         let made = provenance::converted(voice, settings, self.args.nets.weights, &sha256);
         let (title, float, out) = (job.task.item.title().into_owned(), self.args.float, job.task.out.clone());
         let loud = self.args.loud.clone();
-        let (fine, decoder) = (utterance.fine.clone(), self.nets().map(|nets| nets.decoder.clone()));
+        let (fine, semantic) = (utterance.fine.clone(), utterance.semantic.clone());
+        let decoder = self.nets().map(|nets| nets.decoder.clone());
         let judge = self.judge.get().context("takes are judged");
         let judge = judge.and_then(|judge| {
             let reference = judge.reference(&self.args.voice, || self.voice(&self.args.voice))?;
@@ -124,7 +126,8 @@ impl SpeechBackend for ConvertBackend<'_> {
                 decoder.decode(&fine, &mut |part| sound.push(&amplified(part, gain)), &progress::Silent)?;
                 sound.finish()
             })?;
-            let score = |pcm: &Pcm, findings: &[Finding]| judge.score(pcm, reference.as_ref(), findings);
+            let asked = Asked { voice: reference.as_ref(), text: None, semantic: Some(&semantic) };
+            let score = |pcm: &Pcm, findings: &[Finding]| judge.score(pcm, asked, findings);
             let (findings, score) = super::one::heard(file.path(), score)?;
             Ok(Decoded { file, seconds, findings, score })
         })
@@ -161,7 +164,8 @@ pub fn run(args: &ConvertArgs, folder: &Path, models: &Models, terminal: &Termin
     let running = Running::begin();
     let (survey, ledger) =
         session.survey((plan(&recordings, &rules), session.open()?), &options, &backend, &running)?;
-    let judge = args.sampling.best.judge(args.sampling.policy(), (codec, device), models, terminal)?;
+    let others = || Ok(Judge { tokens: Some(backend.nets()?.listener.clone()), ..Judge::default() });
+    let judge = args.sampling.best.judge((args.sampling.policy(), others), (codec, device), models, terminal)?;
     // Nobody else sets it.
     let _ = backend.judge.set(judge);
     terminal.note(&format!("seed {seed}"));

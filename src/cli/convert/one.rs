@@ -11,7 +11,7 @@ use crate::cli::sound::{Sink, SoundTarget, amplified};
 use anyhow::{Context, Result, ensure};
 use barkclone::audio::{self, Input, Pcm, Recording};
 use barkclone::batch::{Attempt, Heard, Kept, Takes, ranked};
-use barkclone::ears::Score;
+use barkclone::ears::{Asked, Judge, Score};
 use barkclone::error::Kind;
 use barkclone::models::Models;
 use barkclone::output::{self, Pending};
@@ -62,18 +62,17 @@ pub fn run(args: &ConvertArgs, output: &Path, models: &Models, terminal: &Termin
     let voice = Arc::new(file.voice);
     let settings = args.sampling.settings(&bark.protocol, seed);
     settings.check()?;
-    let semantic = hear(
-        &nets::listener(&args.nets.hubert, &args.nets.quantizer, models, (&device, terminal))?,
-        &source,
-        terminal,
-    )?;
+    let listener = Arc::new(nets::listener(&args.nets.hubert, &args.nets.quantizer, models, (&device, terminal))?);
+    let semantic = hear(&listener, &source, terminal)?;
     terminal.note(&format!("seed {seed}"));
 
     let begun = Instant::now();
-    let judge = args.sampling.best.judge(args.sampling.policy(), (&codec, &device), models, terminal)?;
+    let policy = args.sampling.policy();
+    let others = || Ok(Judge { tokens: Some(listener), ..Judge::default() });
+    let judge = args.sampling.best.judge((policy, others), (&codec, &device), models, terminal)?;
     let decoder = Decoder::new(&codec, &device)?;
     let conversion = Conversion { args, source, sha256, voice_hash: voice.hash(), target, decoder, terminal };
-    let mut speaker = Speaker::new(bark, codec, dtype, &device, args.sampling.policy().chooses());
+    let mut speaker = Speaker::new(bark, codec, dtype, &device, policy.chooses());
     let request = Request { content: Content::Semantic(semantic), voice: Some(voice), settings, sound: Sound::None };
     let kept = conversion.best(&mut speaker, request, &judge)?;
     let (seconds, took) = (kept.utterance, begun.elapsed().as_secs_f64());
@@ -104,9 +103,10 @@ impl Conversion<'_> {
         let policy = self.args.sampling.policy();
         let voice = request.voice.clone();
         let reference = voice.map_or(Ok(None), |voice| judge.reference("", || Ok(Voice::clone(&voice))))?;
-        let score = |pcm: &Pcm, findings: &[Finding]| judge.judge.score(pcm, reference.as_ref(), findings);
         let hear = |utterance: Utterance, settings: &Settings| {
             let draft = self.draft(&utterance.fine, settings)?;
+            let asked = Asked { voice: reference.as_ref(), text: None, semantic: Some(&utterance.semantic) };
+            let score = |pcm: &Pcm, findings: &[Finding]| judge.judge.score(pcm, asked, findings);
             let unheard = || Ok((Vec::new(), Score::default()));
             let (findings, score) = draft.file.as_ref().map_or_else(unheard, |file| heard(file.path(), score))?;
             Ok(Heard { utterance: draft, findings, score })

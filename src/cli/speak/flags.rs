@@ -1,18 +1,27 @@
 //! The flags of `speak` that choose how is drawn and from which models.
 
-use crate::cli::ears::BestArgs;
+use crate::cli::ears::{BestArgs, WordArgs, is_absent};
 use crate::cli::nets::{self, BarkChoice, DeviceArgs, LoraArgs, WeightType};
+use crate::cli::progress::Terminal;
 use anyhow::Result;
 use barkclone::batch::RetryPolicy;
 use barkclone::batch::{self, Sampling};
 use barkclone::checkpoint::builtin;
+use barkclone::clone::Listener;
+use barkclone::ears::Judge;
 use barkclone::models::{ModelKind, Models, Source};
 use barkclone::progress::Progress;
 use barkclone::speak::Settings;
 use barkclone::stage::protocol::Protocol;
 use barkclone::stage::text::Text;
+use candle_core::Device;
 use clap::Args;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// What hears tokens, where none is named.
+const HUBERT: &str = "hubert-base";
+const QUANTIZER: &str = "pt";
 
 /// Where a flag is not given, the model's own generation settings hold; the defaults named here are the published ones.
 #[derive(Args, Debug)]
@@ -63,12 +72,21 @@ pub struct SamplingArgs {
 #[command(next_help_heading = "Sampling")]
 pub struct RetryArgs {
     /// Speak an utterance that does not sound right (silent, too fast or slow for its text, without an end, clipped, or
-    /// with a garbled end) again with up to N more seeds, and keep the best. Voices are compared as for --best-of, by ears that are at hand
+    /// with a garbled end) again with up to N more seeds, and keep the best. Takes are judged as for --best-of, by ears that are at hand
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=100))]
     retry: u32,
     /// Cut off what follows the end of the speech
     #[arg(long)]
     trim_tail: bool,
+    /// With --best-of and --retry: the quantizer that hears, with HuBERT, whether a take says its own tokens; take the
+    /// text's language. It is left out where it is not at hand [default: pt]
+    #[arg(long, help_heading = "Ears", value_name = "MODEL", default_value_if("demo", "true", "demo"))]
+    quantizer: Option<String>,
+    /// HuBERT for that [default: hubert-base]
+    #[arg(long, help_heading = "Ears", value_name = "MODEL", default_value_if("demo", "true", "demo"))]
+    hubert: Option<String>,
+    #[command(flatten)]
+    words: WordArgs,
     #[command(flatten)]
     pub best: BestArgs,
 }
@@ -76,6 +94,30 @@ pub struct RetryArgs {
 impl RetryArgs {
     pub fn policy(&self) -> RetryPolicy {
         self.best.policy(self.retry, self.trim_tail)
+    }
+
+    /// The ears beside the voice's: those that are named or at hand.
+    pub fn ears(&self, at: (&Models, &Device), terminal: &Terminal) -> Result<Judge> {
+        let (words, tokens) = (self.words.ear(at, terminal)?, self.listener(at, terminal)?);
+        Ok(Judge { words, tokens, ..Judge::default() })
+    }
+
+    /// What hears semantic tokens: fetched only where it is named; `None`: it is not at hand, which is said.
+    fn listener(&self, (models, device): (&Models, &Device), terminal: &Terminal) -> Result<Option<Arc<Listener>>> {
+        let offline = models.offline();
+        let named = self.hubert.is_some() || self.quantizer.is_some();
+        let (hubert, quantizer) =
+            (self.hubert.as_deref().unwrap_or(HUBERT), self.quantizer.as_deref().unwrap_or(QUANTIZER));
+        match nets::listener(hubert, quantizer, if named { models } else { &offline }, (device, terminal)) {
+            Err(error) if !named && is_absent(&error) => {
+                terminal.note(&format!(
+                    "whether takes say their own tokens is not heard: {HUBERT} and {QUANTIZER} are not at hand; \
+                     `barkclone models fetch {HUBERT} {QUANTIZER}` brings them"
+                ));
+                Ok(None)
+            }
+            listener => listener.map(|listener| Some(Arc::new(listener))),
+        }
     }
 
     /// Tells runs that change the sound apart; empty where nothing is changed. How many seeds are tried changes no

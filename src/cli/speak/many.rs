@@ -23,7 +23,7 @@ use barkclone::batch::{
     self, Backend, Decoded, Form, InFlight, Item, Ledger, Rules, Run, RunOptions, Sampling, Seeds, Shard, Silent,
     Speech, SpeechBackend, Stop, Tally, Target, Task, Template, Work,
 };
-use barkclone::ears::Score;
+use barkclone::ears::{Asked, Parts, Score};
 use barkclone::error::{Kind, did_you_mean};
 use barkclone::models::Models;
 use barkclone::output::{self, Sink};
@@ -308,11 +308,13 @@ impl SpeechBackend for ModelBackend<'_> {
         self.args.sound(&made, utterance, Format::of(&job.task.out)?, sink)
     }
 
-    fn score(&self, job: &InFlight, pcm: &Pcm, findings: &[Finding]) -> Result<Score> {
-        let Some(judge) = self.judge.get() else { return Ok(Score::new(None, None, findings)) };
+    fn score(&self, job: &InFlight, utterance: &Utterance, findings: &[Finding]) -> Result<Score> {
+        let Some(judge) = self.judge.get() else { return Ok(Score::new(Parts::default(), findings)) };
         let of = |name: &String| judge.reference(name, || self.voice(name));
         let reference = job.voice.as_ref().map_or(Ok(None), of)?;
-        judge.judge.score(pcm, reference.as_ref(), findings)
+        let text = Some(job.task.item.text());
+        let asked = Asked { voice: reference.as_ref(), text, semantic: Some(&utterance.semantic) };
+        judge.judge.score(&utterance.pcm, asked, findings)
     }
 
     fn decode(&self, _: &InFlight, _: &Settings, _: &Utterance, _: Target) -> Work<Decoded> {
@@ -501,7 +503,8 @@ fn speak(
         false => (None, ledger),
     };
     let (bark, codec) = args.nets.choice().open(device.is_cpu(), models, terminal)?;
-    let judge = args.retry.best.judge(args.retry.policy(), (&codec, &device), models, terminal)?;
+    let others = || args.retry.ears((models, &device), terminal);
+    let judge = args.retry.best.judge((args.retry.policy(), others), (&codec, &device), models, terminal)?;
     // Nobody else sets them.
     let _ = backend.judge.set(judge);
     let _ = backend.codec.set(codec.identity()?);
@@ -562,8 +565,7 @@ fn preview(
     let terminal = session.terminal;
     let ledger = session.peek()?;
     kept(source, &ledger, args.force, session)?;
-    let mut offline = models.clone();
-    offline.hub.offline = true;
+    let offline = models.offline();
     let tokenizer = args.nets.tokenizer(&offline, terminal).ok();
     if tokenizer.is_none() {
         terminal.note("the tokenizer is not at hand: whether each text fits one utterance is not checked");

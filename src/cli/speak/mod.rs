@@ -21,7 +21,7 @@ use anyhow::{Context, Result, ensure};
 use barkclone::audio::{Encoding, Format, write_sound};
 use barkclone::batch::{Attempt, Heard, Kept, RetryPolicy, Takes, heard, mixed, ranked};
 use barkclone::book::inline;
-use barkclone::ears::Score;
+use barkclone::ears::{Asked, Parts, Score};
 use barkclone::error::Kind;
 use barkclone::models::Models;
 use barkclone::normalize::{normalize, utf8};
@@ -142,7 +142,8 @@ fn one(args: SpeakArgs, models: &Models, terminal: &Terminal) -> Result<()> {
 
     let begin = Instant::now();
     let policy = args.retry.policy();
-    let judge = args.retry.best.judge(policy, (&codec, &device), models, terminal)?;
+    let others = || args.retry.ears((models, &device), terminal);
+    let judge = args.retry.best.judge((policy, others), (&codec, &device), models, terminal)?;
     let mut speaker = Speaker::new(bark, codec, dtype, &device, args.nets.keep_loaded || policy.chooses());
     let mut request = Request::text(ids, voice.map(|file| file.voice), settings);
     let mut live = Live { args: &args, text: &text, begin, outlets: None, terminal };
@@ -219,7 +220,7 @@ fn only_take(
     };
     let utterance = speaker.speak_to(request, &mut hear, terminal)?;
     let (utterance, findings) = heard(utterance, text, policy, (&protocol, &request.settings.stop))?;
-    let best = Attempt { utterance, seed, score: Score::new(None, None, &findings), findings };
+    let best = Attempt { utterance, seed, score: Score::new(Parts::default(), &findings), findings };
     Ok(Kept { best, others: Vec::new(), scores: Vec::new() })
 }
 
@@ -246,7 +247,8 @@ impl SpeakArgs {
         let batch = if policy.best_of > 1 { speaker.automatic_batch()? } else { 1 };
         let hear = |utterance, settings: &Settings| {
             let (utterance, findings) = heard(utterance, text, policy, (&protocol, &settings.stop))?;
-            let score = judge.judge.score(&utterance.pcm, reference.as_ref(), &findings)?;
+            let asked = Asked { voice: reference.as_ref(), text: Some(text), semantic: Some(&utterance.semantic) };
+            let score = judge.judge.score(&utterance.pcm, asked, &findings)?;
             Ok(Heard { utterance, findings, score })
         };
         let batch = batch.min(policy.least() as usize);

@@ -5,7 +5,7 @@ use super::many::ModelBackend;
 use crate::cli::provenance::new_seed;
 use anyhow::{Context, Result, ensure};
 use barkclone::batch::{self, Attempt, Heard, Planned, RetryPolicy, Takes, heard};
-use barkclone::ears::Score;
+use barkclone::ears::{Parts, Score};
 use barkclone::error::Kind;
 use barkclone::output::Pending;
 use barkclone::progress::Progress;
@@ -71,7 +71,7 @@ fn take(
 ) -> Result<Attempt> {
     let hear = |utterance, settings: &Settings| {
         let (utterance, findings) = heard(utterance, text, policy, (&backend.protocol, &settings.stop))?;
-        let score = Score::new(None, None, &findings);
+        let score = Score::new(Parts::default(), &findings);
         Ok(Heard { utterance, findings, score })
     };
     Ok(Takes::new(request, policy, hear).speak(speaker, 1, backend.terminal)?.best)
