@@ -199,7 +199,7 @@ impl Spec {
         write_hf(dir, format, &json, &state);
     }
 
-    /// A folder with a Whisper, which has one size.
+    /// A folder with a Whisper.
     pub fn write_whisper(&self, dir: &Path) {
         let config = WhisperConfig::of(self.size);
         let state = self.rule("whisper", config.shapes());

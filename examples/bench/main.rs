@@ -56,8 +56,8 @@ struct Args {
     /// Repeats of each measurement
     #[arg(long, default_value_t = 5)]
     repeat: usize,
-    /// Only these parts: utterance, first, batch, steps, fine, codec, clone
-    #[arg(long, value_delimiter = ',', default_value = "utterance,steps,fine,codec,clone")]
+    /// Only these parts: utterance, first, batch, steps, fine, codec, clone, words
+    #[arg(long, value_delimiter = ',', default_value = "utterance,steps,fine,codec,clone,words")]
     only: Vec<String>,
 }
 
@@ -110,7 +110,7 @@ fn run(args: &Args, start: Instant) -> Result<()> {
     if wants("batch") {
         speech::batch(bark()?, args)?;
     }
-    if !["steps", "fine", "codec", "clone"].into_iter().any(wants) {
+    if !["steps", "fine", "codec", "clone", "words"].into_iter().any(wants) {
         return Ok(());
     }
     let machine = Machine::measure();
@@ -126,6 +126,9 @@ fn run(args: &Args, start: Instant) -> Result<()> {
     }
     if wants("clone") {
         nets::clone(args)?;
+    }
+    if wants("words") {
+        nets::words(args)?;
     }
     Ok(())
 }

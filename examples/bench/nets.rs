@@ -11,6 +11,7 @@ use barkclone::net::gpt::{FineGpt, FineInput, Gpt, GptConfig, Input};
 use barkclone::net::hubert::{Hubert, HubertConfig};
 use barkclone::net::quantizer::{Quantizer, QuantizerConfig};
 use barkclone::net::repr::Repr;
+use barkclone::net::whisper::{Whisper, WhisperConfig};
 use barkclone::stage::Stage;
 use barkclone::tokens::{HUBERT_RATE, SAMPLE_RATE};
 use candle_core::{DType, Device, Tensor};
@@ -144,5 +145,33 @@ pub fn clone(args: &Args) -> Result<()> {
     let features = features.context("HuBERT ran")?;
     let seconds = median(args.repeat, || quantizer.tokens(&features).map(drop))?;
     println!("{:<44} {:>9.1} ms", format!("quantizer v1, {} s", args.seconds), seconds * 1e3);
+    Ok(())
+}
+
+/// Tokens of some 10 s of speech.
+const TOKENS: u32 = 40;
+
+pub fn words(args: &Args) -> Result<()> {
+    let whisper: Checkpoint<WhisperConfig> = WhisperConfig::of(Size::Small).by_rule(SEED);
+    let whisper = Whisper::new(&whisper.config, &whisper.weights(DType::F32, &Device::Cpu))?;
+    let config = whisper.config();
+    let frames = 2 * config.max_source_positions;
+    let mel = Tensor::from_vec(
+        rule::uniform("mel", config.num_mel_bins * frames, SEED),
+        (1, config.num_mel_bins, frames),
+        &Device::Cpu,
+    )?;
+    let mut encoded = None;
+    let seconds = median(args.repeat, || {
+        encoded = Some(whisper.encode(&mel)?);
+        Ok(())
+    })?;
+    println!("{:<44} {:>9.1} ms", "Whisper base: hear 30 s, as it always does", seconds * 1e3);
+    let encoded = encoded.context("Whisper ran")?;
+    let seconds = median(args.repeat, || {
+        let mut transcript = whisper.start(&encoded)?;
+        (0..TOKENS).try_for_each(|token| whisper.append(&mut transcript, &[token]).map(drop))
+    })?;
+    println!("{:<44} {:>9.1} ms", format!("Whisper base: write {TOKENS} tokens"), seconds * 1e3);
     Ok(())
 }

@@ -36,11 +36,18 @@ class Judge:
         self.prompt = [self.tokenizer.token_to_id(f"<|{name}|>") for name in ("startoftranscript", "notimestamps")]
 
     def hear(self, path):
-        """What is said in the first 30 s."""
-        samples = np.pad(librosa.load(path, sr=16000)[0][: 30 * 16000].astype(np.float32), (0, 30 * 16000))[: 30 * 16000]
-        mel = ctranslate2.StorageView.from_array(self.features(samples, padding=0)[None, :, :3000].astype(np.float32))
-        heard = self.model.generate(mel, [self.prompt], beam_size=1, max_length=448)[0]
-        return self.tokenizer.decode(heard.sequences_ids[0]).strip()
+        """What is said in the first 30 s, greedily."""
+        return self.hear_all([path], 1)[0]
+
+    def hear_all(self, paths, beams):
+        """The same of several at once, the best of so many beams each."""
+        mels = []
+        for path in paths:
+            samples = np.pad(librosa.load(path, sr=16000)[0][: 30 * 16000], (0, 30 * 16000))[: 30 * 16000]
+            mels.append(self.features(samples.astype(np.float32), padding=0)[:, :3000])
+        mels = ctranslate2.StorageView.from_array(np.stack(mels).astype(np.float32))
+        heard = self.model.generate(mels, [self.prompt] * len(paths), beam_size=beams)
+        return [self.tokenizer.decode(one.sequences_ids[0]).strip() for one in heard]
 
 
 def stored():

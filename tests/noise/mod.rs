@@ -123,19 +123,21 @@ impl ByRule for QuantizerConfig {
     }
 }
 
-/// Of one size, that of `tests/golden/whisper.py`.
+/// `Tiny` is that of `tests/golden/whisper.py`, the others are whisper-base.
 impl ByRule for WhisperConfig {
-    fn of(_: Size) -> Self {
+    fn of(size: Size) -> Self {
+        let (source, target, vocab_size) = if size == Size::Tiny { (50, 24, 88) } else { (1500, 448, 51_865) };
+        let (d_model, heads, layers) = if size == Size::Tiny { (32, 2, 2) } else { (512, 8, 6) };
         Self {
             num_mel_bins: 80,
-            max_source_positions: 50,
-            d_model: 32,
-            encoder_attention_heads: 2,
-            encoder_layers: 2,
-            vocab_size: 88,
-            max_target_positions: 24,
-            decoder_attention_heads: 2,
-            decoder_layers: 2,
+            max_source_positions: source,
+            d_model,
+            encoder_attention_heads: heads,
+            encoder_layers: layers,
+            vocab_size,
+            max_target_positions: target,
+            decoder_attention_heads: heads,
+            decoder_layers: layers,
             suppress_tokens: Vec::new(),
         }
     }
