@@ -10,7 +10,7 @@ pub const RULES: &[(&str, Say)] = &[
     (r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+", mail),
     (r"(?:https?://|www\.)[^\s<>«»“”()\[\]]*[^\s<>«»“”()\[\].,;:!?'\u{22}]", web),
     (
-        r"[a-z0-9-]+(?:\.[a-z0-9-]+)*\.(?:com|org|net|gov|edu|br|pt|io|info|app|tv|blog|dev)(?:\.(?:br|pt))?(?:/[\w./@-]*\w)?\b",
+        r"[a-z0-9-]+(?:\.[a-z0-9-]+)*\.(?:com|org|net|gov|edu|br|pt|io|info|app|tv|blog|dev)(?:\.(?:br|pt))?(?:/[\w./@?=&%#-]*\w)?\b",
         web,
     ),
     (r"[a-z0-9-]+(?:\.[a-z0-9-]+)*\.[a-z]{2,}/[\w./-]*\w", web),
@@ -23,6 +23,7 @@ pub const RULES: &[(&str, Say)] = &[
     (r"\(0?\d{2}\)\s?9?\s?\d{4,5}[-\s.]?\d{4}\b", groups),
     (r"0?\d{2}\s9?\s?\d{4,5}-\d{4}\b", groups),
     (r"0[389]00[\s-]?\d{3}[\s-]?\d{4}\b", toll_free),
+    (r"0[389]00(?:[\s-]\d{2,4}){1,3}\b", groups),
     (r"\d{5}-\d{3}\b", groups),
     (r"\d{2}\.\d{3}-\d{3}\b", groups),
     (r"\d{3}\.\d{5}\.\d{2}-\d\b", groups),
@@ -35,7 +36,7 @@ pub const RULES: &[(&str, Say)] = &[
     (r"[29]\d{2}\s\d{3}\s\d{3}\b", portuguese_phone),
     (r"\d{4}-\d{3}\b", portuguese_postcode),
     (r"\d{1,6}(?:-\d{1,6}){2,}\b", dashed),
-    (r"\*(\d{2,5})#?", dialled),
+    (r"\*?(\d{2,8})#|\*(\d{2,5})\b", dialled),
     (r"[A-Z\d]{8,20}\b", serial),
     (r"\d{3} \d{3} \d{3}\b", taxpayer),
     (r"\d{10,}\b", row),
@@ -99,8 +100,9 @@ fn dashed(found: &Captures, place: &Place) -> Option<String> {
 
 /// `*555#`
 fn dialled(found: &Captures, place: &Place) -> Option<String> {
+    let begin = if found[0].starts_with('*') { "asterisco " } else { "" };
     let end = if found[0].ends_with('#') { " cerquilha" } else { "" };
-    (!place.is_joined() && !place.is_cut()).then(|| format!("asterisco {}{end}", digits(&found[1])))
+    (!place.is_joined() && !place.is_cut()).then(|| format!("{begin}{}{end}", digits(&found[0])))
 }
 
 /// `AB123456789BR`, a parcel's or an engine's number.

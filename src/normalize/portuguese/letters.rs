@@ -35,6 +35,7 @@ pub const RULES: &[(&str, Say)] = &[
     (r"e/ou\b", |_, _| Some("e ou".to_owned())),
     (r"(\p{L}{1,5})\.?([ªº])(s)?(\.)?", with_raised_end),
     (r"((?i:esq|dto|dtº))\b\.?", side),
+    (r"(esq|dir)\.", hand),
     (r"[rR]/[cC]\b\.?", |_, place| (!place.in_brazil()).then(|| "rés-do-chão".to_owned())),
     (r"(\p{L}{1,7}[ªº]?)\.", abbreviated),
     (r"(?:vs|VS)\b", |_, place| (!place.is_joined()).then(|| "versus".to_owned())),
@@ -223,6 +224,12 @@ fn side(found: &Captures, place: &Place) -> Option<String> {
     let floor =
         (before.ends_with(['º', '°']) || before.ends_with("/c") || place.previous() == "andar") && !place.is_joined();
     floor.then(|| if point { ended(side, place) } else { side.to_owned() })
+}
+
+/// `à dir.`
+fn hand(found: &Captures, place: &Place) -> Option<String> {
+    let hand = if &found[1] == "esq" { "esquerda" } else { "direita" };
+    (place.previous() == "à").then(|| ended(hand, place))
 }
 
 /// Words of messages, `UnB`.
@@ -421,7 +428,8 @@ fn lettered(found: &Captures, place: &Place) -> Option<String> {
 fn sign_between(name: &str, place: &Place, numbers: bool) -> Option<String> {
     let digit = |c: char| c.is_ascii_digit();
     let (before, after) = (place.written_before.trim_end(), place.after.trim_start());
-    let beside = after.starts_with(digit) || before.ends_with(digit);
+    let money = ["R$", "US$", "€"].iter().any(|sign| after.starts_with(sign));
+    let beside = after.starts_with(digit) || before.ends_with(digit) || money;
     // `</b> 1` and `&amp;` are no sums.
     let (apart, next_apart) = (place.written_before.ends_with(' '), place.after.starts_with(' '));
     if (next_apart && !apart) || (name == " e " && apart != next_apart) {

@@ -9,7 +9,7 @@ use regex::Captures;
 pub const RULES: &[(&str, Say)] = &[
     (r"(NUM)\s?[x×]\s?(NUM)(?:\s?[x×]\s?(NUM))?\s?(UNIT)", sides),
     (r"(SIGN)?(NUM)\s?(?:[-–—]|a)\s?(NUM)\s?(%|UNIT)(\.)?", span),
-    (r"(\d{1,2})/(\d{1,3})\s?(UNIT)(\.)?", part),
+    (r"(?:(\d{1,2})/(\d{1,3})|([½¼¾⅓⅔⅛]))\s?(UNIT)(\.)?", part),
     (r"(\d{1,3})\s?(?:e\s)?(?:([½¼¾⅓⅔⅛])|\s(\d)/(\d{1,2}))\s?(UNIT)(\.)?", whole_and_part),
     (r"(NUM)\s?(UNIT)/(UNIT|100\s?(?:g|ml|mL)\b)", rate),
     (r"([12])m(\d{2})(?:cm)?\b", tall),
@@ -140,10 +140,13 @@ fn measure(found: &Captures, place: &Place) -> Option<String> {
 
 /// `1/2 xíc.`, `1/4 kg`
 fn part(found: &Captures, place: &Place) -> Option<String> {
-    let parts = (&found[1], &found[2]);
-    let proper = found[1].parse::<u64>().ok()? < found[2].parse().ok()? && !place.is_joined();
-    let (name, gender) = unit(&found[3], true, place.variety).filter(|_| proper && is_unit(&found[3], "", place))?;
-    let point = if found.get(4).is_some() { point(place) } else { "" };
+    let parts = match found.get(3) {
+        Some(sign) => super::quantities::sign_parts(sign.as_str())?,
+        None => (&found[1], &found[2]),
+    };
+    let proper = parts.0.parse::<u64>().ok()? < parts.1.parse().ok()? && !place.is_joined();
+    let (name, gender) = unit(&found[4], true, place.variety).filter(|_| proper && is_unit(&found[4], "", place))?;
+    let point = if found.get(5).is_some() { point(place) } else { "" };
     let half = if gender == Gender::Feminine { "meia" } else { "meio" };
     let said = if parts == ("1", "2") { half.to_owned() } else { super::times::parts(parts, place.variety)? + " de" };
     Some(format!("{said} {name}{point}"))
@@ -152,7 +155,8 @@ fn part(found: &Captures, place: &Place) -> Option<String> {
 /// A unit in the place of a word: "150 milhões de km", "o m²".
 fn alone(found: &Captures, place: &Place) -> Option<String> {
     let of = ["mil", "milhão", "milhões", "bilhão", "bilhões", "trilhões", "de", "em", "os", "quantos", "poucos"];
-    let power = place.written_before.trim_end().ends_with(super::quantities::is_raised);
+    let last = place.written_before.split_whitespace().next_back().unwrap_or_default();
+    let power = last.ends_with(super::quantities::is_raised) || last.contains('^');
     let several = power || of.contains(&place.previous().as_str());
     let apart = place.written_before.ends_with([' ', '(']) && is_unit(&found[1], "", place);
     let named = apart && ALONE.contains(&&found[1]) && !place.after.starts_with('/');

@@ -75,6 +75,14 @@ fn is_century(place: &Place) -> bool {
 }
 
 fn is_part(place: &Place) -> bool {
+    // "art. 121, § 2º, I"
+    let law =
+        place.written_before.trim_end().strip_suffix(',').and_then(|before| before.split_whitespace().next_back());
+    let law = law.is_some_and(|last| last.ends_with('º') || last.ends_with(|c: char| c.is_ascii_digit()));
+    let cites = place.written_before.to_lowercase().contains("art") || place.written_before.contains('§');
+    if law && cites {
+        return true;
+    }
     let last = place.before.split_whitespace().next_back().unwrap_or_default().to_lowercase();
     is_listed("part", &last) || is_after(place, |word| is_listed("part", word))
 }

@@ -90,8 +90,8 @@ pub fn date(text: &str, variety: Variety) -> Option<String> {
 
 /// `6/4`, where sets are spoken of.
 fn set_score(found: &Captures, place: &Place) -> Option<String> {
-    let before = place.written_before.to_lowercase();
-    let sets = ["set ", "sets ", "parcial ", "parciais ", "tie-break "].iter().any(|word| before.contains(word));
+    let all = format!("{} {}", place.written_before, place.after).to_lowercase();
+    let sets = ["sets", "º set", "parcial ", "parciais ", "tie-break"].iter().any(|word| all.contains(word));
     let side = |i: usize| cardinal(number(&found[i]), Masculine, place.variety);
     (sets && !place.is_joined() && !place.after.starts_with('/')).then(|| format!("{} a {}", side(1), side(2)))
 }

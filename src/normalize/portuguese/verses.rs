@@ -11,12 +11,12 @@ pub const RULES: &[(&str, Say)] = &[
     (r"([123]|I{1,3})\s(\p{Lu}\p{L}{1,14})\b", counted_book),
 ];
 
-/// `João 3:16`, `1Co 13`, `Mt 5,3-12`. Whole names that nothing counts want a colon, and so do short ones that are words.
+/// `João 3:16`, `1Co 13`, `Mt 5,3-12`. Whole names that nothing counts want a colon, short ones that are words a verse.
 fn verse(found: &Captures, place: &Place) -> Option<String> {
     let (book, count) = (named(&found[2])?, found.get(1).map(|count| count.as_str()));
     let fits = match found.get(4).map(|sign| sign.as_str()) {
         Some(":") => true,
-        Some(_) if found[5].contains('-') && book != &found[2] => true,
+        Some(",") if book != &found[2] => true,
         _ => count.is_some() || (book != &found[2] && !is_in("word-book", &found[2])),
     };
     if !fits || place.is_joined() || place.is_cut() {

@@ -83,6 +83,8 @@ pub const UNITS: &[(&str, &str, &str, bool)] = &[
     ("xíc", "xícara", "xícaras", true),
     ("col", "colher", "colheres", true),
     ("cx", "caixa", "caixas", true),
+    ("UI", "unidade internacional", "unidades internacionais", true),
+    ("mUI", "miliunidade internacional", "miliunidades internacionais", true),
     ("cp", "comprimido", "comprimidos", false),
     ("gts", "gota", "gotas", true),
     ("pct", "pacote", "pacotes", false),
