@@ -1,6 +1,7 @@
 //! Telephone numbers, documents, addresses of the web and of mail: digits in groups, and signs by their names.
 
 use super::Variety;
+use super::lists::is_in;
 use super::numbers::digits;
 use super::rules::{Place, Say};
 use super::words::{letter, spelled};
@@ -129,9 +130,8 @@ fn called_row(found: &Captures, place: &Place) -> Option<String> {
 
 fn row_is_called(place: &Place) -> bool {
     let words = place.written_before.rsplit(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
-    let said =
-        words.map(str::to_lowercase).find(|word| !matches!(word.as_str(), "é" | "n" | "nº" | "do" | "o" | "número"));
-    said.is_some_and(|word| super::lists::is_in("row", &word)) && !place.is_joined()
+    let said = words.map(str::to_lowercase).find(|word| !is_in("row-between", word));
+    said.is_some_and(|word| is_in("row", &word)) && !place.is_joined()
 }
 
 fn row(found: &Captures, place: &Place) -> Option<String> {

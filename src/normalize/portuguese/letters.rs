@@ -64,15 +64,7 @@ pub const RULES: &[(&str, Say)] = &[
     (r"≤", |_, place| sign_between(" menor ou igual a ", place, false)),
     (r"×", |_, place| sign_between(" vezes ", place, true)),
     (r"÷", |_, place| sign_between(" dividido por ", place, true)),
-    (r"x", |_, place| {
-        // `4 m x 3 m`
-        let name = if place.written_before.ends_with("m ") { " por " } else { " vezes " };
-        // `2 (4) x (3) 2`
-        if place.written_before.ends_with(") ") && place.after.starts_with(" (") {
-            return Some("a".to_owned());
-        }
-        if place.after.starts_with(' ') { sign_between(name, place, true) } else { None }
-    }),
+    (r"x", |_, place| x_between(place)),
     (r"\+", |_, place| sign_between(" mais ", place, true)),
     (r"=", |_, place| sign_between(" igual a ", place, true)),
     (r">", |_, place| sign_between(" maior que ", place, true)),
@@ -444,6 +436,19 @@ fn sign_between(name: &str, place: &Place, numbers: bool) -> Option<String> {
     }
     let left = if place.written_before.ends_with(' ') { name.trim_start() } else { name };
     Some(if place.after.starts_with(' ') { left.trim_end() } else { left }.to_owned())
+}
+
+/// `4 m x 3 m`, `2 (4) x (3) 2`, `Vasco x Bahia`, `3 x 4`
+fn x_between(place: &Place) -> Option<String> {
+    let (before, after) = (place.written_before.strip_suffix(' ')?, place.after.strip_prefix(' ')?);
+    let named = |side: Option<&str>| side.is_some_and(|side| side.starts_with(char::is_uppercase));
+    if named(before.rsplit(' ').next()) && named(after.split(' ').next()) {
+        return Some("versus".to_owned());
+    }
+    if before.ends_with(')') && after.starts_with('(') {
+        return Some("a".to_owned());
+    }
+    sign_between(if before.ends_with('m') { " por " } else { " vezes " }, place, true)
 }
 
 /// A sign that is spoken of, as in "a tecla #".
