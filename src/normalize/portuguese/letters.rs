@@ -236,9 +236,16 @@ fn whole_word(found: &Captures, place: &Place) -> Option<String> {
     let (word, lower) = (&found[1], found[1].to_lowercase());
     let named = ["letra", "opção", "alternativa", "item", "alínea"].contains(&place.previous().as_str());
     let letter = word.chars().count() == 1 && (named || place.after.trim_start().starts_with([')', '=', ',']));
-    let typed = meaning("message", &lower).filter(|_| !letter && word[1..] == lower[1..] && word != "Q");
+    let typed =
+        meaning("message", &lower).filter(|_| !letter && (*word == lower || capitalised_alone(word)) && word != "Q");
     let said = typed.map(|long| if word == lower { long.to_owned() } else { super::capitalised(long) });
     meaning("mixed", word).map(str::to_owned).or(said)
+}
+
+/// Whether the first letter alone is a capital.
+fn capitalised_alone(word: &str) -> bool {
+    let mut letters = word.chars();
+    letters.next().is_some_and(char::is_uppercase) && letters.all(char::is_lowercase)
 }
 
 /// `H₂SO₄`

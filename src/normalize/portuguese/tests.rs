@@ -145,6 +145,14 @@ fn what_is_replaced_is_told_with_its_place() {
     assert_eq!(written, [("2", "duas"), ("R$ 5", "cinco reais")]);
 }
 
+#[test]
+fn letters_and_digits_of_other_alphabets_do_no_harm() {
+    for text in ["ñ", "Ñ vou, ñ sei", "1min٣s٣٣٣ e ٣s٣٣", "٣ ½ e ١/٢ xíc.", "É 5º", "Ção2024 é ção٣", "*٣٣٣#", "ª5 º5"]
+    {
+        assert_eq!(put_back(&said(text, Variety::Brazil)), text);
+    }
+}
+
 /// What was written, made of what is said.
 fn put_back(said: &Said) -> String {
     let (mut written, mut at) = (String::new(), 0);

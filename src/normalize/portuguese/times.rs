@@ -304,7 +304,7 @@ fn minutes_and_seconds(found: &Captures, place: &Place) -> Option<String> {
 
 /// `1min55s30`: "um minuto, cinquenta e cinco segundos e trinta centésimos".
 fn to_a_fraction(found: &Captures, place: &Place) -> Option<String> {
-    let name = ["décimo", "centésimo", "milésimo"][found[3].len() - 1];
+    let name = ["décimo", "centésimo", "milésimo"][found[3].chars().count() - 1];
     let (count, plural) = (number(&found[3]), if number(&found[3]) == 1 { "" } else { "s" });
     let part = format!("{} {name}{plural}", cardinal(count, Masculine, place.variety));
     let whole = found.get(1).map(|m| minutes(number(m.as_str()), place.variety) + ", ").unwrap_or_default();
