@@ -1,4 +1,4 @@
-//! Tables: units, currencies, months, abbreviations, acronyms and letters.
+//! Tables: units, currencies, scales, months, days, and the names of letters.
 
 /// (symbol, one, several, whether it is feminine), in Brazil's spelling.
 pub const UNITS: &[(&str, &str, &str, bool)] = &[
