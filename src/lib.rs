@@ -13,7 +13,8 @@
 //! | `device` | `error` |
 //! | `output` | `error` |
 //! | `audio` | `error`, `output` |
-//! | `models` | `error`, `lock`, `output`, `progress` |
+//! | `library` | `error`, `output` |
+//! | `models` | `error`, `library`, `lock`, `output`, `progress` |
 //! | `tokens` | `error` |
 //! | `book` | `audio`, `error`, `normalize` |
 //! | `net` | `error`, `kernels`, `tokens` |
@@ -23,10 +24,11 @@
 //! | `sound` | `audio`, `error`, `progress`, `tokens`, `voice` |
 //! | `clone` | `audio`, `checkpoint`, `error`, `net`, `progress`, `tokens`, `voice` |
 //! | `ears` | `audio`, `checkpoint`, `clone`, `error`, `net`, `normalize`, `sound`, `tokens` |
-//! | `train` | `audio`, `checkpoint`, `clone`, `error`, `net`, `output`, `progress`, `sound`, `tokens`, `voice` |
+//! | `train` | `audio`, `checkpoint`, `clone`, `error`, `lock`, `net`, `output` |
+//! | `train` | `progress`, `sound`, `tokens`, `voice` |
 //! | `speak` | `audio`, `checkpoint`, `device`, `error`, `net`, `progress`, `stage`, `tokens`, `voice` |
 //! | `batch` | `audio`, `ears`, `error`, `lock`, `normalize`, `output`, `progress`, `sound`, `speak`, `stage`, `tokens`, `voice` |
-//! | `cli` | `audio`, `batch`, `book`, `checkpoint`, `clone`, `device`, `ears`, `error`, `models`, `net` |
+//! | `cli` | `audio`, `batch`, `book`, `checkpoint`, `clone`, `device`, `ears`, `error`, `library`, `models`, `net` |
 //! | `cli` | `normalize`, `output`, `progress`, `sound`, `speak`, `stage`, `tokens`, `train`, `voice` |
 //!
 //! Units: `T` frames are 75 Hz EnCodec columns (320 samples at 24 kHz), `S` semantic tokens run at 49.9 Hz,
@@ -44,6 +46,7 @@ pub mod device;
 pub mod ears;
 pub mod error;
 pub mod kernels;
+pub mod library;
 pub mod lock;
 pub mod models;
 pub mod net;

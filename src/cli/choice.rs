@@ -2,9 +2,10 @@
 
 use anyhow::{Result, bail, ensure};
 use barkclone::error::Kind;
+use barkclone::library::{Library, Shelf};
 use barkclone::models::Models;
 use barkclone::progress::Progress;
-use barkclone::voice::{Library, Place, Provenance, VoiceFile};
+use barkclone::voice::{Place, Provenance, VoiceFile};
 use std::fmt::Display;
 use std::path::Path;
 
@@ -54,7 +55,7 @@ fn suggestion(choice: &str) -> String {
     let file = Path::new(choice).with_added_extension("npz");
     match file.is_file() {
         true => format!(" (did you mean `{}`?)", file.display()),
-        false => Library::of_user().map_or(String::new(), |library| library.suggestion(choice)),
+        false => Library::of_user(Shelf::Voices).map_or(String::new(), |library| library.suggestion(choice)),
     }
 }
 
@@ -86,5 +87,5 @@ pub fn is_voice(choice: &str) -> bool {
 
 /// The voice that is kept by this name.
 fn kept(name: &str) -> Option<Place> {
-    Library::of_user().ok()?.find(name)
+    Library::of_user(Shelf::Voices).ok()?.find(name).map(Place::Npz)
 }

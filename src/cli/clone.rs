@@ -13,6 +13,7 @@ use barkclone::audio::{Encoding, Format, write_sound};
 use barkclone::checkpoint::{Checkpoint, TrainingRecord};
 use barkclone::clone::{Cloner, heard_codes};
 use barkclone::error::Kind;
+use barkclone::library::{Library, Shelf};
 use barkclone::models::Models;
 use barkclone::net::codec::CodecConfig;
 use barkclone::net::hubert::HubertConfig;
@@ -23,7 +24,7 @@ use barkclone::sound::thresholds::LENGTHS;
 use barkclone::sound::{RecordedFinding, Reference};
 use barkclone::speak::Decoder;
 use barkclone::voice::provenance::{ModelName, sha256};
-use barkclone::voice::{Library, Provenance, Voice};
+use barkclone::voice::{Provenance, Voice};
 use candle_core::Device;
 use clap::Args;
 use serde_json::json;
@@ -140,7 +141,7 @@ impl CloneArgs {
                 check_voice_target("--output", path)?;
                 Ok(path.clone())
             }
-            (None, _) if let Some(name) = &self.name => Library::of_user()?.target(name),
+            (None, _) if let Some(name) = &self.name => Library::of_user(Shelf::Voices)?.target(name),
             (None, [recording]) if recording.exists() && !recording.is_file() || recording == Path::new("-") => {
                 Err(Kind::Usage.error("a recording from a pipe: name the voice with -o or --name").into())
             }

@@ -1,12 +1,17 @@
 //! `barkclone models`: what there is, what is in the cache, fetching, checking, removing. Results go to stdout.
 
-use super::nets::{BarkChoice, LoraArgs, WeightType};
-use super::out;
-use anyhow::{Result, bail, ensure};
+use super::nets::{self, BarkChoice, LoraArgs, WeightType};
+use super::{one_line, out};
+use anyhow::{Context, Result, bail, ensure};
+use barkclone::checkpoint::{self, TrainingRecord};
 use barkclone::error::Kind;
-use barkclone::models::{Entry, Models, Pack, Packs, State, Verdict, byte_text};
+use barkclone::library::{Library, Shelf};
+use barkclone::models::{Entry, ModelKind, Models, Pack, Packs, State, Verdict, byte_text};
+use barkclone::output;
 use barkclone::progress::Progress;
 use clap::{Args, Subcommand};
+use std::fs::File;
+use std::path::{Path, PathBuf};
 
 /// List, fetch, check and remove models
 ///
@@ -46,6 +51,20 @@ enum Command {
         #[command(flatten)]
         lora: LoraArgs,
     },
+    /// Keep a quantizer of your own by a name, which every --quantizer then takes; prints where it lies
+    ///
+    /// The file is copied to $XDG_DATA_HOME/barkclone/quantizers (~/.local/share/barkclone/quantizers).
+    Add {
+        /// Such as mine.pth, as `quantizer train` writes it
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// Its name
+        #[arg(value_name = "NEW")]
+        name: String,
+        /// Replace one of that name
+        #[arg(long)]
+        force: bool,
+    },
     /// Where a fetched model lies: its file, or the folder of its files
     Path {
         #[arg(value_name = "MODEL")]
@@ -73,16 +92,21 @@ pub fn run(args: ModelsArgs, models: &Models, progress: &dyn Progress) -> Result
             let choice = BarkChoice { bark: &bark, codec: None, weights, loras: &lora.loras };
             out(format!("{}\n", choice.repack(models, progress)?.display()))
         }
+        Command::Add { file, name, force } => add(&file, &name, force, models),
         Command::Path { name } => path(&name, models),
         Command::Verify { names } if names.is_empty() => {
             verify((&cached(models), &Packs::of(&models.hub).all()), false, models, progress)
         }
         Command::Verify { names } => {
+            let (own, names) = own_and_others(names);
+            own.iter().try_for_each(|name| verify_own(name))?;
             let (entries, packs) = named_or_packed(models, &names)?;
             verify((&entries, &packs), true, models, progress)
         }
         Command::Remove { names } => {
+            let (own, names) = own_and_others(names);
             let (entries, packs) = named_or_packed(models, &names)?;
+            own.iter().try_for_each(|name| remove_own(name))?;
             remove(&entries, &packs, models, progress)
         }
     }
@@ -111,6 +135,43 @@ fn named_or_packed(models: &Models, names: &[String]) -> Result<(Vec<Entry>, Vec
     Ok((entries, packed))
 }
 
+/// The quantizers of the user's own.
+fn library() -> Result<Library> {
+    Library::of_user(Shelf::Quantizers)
+}
+
+/// The user's own names, and those that are left.
+fn own_and_others(names: Vec<String>) -> (Vec<String>, Vec<String>) {
+    names.into_iter().partition(|name| library().is_ok_and(|library| library.find(name).is_some()))
+}
+
+fn add(file: &Path, name: &str, force: bool, models: &Models) -> Result<()> {
+    let published = models.registry.find(ModelKind::Quantizer, name).is_ok();
+    ensure!(!published, Kind::Usage.error(format!("`{name}` is a published quantizer's name: choose another one")));
+    nets::quantizer_file(file)?;
+    let target = library()?.target(name)?;
+    let unreadable = || Kind::Model.error(format!("{}: cannot be read", file.display()));
+    output::write_atomically(&target, force, |sink| {
+        std::io::copy(&mut File::open(file).with_context(unreadable)?, sink)?;
+        Ok(())
+    })?;
+    out(format!("{}\n", target.display()))
+}
+
+/// Reads all of it.
+fn verify_own(name: &str) -> Result<()> {
+    let Some(path) = library()?.find(name) else { return Ok(()) };
+    checkpoint::quantizer(&path)?.identity()?;
+    out(format!("{:<10}  {name}  quantizer  of your own: whole, nothing is published to compare it with\n", "ok"))
+}
+
+fn remove_own(name: &str) -> Result<()> {
+    let library = library()?;
+    let freed = library.find(name).map_or(0, |path| bytes_of(&path));
+    library.remove(name)?;
+    out(format!("{name}: {}\n", told(freed)))
+}
+
 fn cached(models: &Models) -> Vec<Entry> {
     let held = |e: &&Entry| matches!(models.state(e).0, State::Cached | State::Partial);
     models.registry.entries().iter().filter(held).cloned().collect()
@@ -128,6 +189,9 @@ fn fetch(entries: &[Entry], models: &Models, progress: &dyn Progress) -> Result<
 }
 
 fn path(name: &str, models: &Models) -> Result<()> {
+    if let Some(path) = library().ok().and_then(|library| library.find(name)) {
+        return out(format!("{}\n", path.display()));
+    }
     let entries = models.registry.named(name)?;
     let Some(entry) = entries.iter().find(|e| !e.builtin) else {
         bail!(Kind::Usage.error(format!("`{name}` is built in: it has no path")));
@@ -235,6 +299,34 @@ fn row(entry: &Entry, models: &Models) -> [String; 6] {
     ]
 }
 
+/// What the user keeps by name: the name, the file, and what that says of its training.
+fn kept() -> Vec<(String, PathBuf, Option<TrainingRecord>)> {
+    let Ok(library) = library() else { return Vec::new() };
+    let one = |name: String| {
+        let path = library.find(&name)?;
+        let record = checkpoint::training_record(&path).ok().flatten();
+        Some((name, path, record))
+    };
+    library.names().unwrap_or_default().into_iter().filter_map(one).collect()
+}
+
+fn bytes_of(path: &Path) -> u64 {
+    path.metadata().map_or(0, |file| file.len())
+}
+
+fn kept_row((name, path, record): &(String, PathBuf, Option<TrainingRecord>)) -> [String; 6] {
+    let licence = record.as_ref().and_then(|record| record.licence.clone()).unwrap_or_else(|| "-".into());
+    let purpose = match record {
+        Some(record) => {
+            let language = record.language.as_ref().map_or(String::new(), |language| format!("{language}, "));
+            format!("{language}trained on {}, epoch {}", record.data, record.epoch)
+        }
+        None => "its training is not known".into(),
+    };
+    let size = byte_text(bytes_of(path));
+    [one_line(name), "quantizer".into(), size, "own".into(), one_line(&licence), one_line(&purpose)]
+}
+
 fn packed_row(pack: &Pack) -> [String; 6] {
     let state = if pack.is_stale { "stale" } else { "packed" };
     let purpose = match pack.is_stale {
@@ -248,6 +340,7 @@ fn packed_row(pack: &Pack) -> [String; 6] {
 fn table(models: &Models) -> String {
     let mut rows = vec![["NAME", "KIND", "SIZE", "STATE", "LICENCE", "PURPOSE"].map(str::to_string)];
     rows.extend(models.registry.entries().iter().map(|e| row(e, models)));
+    rows.extend(kept().iter().map(kept_row));
     rows.extend(Packs::of(&models.hub).all().iter().map(packed_row));
     let width = |column: usize| rows.iter().map(|r| r[column].chars().count()).max().unwrap_or(0);
     let widths: Vec<usize> = (0..6).map(width).collect();
@@ -267,6 +360,11 @@ fn json(models: &Models) -> Result<String> {
         Ok(value)
     };
     let mut all: Vec<serde_json::Value> = models.registry.entries().iter().map(one).collect::<Result<_>>()?;
+    all.extend(kept().into_iter().map(|(name, path, training)| {
+        let bytes = bytes_of(&path);
+        serde_json::json!({"name": name, "kind": "quantizer", "state": "own", "path": path, "cached_bytes": bytes,
+            "training": training})
+    }));
     let packs = Packs::of(&models.hub).all();
     all.extend(packs.iter().map(|pack| {
         let state = if pack.is_stale { "stale" } else { "packed" };

@@ -277,8 +277,13 @@ pub fn hubert(choice: &str, models: &Models, progress: &dyn Progress) -> Result<
 pub fn quantizer(choice: &str, models: &Models, progress: &dyn Progress) -> Result<Checkpoint<QuantizerConfig>> {
     match models.resolve(ModelKind::Quantizer, choice, progress)? {
         Source::Builtin => builtin::quantizer(),
-        Source::Path(path) => checkpoint::quantizer(&path).map_err(|error| named(error, &path)),
+        Source::Path(path) => quantizer_file(&path),
     }
+}
+
+/// The quantizer in a file.
+pub fn quantizer_file(path: &Path) -> Result<Checkpoint<QuantizerConfig>> {
+    checkpoint::quantizer(path).map_err(|error| named(error, path))
 }
 
 /// What the quantizer says of its training, by name or path.

@@ -6,8 +6,8 @@ use crate::cli::Result;
 use anyhow::Context;
 use barkclone::device;
 use barkclone::error::Kind;
+use barkclone::library::{Library, Shelf};
 use barkclone::models::{Entry, ModelKind, Registry};
-use barkclone::voice::Library;
 use clap::{Arg, Args, Command, CommandFactory};
 use clap_complete::engine::{ArgValueCompleter, CompletionCandidate, PathCompleter, ValueCompleter};
 use clap_complete::env::Shells;
@@ -67,6 +67,7 @@ fn names(arg: &Arg) -> Option<Names> {
     match (arg.get_long(), value) {
         (_, "MODEL") if let Some(kind) = kind_of(arg.get_id().as_str()) => Some(Names::Of(kind)),
         (None, "MODEL") => Some(Names::All),
+        (_, "QUANTIZER") => Some(Names::Of(ModelKind::Quantizer)),
         (_, "EAR") => Some(Names::Of(ModelKind::Speaker)),
         (_, "WHISPER") => Some(Names::Of(ModelKind::Recogniser)),
         (_, "DEVICE") => Some(Names::Devices),
@@ -104,10 +105,21 @@ impl Names {
     fn names(&self) -> Vec<String> {
         let registry = Registry::builtin().ok();
         let entries = registry.as_ref().map_or(&[][..], Registry::entries).iter();
-        let kept = || Library::of_user().and_then(|library| library.names()).unwrap_or_default();
+        let named = |shelf| Library::of_user(shelf).and_then(|library| library.names()).unwrap_or_default();
+        let kept = || named(Shelf::Voices);
+        let own = |kind: Option<ModelKind>| match kind {
+            None | Some(ModelKind::Quantizer) => named(Shelf::Quantizers),
+            Some(_) => Vec::new(),
+        };
         match self {
-            Names::Of(kind) => entries.filter(|entry| entry.kind == *kind).map(|entry| entry.name.clone()).collect(),
-            Names::All => entries.map(|entry| entry.name.clone()).collect::<BTreeSet<_>>().into_iter().collect(),
+            Names::Of(kind) => {
+                let published = entries.filter(|entry| entry.kind == *kind).map(|entry| entry.name.clone());
+                published.chain(own(Some(*kind))).collect()
+            }
+            Names::All => {
+                let names: BTreeSet<_> = entries.map(|entry| entry.name.clone()).chain(own(None)).collect();
+                names.into_iter().collect()
+            }
             Names::Devices => device::NAMES.map(str::to_owned).to_vec(),
             Names::Voices => kept().into_iter().chain(entries.flat_map(Entry::preset_names)).collect(),
             Names::Kept => kept(),

@@ -1,4 +1,5 @@
-//! From a model's name to its files: registry (`models.toml`) -> cache -> download -> check -> path.
+//! From a model's name to its files: registry (`models.toml`) -> cache -> download -> check -> path. Quantizers of the
+//! user's own are kept by name beside the registry ([`crate::library`]), and come before it.
 //!
 //! A file is hashed once, when it arrives or is first met in the cache; after that a small note beside it says so, and
 //! a start with everything at hand makes no request and reads no model byte.
@@ -24,6 +25,7 @@ pub use proxy::Proxies;
 pub use registry::{Entry, Mirror, ModelFile, ModelKind, Registry};
 
 use crate::error::Kind;
+use crate::library::{Library, Shelf};
 use crate::lock::{self, Hold};
 use crate::progress::Progress;
 use anyhow::{Context, Result, bail, ensure};
@@ -81,6 +83,9 @@ impl Models {
         if path.exists() {
             return Ok(Source::Path(path.to_path_buf()));
         }
+        if let Some(path) = own(kind, choice) {
+            return Ok(Source::Path(path));
+        }
         let entry = self.known(kind, choice)?;
         match entry.builtin {
             true => Ok(Source::Builtin),
@@ -90,20 +95,25 @@ impl Models {
 
     /// Refuses a `choice` that stands for nothing; fetches nothing.
     pub fn check(&self, kind: ModelKind, choice: &str) -> Result<()> {
-        if Path::new(choice).exists() { Ok(()) } else { self.known(kind, choice).map(drop) }
+        match Path::new(choice).exists() || own(kind, choice).is_some() {
+            true => Ok(()),
+            false => self.known(kind, choice).map(drop),
+        }
     }
 
     fn known(&self, kind: ModelKind, choice: &str) -> Result<&Entry> {
+        let hint = || library(kind).map_or(String::new(), |library| library.suggestion(choice));
         let no_path = || match choice.contains(['/', '\\']) {
             true => Kind::Model.error(format!("`{choice}` is neither an existing file or folder nor a model's name")),
-            false => Kind::Model.error(format!("there is no file or folder `{choice}`, and no such model")),
+            false => Kind::Model.error(format!("there is no file or folder `{choice}`{}, and no such model", hint())),
         };
         self.registry.find(kind, choice).with_context(no_path)
     }
 
     /// Whether `choice` is a model within the program; nothing is fetched to tell.
     pub fn is_builtin(&self, kind: ModelKind, choice: &str) -> bool {
-        !Path::new(choice).exists() && self.registry.find(kind, choice).is_ok_and(|entry| entry.builtin)
+        let other = Path::new(choice).exists() || own(kind, choice).is_some();
+        !other && self.registry.find(kind, choice).is_ok_and(|entry| entry.builtin)
     }
 
     /// The semantic, coarse and fine arrays (`.npy`) of Suno's preset `name`, fetched if need be.
@@ -368,6 +378,17 @@ impl Models {
             _ => Ok(()),
         }
     }
+}
+
+/// What the user keeps of that kind by name.
+fn library(kind: ModelKind) -> Option<Library> {
+    let shelf = if kind == ModelKind::Quantizer { Shelf::Quantizers } else { return None };
+    Library::of_user(shelf).ok()
+}
+
+/// The model of that kind that the user calls `choice`.
+fn own(kind: ModelKind, choice: &str) -> Option<PathBuf> {
+    library(kind)?.find(choice)
 }
 
 /// What is still to come of the file, in bytes; `None` if it is cached or its size is not known.

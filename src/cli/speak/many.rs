@@ -25,6 +25,7 @@ use barkclone::batch::{
 };
 use barkclone::ears::{Asked, Parts, Score};
 use barkclone::error::{Kind, did_you_mean};
+use barkclone::library::{Library, Shelf};
 use barkclone::models::Models;
 use barkclone::output::{self, Sink};
 use barkclone::progress::Progress;
@@ -32,7 +33,7 @@ use barkclone::sound::Finding;
 use barkclone::speak::{Content, Settings, Speaker, Utterance, check_voice};
 use barkclone::stage::protocol::Protocol;
 use barkclone::stage::text::Text;
-use barkclone::voice::{Library, Place, Voice};
+use barkclone::voice::{Place, Voice};
 use clap::{ArgGroup, Args};
 use serde_json::json;
 use std::cell::{OnceCell, RefCell};
@@ -345,7 +346,7 @@ impl Named {
     /// The names that a text may use: those that are given, and those that voices are kept by.
     fn known(&self) -> Vec<String> {
         // Without a home there are no kept ones.
-        let kept = Library::of_user().and_then(|library| library.names()).unwrap_or_default();
+        let kept = Library::of_user(Shelf::Voices).and_then(|library| library.names()).unwrap_or_default();
         let mut names: Vec<_> = self.names.keys().cloned().chain(kept).collect();
         names.sort();
         names.dedup();

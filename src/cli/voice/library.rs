@@ -2,7 +2,8 @@
 
 use crate::cli::{one_line, out};
 use anyhow::Result;
-use barkclone::voice::{Library, Place, VoiceFile};
+use barkclone::library::{Library, Shelf};
+use barkclone::voice::{Place, VoiceFile};
 use clap::Args;
 
 /// List the voices that are kept by name
@@ -37,9 +38,9 @@ pub struct RenameArgs {
 }
 
 pub fn list(_: &ListArgs) -> Result<()> {
-    let library = Library::of_user()?;
+    let library = Library::of_user(Shelf::Voices)?;
     for name in library.names()? {
-        let Some(place) = library.find(&name) else { continue };
+        let Some(place) = library.find(&name).map(Place::Npz) else { continue };
         out(format!("{}\n", line(&name, &place)))?;
     }
     Ok(())
@@ -56,11 +57,11 @@ fn line(name: &str, place: &Place) -> String {
 }
 
 pub fn remove(args: &RemoveArgs) -> Result<()> {
-    let library = Library::of_user()?;
+    let library = Library::of_user(Shelf::Voices)?;
     args.names.iter().try_for_each(|name| library.remove(name))
 }
 
 pub fn rename(args: &RenameArgs) -> Result<()> {
-    let path = Library::of_user()?.rename(&args.from, &args.to, args.force)?;
+    let path = Library::of_user(Shelf::Voices)?.rename(&args.from, &args.to, args.force)?;
     out(format!("{}\n", path.display()))
 }

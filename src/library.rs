@@ -1,6 +1,5 @@
-//! Voices by name: a folder of voice files that every command looks into.
+//! Files by name, voices and quantizers: a folder of each that every command looks into.
 
-use super::Place;
 use crate::error::{Kind, did_you_mean};
 use crate::output;
 use anyhow::{Context, Result, ensure};
@@ -11,34 +10,47 @@ use std::path::{Path, PathBuf};
 /// Longest name, bytes.
 const LONGEST: usize = 100;
 
-/// The user's voices.
+/// What a library keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shelf {
+    Voices,
+    Quantizers,
+}
+
+impl Shelf {
+    /// The folder, the files' ending, what one is called, and the command that lists them.
+    fn words(self) -> [&'static str; 4] {
+        match self {
+            Shelf::Voices => ["voices", "npz", "voice", "voice list"],
+            Shelf::Quantizers => ["quantizers", "pth", "quantizer", "models list"],
+        }
+    }
+}
+
+/// What the user keeps by name.
 #[derive(Clone, Debug)]
 pub struct Library {
+    shelf: Shelf,
     folder: PathBuf,
 }
 
 impl Library {
-    /// `$XDG_DATA_HOME/barkclone/voices`, where that is not set `~/.local/share/barkclone/voices` (XDG Base Directory
-    /// Specification 0.8).
-    pub fn of_user() -> Result<Self> {
+    /// `$XDG_DATA_HOME/barkclone/voices` or `quantizers`, where that is not set `~/.local/share/barkclone/...` (XDG
+    /// Base Directory Specification 0.8).
+    pub fn of_user(shelf: Shelf) -> Result<Self> {
+        let [folder, _, one, _] = shelf.words();
         let set = env::var_os("XDG_DATA_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
         let home = || env::home_dir().map(|home| home.join(".local/share"));
-        let none = || Kind::Output.error("no place for voices by name: set HOME or XDG_DATA_HOME");
-        Ok(Self::at(set.or_else(home).ok_or_else(none)?.join("barkclone/voices")))
+        let none = || Kind::Output.error(format!("no place for a {one} by name: set HOME or XDG_DATA_HOME"));
+        Ok(Self { shelf, folder: set.or_else(home).ok_or_else(none)?.join("barkclone").join(folder) })
     }
 
-    /// The voices in `folder`.
-    pub fn at(folder: PathBuf) -> Self {
-        Self { folder }
+    /// The file called `name`, if there is one.
+    pub fn find(&self, name: &str) -> Option<PathBuf> {
+        self.path(name).ok().filter(|path| path.is_file())
     }
 
-    /// The voice called `name`, if there is one.
-    pub fn find(&self, name: &str) -> Option<Place> {
-        let path = self.path(name).ok()?;
-        path.is_file().then_some(Place::Npz(path))
-    }
-
-    /// Where the voice called `name` is to be written; the folder is made.
+    /// Where the file called `name` is to be written; the folder is made.
     ///
     /// # Errors
     /// Kind [`Kind::Usage`]: no name for a file. Kind [`Kind::Output`]: no folder that can be written to.
@@ -55,16 +67,17 @@ impl Library {
         }
         let unreadable = || Kind::Input.error(format!("{}: cannot be read", self.folder.display()));
         let entries = fs::read_dir(&self.folder).with_context(unreadable)?.collect::<Result<Vec<_>, _>>();
+        let [_, ending, ..] = self.shelf.words();
         let named = |path: PathBuf| {
             let name = path.file_stem()?.to_str()?.to_owned();
-            (path.extension()? == "npz" && path.is_file() && !name.starts_with('.')).then_some(name)
+            (path.extension()? == ending && path.is_file() && !name.starts_with('.')).then_some(name)
         };
         let mut names: Vec<_> = entries.with_context(unreadable)?.into_iter().filter_map(|e| named(e.path())).collect();
         names.sort();
         Ok(names)
     }
 
-    /// Removes the voice called `name`.
+    /// Removes the file called `name`.
     ///
     /// # Errors
     /// Kind [`Kind::Input`]: there is none.
@@ -73,7 +86,7 @@ impl Library {
         fs::remove_file(&path).with_context(|| Kind::Output.error(format!("{}: cannot be removed", path.display())))
     }
 
-    /// Calls the voice `from` `to`; replaces another only with `force`.
+    /// Calls the file `from` `to`; replaces another only with `force`.
     ///
     /// # Errors
     /// Kind [`Kind::Input`]: there is no `from`. Kind [`Kind::Output`]: there is a `to`.
@@ -85,7 +98,8 @@ impl Library {
             return Ok(new);
         }
         // A link is refused where there is a file, also one that was made this very moment.
-        let taken = || Kind::Output.error(format!("there is a voice called `{to}` already; --force replaces it"));
+        let [_, _, one, _] = self.shelf.words();
+        let taken = || Kind::Output.error(format!("there is a {one} called `{to}` already; --force replaces it"));
         ensure!(!new.exists(), taken());
         fs::hard_link(&old, &new).with_context(failed)?;
         fs::remove_file(&old).with_context(|| Kind::Output.error(format!("{}: cannot be removed", old.display())))?;
@@ -94,15 +108,15 @@ impl Library {
 
     fn existing(&self, name: &str) -> Result<PathBuf> {
         let path = self.path(name)?;
-        let hint = self.suggestion(name);
+        let (hint, [_, _, one, list]) = (self.suggestion(name), self.shelf.words());
         ensure!(
             path.is_file(),
-            Kind::Input.error(format!("there is no voice called `{name}`{hint}; `barkclone voice list` names them"))
+            Kind::Input.error(format!("there is no {one} called `{name}`{hint}; `barkclone {list}` names them"))
         );
         Ok(path)
     }
 
-    /// ` (did you mean ...?)` with the voice whose name is nearest to `name`, or nothing if none is near.
+    /// ` (did you mean ...?)` with the one whose name is nearest to `name`, or nothing if none is near.
     pub fn suggestion(&self, name: &str) -> String {
         let names = self.names().unwrap_or_default();
         did_you_mean(name, &names.iter().map(String::as_str).collect::<Vec<_>>())
@@ -111,10 +125,8 @@ impl Library {
     fn path(&self, name: &str) -> Result<PathBuf> {
         let plain = !name.is_empty() && name.len() <= LONGEST && !name.starts_with('.') && name == name.trim();
         let plain = plain && !name.chars().any(|c| c.is_control() || "/\\:*?\"<>|".contains(c));
-        ensure!(
-            plain,
-            Kind::Usage.error(format!("`{}` is no name for a voice: letters, digits, - and _", name.escape_debug()))
-        );
-        Ok(self.folder.join(Path::new(name)).with_added_extension("npz"))
+        let ([_, ending, one, _], shown) = (self.shelf.words(), name.escape_debug());
+        ensure!(plain, Kind::Usage.error(format!("`{shown}` is no name for a {one}: letters, digits, - and _")));
+        Ok(self.folder.join(Path::new(name)).with_added_extension(ending))
     }
 }
