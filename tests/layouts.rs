@@ -76,6 +76,28 @@ fn suno_files_load_as_a_folder_and_by_any_of_them() {
 }
 
 #[test]
+fn stages_that_serp_ais_trainer_saved_load_alone_and_with_sunos_for_the_others() {
+    let all = shared("serp", |dir| Stage::ALL.into_iter().for_each(|stage| spec().write_serp(dir, stage)));
+    check_bark(&all);
+    let error = checkpoint::bark(&all.join("semantic_output")).err().unwrap().to_string();
+    assert!(error.contains("semantic_output: it is one stage of Bark: give the folder above it"), "{error}");
+    let some = shared("serp-and-suno", |dir| {
+        spec().write_suno(dir, false);
+        spec().write_serp(dir, Stage::Coarse);
+        // What is tuned goes first.
+        fs::write(dir.join("coarse.pt"), "x").unwrap();
+    });
+    check_bark(&some);
+    let lacking = shared("serp-alone", |dir| spec().write_serp(dir, Stage::Fine));
+    let error = checkpoint::bark(&lacking).err().unwrap().to_string();
+    assert!(error.contains("text_2.pt: it is missing"), "{error}");
+    fs::write(lacking.join("fine_output/config.json"), "{\"n_layer\": 2}").unwrap();
+    spec().write_suno(&lacking, false);
+    let error = format!("{:#}", checkpoint::bark(&lacking).err().unwrap());
+    assert!(error.contains("config.json: it does not state `input_vocab_size`"), "{error}");
+}
+
+#[test]
 fn suno_files_with_adams_moments_load() {
     let dir = shared("suno-adam", |dir| spec().write_suno(dir, true));
     assert!(fs::metadata(dir.join("text.pt")).unwrap().len() > 2 * fs::metadata(suno().join("text.pt")).unwrap().len());

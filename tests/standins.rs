@@ -118,6 +118,27 @@ impl Spec {
         Py::dict(root)
     }
 
+    /// A stage as serp-ai's trainer saves it in `dir`: heads in a wrapper, and adapters beside weights that they are
+    /// merged into.
+    pub fn write_serp(&self, dir: &Path, stage: Stage) {
+        let folder = dir.join(["semantic_output", "coarse_output", "fine_output"][stage as usize]);
+        fs::create_dir_all(&folder).unwrap();
+        let (config, mut state) = self.gpt(stage);
+        for (name, _) in &mut state {
+            if name.starts_with("lm_head") {
+                *name = name.replace(".weight", ".0.weight");
+            }
+        }
+        for half in ["lora_right_weight", "lora_left_weight"] {
+            state.push((format!("transformer.h.0.attn.c_attn.{half}"), Data::Values(vec![1.0], vec![1, 1])));
+        }
+        write_zip(&folder.join("pytorch_model.bin"), "archive", &Py::ordered(state), &[]);
+        let json = json!({"block_size": config.block_size, "input_vocab_size": config.input_vocab,
+            "output_vocab_size": config.output_vocab, "n_layer": config.layers, "n_head": config.heads,
+            "n_embd": config.width, "dropout": 0.0, "bias": config.bias});
+        fs::write(folder.join("config.json"), json.to_string()).unwrap();
+    }
+
     /// Hugging Face's layout of Bark: `config.json`, perhaps `generation_config.json`, weights with the codec among
     /// them.
     pub fn write_hf_bark(&self, dir: &Path, format: Format, generation: bool) {

@@ -1,5 +1,6 @@
-//! Bark: Suno's three `.pt` files, or Hugging Face's folder with all three GPTs and the codec in one checkpoint. Stages
-//! are opened one at a time, so that one stage's weights need not outlive its turn.
+//! Bark: Suno's three `.pt` files, or Hugging Face's folder with all three GPTs and the codec in one checkpoint. In the
+//! place of each of Suno's files may be the folder of a stage that serp-ai's trainer tuned. Stages are opened one at a
+//! time, so that one stage's weights need not outlive its turn.
 
 use super::codec::{self, Below};
 use super::file::{self, Opened};
@@ -15,6 +16,7 @@ use crate::stage::protocol::Protocol;
 use anyhow::{Context, Result, bail, ensure};
 use candle_core::{DType, Device};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -49,7 +51,8 @@ pub(super) struct BarkJson {
     pub codec_config: Option<CodecConfig>,
 }
 
-/// Opens the Bark model at `path`: a folder in Suno's or Hugging Face's layout, one of Suno's files (the other two lie
+/// Opens the Bark model at `path`: a folder in Suno's or Hugging Face's layout, or of stages as serp-ai's trainer leaves
+/// them, of which Suno's files may stand in for some; one of Suno's files (the other two lie
 /// beside it), or Hugging Face's file of weights with `config.json` beside it. Every stage's description is checked.
 ///
 /// # Errors
@@ -153,6 +156,10 @@ pub(super) fn tie_heads(model: &mut Checkpoint<GptConfig>) {
 /// Suno's names for the stages, and the ending of the large models.
 const SUNO_STAGES: [&str; 3] = ["text", "coarse", "fine"];
 const SUNO_ENDINGS: [&str; 2] = ["_2.pt", ".pt"];
+/// The folders that serp-ai's trainer leaves (bark-with-voice-clone, `output_dir` of `train_*.ipynb`), and their files.
+const SERP_STAGES: [&str; 3] = ["semantic_output", "coarse_output", "fine_output"];
+const SERP_WEIGHTS: &str = "pytorch_model.bin";
+const SERP_CONFIG: &str = "config.json";
 
 /// The three files of Suno's layout at `path`: a folder of them, the large ones first, or one of them. A folder that
 /// has Hugging Face's weights and configuration too is Hugging Face's.
@@ -167,10 +174,17 @@ fn suno_files(path: &Path) -> Result<Option<[PathBuf; 3]>> {
     if path.join("config.json").is_file() && folder::hf_weights(path).is_some() {
         return Ok(None);
     }
-    let mut sets = SUNO_ENDINGS.map(|ending| set(path, ending)).into_iter();
-    match sets.find(|set| set.iter().any(|file| file.is_file())) {
-        Some(files) => complete(files).map(Some),
-        None => Ok(None),
+    let sets = SUNO_ENDINGS.map(|ending| set(path, ending));
+    let found = sets.iter().find(|set| set.iter().any(|file| file.is_file()));
+    let tuned = SERP_STAGES.map(|stage| path.join(stage).join(SERP_WEIGHTS));
+    match (found, tuned.iter().any(|file| file.is_file())) {
+        (None, false) => Ok(None),
+        (Some(files), false) => complete(files.clone()).map(Some),
+        (files, true) => {
+            let own = |stage: usize| tuned[stage].is_file().then(|| tuned[stage].clone());
+            complete([0, 1, 2].map(|stage| own(stage).unwrap_or_else(|| files.unwrap_or(&sets[0])[stage].clone())))
+                .map(Some)
+        }
     }
 }
 
@@ -185,33 +199,52 @@ fn complete(files: [PathBuf; 3]) -> Result<[PathBuf; 3]> {
     }
 }
 
-/// One of Suno's files: `model_args` and `model`; the optimizer's state beside them is never touched.
+/// One of Suno's files: `model_args` and `model`; the optimizer's state beside them is never touched. Or the weights
+/// alone and `config.json` beside them, as serp-ai's trainer saves a stage.
 fn suno_stage(file: &Path, stage: Stage) -> Result<Checkpoint<GptConfig>> {
     let unfit = |what: &str| Kind::Model.error(format!("{}: {what}", file.display()));
     let Opened::Torch(torch) = file::open(file)? else {
         bail!(unfit("it is no file of torch.save, as Suno's are"));
     };
     let root = torch.root();
+    if file.ends_with(SERP_WEIGHTS) {
+        let json = file.with_file_name(SERP_CONFIG);
+        let args: Value = folder::config(&json, &["GPT"])?;
+        let size = |name: &str| args[name].as_u64().and_then(|n| usize::try_from(n).ok());
+        let config = suno_config(stage, (size, args["bias"].as_bool()));
+        let config =
+            config.map_err(|name| Kind::Model.error(format!("{}: it does not state `{name}`", json.display())))?;
+        return Checkpoint::new(config, torch.tensors(root)?, names::serp_ai);
+    }
     let (Some(model), Some(args)) = (root.get("model"), root.get("model_args")) else {
         bail!(unfit("it has no `model` and `model_args`: one of Suno's Bark files was expected"));
     };
     let size = |name: &str| args.get(name).and_then(|v| v.int()).and_then(|n| usize::try_from(n).ok());
-    let stated = |name: &str| size(name).ok_or_else(|| unfit(&format!("its `model_args` do not state `{name}`")));
+    let config = suno_config(stage, (size, args.get("bias").and_then(|v| v.bool())));
+    let config = config.map_err(|name| unfit(&format!("its `model_args` do not state `{name}`")))?;
+    Checkpoint::new(config, torch.tensors(model)?, names::gpt)
+}
+
+/// A stage's sizes by Suno's names for them; or the name of what is not stated.
+fn suno_config(
+    stage: Stage,
+    (size, bias): (impl Fn(&str) -> Option<usize>, Option<bool>),
+) -> Result<GptConfig, &'static str> {
     let base = GptConfig::default();
-    let vocab = |name: &str| size(name).or_else(|| size("vocab_size")).map_or_else(|| stated(name), Ok);
+    let stated = |name: &'static str| size(name).ok_or(name);
+    let vocab = |name: &'static str| size(name).or_else(|| size("vocab_size")).ok_or(name);
     let (total, given) = if stage == Stage::Fine { (8, 1) } else { (0, 0) };
-    let config = GptConfig {
+    Ok(GptConfig {
         block_size: size("block_size").unwrap_or(base.block_size),
         input_vocab: vocab("input_vocab_size")?,
         output_vocab: vocab("output_vocab_size")?,
         layers: stated("n_layer")?,
         heads: stated("n_head")?,
         width: stated("n_embd")?,
-        bias: args.get("bias").and_then(|v| v.bool()).unwrap_or(base.bias),
+        bias: bias.unwrap_or(base.bias),
         codebooks_total: size("n_codes_total").unwrap_or(total),
         codebooks_given: size("n_codes_given").unwrap_or(given),
-    };
-    Checkpoint::new(config, torch.tensors(model)?, names::gpt)
+    })
 }
 
 /// Hugging Face's layout: `config.json`, perhaps `generation_config.json`, and the weights.
@@ -223,6 +256,14 @@ fn hugging_face(path: &Path) -> Result<Bark> {
             path.display()
         ))
     };
+    let tuned = if path.ends_with(SERP_WEIGHTS) { path.parent().unwrap_or(path) } else { path };
+    ensure!(
+        !SERP_STAGES.iter().any(|stage| tuned.ends_with(stage)),
+        Kind::Model.error(format!(
+            "{}: it is one stage of Bark: give the folder above it, where the others are, or Suno's files for them",
+            tuned.display()
+        ))
+    );
     if let Some(Header { config, protocol }) = packed::header(path)? {
         let source = Source::HuggingFace { weights: path.into(), config: Box::new(config) };
         return Ok(Bark { protocol, source, loras: vec![] });

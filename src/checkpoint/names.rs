@@ -46,6 +46,19 @@ pub fn gpt(stored: &str) -> Name {
     Name::Canonical(name.split('.').map(gpt_part).collect::<Vec<_>>().join("."))
 }
 
+/// What serp-ai's trainer saves (bark-with-voice-clone, `train_*.ipynb`): Suno's names, with the heads in a wrapper,
+/// and beside weights into which its adapters are merged the adapters too. Its loader renames and drops them alike
+/// (`bark/generation.py`, `_load_model`).
+pub fn serp_ai(stored: &str) -> Name {
+    if stored.contains(".lora_left_") || stored.contains(".lora_right_") {
+        return Name::Ignored("merged into the weights when it was saved");
+    }
+    match stored.strip_suffix(".0.weight") {
+        Some(head) if head == "lm_head" || head.starts_with("lm_heads.") => gpt(&format!("{head}.weight")),
+        _ => gpt(stored),
+    }
+}
+
 fn gpt_part(part: &str) -> &str {
     match part {
         "h" => "layers",
