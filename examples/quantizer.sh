@@ -6,6 +6,11 @@
 #
 # BARKCLONE=PROGRAM takes that one and builds nothing; OUT=FOLDER keeps what is made there instead of in target/quantizer.
 # Run again, it goes on where it stopped. Prints times, the figures of both, and the path of the WAV it spoke last.
+#
+# Both are judged on espeak-ng's held-out voices too, from which the built-in one learned (not these voices), where
+#   python examples/demo/training/pairs.py target/quantizer/held      (numpy, scipy, espeak-ng)
+# wrote them before. The tests of sound on it:
+#   QUANTIZER=target/quantizer/mine.pth cargo test --release of_ones_own_clones_and_converts -- --ignored
 set -eu
 cd "$(dirname "$0")/.."
 hours=${1-0.5}
@@ -49,9 +54,12 @@ lap "speech"
 "$BARKCLONE" quantizer train "$out/learn" -o "$out/mine.pth" --demo --version 0 --hidden 96 --vocab 249 --epochs 12 \
   --lr 0.003 --language pt --report "$out/train.html" --force > /dev/null
 lap "training"
-for quantizer in demo "$out/mine.pth"; do
-  echo "$quantizer, on speech that it does not know:"
-  "$BARKCLONE" quantizer eval "$quantizer" "$out/judge" --demo -q
+for pairs in "$out/judge" "$out/held"; do
+  [ -d "$pairs" ] || continue
+  for quantizer in demo "$out/mine.pth"; do
+    echo "$quantizer, on speech that it does not know ($pairs):"
+    "$BARKCLONE" quantizer eval "$quantizer" "$pairs" --demo -q
+  done
 done
 "$BARKCLONE" clone examples/demo/reference.wav --demo --quantizer "$out/mine.pth" -o "$out/voice.npz" --force -q > /dev/null
 "$BARKCLONE" speak --demo --voice "$out/voice.npz" "Olá! Esta é a minha voz, clonada a partir de alguns segundos de fala." \

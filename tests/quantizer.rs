@@ -47,7 +47,7 @@ pub fn write_pairs(folder: &Path, count: u32) {
 
 fn clips(folder: &Path) -> Clips {
     let hubert = builtin::hubert().unwrap();
-    Clips::open(folder, (&hubert, &Device::Cpu), (&folder.join("kept"), Align::Cut), &Silent).unwrap()
+    Clips::open(folder, (&hubert, &Device::Cpu), (&folder.join("kept"), Align::Cut), None, &Silent).unwrap()
 }
 
 fn first() -> Parameters {
@@ -142,7 +142,7 @@ fn pairs_that_do_not_fit_are_left_out_and_counted() {
     write_wav(&mut wav, &silence, Encoding::Pcm16, &[]).unwrap();
     std::fs::write(place("4_wav.wav"), wav).unwrap();
     let clips = clips(folder.path());
-    assert_eq!(clips.clips.iter().map(|clip| clip.name.as_str()).collect::<Vec<_>>(), ["0"]);
+    assert_eq!(clips.clips.iter().map(|clip| clip.pair.name.as_str()).collect::<Vec<_>>(), ["0"]);
     let faults = clips.faults();
     for fault in
         ["1 without a partner", "1 silent", "1 with tokens of another length", "1 with tokens that cannot be read"]

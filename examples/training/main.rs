@@ -38,12 +38,14 @@ fn run(steps: usize, clips: usize) -> Result<()> {
     let batch = Batch::new(&pairs, WIDTH)?;
     let mut optimizer = Optimizer::new(&parameters, 0.001, 1.0);
     let (mut losses, mut seconds) = (Vec::new(), Vec::new());
-    for _ in 0..steps {
+    for step in 1..=steps {
         let began = Instant::now();
         let (slopes, told) = parameters.slopes(&batch);
         optimizer.step(&mut parameters, &slopes);
         seconds.push(began.elapsed().as_secs_f64());
-        losses.push(told.iter().map(|told| f64::from(told.loss)).sum::<f64>() / batch.rows() as f64);
+        let loss = told.iter().map(|told| f64::from(told.loss)).sum::<f64>() / batch.rows() as f64;
+        eprintln!("step {step} of {steps}, loss {loss:.4f}");
+        losses.push(loss);
     }
     let status = std::fs::read_to_string("/proc/self/status")?;
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.parse().ok());

@@ -2,10 +2,10 @@
 
     cargo build --release --example training
     pip install torch==2.8.0 numpy==2.0.2
-    python step.py target/release/examples/training STEPS CLIPS
+    python step.py target/release/examples/training [STEPS] [CLIPS]      # 200 steps of 2 clips
 
-One runs after the other. Prints each side's median seconds a step, first steps apart, its memory, the
-largest difference of their losses, and how many times as fast the program is.
+One runs after the other. Prints each side's median seconds a step, first steps apart, its most memory, its first and
+last loss, the largest difference of the losses, and how many times as fast the program is.
 """
 
 import json
@@ -56,15 +56,17 @@ def pairs(clips):
 
 
 def main():
-    program, steps, clips = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-    ours = json.loads(subprocess.run([program, str(steps), str(clips)], check=True, capture_output=True, text=True).stdout)
+    program, *counts = sys.argv[1:]
+    steps, clips = map(int, counts + ["200", "2"][len(counts) :])
+    ours = subprocess.run([program, str(steps), str(clips)], check=True, stdout=subprocess.PIPE, text=True)
+    ours = json.loads(ours.stdout)
     torch.set_num_threads(2)
     net = Net()
     fill(net)
     adam = torch.optim.Adam(net.parameters(), 0.001)
     x, y = pairs(clips)
     losses, seconds = [], []
-    for _ in range(steps):
+    for step in range(steps):
         began = time.perf_counter()
         adam.zero_grad()
         loss = nn.functional.cross_entropy(net(x).flatten(0, 1), y.flatten())
@@ -73,6 +75,7 @@ def main():
         adam.step()
         seconds.append(time.perf_counter() - began)
         losses.append(loss.item())
+        print(f"PyTorch: step {step + 1} of {steps}, loss {losses[-1]:.4f}", file=sys.stderr, flush=True)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     apart = max(abs(a - b) for a, b in zip(losses, ours["losses"]))
     mine, theirs = (statistics.median(times[1:] or times) for times in (ours["seconds"], seconds))

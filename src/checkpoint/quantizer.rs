@@ -54,6 +54,8 @@ pub struct TrainingRecord {
     pub data: String,
     pub clips: usize,
     pub seconds: f64,
+    /// How copies of the sounds were changed that were learned from besides.
+    pub augment: Option<String>,
     /// The epoch that these weights are of.
     pub epoch: usize,
     /// The share of held-out tokens that it gets right, and their mean loss.

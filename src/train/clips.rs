@@ -1,8 +1,10 @@
 //! What a quantizer learns from: for each pair, what HuBERT hears of the sound, and the token of each frame.
 //!
 //! HuBERT hears each sound once. Its features are kept as f16 in a file of their own, under the hash of the sound and of
-//! HuBERT, and are read from there when a batch asks for them: memory does not grow with the data.
+//! HuBERT, and are read from there when a batch asks for them: memory does not grow with the data. A changed copy of a
+//! sound is heard as well where [`Augment`] asks for it.
 
+use super::augment::Augment;
 use super::pairs::{self, Pair};
 use crate::audio::{Pcm, Recipe, read, resample};
 use crate::checkpoint::Checkpoint;
@@ -38,7 +40,7 @@ const FAULT: &str = "fault";
 pub enum Align {
     /// Upstream's rule: too many tokens lose their front, too many frames their end.
     Cut,
-    /// The token that is as far into the tokens as the frame is into the frames.
+    /// The token that is as far into the tokens as the middle of the frame is into the sound.
     Ratio,
 }
 
@@ -47,7 +49,9 @@ impl Align {
     pub fn tokens(self, frames: usize, tokens: &[u32]) -> Vec<u32> {
         match self {
             Align::Cut => tokens[tokens.len().saturating_sub(frames)..].to_vec(),
-            Align::Ratio => (0..frames).map(|frame| tokens[(2 * frame + 1) * tokens.len() / (2 * frames)]).collect(),
+            // HuBERT hears 400 samples each 320: the middle of frame f is at 320 f + 200, and a sound of so many frames
+            // has 320 frames + 80 samples to 319 more, in the middle 320 frames + 240.
+            Align::Ratio => (0..frames).map(|f| tokens[(8 * f + 5) * tokens.len() / (8 * frames + 6)]).collect(),
         }
     }
 }
@@ -55,15 +59,30 @@ impl Align {
 /// One clip.
 #[derive(Clone, Debug)]
 pub struct Clip {
-    pub name: String,
+    pub pair: Pair,
     /// The token of each frame that is learned from.
     pub tokens: Vec<u32>,
     features: PathBuf,
 }
 
+impl Clip {
+    /// Its length.
+    pub fn seconds(&self) -> f64 {
+        self.tokens.len() as f64 / HZ
+    }
+
+    /// Its sound.
+    pub fn pcm(&self) -> Result<Pcm> {
+        let (input, _kept) = self.pair.recording(&self.pair.sound()?)?;
+        Ok(read(input, WINDOW)?.pcm)
+    }
+}
+
 /// All clips of a folder.
 pub struct Clips {
     pub clips: Vec<Clip>,
+    /// Of each clip a changed copy, or none.
+    pub copies: Vec<Clip>,
     /// Features of a frame.
     pub width: usize,
     /// Of all clips together.
@@ -79,10 +98,12 @@ struct Ear<'a> {
     net: OnceCell<Hubert>,
     device: &'a Device,
     cache: &'a Path,
+    align: Align,
 }
 
 impl Clips {
-    /// The pairs in `folder`, heard by `hubert` on `device`; what it hears is kept in the folder `cache`.
+    /// The pairs in `folder`, heard by `hubert` on `device`; what it hears is kept in the folder `cache`. With `augment`
+    /// a changed copy of each is heard too.
     ///
     /// # Errors
     /// Kind [`Kind::Input`]: no pair, or none that fits; [`Kind::Output`]: features that cannot be kept.
@@ -90,24 +111,29 @@ impl Clips {
         folder: &Path,
         (hubert, device): (&Checkpoint<HubertConfig>, &Device),
         (cache, align): (&Path, Align),
+        augment: Option<&Augment>,
         progress: &dyn Progress,
     ) -> Result<Self> {
         let found = pairs::find(folder)?;
         output::make_folder(cache)?;
-        let ear = Ear { config: hubert, identity: hubert.identity()?, net: OnceCell::new(), device, cache };
-        let mut clips =
-            Self { clips: vec![], width: hubert.config.hidden_size, seconds: 0.0, left_out: BTreeMap::new() };
+        let ear = Ear { config: hubert, identity: hubert.identity()?, net: OnceCell::new(), device, cache, align };
+        let width = hubert.config.hidden_size;
+        let mut clips = Self { clips: vec![], copies: vec![], width, seconds: 0.0, left_out: BTreeMap::new() };
         clips.leave_out("without a partner", found.alone);
         progress.start("hearing", found.pairs.len() as u64, "clip");
         for pair in &found.pairs {
-            match ear.clip(pair, align)? {
-                Ok(clip) => clips.clips.push(clip),
+            match ear.clip(pair, None)? {
+                Ok(clip) => {
+                    let copy = augment.map(|augment| ear.clip(pair, Some(augment))).transpose()?;
+                    clips.copies.extend(copy.into_iter().flatten());
+                    clips.clips.push(clip);
+                }
                 Err(fault) => clips.leave_out(fault, 1),
             }
             progress.advance(1);
         }
         progress.finish();
-        clips.seconds = clips.clips.iter().map(|clip| clip.tokens.len() as f64 / HZ).sum();
+        clips.seconds = clips.clips.iter().map(Clip::seconds).sum();
         let shown = folder.display();
         ensure!(
             !clips.clips.is_empty(),
@@ -141,24 +167,25 @@ impl Clips {
     /// Tells data apart: names, tokens and features.
     pub fn identity(&self) -> String {
         let mut sha = Sha256::new();
-        for clip in &self.clips {
-            sha.update(format!("{}\0{}\0", clip.name, clip.features.file_name().unwrap_or_default().display()));
+        for clip in self.clips.iter().chain(&self.copies) {
+            sha.update(format!("{}\0{}\0", clip.pair.name, clip.features.file_name().unwrap_or_default().display()));
             sha.update(bytemuck::cast_slice::<u32, u8>(&clip.tokens));
         }
         hex(sha)
     }
 }
 
-fn hex(sha: Sha256) -> String {
+/// The first half of a hash.
+pub(super) fn hex(sha: Sha256) -> String {
     sha.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
 }
 
 impl Ear<'_> {
     /// A pair as a clip; or why it does not fit.
-    fn clip(&self, pair: &Pair, align: Align) -> Result<Result<Clip, &'static str>> {
+    fn clip(&self, pair: &Pair, augment: Option<&Augment>) -> Result<Result<Clip, &'static str>> {
         let Ok(tokens) = pair.tokens() else { return Ok(Err("with tokens that cannot be read")) };
         let Ok(sound) = pair.sound() else { return Ok(Err("with a sound that cannot be read")) };
-        let features = self.features(pair, &sound)?;
+        let features = self.features(pair, &sound, augment)?;
         let said = safetensors_metadata(&features)?.unwrap_or_default();
         if let Some(fault) = said.get(FAULT).and_then(|fault| FAULTS.iter().find(|known| *known == fault)) {
             return Ok(Err(*fault));
@@ -167,18 +194,23 @@ impl Ear<'_> {
         if let Some(fault) = misfit(frames, tokens.len()) {
             return Ok(Err(fault));
         }
-        let tokens = align.tokens(frames, tokens.as_slice());
-        Ok(Ok(Clip { name: pair.name.clone(), tokens, features }))
+        let tokens = self.align.tokens(frames, tokens.as_slice());
+        Ok(Ok(Clip { pair: pair.clone(), tokens, features }))
     }
 
-    /// Where the features of a sound are, which is heard if it was not before.
-    fn features(&self, pair: &Pair, sound: &[u8]) -> Result<PathBuf> {
+    /// Where the features of a sound, or of its changed copy, are; it is heard if it was not before.
+    fn features(&self, pair: &Pair, sound: &[u8], augment: Option<&Augment>) -> Result<PathBuf> {
         let mut sha = Sha256::new();
         sha.update(&self.identity);
         sha.update(sound);
-        let path = self.cache.join(format!("{}.safetensors", hex(sha)));
+        augment.iter().for_each(|augment| sha.update(augment.to_string()));
+        let path = self.cache.join(format!("{}.safetensors", hex(sha.clone())));
         if !path.is_file() {
-            let (features, shape, fault) = match self.hear(pair, sound)? {
+            let change = |clip: Pcm| match augment {
+                Some(augment) => augment.changed(&clip, sha.finalize().into()),
+                None => Ok(clip),
+            };
+            let (features, shape, fault) = match self.hear(pair, sound, change)? {
                 Ok((features, frames)) => (features, vec![frames, self.config.config.hidden_size], ""),
                 Err(fault) => (vec![], vec![0, 0], fault),
             };
@@ -192,8 +224,14 @@ impl Ear<'_> {
         Ok(path)
     }
 
-    /// The features of a sound as bits of f16, and how many frames they are of; or what is wrong with the sound.
-    fn hear(&self, pair: &Pair, sound: &[u8]) -> Result<Result<(Vec<u16>, usize), &'static str>> {
+    /// The features of a sound after a `change` as bits of f16, and how many frames they are of; or what is wrong with
+    /// the sound.
+    fn hear(
+        &self,
+        pair: &Pair,
+        sound: &[u8],
+        change: impl FnOnce(Pcm) -> Result<Pcm>,
+    ) -> Result<Result<(Vec<u16>, usize), &'static str>> {
         let (input, _kept) = pair.recording(sound)?;
         let clip = match read(input, WINDOW) {
             Err(error) if kind(&error) == Some(Kind::Output) => return Err(error),
@@ -208,7 +246,7 @@ impl Ear<'_> {
             }
             _ => (),
         }
-        let features = self.net()?.features(&self.wav(&clip)?)?.squeeze(0)?;
+        let features = self.net()?.features(&self.wav(&change(clip)?)?)?.squeeze(0)?;
         let bits: Vec<f16> = features.to_dtype(DType::F16)?.flatten_all()?.to_vec1()?;
         Ok(Ok((bits.into_iter().map(f16::to_bits).collect(), features.dim(0)?)))
     }
@@ -254,8 +292,20 @@ mod tests {
         assert_eq!(Align::Cut.tokens(3, &tokens), [2, 3, 4]);
         assert_eq!(Align::Cut.tokens(4, &tokens), tokens);
         assert_eq!(Align::Cut.tokens(6, &tokens), tokens, "the first four frames");
-        assert_eq!(Align::Ratio.tokens(2, &tokens), [2, 4]);
+        assert_eq!(Align::Ratio.tokens(3, &tokens), [1, 2, 3], "a token a frame: the last frame would not be whole");
         assert_eq!(Align::Ratio.tokens(8, &tokens), [1, 1, 2, 2, 3, 3, 4, 4]);
+    }
+
+    /// Bark's tokens have 49.9 Hz: ten seconds have 499 tokens and 499 frames, and six 300 tokens and 299 frames.
+    #[test]
+    fn by_ratio_a_token_is_where_it_sounds() {
+        for (frames, count) in [(499, 499), (299, 300), (99, 100)] {
+            let tokens: Vec<u32> = (0..count).collect();
+            for (frame, &token) in Align::Ratio.tokens(frames, &tokens).iter().enumerate() {
+                let middle = (320.0 * frame as f64 + 200.0) / 16_000.0;
+                assert!((middle * SEMANTIC_HZ - f64::from(token) - 0.5).abs() < 0.75, "{frame}: {token}");
+            }
+        }
     }
 
     #[test]

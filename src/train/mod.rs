@@ -4,6 +4,7 @@
 //! The net and its way back are `net::quantizer`'s; here is what it is given ([`pairs`], [`Clips`]), in which order
 //! ([`train`]), and what is told of it ([`Score`], [`page`]).
 
+mod augment;
 mod clips;
 pub mod page;
 pub mod pairs;
@@ -11,6 +12,7 @@ mod score;
 mod state;
 mod trainer;
 
+pub use augment::{Augment, Change};
 pub use clips::{Align, Clip, Clips};
 pub use score::{ClipScore, Score, Spread, evaluate};
-pub use trainer::{Epoch, Settings, Watch, forget, random, train};
+pub use trainer::{Epoch, Settings, Watch, forget, hold, random, train};

@@ -109,7 +109,7 @@ pub fn evaluate(
             own.add(&frames);
             all.add(&frames);
             let edits = edits(&frames);
-            scores.push(ClipScore { name: clip.name.clone(), score: own.score(), edits });
+            scores.push(ClipScore { name: clip.pair.name.clone(), score: own.score(), edits });
         }
         progress.advance(some.len() as u64);
     }

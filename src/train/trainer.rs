@@ -1,18 +1,20 @@
 //! The training: epoch after epoch over the clips, and the best weights by what was held out.
 
-use super::clips::{Clip, Clips};
+use super::clips::{Clip, Clips, hex};
 use super::score::{Score, Tally, batch, evaluate};
 use super::state::State;
 use crate::error::Kind;
+use crate::lock::{self, Hold};
 use crate::net::quantizer::{Optimizer, Parameters, QuantizerConfig};
+use crate::output;
 use crate::progress::Progress;
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::cmp::Reverse;
-use std::fs;
+use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::path::Path;
 
@@ -86,7 +88,7 @@ pub fn train(
     kept: &Path,
     (watch, progress): (&mut Watch, &dyn Progress),
 ) -> Result<(Parameters, Vec<Epoch>)> {
-    let (learned, held) = split(&clips.clips, settings)?;
+    let (learned, held) = split(clips, settings)?;
     check_tokens(&parameters.config, clips)?;
     let key = key(&parameters, clips, settings);
     let optimizer = Optimizer::new(&parameters, settings.rate, settings.longest);
@@ -139,23 +141,25 @@ impl State {
     }
 }
 
-/// The clips that are learned from, and those that are held out.
-fn split<'a>(clips: &'a [Clip], settings: &Settings) -> Result<(Vec<&'a Clip>, Vec<&'a Clip>)> {
-    let mut learned: Vec<&Clip> = clips.iter().collect();
+/// The clips that are learned from, with their copies, and those that are held out, without.
+fn split<'a>(clips: &'a Clips, settings: &Settings) -> Result<(Vec<&'a Clip>, Vec<&'a Clip>)> {
+    let count = clips.clips.len();
+    let mut learned: Vec<usize> = (0..count).collect();
     shuffle(&mut learned, settings.seed);
-    let asked = (settings.valid * clips.len() as f64).round() as usize;
+    let asked = (settings.valid * count as f64).round() as usize;
     let held = if settings.valid > 0.0 { asked.max(1) } else { 0 };
-    let few = format!("{} clips are too few to hold {held} out and learn from the others", clips.len());
-    ensure!(held < clips.len(), Kind::Input.error(few));
-    let held = learned.split_off(learned.len() - held);
-    Ok((learned, held))
+    let few = format!("{count} clips are too few to hold {held} out and learn from the others");
+    ensure!(held < count, Kind::Input.error(few));
+    let held = learned.split_off(count - held).into_iter().map(|at| &clips.clips[at]).collect();
+    let copies = learned.iter().filter_map(|&at| clips.copies.get(at));
+    Ok((learned.iter().map(|&at| &clips.clips[at]).chain(copies).collect(), held))
 }
 
 fn check_tokens(config: &QuantizerConfig, clips: &Clips) -> Result<()> {
     let beyond = |token: &&u32| **token as usize >= config.output_size;
     for clip in &clips.clips {
         let wrong = clip.tokens.iter().find(beyond);
-        let (name, size) = (&clip.name, config.output_size);
+        let (name, size) = (&clip.pair.name, config.output_size);
         let message = wrong.map(|token| format!("{name}: token {token} is beyond the quantizer's {size} (--vocab)"));
         ensure!(wrong.is_none(), Kind::Input.error(message.unwrap_or_default()));
     }
@@ -168,7 +172,7 @@ fn key(parameters: &Parameters, clips: &Clips, settings: &Settings) -> String {
     sha.update(clips.identity());
     sha.update(format!("{:?} {:?}", parameters.config, Settings { epochs: 0, ..settings.clone() }));
     parameters.tensors.iter().for_each(|tensor| sha.update(bytemuck::cast_slice::<f32, u8>(&tensor.values)));
-    sha.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    hex(sha)
 }
 
 /// The batches of an epoch, in an order of its own.
@@ -191,6 +195,24 @@ fn shuffle<T>(items: &mut [T], seed: u64) {
         let other = ((u128::from(random.next_u64()) * (last as u128 + 1)) >> 64) as usize;
         items.swap(last, other);
     }
+}
+
+/// Keeps other trainings from the state `kept` for as long as the answered file, which lies in the folder `cache`, is
+/// open, and removes what one that was killed left half written.
+///
+/// # Errors
+/// Kind [`Kind::Output`]: another training holds it.
+pub fn hold(kept: &Path, cache: &Path) -> Result<File> {
+    let whole = std::path::absolute(kept)?;
+    let path = cache.join(format!("{}.lock", hex(Sha256::new().chain_update(whole.as_os_str().as_encoded_bytes()))));
+    let unwritable = || Kind::Output.error(format!("{}: cannot be written", path.display()));
+    let file = File::create(&path).with_context(unwritable)?;
+    match lock::try_hold(&file).with_context(unwritable)? {
+        Hold::Busy => bail!(Kind::Output.error(format!("{}: another training is under way on it", kept.display()))),
+        Hold::Held => output::sweep(whole.parent().unwrap_or(&whole), &output::tag_of(kept))?,
+        Hold::Unsupported => (),
+    }
+    Ok(file)
 }
 
 /// Removes what a training that is done kept, if anything.

@@ -54,6 +54,127 @@ fn a_trained_quantizer_tells_of_itself_is_judged_and_clones() {
     assert!(desk.run(&["voice", "inspect", "voz.npz"]).prints().contains("gl"));
 }
 
+/// A few clips are cloned and converted; the spectrum hears them.
+#[test]
+fn a_quantizer_is_judged_by_ear() {
+    let desk = desk();
+    let eval = |flags: &[&str]| desk.run(&[&["quantizer", "eval", "demo", "data", "--demo"], flags].concat());
+    let ran = eval(&["--by-ear", "2", "--json"]);
+    let lines: Vec<Value> = ran.prints().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines.len(), 6 + 2 + 1);
+    let names = |line: &Value| ["voice_of", "words_of"].map(|key| line[key].as_str().unwrap().to_owned());
+    let (first, second) = (names(&lines[6]), names(&lines[7]));
+    assert!(first[0] != first[1] && first[0] == second[1] && first[1] == second[0], "{first:?} {second:?}");
+    let similarity = |line: &Value, key: &str| line[key].as_f64().unwrap();
+    for line in &lines[6..8] {
+        assert!((0.0..=1.0).contains(&similarity(line, "similarity")), "{line}");
+        let apart = similarity(line, "similarity_before") - similarity(&lines[6], "similarity_before");
+        assert!(apart.abs() < 1e-9, "the same two clips: {apart}");
+    }
+    let all = &lines[8]["by_ear"];
+    let most = lines[6..8].iter().map(|line| similarity(line, "similarity")).fold(0.0, f64::max);
+    assert!(all["conversions"] == 2 && all["similarity"]["most"].as_f64() == Some(most), "{all}");
+    let told = eval(&["--by-ear", "1"]);
+    assert!(told.prints().contains("by ear         1 clips"), "{}", told.prints());
+    eval(&["--by-ear", "0"]).fails(2, &["--by-ear"]);
+    eval(&["--by-ear", "1", "--bark", "nothing/here"]).fails(4, &["nothing/here"]);
+}
+
+#[test]
+fn a_quantizer_is_kept_by_a_name_that_every_command_takes() {
+    let desk = desk();
+    train(&desk, &["--version", "0", "--language", "gl", "--licence", "CC0"]).prints();
+    let models = |arguments: &[&str]| desk.run(&[&["models"], arguments].concat());
+    let kept = desk.path(".home/data/barkclone/quantizers/galego.pth");
+    assert_eq!(models(&["add", "mine.pth", "galego"]).prints(), kept.to_str().unwrap());
+    assert_eq!(fs::read(&kept).unwrap(), desk.bytes("mine.pth"));
+    fs::remove_file(desk.path("mine.pth")).unwrap();
+    let listed = models(&["list"]);
+    let line = listed.prints().lines().find(|line| line.starts_with("galego ")).unwrap().to_owned();
+    let columns: Vec<_> = line.split("  ").map(str::trim).filter(|column| !column.is_empty()).collect();
+    assert_eq!((columns[1], &columns[3..]), ("quantizer", &["own", "CC0", "gl, trained on data, epoch 3"][..]));
+    let json: Vec<Value> = serde_json::from_str(models(&["list", "--json"]).prints()).unwrap();
+    let entry = json.iter().find(|entry| entry["name"] == "galego").unwrap();
+    assert!(entry["state"] == "own" && entry["training"]["licence"] == "CC0" && entry["kind"] == "quantizer");
+    assert_eq!(models(&["path", "galego"]).prints(), kept.to_str().unwrap());
+    assert!(models(&["verify", "galego"]).prints().starts_with("ok"));
+
+    desk.babble("ref.wav", 2.0);
+    let clone = |quantizer: &str| {
+        desk.run(&["clone", "ref.wav", "--raw", "--demo", "--quantizer", quantizer, "-o", "v.npz", "--force"])
+    };
+    clone("galego").says(&["the quantizer was trained on data", "language gl"]);
+    let judged = desk.run(&["quantizer", "eval", "galego", "data", "--demo"]);
+    assert!(judged.prints().starts_with("right"), "{}", judged.stderr);
+    clone("galgo").fails(4, &["did you mean `galego`?"]);
+
+    fs::copy(&kept, desk.path("mine.pth")).unwrap();
+    models(&["add", "mine.pth", "galego"]).fails(6, &["galego.pth: exists already", "--force"]);
+    models(&["add", "mine.pth", "galego", "--force"]).prints();
+    models(&["add", "mine.pth", "pt"]).fails(2, &["`pt` is a published quantizer's name"]);
+    models(&["add", "mine.pth", "../galego"]).fails(2, &["is no name for a quantizer"]);
+    models(&["add", "ref.wav", "other"]).fails(4, &["ref.wav: a recording"]);
+    models(&["add", "data", "other"]).fails(4, &["data"]);
+    models(&["add", "none.pth", "other"]).fails(4, &["none.pth: there is no such file"]);
+    assert!(models(&["remove", "galego"]).prints().starts_with("galego: "));
+    assert!(!kept.exists());
+    models(&["remove", "galego"]).fails(2, &["no model is named `galego`"]);
+}
+
+#[test]
+fn what_is_learned_from_is_changed_as_asked_and_the_record_says_so() {
+    let desk = desk();
+    let weights = |flags: &[&str]| {
+        train(&desk, &[&["--version", "0", "--force"], flags].concat()).prints();
+        let info = desk.run(&["quantizer", "info", "mine.pth", "--json"]);
+        serde_json::from_str::<Value>(info.prints()).unwrap()
+    };
+    let plain = weights(&[]);
+    assert!(plain["training"]["augment"].is_null());
+    let all = weights(&["--augment"]);
+    assert_eq!(all["training"]["augment"], "room, band, noise, level (seed 0)");
+    assert_eq!(all["training"]["clips"], 6);
+    assert_eq!(all["sha256"], weights(&["--augment"])["sha256"], "the same again");
+    let noise = weights(&["--augment=noise"]);
+    assert_eq!(noise["training"]["augment"], "noise (seed 0)");
+    let hashes = [&plain, &all, &noise].map(|info| info["sha256"].as_str().unwrap().to_owned());
+    assert!(hashes[0] != hashes[1] && hashes[1] != hashes[2] && hashes[0] != hashes[2]);
+    train(&desk, &["--augment=echo"]).fails(2, &["echo", "room"]);
+}
+
+/// A process that is killed in the middle of an epoch, by a signal that it cannot see.
+#[test]
+#[cfg(unix)]
+fn a_training_that_was_killed_ends_at_the_weights_of_one_that_was_not() {
+    use std::os::unix::process::ExitStatusExt;
+    let desk = desk();
+    ["a", "b"].iter().for_each(|folder| fs::create_dir(desk.path(folder)).unwrap());
+    let arguments = |out: &'static str| {
+        let long = ["--hidden", "64", "--vocab", "249", "--version", "1", "--epochs", "12", "--batch", "2"];
+        [&["quantizer", "train", "data", "--demo", "--valid", "0.2", "-o", out], &long[..]].concat()
+    };
+    assert_eq!(desk.run(&arguments("a/mine.pth")).prints(), "a/mine.pth");
+    let command = || desk.command(&arguments("b/mine.pth"));
+    let kept = desk.path("b/mine.pth.training");
+    let written = || fs::metadata(&kept).and_then(|file| file.modified()).ok();
+    let mut child = command().stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).spawn().unwrap();
+    while written().is_none() {
+        assert!(child.try_wait().unwrap().is_none(), "it ended before its first epoch did");
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+    child.kill().unwrap();
+    assert_eq!(child.wait().unwrap().signal(), Some(9));
+    assert!(!desk.path("b/mine.pth").exists());
+    // What it was about to write when it was killed goes as well.
+    fs::write(desk.path("b/.barkclone-mine.pth-x.part"), "half").unwrap();
+    let ran = super::Ran::of(command().output().unwrap());
+    assert_eq!(ran.prints(), "b/mine.pth");
+    ran.says(&["going on after epoch ", " of 12"]);
+    assert_eq!(desk.bytes("b/mine.pth"), desk.bytes("a/mine.pth"));
+    let left: Vec<_> = fs::read_dir(desk.path("b")).unwrap().map(|file| file.unwrap().file_name()).collect();
+    assert_eq!(left, ["mine.pth"]);
+}
+
 #[test]
 fn bark_speaks_pairs_that_can_be_learned_from() {
     let desk = Desk::new();

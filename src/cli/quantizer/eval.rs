@@ -1,5 +1,6 @@
 //! `barkclone quantizer eval`: how many tokens a quantizer gets right.
 
+use super::ear::{ByEar, ByEarArgs, Heard};
 use super::{DataArgs, percent};
 use crate::cli::nets;
 use crate::cli::out;
@@ -16,7 +17,8 @@ use serde_json::json;
 ///
 /// Prints the share of tokens that it gets right, that are among its five likeliest, and of the wrong ones those that
 /// are right for the frame before or after; the edits that would mend its tokens, repeats taken once, for each right
-/// token; and how far the clips are apart.
+/// token; and how far the clips are apart. --by-ear also clones and converts clips with it, and hears how much of the
+/// voices is kept.
 #[derive(Args, Debug)]
 #[command(args = nets::all())]
 pub struct EvalArgs {
@@ -25,14 +27,16 @@ pub struct EvalArgs {
     quantizer: String,
     #[command(flatten)]
     data: DataArgs,
-    /// Print a line of JSON for each clip, and one for all
+    #[command(flatten)]
+    by_ear: ByEarArgs,
+    /// Print a line of JSON for each clip, one for each conversion of --by-ear, and one for all
     #[arg(long)]
     json: bool,
 }
 
 pub fn run(args: &EvalArgs, models: &Models, terminal: &Terminal) -> Result<()> {
     let quantizer = nets::quantizer(&args.quantizer, models, terminal)?;
-    let clips = args.data.open(models, terminal)?;
+    let clips = args.data.open(None, models, terminal)?;
     let (taken, given) = (quantizer.config.input_size, clips.width);
     let misfit = format!("{}: it takes {taken} features a frame, HuBERT gives {given}", quantizer.origin());
     ensure!(taken == given, Kind::Model.error(misfit));
@@ -46,16 +50,21 @@ pub fn run(args: &EvalArgs, models: &Models, terminal: &Terminal) -> Result<()> 
         terminal.note(&format!("warning: left out: {beyond} with tokens beyond the quantizer's {size}"));
     }
     let (score, each) = evaluate(&quantizer.parameters()?, &clips, &chosen, terminal)?;
+    let (hubert, device) = args.data.nets(models, terminal)?;
+    let heard = args.by_ear.run(&chosen, (&hubert, &quantizer, &device), models, terminal)?;
     if args.json {
-        return out(lines(&score, &each)?);
+        return out(lines(&score, &each, heard.as_deref())?);
     }
-    out(told(&score, &each))
+    out(told(&score, &each) + &heard.map_or(String::new(), |heard| ByEar::of(&heard).told()))
 }
 
-/// A line for each clip, and one for all.
-fn lines(score: &Score, each: &[ClipScore]) -> Result<String> {
+/// A line for each clip and conversion, and one for all.
+fn lines(score: &Score, each: &[ClipScore], heard: Option<&[Heard]>) -> Result<String> {
     let mut lines: Vec<_> = each.iter().map(serde_json::to_string).collect::<Result<_, _>>()?;
-    let all = json!({"clips": each.len(), "score": score, "accuracy_spread": right(each), "edits_spread": edits(each)});
+    let conversions = heard.iter().copied().flatten().map(serde_json::to_string);
+    lines.extend(conversions.collect::<Result<Vec<_>, _>>()?);
+    let all = json!({"clips": each.len(), "score": score, "accuracy_spread": right(each), "edits_spread": edits(each),
+        "by_ear": heard.map(ByEar::of)});
     lines.push(all.to_string());
     Ok(lines.join("\n") + "\n")
 }

@@ -43,6 +43,7 @@ fn lines(record: &TrainingRecord) -> String {
     let known = [
         ("language", record.language.clone()),
         ("data", Some(data)),
+        ("augment", record.augment.clone()),
         ("epoch", Some(record.epoch.to_string())),
         ("held out", accuracy),
         ("init", record.init.clone()),

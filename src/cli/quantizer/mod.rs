@@ -1,6 +1,7 @@
 //! `barkclone quantizer`: trains quantizers, judges them, and tells what they are.
 
 mod data;
+mod ear;
 mod eval;
 mod info;
 mod train;
@@ -8,9 +9,12 @@ mod train;
 use super::nets::{self, DeviceArgs};
 use super::progress::Terminal;
 use anyhow::Result;
+use barkclone::checkpoint::Checkpoint;
 use barkclone::models::Models;
+use barkclone::net::hubert::HubertConfig;
 use barkclone::progress::Progress;
-use barkclone::train::{Align, Clips};
+use barkclone::train::{Align, Augment, Clips};
+use candle_core::Device;
 use clap::{Args, Subcommand, ValueEnum};
 use data::PairArgs;
 use eval::EvalArgs;
@@ -60,10 +64,11 @@ pub fn run(args: QuantizerArgs, models: impl FnOnce() -> Result<Models>, termina
 /// Which token belongs to which frame.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum AlignBy {
-    /// From the front: too many tokens lose their front, too many frames their end (upstream's rule)
-    Cut,
-    /// By how far into the clip they are
+    /// By how far into the sound they are
     Ratio,
+    /// Too many tokens lose their front, too many frames their end: gitmylo's rule, by which the published ones were
+    /// trained, and which is a frame off for clips under 6.7 s
+    Cut,
 }
 
 /// Where pairs are, and what hears them.
@@ -73,7 +78,7 @@ pub struct DataArgs {
     #[arg(value_name = "DATA")]
     data: PathBuf,
     /// How frames and tokens are matched where they differ in number
-    #[arg(long, value_name = "HOW", value_enum, default_value = "cut")]
+    #[arg(long, value_name = "HOW", value_enum, default_value = "ratio")]
     align: AlignBy,
     /// Where to keep what HuBERT hears, which it hears once [default: `.features` in the folder of pairs]
     #[arg(long, value_name = "DIR")]
@@ -87,15 +92,23 @@ pub struct DataArgs {
 }
 
 impl DataArgs {
+    /// HuBERT, and where it runs.
+    fn nets(&self, models: &Models, terminal: &Terminal) -> Result<(Checkpoint<HubertConfig>, Device)> {
+        Ok((nets::hubert(&self.hubert, models, terminal)?, self.device.open()?))
+    }
+
+    fn cache(&self) -> PathBuf {
+        self.cache.clone().unwrap_or_else(|| self.data.join(".features"))
+    }
+
     /// The clips, heard; what was left out is told.
-    fn open(&self, models: &Models, terminal: &Terminal) -> Result<Clips> {
-        let (hubert, device) = (nets::hubert(&self.hubert, models, terminal)?, self.device.open()?);
-        let cache = self.cache.clone().unwrap_or_else(|| self.data.join(".features"));
+    fn open(&self, augment: Option<&Augment>, models: &Models, terminal: &Terminal) -> Result<Clips> {
+        let (hubert, device) = self.nets(models, terminal)?;
         let align = match self.align {
             AlignBy::Cut => Align::Cut,
             AlignBy::Ratio => Align::Ratio,
         };
-        let clips = Clips::open(&self.data, (&hubert, &device), (&cache, align), terminal)?;
+        let clips = Clips::open(&self.data, (&hubert, &device), (&self.cache(), align), augment, terminal)?;
         terminal.note(&format!("{} clips, {}", clips.clips.len(), super::clock(clips.seconds)));
         if !clips.left_out.is_empty() {
             terminal.note(&format!("warning: {}: left out: {}", self.data.display(), clips.faults()));

@@ -13,11 +13,12 @@ use barkclone::models::Models;
 use barkclone::net::quantizer::{Parameters, QuantizerConfig};
 use barkclone::output;
 use barkclone::progress::Progress;
-use barkclone::train::{Clips, Epoch, Settings, forget, page, random, train};
+use barkclone::train::{Augment, Change, Clips, Epoch, Settings, forget, hold, page, random, train};
 use barkclone::voice::Provenance;
-use clap::Args;
 use clap::builder::RangedU64ValueParser;
+use clap::{Args, ValueEnum};
 use serde_json::json;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -76,7 +77,12 @@ pub struct TrainArgs {
     #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = at_least_one(1 << 16))]
     #[arg(help_heading = TRAINING)]
     vocab: usize,
-    /// Of the first weights, of what is held out and of the order; the same seed, the same weights
+    /// Learn from a changed copy of each clip too, with one or more of these changes by chance; what is held out stays
+    /// as it is. Alone: all of them
+    #[arg(long, value_name = "CHANGE", value_enum, value_delimiter = ',', num_args = 0..=1, require_equals = true)]
+    #[arg(default_missing_value = "noise,level,band,room", help_heading = TRAINING)]
+    augment: Vec<AugmentBy>,
+    /// Of the first weights, of what is held out, of the order and of --augment; the same seed, the same weights
     #[arg(long, value_name = "N", default_value_t = 0, help_heading = TRAINING)]
     seed: u64,
     /// Language of the speakers, two letters: kept in the file
@@ -96,7 +102,31 @@ pub struct TrainArgs {
     json: bool,
 }
 
-fn at_least_one(most: u64) -> RangedU64ValueParser<usize> {
+/// What is done to a copy.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum AugmentBy {
+    /// White noise, 10 to 30 dB under the sound
+    Noise,
+    /// 15 dB softer to 6 dB louder
+    Level,
+    /// A band as narrow as a telephone's
+    Band,
+    /// The reflections of a room
+    Room,
+}
+
+impl AugmentBy {
+    fn change(self) -> Change {
+        match self {
+            AugmentBy::Noise => Change::Noise,
+            AugmentBy::Level => Change::Level,
+            AugmentBy::Band => Change::Band,
+            AugmentBy::Room => Change::Room,
+        }
+    }
+}
+
+pub fn at_least_one(most: u64) -> RangedU64ValueParser<usize> {
     RangedU64ValueParser::new().range(1..=most)
 }
 
@@ -111,7 +141,7 @@ pub fn run(args: &TrainArgs, models: &Models, terminal: &Terminal) -> Result<()>
     let origin = Provenance::new().consented(args.consent.as_deref())?;
     args.check_outputs()?;
     let init = args.init.as_ref().map(|name| nets::quantizer(name, models, terminal)).transpose()?;
-    let clips = args.data.open(models, terminal)?;
+    let clips = args.data.open(args.augment().as_ref(), models, terminal)?;
     let first = match &init {
         Some(quantizer) => quantizer.parameters()?,
         None => random(args.config(clips.width), args.seed)?,
@@ -120,6 +150,7 @@ pub fn run(args: &TrainArgs, models: &Models, terminal: &Terminal) -> Result<()>
     let misfit = format!("--init takes {taken} features a frame, HuBERT gives {given}: they do not belong together");
     ensure!(taken == given, Kind::Model.error(misfit));
     let kept = args.kept();
+    let _held = hold(&kept, &args.data.cache())?;
     if args.restart {
         forget(&kept)?;
     }
@@ -145,6 +176,11 @@ impl TrainArgs {
         );
         output::check(&self.output, self.force)?;
         self.report.as_ref().map_or(Ok(()), |path| output::check(path, true))
+    }
+
+    fn augment(&self) -> Option<Augment> {
+        let changes: BTreeSet<_> = self.augment.iter().map(|by| by.change()).collect();
+        (!changes.is_empty()).then_some(Augment { changes, seed: self.seed })
     }
 
     /// Where the state is kept until all is done.
@@ -194,6 +230,7 @@ impl TrainArgs {
             data: name_of(&self.data.data),
             clips: clips.clips.len(),
             seconds: clips.seconds,
+            augment: self.augment().map(|augment| augment.to_string()),
             epoch: best.epoch,
             accuracy: best.valid.as_ref().map(|score| score.accuracy),
             loss: best.valid.as_ref().map(|score| score.loss),
