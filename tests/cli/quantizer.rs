@@ -1,7 +1,9 @@
 //! `barkclone quantizer`: from pairs to a quantizer that clones.
 
 use super::Desk;
+use crate::noise::Size;
 use crate::quantizer::write_pairs;
+use crate::standins::{Spec, shared};
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
@@ -76,6 +78,15 @@ fn a_quantizer_is_judged_by_ear() {
     assert!(all["conversions"] == 2 && all["similarity"]["most"].as_f64() == Some(most), "{all}");
     let told = eval(&["--by-ear", "1"]);
     assert!(told.prints().contains("by ear         1 clips"), "{}", told.prints());
+    assert!(told.prints().ends_with("words          not heard"), "{}", told.prints());
+    told.says(&["which language the clips speak is not known; say it with --language"]);
+    eval(&["--by-ear", "1", "--language", "pt"]).says(&["words are not heard: whisper-base is not at hand"]);
+    eval(&["--by-ear", "1", "--language", "pt", "--word-ear", "nothing/here"]).fails(4, &["nothing/here"]);
+    let whisper = shared("cli-whisper", |dir| Spec::new(Size::Tiny, 5).write_whisper(dir));
+    let heard = eval(&["--by-ear", "2", "--language", "pt", "--json", "--word-ear", whisper.to_str().unwrap()]);
+    let all: Value = serde_json::from_str(heard.prints().lines().last().unwrap()).unwrap();
+    let letters = &all["by_ear"]["letters_wrong"];
+    assert!(letters["most"].as_f64().unwrap() >= letters["least"].as_f64().unwrap(), "{all}");
     eval(&["--by-ear", "0"]).fails(2, &["--by-ear"]);
     eval(&["--by-ear", "1", "--bark", "nothing/here"]).fails(4, &["nothing/here"]);
 }

@@ -10,6 +10,7 @@ use barkclone::error::Kind;
 use barkclone::models::Models;
 use barkclone::progress::Progress;
 use barkclone::train::{Clip, ClipScore, Score, Spread, evaluate};
+use barkclone::voice::provenance::ModelName;
 use clap::Args;
 use serde_json::json;
 
@@ -18,7 +19,7 @@ use serde_json::json;
 /// Prints the share of tokens that it gets right, that are among its five likeliest, and of the wrong ones those that
 /// are right for the frame before or after; the edits that would mend its tokens, repeats taken once, for each right
 /// token; and how far the clips are apart. --by-ear also clones and converts clips with it, and hears how much of the
-/// voices is kept.
+/// voices is kept, and of the words where Whisper is at hand.
 #[derive(Args, Debug)]
 #[command(args = nets::all())]
 pub struct EvalArgs {
@@ -50,8 +51,10 @@ pub fn run(args: &EvalArgs, models: &Models, terminal: &Terminal) -> Result<()> 
         terminal.note(&format!("warning: left out: {beyond} with tokens beyond the quantizer's {size}"));
     }
     let (score, each) = evaluate(&quantizer.parameters()?, &clips, &chosen, terminal)?;
+    let said = nets::training_record(&args.quantizer, models, terminal)?.and_then(|record| record.language);
+    let language = ModelName::of(&args.quantizer).language.or(said);
     let (hubert, device) = args.data.nets(models, terminal)?;
-    let heard = args.by_ear.run(&chosen, (&hubert, &quantizer, &device), models, terminal)?;
+    let heard = args.by_ear.run((&chosen, language), (&hubert, &quantizer, &device), models, terminal)?;
     if args.json {
         return out(lines(&score, &each, heard.as_deref())?);
     }

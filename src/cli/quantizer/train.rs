@@ -140,6 +140,9 @@ fn share(text: &str) -> Result<f64, String> {
 pub fn run(args: &TrainArgs, models: &Models, terminal: &Terminal) -> Result<()> {
     let origin = Provenance::new().consented(args.consent.as_deref())?;
     args.check_outputs()?;
+    if !args.data.device.open()?.is_cpu() {
+        terminal.note("the training itself runs on the CPU; --device is where HuBERT hears");
+    }
     let init = args.init.as_ref().map(|name| nets::quantizer(name, models, terminal)).transpose()?;
     let clips = args.data.open(args.augment().as_ref(), models, terminal)?;
     let first = match &init {
