@@ -4,8 +4,8 @@ use crate::audio::Pcm;
 use anyhow::Result;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
+use realfft::RealFftPlanner;
 use realfft::num_complex::Complex;
-use realfft::{RealFftPlanner, RealToComplex};
 use std::collections::BTreeSet;
 use std::f64::consts::TAU;
 use std::fmt;
@@ -141,14 +141,14 @@ fn room(samples: &[f32], rate: f64, draw: &mut Draw) -> Result<Vec<f32>> {
     response.iter_mut().for_each(|x| *x *= gain as f32);
     response[0] = 1.0;
     let length = samples.len() + response.len();
-    let (_, response) = spectrum(&response, length)?;
+    let response = spectrum(&response, length)?;
     filtered(samples, length, |bin, _| response[bin])
 }
 
-/// `samples` with each bin of their spectrum, over at least `length`, times `gain(bin, bins' length)`.
+/// `samples` with each bin of their [`spectrum`] times `gain(bin, transform's length)`.
 fn filtered(samples: &[f32], length: usize, gain: impl Fn(usize, usize) -> Complex<f32>) -> Result<Vec<f32>> {
-    let (planner, mut bins) = spectrum(samples, length)?;
-    let length = planner.len();
+    let mut bins = spectrum(samples, length)?;
+    let length = transformed(length);
     bins.iter_mut().enumerate().for_each(|(bin, x)| *x *= gain(bin, length));
     // A real signal's first and last bin are real.
     let last = bins.len() - 1;
@@ -159,13 +159,18 @@ fn filtered(samples: &[f32], length: usize, gain: impl Fn(usize, usize) -> Compl
     Ok(out[..samples.len()].iter().map(|x| x / length as f32).collect())
 }
 
-/// The transform, of a power of two of at least `length`, and what it makes of `samples` and the silence behind them.
-fn spectrum(samples: &[f32], length: usize) -> Result<(std::sync::Arc<dyn RealToComplex<f32>>, Vec<Complex<f32>>)> {
-    let planner = RealFftPlanner::new().plan_fft_forward(length.max(2).next_power_of_two());
-    let (mut input, mut bins) = (planner.make_input_vec(), planner.make_output_vec());
+/// The transform's length for so many samples: a power of two is fast.
+fn transformed(length: usize) -> usize {
+    length.max(2).next_power_of_two()
+}
+
+/// `samples`, and silence behind them up to at least `length`, by frequency.
+fn spectrum(samples: &[f32], length: usize) -> Result<Vec<Complex<f32>>> {
+    let forward = RealFftPlanner::new().plan_fft_forward(transformed(length));
+    let (mut input, mut bins) = (forward.make_input_vec(), forward.make_output_vec());
     input[..samples.len()].copy_from_slice(samples);
-    planner.process(&mut input, &mut bins)?;
-    Ok((planner, bins))
+    forward.process(&mut input, &mut bins)?;
+    Ok(bins)
 }
 
 #[cfg(test)]
