@@ -48,7 +48,7 @@ pub struct QuantizerArgs {
 enum Command {
     Data(Box<PairArgs>),
     Train(Box<TrainArgs>),
-    Eval(EvalArgs),
+    Eval(Box<EvalArgs>),
     Info(InfoArgs),
 }
 
