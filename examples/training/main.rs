@@ -44,7 +44,7 @@ fn run(steps: usize, clips: usize) -> Result<()> {
         optimizer.step(&mut parameters, &slopes);
         seconds.push(began.elapsed().as_secs_f64());
         let loss = told.iter().map(|told| f64::from(told.loss)).sum::<f64>() / batch.rows() as f64;
-        eprintln!("step {step} of {steps}, loss {loss:.4f}");
+        eprintln!("step {step} of {steps}, loss {loss:.4}");
         losses.push(loss);
     }
     let status = std::fs::read_to_string("/proc/self/status")?;
