@@ -26,7 +26,7 @@ pub use identify::identify;
 pub use lora::{Lora, lora};
 pub use packed::pack;
 pub use quantizer::{TrainingRecord, quantizer, training_record, write_quantizer};
-pub use speaker::speaker;
+pub use speaker::{SpeakerConfig, speaker};
 pub use whisper::{Generation, Recogniser, whisper};
 
 use crate::net::codec::CodecConfig;

@@ -129,10 +129,11 @@ pub fn quantizer(stored: &str) -> Name {
     Name::Canonical(stored.to_owned())
 }
 
-/// The speaker encoder has one spelling; Real-Time-Voice-Cloning's file keeps two scalars of its training's loss too.
-pub fn ge2e(stored: &str) -> Name {
+/// Each speaker encoder has one spelling; Real-Time-Voice-Cloning's file keeps two scalars of its training's loss too.
+pub fn speaker(stored: &str) -> Name {
     match stored {
         "similarity_weight" | "similarity_bias" => Name::Ignored("scale the training's similarities"),
+        _ if stored.ends_with(".num_batches_tracked") => Name::Ignored("counts steps of training"),
         _ => Name::Canonical(stored.to_owned()),
     }
 }

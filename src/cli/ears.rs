@@ -27,8 +27,8 @@ const WHISPER: &str = "whisper-base";
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Ears")]
 pub struct EarArgs {
-    /// What compares voices: `ge2e`, a net; `spectrum`, mean spectrum and pitch, coarser, which needs no download; or a
-    /// file of the net [default: ge2e, or spectrum where that cannot be had]
+    /// What compares voices: `ge2e`, a net; `ecapa`, a finer one, 83 MB; `spectrum`, mean spectrum and pitch, coarser,
+    /// which needs no download; or a file of either net [default: ge2e, or spectrum where that cannot be had]
     #[arg(long, value_name = "EAR", default_value_if("demo", "true", "spectrum"))]
     voice_ear: Option<String>,
 }
@@ -177,7 +177,7 @@ impl VoiceJudge {
 fn voice_ear(choice: &str, models: &Models, progress: &dyn Progress) -> Result<VoiceEar> {
     match models.resolve(ModelKind::Speaker, choice, progress)? {
         Source::Builtin => Ok(VoiceEar::spectrum()),
-        Source::Path(path) => VoiceEar::ge2e(&checkpoint::speaker(&path)?),
+        Source::Path(path) => VoiceEar::new(&checkpoint::speaker(&path)?),
     }
 }
 

@@ -1,6 +1,10 @@
-//! Mel power spectra as librosa makes them: `librosa.feature.melspectrogram` with its defaults but for the sizes (frames
-//! are centred on multiples of the hop, over zeros beside the sound or its mirror image; a periodic Hann window; Slaney's mel scale and
-//! area normalisation up to half the rate).
+//! Mel power spectra as librosa and speechbrain make them: frames are centred on multiples of the hop, over zeros beside
+//! the sound or its mirror image; windows are periodic; bands reach up to half the rate.
+//!
+//! - [`Mel::librosa`]: `librosa.feature.melspectrogram` with its defaults but for the sizes: a Hann window; Slaney's mel
+//!   scale and area normalisation;
+//! - [`Mel::speechbrain`]: `lobes.features.Fbank` before its logarithm: a Hamming window, 2595 log10(1 + f / 700), and
+//!   triangles as wide above their middle as below it, of height 1.
 
 use anyhow::Result;
 use realfft::{RealFftPlanner, RealToComplex};
@@ -25,10 +29,20 @@ pub struct Mel {
 
 impl Mel {
     /// `bands` bands of sound at `rate` Hz, in frames of `length` samples, `hop` apart.
-    pub fn new(rate: f64, length: usize, hop: usize, bands: usize) -> Self {
-        let hann = |i| (0.5 - 0.5 * (TAU * i as f64 / length as f64).cos()) as f32;
+    pub fn librosa(rate: f64, length: usize, hop: usize, bands: usize) -> Self {
+        Self::new([0.5, 0.5], hop, length, slaney(rate, length, bands))
+    }
+
+    /// The same, otherwise.
+    pub fn speechbrain(rate: f64, length: usize, hop: usize, bands: usize) -> Self {
+        Self::new([0.54, 0.46], hop, length, symmetric(rate, length, bands))
+    }
+
+    /// A window of a constant less a cosine.
+    fn new([constant, cosine]: [f64; 2], hop: usize, length: usize, filters: Vec<Vec<f32>>) -> Self {
+        let window = |i| (constant - cosine * (TAU * i as f64 / length as f64).cos()) as f32;
         let fft = RealFftPlanner::new().plan_fft_forward(length);
-        Self { fft, window: (0..length).map(hann).collect(), hop, filters: filters(rate, length, bands) }
+        Self { fft, window: (0..length).map(window).collect(), hop, filters }
     }
 
     /// `samples` `[L]` -> `[1 + L / hop]` frames of mel power, `[bands]` each.
@@ -60,7 +74,7 @@ impl Mel {
 }
 
 /// Triangles of one area, each from the middle of the band before to that of the band after.
-fn filters(rate: f64, length: usize, bands: usize) -> Vec<Vec<f32>> {
+fn slaney(rate: f64, length: usize, bands: usize) -> Vec<Vec<f32>> {
     let top = mels(rate / 2.0);
     let edges: Vec<f64> = (0..bands + 2).map(|i| hertz(top * i as f64 / (bands + 1) as f64)).collect();
     let triangle = |edge: &[f64]| -> Vec<f32> {
@@ -70,6 +84,17 @@ fn filters(rate: f64, length: usize, bands: usize) -> Vec<Vec<f32>> {
         (0..=length / 2).map(bin).collect()
     };
     edges.windows(3).map(triangle).collect()
+}
+
+/// Triangles of height 1 from the middle of the band before, and as far beyond their own.
+fn symmetric(rate: f64, length: usize, bands: usize) -> Vec<Vec<f32>> {
+    let top = 2595.0 * (1.0 + rate / 2.0 / 700.0).log10();
+    let hertz = |i: usize| 700.0 * (10f64.powf(top * i as f64 / (bands + 1) as f64 / 2595.0) - 1.0);
+    let height = |bin: usize, band: usize| {
+        let (middle, width) = (hertz(band + 1), hertz(band + 1) - hertz(band));
+        (1.0 - (bin as f64 * rate / length as f64 - middle).abs() / width).max(0.0) as f32
+    };
+    (0..bands).map(|band| (0..=length / 2).map(|bin| height(bin, band)).collect()).collect()
 }
 
 fn mels(hz: f64) -> f64 {

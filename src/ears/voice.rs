@@ -5,12 +5,16 @@
 //! ours, since its parts are: torchaudio's resampling, our speech detector in the place of webrtcvad (pauses are cut to
 //! [`MARGIN`] on each side of speech), and Resemblyzer's rule for the level (at least -30 dB).
 //!
+//! ECAPA-TDNN hears as speechbrain's `spkrec-ecapa-voxceleb` does, to rounding: 16 kHz, 80 mel bands at 100 Hz in dB, no
+//! more than 80 dB under the loudest, less each band's mean. What comes before is ours, as with GE2E.
+//!
 //! The spectrum needs no weights: the mean logarithmic mel spectrum of the loud frames, without its level, and the
 //! median pitch.
 
 use super::mel::Mel;
 use crate::audio::{Pcm, Recipe, resample};
-use crate::checkpoint::Checkpoint;
+use crate::checkpoint::{Checkpoint, SpeakerConfig};
+use crate::net::ecapa::{self, Ecapa};
 use crate::net::ge2e::{BANDS, EMBEDDING, Ge2e};
 use crate::sound::{median_pitch, speech};
 use anyhow::Result;
@@ -30,6 +34,9 @@ const COVERED: f64 = 0.75;
 const LEAST_LEVEL: f64 = -30.0;
 /// What is kept on each side of speech, seconds: Resemblyzer keeps three windows of 30 ms.
 const MARGIN: f64 = 0.09;
+/// speechbrain's least power of a band, and what is heard under the loudest one, dB.
+const LEAST_POWER: f32 = 1e-10;
+const DYNAMICS: f32 = 80.0;
 /// The spectrum takes frames that are no more than this under the loudest, nepers of power, over a floor of power.
 const LOUD: f32 = 3.0;
 const FLOOR: f32 = 1e-4;
@@ -45,7 +52,7 @@ pub struct VoicePrint {
 }
 
 impl VoicePrint {
-    /// GE2E: 256 numbers, together of length 1.
+    /// GE2E: 256 numbers, ECAPA-TDNN: 192; together of length 1.
     pub fn values(&self) -> &[f32] {
         &self.values
     }
@@ -54,23 +61,35 @@ impl VoicePrint {
 /// Hears voices.
 pub struct VoiceEar {
     mel: Mel,
-    /// `None`: the spectrum.
-    net: Option<Ge2e>,
+    net: Net,
+}
+
+/// What makes numbers of the mel power.
+enum Net {
+    Spectrum,
+    Ge2e(Ge2e),
+    Ecapa(Box<Ecapa>),
 }
 
 impl VoiceEar {
-    /// GE2E. On the CPU: it is small.
+    /// GE2E or ECAPA-TDNN. On the CPU: they are small.
     ///
     /// # Errors
     /// Another kind of model.
-    pub fn ge2e(checkpoint: &Checkpoint<()>) -> Result<Self> {
-        let net = Ge2e::new(&checkpoint.weights(DType::F32, &Device::Cpu))?;
-        Ok(Self { net: Some(net), ..Self::spectrum() })
+    pub fn new(checkpoint: &Checkpoint<SpeakerConfig>) -> Result<Self> {
+        let weights = checkpoint.weights(DType::F32, &Device::Cpu);
+        Ok(match &checkpoint.config {
+            SpeakerConfig::Ge2e => Self { net: Net::Ge2e(Ge2e::new(&weights)?), ..Self::spectrum() },
+            SpeakerConfig::Ecapa(config) => Self {
+                mel: Mel::speechbrain(f64::from(RATE), FRAME, HOP, ecapa::BANDS),
+                net: Net::Ecapa(Box::new(Ecapa::new(config, &weights)?)),
+            },
+        })
     }
 
     /// The spectrum and the pitch.
     pub fn spectrum() -> Self {
-        Self { mel: Mel::new(f64::from(RATE), FRAME, HOP, BANDS), net: None }
+        Self { mel: Mel::librosa(f64::from(RATE), FRAME, HOP, BANDS), net: Net::Spectrum }
     }
 
     /// The voice of `pcm`, at any rate; `None` where no speech is heard.
@@ -82,18 +101,20 @@ impl VoiceEar {
 
     /// The voice of these samples at 16 kHz as they are.
     pub fn print(&self, samples: &[f32]) -> Result<Option<VoicePrint>> {
-        match &self.net {
-            Some(net) => Ok(embedding(net, &self.mel, samples)?.map(|values| VoicePrint { values, pitch: None })),
-            None => spectrum(&self.mel, samples),
-        }
+        let values = match &self.net {
+            Net::Ge2e(net) => embedding(net, &self.mel, samples)?,
+            Net::Ecapa(net) => unit(net.forward(&decibels(&self.mel, samples)?)?.squeeze(0)?.to_vec1()?),
+            Net::Spectrum => return spectrum(&self.mel, samples),
+        };
+        Ok(values.map(|values| VoicePrint { values, pitch: None }))
     }
 
-    /// How alike two voices are that this ear heard, up to 1. GE2E: the cosine of the angle between them.
+    /// How alike two voices are that this ear heard, up to 1. Nets: the cosine of the angle between them.
     pub fn similarity(&self, a: &VoicePrint, b: &VoicePrint) -> f64 {
         let pairs = a.values.iter().zip(&b.values).map(|(&a, &b)| (f64::from(a), f64::from(b)));
         match &self.net {
-            Some(_) => pairs.map(|(a, b)| a * b).sum(),
-            None => {
+            Net::Ge2e(_) | Net::Ecapa(_) => pairs.map(|(a, b)| a * b).sum(),
+            Net::Spectrum => {
                 let apart = pairs.map(|(a, b)| (a - b).powi(2)).sum::<f64>() / a.values.len() as f64;
                 let octaves = a.pitch.zip(b.pitch).map_or(1.0, |(a, b)| (a / b).log2().abs());
                 (-apart.sqrt() - OCTAVE * octaves).exp()
@@ -159,6 +180,18 @@ fn unit(values: Vec<f32>) -> Option<Vec<f32>> {
     (length > 0.0).then(|| values.iter().map(|&x| (f64::from(x) / length) as f32).collect())
 }
 
+/// `samples` at 16 kHz -> `[1, T, 80]`, dB less each band's mean: speechbrain's `Fbank`, and its `InputNormalization` of
+/// sentences without their deviation.
+fn decibels(mel: &Mel, samples: &[f32]) -> Result<Tensor> {
+    let decibels = |power: f32| 10.0 * power.max(LEAST_POWER).log10();
+    let mut frames: Vec<f32> = mel.frames(samples)?.concat().into_iter().map(decibels).collect();
+    let least = frames.iter().fold(f32::NEG_INFINITY, |most, &x| most.max(x)) - DYNAMICS;
+    frames.iter_mut().for_each(|x| *x = x.max(least));
+    let count = frames.len() / ecapa::BANDS;
+    let frames = Tensor::from_vec(frames, (1, count, ecapa::BANDS), &Device::Cpu)?;
+    Ok(frames.broadcast_sub(&frames.mean_keepdim(1)?)?)
+}
+
 /// `samples` at 16 kHz -> the mean logarithmic spectrum of the loud frames, without its level, and the pitch.
 fn spectrum(mel: &Mel, samples: &[f32]) -> Result<Option<VoicePrint>> {
     let mean = |values: &[f32]| values.iter().sum::<f32>() / values.len().max(1) as f32;
@@ -198,7 +231,7 @@ mod tests {
         };
         let linear = [("linear.weight".to_owned(), vec![256, 256]), ("linear.bias".to_owned(), vec![256])];
         let tensors = RuleTensors::new("ge2e", (0..3).flat_map(layer).chain(linear), 1);
-        VoiceEar::ge2e(&Checkpoint::new((), Arc::new(tensors), names::ge2e).unwrap()).unwrap()
+        VoiceEar::new(&Checkpoint::new(SpeakerConfig::Ge2e, Arc::new(tensors), names::speaker).unwrap()).unwrap()
     }
 
     fn furthest(got: &[f32], expected: &Value) -> f64 {
@@ -219,6 +252,32 @@ mod tests {
         let worst = furthest(heard.values(), &golden["embedding"]);
         assert!(worst < 1e-5, "{worst}");
         assert!((ear.similarity(&heard, &heard) - 1.0).abs() < 1e-6);
+        Ok(())
+    }
+
+    /// The small ECAPA-TDNN of `tests/golden/ecapa.py`, its tensors and shapes as speechbrain lists them.
+    fn ecapa(golden: &Value) -> Result<VoiceEar> {
+        let shapes: Vec<(String, Vec<usize>)> = serde_json::from_value(golden["shapes"].clone())?;
+        let tensors = Arc::new(RuleTensors::new("ecapa", shapes, 1));
+        let config = ecapa::EcapaConfig { channels: 32, pooled: 48, attention: 16, squeeze: 16, embedding: 24 };
+        VoiceEar::new(&Checkpoint::new(SpeakerConfig::Ecapa(config), tensors, names::speaker)?)
+    }
+
+    #[test]
+    fn ecapa_hears_what_speechbrain_hears() -> Result<()> {
+        let golden: Value = serde_json::from_str(include_str!("../../tests/golden/ears/ecapa.json"))?;
+        let ear = ecapa(&golden)?;
+        let features = decibels(&ear.mel, &sound())?.squeeze(0)?.to_vec2::<f32>()?;
+        for (at, expected) in golden["features"].as_object().unwrap() {
+            let worst = furthest(&features[at.parse::<usize>()?], expected);
+            assert!(worst < 1e-3, "features {at}: {worst} dB");
+        }
+        let Net::Ecapa(net) = &ear.net else { panic!("another net") };
+        let heard = net.forward(&decibels(&ear.mel, &sound())?)?.squeeze(0)?.to_vec1::<f32>()?;
+        let worst = furthest(&heard, &golden["embedding"]);
+        assert!(worst < 1e-4, "{worst}");
+        let print = ear.print(&sound())?.unwrap();
+        assert!((ear.similarity(&print, &print) - 1.0).abs() < 1e-6);
         Ok(())
     }
 

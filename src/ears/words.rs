@@ -60,7 +60,7 @@ impl WordEar {
             end: id("<|endoftext|>")?,
         };
         let net = Whisper::new(&net.config, &net.weights(DType::F32, device))?;
-        let mel = Mel::new(f64::from(RATE), FRAME, HOP, net.config().num_mel_bins);
+        let mel = Mel::librosa(f64::from(RATE), FRAME, HOP, net.config().num_mel_bins);
         Ok(Self { net, mel, tokenizer, generation, special })
     }
 

@@ -5,6 +5,7 @@ pub mod cache;
 pub mod codec;
 pub mod conv;
 pub mod cpu;
+pub mod ecapa;
 pub mod ge2e;
 pub mod gpt;
 pub mod hubert;

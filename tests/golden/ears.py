@@ -8,19 +8,10 @@ Writes ears/ge2e.json beside this script: of 2.6 s of a made-up sound, the mel p
 import json
 from pathlib import Path
 
-import numpy as np
 import rule
+from made_up import sound
 from resemblyzer import VoiceEncoder
 from resemblyzer.audio import wav_to_mel_spectrogram
-
-SAMPLES = 41_600
-
-
-def sound():
-    """Two gliding tones in noise, as tests/ears.rs makes it."""
-    seconds = np.arange(SAMPLES) / 16_000
-    tones = 0.2 * np.sin(2 * np.pi * (150 + 40 * seconds) * seconds) + 0.1 * np.sin(2 * np.pi * (900 + 300 * seconds) * seconds)
-    return tones.astype(np.float32) + np.float32(0.02) * rule.uniform("sound", SAMPLES, 1)
 
 
 def main():
