@@ -28,8 +28,9 @@
 //! | `train` | `progress`, `sound`, `tokens`, `voice` |
 //! | `speak` | `audio`, `checkpoint`, `device`, `error`, `net`, `progress`, `stage`, `tokens`, `voice` |
 //! | `batch` | `audio`, `ears`, `error`, `lock`, `normalize`, `output`, `progress`, `sound`, `speak`, `stage`, `tokens`, `voice` |
+//! | `refine` | `audio`, `batch`, `ears`, `progress`, `sound`, `speak`, `stage`, `voice` |
 //! | `cli` | `audio`, `batch`, `book`, `checkpoint`, `clone`, `device`, `ears`, `error`, `library`, `models`, `net` |
-//! | `cli` | `normalize`, `output`, `progress`, `sound`, `speak`, `stage`, `tokens`, `train`, `voice` |
+//! | `cli` | `normalize`, `output`, `progress`, `refine`, `sound`, `speak`, `stage`, `tokens`, `train`, `voice` |
 //!
 //! Units: `T` frames are 75 Hz EnCodec columns (320 samples at 24 kHz), `S` semantic tokens run at 49.9 Hz,
 //! `N` HuBERT frames at 50 Hz (320 samples at 16 kHz), `B` is a batch, `H` a hidden width.
@@ -53,6 +54,7 @@ pub mod net;
 pub mod normalize;
 pub mod output;
 pub mod progress;
+pub mod refine;
 pub mod sound;
 pub mod speak;
 pub mod stage;

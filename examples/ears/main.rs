@@ -11,7 +11,7 @@ use std::path::Path;
 fn main() -> Result<()> {
     let mut paths = std::env::args().skip(1);
     let weights = paths.next().context("usage: ears ge2e.pt A.wav ...")?;
-    let ear = VoiceEar::ge2e(&checkpoint::speaker(Path::new(&weights))?)?;
+    let ear = VoiceEar::new(&checkpoint::speaker(Path::new(&weights))?)?;
     for path in paths {
         let pcm = read(Path::new(&path), LONGEST_CHECKED)?.pcm;
         ensure!(pcm.rate == 16_000, "{path}: 16 kHz was expected");

@@ -1,6 +1,7 @@
 //! `barkclone clone`: recordings to voice files.
 
 mod each;
+mod refine;
 
 use super::many::RunArgs;
 use super::nets::{self, DeviceArgs};
@@ -20,6 +21,7 @@ use barkclone::net::hubert::HubertConfig;
 use barkclone::net::quantizer::QuantizerConfig;
 use barkclone::output;
 use barkclone::progress::Progress;
+use barkclone::refine::Refined;
 use barkclone::sound::thresholds::LENGTHS;
 use barkclone::sound::{RecordedFinding, Reference};
 use barkclone::speak::Decoder;
@@ -27,6 +29,7 @@ use barkclone::voice::provenance::{ModelName, sha256};
 use barkclone::voice::{Provenance, Voice};
 use candle_core::Device;
 use clap::Args;
+use refine::RefineArgs;
 use serde_json::json;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -42,7 +45,7 @@ use std::time::Instant;
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 // A voice follows from its recording alone.
-#[command(mut_arg("redo", |arg| arg.hide(true)))]
+#[command(mut_arg("redo", |arg| arg.hide(true)), mut_arg("report", |arg| arg.help(REPORT)))]
 pub struct CloneArgs {
     #[command(flatten)]
     references: ReferenceArgs,
@@ -61,6 +64,8 @@ pub struct CloneArgs {
     #[arg(long, short = 'd', value_name = "DIR", default_value = ".", requires = "each")]
     dir: PathBuf,
     #[command(flatten)]
+    refine: RefineArgs,
+    #[command(flatten)]
     run: RunArgs,
     /// Write what the models will hear of the voice as a sound, too: the best that the voice can become
     #[arg(long, value_name = "FILE")]
@@ -75,6 +80,9 @@ pub struct CloneArgs {
     nets: NetArgs,
 }
 
+const REPORT: &str = "With --each, a line for each voice, with all that made it [default: report.jsonl or \
+    report-K-of-N.jsonl in DIR]. With --refine, a page of HTML of all candidates with their numbers";
+
 const EXAMPLES: &str = "\
 Examples:
   barkclone clone talk.mp3 -o voz.npz --preview heard.wav
@@ -83,6 +91,7 @@ Examples:
   barkclone clone takes/ --each -d voices/       # a voice of each
   barkclone clone ref.wav --name ana             # kept by name: speak --voice ana
   arecord -d 10 -f cd | barkclone clone - --name eu
+  barkclone clone ref.wav --refine 8 -o voz.npz  # of several clones the one that speaks most like ref.wav
   barkclone clone ref.wav --raw -o voz.npz       # exactly this clip, as upstream would";
 
 #[derive(Args, Debug)]
@@ -113,24 +122,49 @@ struct Nets {
 }
 
 /// Everything that can be wrong without a model is found before one is loaded.
-pub fn run(args: CloneArgs, models: &Models, terminal: &Terminal) -> Result<()> {
+pub fn run(mut args: CloneArgs, models: &Models, terminal: &Terminal) -> Result<()> {
     let begun = Instant::now();
     args.origin()?;
     let recordings = args.references.recordings()?;
     if args.each {
         return each::run(&args, recordings, models, terminal);
     }
+    let page = args.refine.page(&mut args.run.report);
+    if args.refine.count().is_some() {
+        args.refine.texts(&args.nets.quantizer)?;
+    }
     args.run.refuse_for_one("--each")?;
     let target = args.target(&recordings)?;
     refuse_own_input(&target, recordings.iter().map(PathBuf::as_path))?;
     output::check(&target, args.force)?;
     args.check_preview(&target, &recordings)?;
-    let reference = args.references.prepare(&args.references.inputs(&recordings)?, terminal)?;
+    if let Some(page) = &page {
+        refuse_own_input(page, recordings.iter().map(PathBuf::as_path).chain([target.as_path()]))?;
+        output::check(page, args.force)?;
+    }
+    let inputs = args.references.inputs(&recordings)?;
+    let reference = args.references.prepare(&inputs, terminal)?;
     let nets = args.nets.open(models, terminal)?;
     let (cloner, origin) = (nets.cloner()?, args.signed(&nets)?);
-    let voice = args.write_voice(&reference, &target, (&cloner, origin), terminal)?;
-    args.write_preview(&voice, &nets)?;
-    args.tell(&voice, &reference, &target, begun.elapsed().as_secs_f64())?;
+    let plain = cloner.voice(&reference.pcm, terminal)?;
+    let refined = match args.refine.count() {
+        Some(count) => Some(args.refined(&plain, (&inputs, &reference), (&cloner, count), (models, terminal))?),
+        None => None,
+    };
+    let kept = refined.as_ref().map(|refined| &refined.kept().candidate).filter(|kept| *kept.voice != plain);
+    let (voice, origin) = match kept {
+        Some(kept) => (&*kept.voice, origin.edited(format!("refined: {}", kept.way))),
+        None => (&plain, origin),
+    };
+    args.write_voice(voice, &reference, &target, origin)?;
+    if kept.is_none() {
+        describe(voice, &reference.seconds, terminal);
+    }
+    if let (Some(page), Some(refined)) = (&page, &refined) {
+        args.write_page(page, refined, &reference)?;
+    }
+    args.write_preview(voice, &nets)?;
+    args.tell(voice, (&reference, refined.as_ref()), &target, begun.elapsed().as_secs_f64())?;
     args.run.judge(&reference.findings)
 }
 
@@ -166,32 +200,30 @@ impl CloneArgs {
         output::write_atomically(path, self.force, |sink| write_sound(sink, &pcm, form, &info))
     }
 
-    fn write_voice(
-        &self,
-        reference: &Reference,
-        target: &Path,
-        (cloner, origin): (&Cloner, Provenance),
-        terminal: &Terminal,
-    ) -> Result<Voice> {
-        let voice = cloner.voice(&reference.pcm, terminal)?;
+    fn write_voice(&self, voice: &Voice, reference: &Reference, target: &Path, origin: Provenance) -> Result<()> {
         let source_sha256 = Some(sha256(reference.input.file()?)?);
         let source_seconds = Some([reference.seconds.start, reference.seconds.end]);
         let origin = Provenance { source_sha256, source_seconds, ..origin };
-        voice.write_with(Some(&origin), target, self.force)?;
-        describe(&voice, &reference.seconds, terminal);
-        Ok(voice)
+        voice.write_with(Some(&origin), target, self.force)
     }
 
     /// Prints the voice's path, or all about it.
-    fn tell(&self, voice: &Voice, reference: &Reference, target: &Path, took: f64) -> Result<()> {
+    fn tell(
+        &self,
+        voice: &Voice,
+        (reference, refined): (&Reference, Option<&Refined>),
+        target: &Path,
+        took: f64,
+    ) -> Result<()> {
         let path = target.display().to_string();
         if !self.run.json {
             return out(format!("{path}\n"));
         }
         let findings: Vec<_> = reference.findings.iter().map(RecordedFinding::from).collect();
-        let told = json!({"event": "done", "source": reference.input.path().to_string_lossy(),
+        let mut told = json!({"event": "done", "source": reference.input.path().to_string_lossy(),
             "taken": reference.seconds, "seconds": voice.seconds(), "took": took, "tokens": voice.semantic().len(),
             "voice_hash": voice.hash(), "findings": findings, "out": path});
+        refined.into_iter().for_each(|refined| told["refined"] = refine::told(refined));
         out(format!("{told}\n"))
     }
 

@@ -21,7 +21,7 @@ pub struct RunArgs {
     /// A line for each result, with all that made it [default: report.jsonl or report-K-of-N.jsonl in DIR; OUTPUT.jsonl
     /// with --file]
     #[arg(long, value_name = "FILE")]
-    report: Option<PathBuf>,
+    pub report: Option<PathBuf>,
     /// Go on where the report says the last run came to: this is what happens anyway
     #[arg(long, conflicts_with = "restart")]
     resume: bool,

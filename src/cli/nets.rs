@@ -45,7 +45,7 @@ pub fn seed(text: &str) -> Result<u64, String> {
 }
 
 /// Where the nets run.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 pub struct DeviceArgs {
     /// Where to compute: auto, cpu, cuda, cuda:N (the N-th GPU) or metal
     #[arg(long, value_name = "DEVICE", default_value = "auto", help_heading = "Models")]

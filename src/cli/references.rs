@@ -4,6 +4,7 @@ use super::progress::Terminal;
 use anyhow::{Context, Result, ensure};
 use barkclone::audio::Input;
 use barkclone::error::Kind;
+use barkclone::progress::Silent;
 use barkclone::sound::{LONGEST_REFERENCE, Preparation, Reference, raw, with_speech};
 use clap::Args;
 use std::ffi::OsStr;
@@ -88,6 +89,24 @@ impl ReferenceArgs {
             _ if self.raw => Err(Kind::Usage.error("--raw takes one recording, or --each").into()),
             _ => Preparation { within, denoise: self.denoise }.best(&inputs, terminal),
         }
+    }
+
+    /// The best stretches of these recordings beside `taken`, as far as they can be used.
+    pub fn others(&self, recordings: &[Input], taken: &Reference, terminal: &Terminal) -> Result<Vec<Reference>> {
+        let within = self.within()?;
+        let around = [within.start..taken.seconds.start, taken.seconds.end..within.end];
+        let spans = |input: &Input| match input.path() == taken.input.path() {
+            _ if self.raw => Vec::new(),
+            true => around.to_vec(),
+            false => vec![within.clone()],
+        };
+        let best = |within, input: &Input| {
+            let input = with_speech(input.clone(), terminal);
+            Preparation { within, denoise: self.denoise }.best(&[input], &Silent).ok()
+        };
+        let found =
+            |input: &Input| spans(input).into_iter().filter_map(|within| best(within, input)).collect::<Vec<_>>();
+        Ok(recordings.iter().flat_map(found).collect())
     }
 
     /// What is taken of a recording, in words.

@@ -68,6 +68,8 @@ const MODELS: [(&str, ModelKind); 5] = [
     ("quantizer", ModelKind::Quantizer),
     ("tokenizer", ModelKind::Tokenizer),
 ];
+/// Those of them that only speech needs.
+const SPEAKERS: [&str; 2] = ["bark", "tokenizer"];
 /// Those of them that a command can do without.
 const JUDGES: [&str; 2] = ["hubert", "quantizer"];
 /// Keys beside those of [`MODELS`] whose values may be paths.
@@ -231,7 +233,10 @@ impl Settings {
         let mut with = self.clone();
         // `speak` only judges by these, and does without: a folder of models need not hold them.
         let judges = |key: &str| set.folder.is_some() && call.value_source(key).is_none() && JUDGES.contains(&key);
-        let open = |key: &str| find_own(command, key).is_some() && !is_given(call, key) && !judges(key);
+        // `clone` speaks only to refine.
+        let silent = find_own(command, "refine").is_some() && !is_given(call, "refine");
+        let unused = |key: &str| judges(key) || silent && SPEAKERS.contains(&key);
+        let open = |key: &str| find_own(command, key).is_some() && !is_given(call, key) && !unused(key);
         for (key, kind) in MODELS.into_iter().filter(|(key, _)| open(key)) {
             with.take((key, kind), &set, call.value_source(key).is_some())?;
         }

@@ -2,7 +2,7 @@
 
 use super::Desk;
 use crate::noise::Size;
-use crate::standins::{Spec, shared};
+use crate::standins::{Data, Py, Spec, shared, write_zip};
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
@@ -44,17 +44,63 @@ fn an_ear_that_cannot_be_had_is_said_and_one_that_is_named_must_be_there() {
 }
 
 #[test]
+fn a_folder_of_speechbrain_is_an_ear() {
+    let desk = desk();
+    let golden: Value = serde_json::from_str(include_str!("../golden/ears/ecapa.json")).unwrap();
+    let shapes: Vec<(String, Vec<usize>)> = serde_json::from_value(golden["shapes"].clone()).unwrap();
+    let rule = |(name, shape): (String, Vec<usize>)| {
+        (name.clone(), Data::Rule { name: format!("ecapa.{name}"), shape, seed: 1 })
+    };
+    let counted = ("blocks.0.norm.norm.num_batches_tracked".to_owned(), Data::Zeros(vec![]));
+    let state = shapes.into_iter().map(rule).chain([counted]);
+    fs::create_dir(desk.path("ecapa")).unwrap();
+    write_zip(&desk.path("ecapa/embedding_model.ckpt"), "archive", &Py::ordered(state), &[]);
+    fs::write(desk.path("ecapa/classifier.ckpt"), "another net").unwrap();
+    for ear in ["ecapa", "ecapa/embedding_model.ckpt"] {
+        let ran = desk.run(&["score", "a.wav", "--voice-of", "a.wav", "--voice-ear", ear]);
+        assert_eq!(ran.prints(), "a.wav: score 1.00 (similarity 1.00)");
+    }
+    let ran = desk.run(&["score", "a.wav", "--voice-of", "a.wav", "--voice-ear", "ecapa/classifier.ckpt"]);
+    ran.fails(4, &["classifier.ckpt"]);
+}
+
+#[test]
 fn voices_are_ranked_by_what_they_hold_and_by_what_they_say() {
     let desk = desk();
     for name in ["a", "b"] {
         desk.run(&["clone", &format!("{name}.wav"), "--demo", "-o", &format!("{name}.npz")]).prints();
     }
-    for say in [&[][..], &["--say", "A minha casa tem uma porta."]] {
+    for say in [&[][..], &["--held"], &["--say", "A minha casa tem uma porta."]] {
         let ran = desk.run(&[&["voice", "rank", "a.wav", "b.npz", "a.npz", "--demo"], say].concat());
         let names: Vec<_> = ran.prints().lines().map(|line| line.split("  ").last().unwrap()).collect();
         assert_eq!(names, ["a.npz", "b.npz"], "{say:?}");
     }
     desk.run(&["voice", "rank", "a.wav", "none.npz", "--demo"]).fails(3, &["none.npz"]);
+}
+
+#[test]
+fn a_refined_voice_is_one_of_its_candidates_and_its_page_shows_and_plays_them() {
+    let desk = desk();
+    let refine = |flags: &[&str]| desk.run(&[&["clone", "a.wav", "--demo", "--refine", "3"], flags].concat());
+    let ran = refine(&["--say", "Bom dia.", "-o", "r.npz", "--report", "r.html", "--audio", "--json"]);
+    let told: Value = serde_json::from_str(ran.prints()).unwrap();
+    let (kept, plain) = (&told["refined"]["kept"], &told["refined"]["plain"]);
+    let rounds = told["refined"]["rounds"].as_array().unwrap();
+    assert!(rounds.len() <= 2 && rounds.iter().all(|round| round.as_array().unwrap().len() == 3), "{told}");
+    assert!(rounds.iter().flat_map(|round| round.as_array().unwrap()).any(|candidate| candidate == kept));
+    assert!(kept["total"].as_f64() >= plain["total"].as_f64());
+    assert_eq!(told["voice_hash"], kept["voice_hash"]);
+    ran.says(&["round 1, 3 voices", "kept the clone of"]);
+    let page = String::from_utf8(desk.bytes("r.html")).unwrap();
+    let takes = 3 * rounds.len();
+    assert_eq!(page.matches("<section class=take>").count(), takes);
+    assert_eq!(page.matches("<audio").count(), takes + 1, "the recording too");
+    refine(&["-o", "r.npz"]).fails(6, &["r.npz", "exists"]);
+    refine(&["-o", "s.npz", "--report", "r.html"]).fails(6, &["r.html", "exists"]);
+    fs::write(desk.path("mine.pth"), "a quantizer").unwrap();
+    refine(&["-o", "s.npz", "--quantizer", "mine.pth"]).fails(2, &["--refine", "--say"]);
+    desk.run(&["clone", "a.wav", "--demo", "--audio"]).fails(2, &["--refine"]);
+    assert!(!desk.path("s.npz").exists());
 }
 
 /// The scores of these sounds against `a.wav`.

@@ -9,6 +9,7 @@ mod pairs;
 mod random;
 mod source;
 mod text;
+mod trial;
 
 use super::choice::{is_voice, read_voice, warn_of_codec};
 use super::ears::VoiceJudge;
@@ -43,6 +44,7 @@ use std::io::{IsTerminal, Read, Seek, Write};
 use std::path::{Path, PathBuf, absolute};
 use std::time::Instant;
 use text::{HINT, TextArgs, warn_of_tags, warn_of_unknown};
+pub use trial::{Speaking, texts};
 
 /// Most text that is read from standard input, bytes: far more than one utterance can hold.
 const TEXT_LIMIT: u64 = 1 << 20;

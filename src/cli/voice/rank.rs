@@ -6,22 +6,22 @@ use crate::cli::nets;
 use crate::cli::out;
 use crate::cli::progress::Terminal;
 use crate::cli::references::ReadingArgs;
-use crate::cli::speak::NetArgs;
+use crate::cli::speak::{self, NetArgs, Speaking};
 use anyhow::Result;
-use barkclone::audio::Pcm;
+use barkclone::ears::{VoiceEar, VoicePrint};
 use barkclone::models::Models;
-use barkclone::normalize::normalize;
-use barkclone::progress::Progress;
-use barkclone::speak::{Decoder, Request, Settings, Speaker};
-use barkclone::voice::Voice;
+use barkclone::refine::Candidate;
+use barkclone::speak::Decoder;
+use barkclone::voice::provenance::ModelName;
+use barkclone::voice::{Voice, VoiceFile};
 use clap::Args;
 use serde::Serialize;
 use std::path::PathBuf;
+use std::sync::Arc;
 
-/// Say which voices are nearest to a recording, the nearest first
+/// Say which voices speak most like a recording, the nearest first
 ///
-/// Prints a line for each voice: how alike it is to the recording, up to 1. By default what a voice holds is heard,
-/// through EnCodec; with --say, what it speaks.
+/// Has each voice say the same sentences, and prints a line for it: how alike that is to the recording, up to 1.
 #[derive(Args, Debug)]
 pub struct RankArgs {
     /// A recording of the voice that is meant
@@ -30,12 +30,15 @@ pub struct RankArgs {
     /// Voice files, or Suno's voices such as v2/pt_speaker_3
     #[arg(required = true, value_name = "VOICE")]
     voices: Vec<String>,
-    /// Have each voice say this, and compare that
+    /// What each voice says, several times for several texts [default: three sentences of the first one's language]
     #[arg(long, value_name = "TEXT")]
-    say: Option<String>,
-    /// What --say is drawn with
-    #[arg(long, value_name = "N", default_value_t = 0, requires = "say")]
+    say: Vec<String>,
+    /// What the takes are drawn with
+    #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
+    /// Have them say nothing: compare what the voices hold, through EnCodec. Faster, and tells less
+    #[arg(long, conflicts_with_all = ["say", "seed"])]
+    held: bool,
     /// Print a line of JSON for each voice instead
     #[arg(long)]
     json: bool,
@@ -54,42 +57,50 @@ struct Ranked {
     similarity: f64,
 }
 
-/// Makes the sound that a voice is known by.
-type Sound<'a> = Box<dyn FnMut(Voice) -> Result<Pcm> + 'a>;
-
 pub fn run(args: &RankArgs, models: &Models, terminal: &Terminal) -> Result<()> {
-    let read = |choice: &String| Ok((choice.clone(), read_voice(choice, models, terminal)?.voice));
-    let voices = args.voices.iter().map(read).collect::<Result<Vec<_>>>()?;
+    let voices = args.voices.iter().map(|choice| read_voice(choice, models, terminal)).collect::<Result<Vec<_>>>()?;
+    let texts = if args.held { Vec::new() } else { args.texts(&voices)? };
     let ear = args.ears.voice(models, terminal)?;
     let reference = ears::reference(args.reading.input(&args.reference)?, &ear, terminal)?;
-    let mut sound = args.sound(models, terminal)?;
-    let mut ranked = Vec::new();
-    for (voice, codes) in voices {
-        let heard = ear.hear(&sound(codes)?)?;
-        let similarity = heard.map_or(0.0, |heard| ear.similarity(&heard, &reference));
-        ranked.push(Ranked { voice, similarity });
-    }
+    let voices: Vec<_> = voices.into_iter().map(|file| file.voice).collect();
+    let similarities = match args.held {
+        true => args.held(&voices, (&ear, &reference), (models, terminal))?,
+        false => {
+            let mut speaking = Speaking::open(&args.nets, texts, models, terminal)?;
+            let candidate = |voice| Candidate { way: "the recording".to_owned(), voice: Arc::new(voice) };
+            let candidates = voices.into_iter().map(candidate).collect();
+            let tried = speaking.trial(&ear, vec![reference], terminal).hear(candidates, args.seed)?;
+            tried.iter().map(|tried| tried.similarity).collect()
+        }
+    };
+    let named = args.voices.iter().zip(similarities);
+    let mut ranked: Vec<_> = named.map(|(voice, similarity)| Ranked { voice: voice.clone(), similarity }).collect();
     ranked.sort_by(|a, b| b.similarity.total_cmp(&a.similarity));
     ranked.iter().try_for_each(|ranked| out(args.line(ranked)?))
 }
 
 impl RankArgs {
-    fn sound<'a>(&'a self, models: &Models, terminal: &'a Terminal) -> Result<Sound<'a>> {
-        let device = self.nets.device.open()?;
-        let Some(text) = &self.say else {
-            let codec = nets::codec(self.nets.codec.as_deref().unwrap_or("encodec"), models, terminal)?;
-            let decoder = Decoder::new(&codec, &device)?;
-            return Ok(Box::new(move |voice| decoder.pcm(voice.fine())));
+    fn texts(&self, voices: &[VoiceFile]) -> Result<Vec<String>> {
+        let origins = voices.iter().filter_map(|file| file.provenance.as_ref());
+        let presets: Vec<_> = self.voices.iter().filter_map(|choice| preset(choice)).collect();
+        let quantizers = origins.filter_map(|origin| origin.quantizer.as_ref()).chain(&presets);
+        speak::texts(&self.say, "voice rank", quantizers)
+    }
+
+    /// How alike what each of these voices holds is to the reference.
+    fn held(
+        &self,
+        voices: &[Voice],
+        (ear, reference): (&VoiceEar, &VoicePrint),
+        (models, terminal): (&Models, &Terminal),
+    ) -> Result<Vec<f64>> {
+        let codec = nets::codec(self.nets.codec.as_deref().unwrap_or("encodec"), models, terminal)?;
+        let decoder = Decoder::new(&codec, &self.nets.device.open()?)?;
+        let similarity = |voice: &Voice| {
+            let print = ear.hear(&decoder.pcm(voice.fine())?)?;
+            Ok(print.map_or(0.0, |print| ear.similarity(&print, reference)))
         };
-        let (bark, codec) = self.nets.choice().open(device.is_cpu(), models, terminal)?;
-        let ids = self.nets.tokenizer(models, terminal)?.ids(&normalize(text), bark.protocol.text_length)?;
-        let settings = Settings::new(&bark.protocol, self.seed);
-        let dtype = self.nets.weights.computed(&device)?;
-        let mut speaker = Speaker::new(bark, codec, dtype, &device, true);
-        Ok(Box::new(move |voice| {
-            let request = Request::text(ids.clone(), Some(voice), settings);
-            Ok(speaker.speak(&request, terminal as &dyn Progress)?.pcm)
-        }))
+        voices.iter().map(similarity).collect()
     }
 
     fn line(&self, ranked: &Ranked) -> Result<String> {
@@ -98,4 +109,11 @@ impl RankArgs {
             false => Ok(format!("{:.2}  {}\n", ranked.similarity, ranked.voice)),
         }
     }
+}
+
+/// One of Suno's voices as if a quantizer of its language had made it.
+fn preset(choice: &str) -> Option<ModelName> {
+    let name = choice.strip_prefix("v2/").unwrap_or(choice);
+    let (language, _) = name.split_once("_speaker_")?;
+    Some(ModelName::of(language))
 }
