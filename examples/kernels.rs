@@ -45,7 +45,7 @@ fn main() {
     let threads = arguments.next().and_then(|n| n.parse().ok()).unwrap_or(0);
     let only = arguments.next().unwrap_or_default();
     let isa = arguments.next().map_or(Isa::current(), |name| {
-        *Isa::available().iter().find(|isa| format!("{isa:?}").to_lowercase() == name).expect("a set of this machine")
+        *Isa::available().iter().find(|isa| isa.name() == name).expect("a set of this machine")
     });
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads can be started");
     pool.install(|| isa.with(|| measure(only)));

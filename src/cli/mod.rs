@@ -19,6 +19,7 @@ mod references;
 mod report;
 mod reporter;
 mod score;
+mod selftest;
 mod settings;
 mod shell;
 mod sound;
@@ -121,6 +122,10 @@ enum Command {
 
 /// Does what the command line asks for, on a pool of threads: inside it, handing work to the kernels costs least.
 pub fn run() -> Result<()> {
+    selftest::choose_kernels()?;
+    if selftest::asks_for_version() {
+        return out(selftest::version());
+    }
     let parsed = settings::parse()?;
     interrupt::install()?;
     let threads = parsed.cli.global.threads.map_or_else(available_threads, usize::from);

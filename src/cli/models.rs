@@ -1,7 +1,7 @@
 //! `barkclone models`: what there is, what is in the cache, fetching, checking, removing. Results go to stdout.
 
 use super::nets::{self, BarkChoice, LoraArgs, WeightType};
-use super::{one_line, out};
+use super::{one_line, out, selftest};
 use anyhow::{Context, Result, bail, ensure};
 use barkclone::checkpoint::{self, TrainingRecord};
 use barkclone::error::Kind;
@@ -76,6 +76,12 @@ enum Command {
         #[arg(value_name = "MODEL")]
         names: Vec<String>,
     },
+    /// Try out every kernel of this machine and the built-in models: what to run where sound is wrong. Takes seconds
+    Selftest {
+        /// Every kernel, as JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Delete fetched models and what was packed of them, but for files that other models share; prints the bytes freed
     Remove {
         #[arg(required = true, value_name = "MODEL")]
@@ -103,6 +109,7 @@ pub fn run(args: ModelsArgs, models: &Models, progress: &dyn Progress) -> Result
             let (entries, packs) = named_or_packed(models, &names)?;
             verify((&entries, &packs), true, models, progress)
         }
+        Command::Selftest { json } => selftest::run(json, progress),
         Command::Remove { names } => {
             let (own, names) = own_and_others(names);
             let (entries, packs) = named_or_packed(models, &names)?;

@@ -26,16 +26,32 @@ pub(super) trait Task {
     fn run<S: Simd>(self, s: S) -> Self::Output;
 }
 
+/// The set that a user chose.
+static CHOSEN: OnceLock<Isa> = OnceLock::new();
+
 thread_local! {
     static FORCED: Cell<Option<Isa>> = const { Cell::new(None) };
 }
 
 impl Isa {
-    /// The best set of this machine, or the one that [`Isa::with`] forces on this thread.
+    /// The best set of this machine or the one of [`Isa::choose`], or the one that [`Isa::with`] forces on this thread.
     pub fn current() -> Isa {
-        static BEST: OnceLock<Isa> = OnceLock::new();
-        let best = || *BEST.get_or_init(|| *Isa::available().last().unwrap_or(&Isa::Scalar));
+        let best = || *CHOSEN.get_or_init(|| *Isa::available().last().unwrap_or(&Isa::Scalar));
         FORCED.get().unwrap_or_else(best)
+    }
+
+    /// Runs all kernels on `isa` from now on, if the machine has it and none has run. Whether it is so now.
+    pub fn choose(isa: Isa) -> bool {
+        isa.is_available() && *CHOSEN.get_or_init(|| isa) == isa
+    }
+
+    /// As users write it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Isa::Scalar => "scalar",
+            Isa::Avx2 => "avx2",
+            Isa::Avx512 => "avx512",
+        }
     }
 
     /// What this machine has, worst first.

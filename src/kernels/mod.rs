@@ -21,6 +21,7 @@ mod pointwise;
 pub mod probe;
 mod quant;
 mod rows;
+pub mod selftest;
 mod simd;
 mod source;
 mod team;

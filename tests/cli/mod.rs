@@ -24,6 +24,7 @@ mod quantizer;
 mod recordings;
 mod sampling;
 mod score;
+mod selftest;
 mod settings;
 mod speak;
 mod text;
@@ -101,9 +102,10 @@ impl Desk {
 
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_barkclone"));
-        for variable in
-            ["HF_HUB_CACHE", "HF_ENDPOINT", "HF_TOKEN", "HF_TOKEN_PATH", "BARKCLONE_MODELS", "BARKCLONE_VOICE"]
-        {
+        for variable in ["HF_HUB_CACHE", "HF_ENDPOINT", "HF_TOKEN", "HF_TOKEN_PATH"] {
+            command.env_remove(variable);
+        }
+        for variable in ["BARKCLONE_MODELS", "BARKCLONE_VOICE", "BARKCLONE_KERNELS"] {
             command.env_remove(variable);
         }
         command.env("HF_HOME", self.folder.path().join(".home")).env("HF_HUB_OFFLINE", "1");

@@ -10,7 +10,7 @@ fuzz_target!(|data: &[u8]| {
     file.write_all(data).unwrap();
     let Ok(opened) = open(file.path()) else { return };
     if let Opened::Torch(torch) = &opened {
-        let _ = torch.info();
+        let _ = torch.note(".info");
         for (_, value) in torch.root().pairs() {
             let _ = torch.tensors(value);
         }
