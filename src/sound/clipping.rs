@@ -11,6 +11,8 @@ use std::ops::Range;
 
 /// How near to the highest sample a flat top stays, as a share of it.
 const FLAT: f32 = 0.001;
+/// Lowest level of a flat top: in 16 bits, a wave that peaks lower (-40 dB) has the same number there for 0.1 ms anyway.
+const LEAST: f32 = 0.01;
 /// Shortest flat top, seconds (and at least 3 samples): where a voice peaks, its formants bend the wave away sooner.
 const TOP_SECONDS: f64 = 1e-4;
 /// Flat tops no further apart than this are one place, seconds.
@@ -104,7 +106,7 @@ fn tops(samples: &[f32], sign: f32, ceiling: f32, shortest: usize) -> Vec<Range<
     let mut tops = Vec::new();
     let mut start = None;
     for (i, &x) in samples.iter().chain([&0.0]).enumerate() {
-        match (ceiling > 0.0 && sign * x >= level, start) {
+        match (ceiling >= LEAST && sign * x >= level, start) {
             (true, None) => start = Some(i),
             (false, Some(first)) => {
                 if i - first >= shortest {
@@ -139,6 +141,13 @@ mod tests {
             assert!((0.6..0.7).contains(&clipping.share), "{clipping:?}");
             assert_eq!(clipping.at.len(), 1);
         }
+    }
+
+    #[test]
+    fn a_wave_of_a_few_steps_is_not_cut() {
+        let mut quiet = sine(0.004, 1.0);
+        quiet.samples.iter_mut().for_each(|x| *x = (*x * 32_768.0).round() / 32_768.0);
+        assert_eq!(clipping(&quiet).tops, 0);
     }
 
     #[test]
