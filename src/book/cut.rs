@@ -16,7 +16,10 @@ const BEGINNINGS: &[&str] = &[
 
 /// The byte at which `text` is best cut; `None` for a single character.
 pub(super) fn cut(text: &str) -> Option<usize> {
-    let spaces = free_spaces(text);
+    let mut spaces = free_spaces(text);
+    if spaces.iter().any(|&at| !is_within_number(text, at)) {
+        spaces.retain(|&at| !is_within_number(text, at));
+    }
     let strong = spaces.iter().filter(|&&at| text[..at].trim_end().ends_with(is_strong));
     let weak = spaces.iter().filter(|&&at| text[..at].trim_end().ends_with(',') || text[at..].starts_with(['—', '–']));
     let phrases = spaces.iter().filter(|&&at| begins_phrase(&text[at..]));
@@ -37,6 +40,83 @@ const WIDE_CLOSING: [char; 8] = ['」', '』', '）', '》', '〉', '】', '〕'
 
 fn is_wide(c: char) -> bool {
     matches!(c, '。' | '、' | '，' | '；' | '：' | '！' | '？')
+}
+
+/// Words of Portuguese numbers; "um" and "uma" are articles too.
+const NUMBERS: &[&str] = &[
+    "bilhão",
+    "bilhões",
+    "catorze",
+    "cem",
+    "cento",
+    "cinco",
+    "cinquenta",
+    "dez",
+    "dezanove",
+    "dezasseis",
+    "dezassete",
+    "dezenove",
+    "dezesseis",
+    "dezessete",
+    "dezoito",
+    "dois",
+    "doze",
+    "duas",
+    "duzentas",
+    "duzentos",
+    "mil",
+    "milhão",
+    "milhões",
+    "nove",
+    "novecentas",
+    "novecentos",
+    "noventa",
+    "oitenta",
+    "oito",
+    "oitocentas",
+    "oitocentos",
+    "onze",
+    "quarenta",
+    "quatorze",
+    "quatro",
+    "quatrocentas",
+    "quatrocentos",
+    "quinhentas",
+    "quinhentos",
+    "quinze",
+    "seis",
+    "seiscentas",
+    "seiscentos",
+    "sessenta",
+    "sete",
+    "setecentas",
+    "setecentos",
+    "setenta",
+    "treze",
+    "trezentas",
+    "trezentos",
+    "trilhão",
+    "trilhões",
+    "trinta",
+    "três",
+    "vinte",
+    "zero",
+];
+/// What joins them.
+const JOINING: [&str; 3] = ["barra", "e", "vírgula"];
+
+/// Whether a number that is written in words goes on behind the space before byte `at`.
+fn is_within_number(text: &str, at: usize) -> bool {
+    let number = |word: &str| NUMBERS.binary_search(&word.to_lowercase().as_str()).is_ok();
+    let mut before = text[..at].trim_end().rsplit(' ');
+    let mut after = text[at..].split(' ').map(|word| word.trim_end_matches(|c: char| !c.is_alphanumeric()));
+    let (last, next) = (before.next().unwrap_or_default(), after.next().unwrap_or_default());
+    let counts = |word: &str| number(word) || ["um", "uma"].contains(&word);
+    match (JOINING.contains(&last), JOINING.contains(&next)) {
+        (true, _) => before.next().is_some_and(number) && counts(next),
+        (_, true) => number(last) && after.next().is_some_and(counts),
+        _ => number(last) && number(next),
+    }
 }
 
 fn begins_phrase(text: &str) -> bool {
@@ -82,7 +162,7 @@ mod tests {
 
     #[test]
     fn the_words_are_in_order() {
-        assert!(BEGINNINGS.is_sorted());
+        assert!(BEGINNINGS.is_sorted() && NUMBERS.is_sorted());
     }
 
     #[test]
@@ -108,6 +188,20 @@ mod tests {
     fn numbers_and_sounds_are_not_cut() {
         assert_eq!(halves("um total 3,14159265,35897932 exato"), ("um total", "3,14159265,35897932 exato"));
         assert_eq!(halves("ah [risos ao fundo] e fim"), ("ah [risos ao fundo]", "e fim"));
+    }
+
+    #[test]
+    fn numbers_in_words_are_not_cut() {
+        assert_eq!(
+            halves("duzentos e três milhões oitenta mil setecentos e cinquenta e seis habitantes"),
+            ("duzentos e três milhões oitenta mil setecentos e cinquenta e seis", "habitantes")
+        );
+        assert_eq!(halves("são quatro e os outros também"), ("são quatro", "e os outros também"));
+        assert_eq!(
+            halves("temporada vinte e quatro barra vinte e cinco"),
+            ("temporada", "vinte e quatro barra vinte e cinco")
+        );
+        assert_eq!(halves("trinta e um"), ("trinta", "e um"), "where there is nothing else");
     }
 
     #[test]

@@ -50,7 +50,7 @@ pub const RULES: &[(&str, Say)] = &[
     (r"\p{L}+\d[\p{L}\d]*", letters_and_digits),
     (r"§§?\s?", |found, _| Some(if found[0].starts_with("§§") { "parágrafos " } else { "parágrafo " }.to_owned())),
     (r"@[\w.]*\w", handle),
-    (r"#(\p{L}\w*)", |found, place| (!place.is_joined()).then(|| format!("hashtag {}", &found[1]))),
+    (r"#(\p{L}\w*)", hashtag),
     (r"[#*]", lone_sign),
     (r"&", |_, place| sign_between(" e ", place, false)),
     (r"±\s?", |_, _| Some("mais ou menos ".to_owned())),
@@ -331,11 +331,27 @@ fn is_abbreviation(lower: &str, place: &Place) -> bool {
     }
 }
 
-/// "temperatura máxima", "valor máximo".
+/// `#ForçaBrasil`: its words apart, for no capital is heard.
+fn hashtag(found: &Captures, place: &Place) -> Option<String> {
+    let mut words = String::new();
+    for c in found[1].chars() {
+        if c.is_uppercase() && words.ends_with(char::is_lowercase) {
+            words.push(' ');
+        }
+        words.push(c);
+    }
+    let is_named = place.previous().eq_ignore_ascii_case("hashtag");
+    (!place.is_joined()).then(|| if is_named { words } else { format!("hashtag {words}") })
+}
+
+/// "temperatura máxima", "valor máximo"; of degrees alone "mínima de 18°".
 fn agreeing(long: &str, place: &Place) -> String {
     let said = place.before.trim_end().rsplit(' ').next().unwrap_or_default();
+    let number = place.after.trim_start().trim_start_matches("de ").trim_start_matches(['-', '−']);
+    let unit = number.trim_start_matches(|c: char| c.is_ascii_digit() || c == ',').trim_start();
+    let is_temperature = number.len() > unit.len() && unit.starts_with(['°', 'º', '℃']);
     match long {
-        "máximo" | "mínimo" | "médio" if gender::of(said) == Feminine => long.replace('o', "a"),
+        "máximo" | "mínimo" | "médio" if is_temperature || gender::of(said) == Feminine => long.replace('o', "a"),
         _ => long.to_owned(),
     }
 }

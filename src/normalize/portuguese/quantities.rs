@@ -11,7 +11,7 @@ use regex::Captures;
 pub const MONEY: &[(&str, Say)] = &[
     (r"(R\$|US\$|\$|€|£)\s?(NUM)\s?[-–]\s?(NUM)\b", money_span),
     (
-        r"(SIGN\s?)?(R\$|US\$|U\$|\$|€|£|¥|USD|EUR|BRL|GBP)\s?(SIGN)?(\d+\.\d{1,2}\b|NUM)(?:\s?(mil|milhão|milhões|mi|bilhão|bilhões|bi|trilhão|trilhões|tri|bilião|biliões|k|M)\b)?(?:/(kg|g|l|L|m²|m|h|dia|mês|ano|hora|noite|pessoa|litro|quilo)\b)?",
+        r"(SIGN\s?)?(R\$|C[rR]\$|US\$|U\$|\$|€|£|¥|USD|EUR|BRL|GBP)\s?(SIGN)?(\d+\.\d{1,2}\b|NUM)(?:\s?(mil|milhão|milhões|mi|bilhão|bilhões|bi|trilhão|trilhões|tri|bilião|biliões|k|M)\b)?(?:/(kg|g|l|L|m²|m|h|dia|mês|ano|hora|noite|pessoa|litro|quilo)\b)?",
         money,
     ),
     (
@@ -44,7 +44,7 @@ pub const RULES: &[(&str, Say)] = &[
     (r"(NUM)/(NUM)\b", barred),
     (r"\d+(?:\.\d+)+\b", dotted),
     (r"(\d{1,3})(?:['′’]?\+(\d{1,2}))?['′’]", minute),
-    (r"(\d{1,3})[\u{22}″]", inches),
+    (r"(\d{1,3}(?:,\d{1,2})?)[\u{22}″]", inches),
     (r"(NUM|\p{L})(\^[-−]?\d{1,3}\b|[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+)", power),
     (r"(\d{1,3}(?: \d{3})+)(?:,\d+)?\b", spaced),
     (r"(\d{1,5})-([A-Z])\b", with_letter),
@@ -471,11 +471,11 @@ fn positive(found: &Captures, place: &Place) -> Option<String> {
     alone.then(|| format!("mais {}", Amount::parse(&found[1]).said(Masculine, place.variety)))
 }
 
-/// `50"`, where no quotation ends.
+/// `50"`, `15,6"`, where no quotation ends.
 fn inches(found: &Captures, place: &Place) -> Option<String> {
     let open = place.written_before.matches('"').count() % 2 == 1;
     let noun = if &found[1] == "1" { "polegada" } else { "polegadas" };
-    let number = cardinal(found[1].parse().ok()?, Feminine, place.variety);
+    let number = Amount::parse(&found[1]).said(Feminine, place.variety);
     (!open && !place.is_joined() && !place.is_cut()).then(|| format!("{number} {noun}"))
 }
 

@@ -129,6 +129,7 @@ const CENTAVO: (&str, &str) = ("centavo", "centavos");
 pub const CURRENCIES: &[Currency] = &[
     Currency { signs: &["R$", "BRL"], one: "real", several: "reais", feminine: false, cent: CENTAVO },
     Currency { signs: &["US$", "U$", "$", "USD"], one: "dólar", several: "dólares", feminine: false, cent: CENTAVO },
+    Currency { signs: &["Cr$", "CR$"], one: "cruzeiro", several: "cruzeiros", feminine: false, cent: CENTAVO },
     Currency { signs: &["€", "EUR"], one: "euro", several: "euros", feminine: false, cent: CENTAVO },
     Currency { signs: &["£", "GBP"], one: "libra", several: "libras", feminine: true, cent: ("pêni", "pence") },
     Currency { signs: &["¥", "JPY"], one: "iene", several: "ienes", feminine: false, cent: CENTAVO },
