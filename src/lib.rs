@@ -29,8 +29,8 @@
 //! | `speak` | `audio`, `checkpoint`, `device`, `error`, `net`, `progress`, `stage`, `tokens`, `voice` |
 //! | `batch` | `audio`, `ears`, `error`, `lock`, `normalize`, `output`, `progress`, `sound`, `speak`, `stage`, `tokens`, `voice` |
 //! | `refine` | `audio`, `batch`, `ears`, `progress`, `sound`, `speak`, `stage`, `voice` |
-//! | `cli` | `audio`, `batch`, `book`, `checkpoint`, `clone`, `device`, `ears`, `error`, `library`, `models`, `net` |
-//! | `cli` | `normalize`, `output`, `progress`, `refine`, `sound`, `speak`, `stage`, `tokens`, `train`, `voice` |
+//! | `cli` | `audio`, `batch`, `book`, `checkpoint`, `clone`, `device`, `ears`, `error`, `kernels`, `library`, `models` |
+//! | `cli` | `net`, `normalize`, `output`, `progress`, `refine`, `sound`, `speak`, `stage`, `tokens`, `train`, `voice` |
 //!
 //! Units: `T` frames are 75 Hz EnCodec columns (320 samples at 24 kHz), `S` semantic tokens run at 49.9 Hz,
 //! `N` HuBERT frames at 50 Hz (320 samples at 16 kHz), `B` is a batch, `H` a hidden width.
