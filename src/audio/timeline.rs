@@ -11,7 +11,7 @@ const MOST: usize = 5_000_000;
 /// Deepest nesting of boxes that matter.
 const DEEPEST: usize = 8;
 
-/// What is to be heard of one track.
+/// What a container says of one track: what of it is to be heard, and how its samples are stored.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Timeline {
     /// Seconds that are cut off at the start.
