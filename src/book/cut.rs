@@ -2,6 +2,7 @@
 //! else between words, and within a word only where it is all there is.
 
 use super::sentences::protected;
+use crate::normalize::portuguese::is_of_cardinal;
 use std::ops::Range;
 use unicode_segmentation::UnicodeSegmentation;
 
@@ -16,10 +17,8 @@ const BEGINNINGS: &[&str] = &[
 
 /// The byte at which `text` is best cut; `None` for a single character.
 pub(super) fn cut(text: &str) -> Option<usize> {
-    let mut spaces = free_spaces(text);
-    if spaces.iter().any(|&at| !is_within_number(text, at)) {
-        spaces.retain(|&at| !is_within_number(text, at));
-    }
+    let (within, between): (Vec<_>, Vec<_>) = free_spaces(text).into_iter().partition(|&at| is_within_number(text, at));
+    let spaces = if between.is_empty() { within } else { between };
     let strong = spaces.iter().filter(|&&at| text[..at].trim_end().ends_with(is_strong));
     let weak = spaces.iter().filter(|&&at| text[..at].trim_end().ends_with(',') || text[at..].starts_with(['—', '–']));
     let phrases = spaces.iter().filter(|&&at| begins_phrase(&text[at..]));
@@ -42,79 +41,19 @@ fn is_wide(c: char) -> bool {
     matches!(c, '。' | '、' | '，' | '；' | '：' | '！' | '？')
 }
 
-/// Words of Portuguese numbers; "um" and "uma" are articles too.
-const NUMBERS: &[&str] = &[
-    "bilhão",
-    "bilhões",
-    "catorze",
-    "cem",
-    "cento",
-    "cinco",
-    "cinquenta",
-    "dez",
-    "dezanove",
-    "dezasseis",
-    "dezassete",
-    "dezenove",
-    "dezesseis",
-    "dezessete",
-    "dezoito",
-    "dois",
-    "doze",
-    "duas",
-    "duzentas",
-    "duzentos",
-    "mil",
-    "milhão",
-    "milhões",
-    "nove",
-    "novecentas",
-    "novecentos",
-    "noventa",
-    "oitenta",
-    "oito",
-    "oitocentas",
-    "oitocentos",
-    "onze",
-    "quarenta",
-    "quatorze",
-    "quatro",
-    "quatrocentas",
-    "quatrocentos",
-    "quinhentas",
-    "quinhentos",
-    "quinze",
-    "seis",
-    "seiscentas",
-    "seiscentos",
-    "sessenta",
-    "sete",
-    "setecentas",
-    "setecentos",
-    "setenta",
-    "treze",
-    "trezentas",
-    "trezentos",
-    "trilhão",
-    "trilhões",
-    "trinta",
-    "três",
-    "vinte",
-    "zero",
-];
-/// What joins them.
+/// What joins the words of a number.
 const JOINING: [&str; 3] = ["barra", "e", "vírgula"];
 
 /// Whether a number that is written in words goes on behind the space before byte `at`.
 fn is_within_number(text: &str, at: usize) -> bool {
-    let number = |word: &str| NUMBERS.binary_search(&word.to_lowercase().as_str()).is_ok();
+    // "um" and "uma" are articles too.
+    let number = |word: &str| is_of_cardinal(word) && !["um", "uma"].contains(&word);
     let mut before = text[..at].trim_end().rsplit(' ');
     let mut after = text[at..].split(' ').map(|word| word.trim_end_matches(|c: char| !c.is_alphanumeric()));
     let (last, next) = (before.next().unwrap_or_default(), after.next().unwrap_or_default());
-    let counts = |word: &str| number(word) || ["um", "uma"].contains(&word);
     match (JOINING.contains(&last), JOINING.contains(&next)) {
-        (true, _) => before.next().is_some_and(number) && counts(next),
-        (_, true) => number(last) && after.next().is_some_and(counts),
+        (true, _) => before.next().is_some_and(number) && is_of_cardinal(next),
+        (_, true) => number(last) && after.next().is_some_and(is_of_cardinal),
         _ => number(last) && number(next),
     }
 }
@@ -162,7 +101,7 @@ mod tests {
 
     #[test]
     fn the_words_are_in_order() {
-        assert!(BEGINNINGS.is_sorted() && NUMBERS.is_sorted());
+        assert!(BEGINNINGS.is_sorted());
     }
 
     #[test]

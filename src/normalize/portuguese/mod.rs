@@ -16,6 +16,8 @@ mod times;
 mod verses;
 mod words;
 
+pub use numbers::is_of_cardinal;
+
 #[cfg(test)]
 mod tests;
 

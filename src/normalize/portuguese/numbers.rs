@@ -149,8 +149,17 @@ fn agreeing(word: &str, gender: Gender) -> String {
         ("um", Gender::Feminine) => "uma".to_owned(),
         ("dois", Gender::Feminine) => "duas".to_owned(),
         (hundreds, Gender::Feminine) if hundreds.ends_with("entos") => hundreds.replace("entos", "entas"),
-        _ => word.replace("duzentos", if gender == Gender::Feminine { "duzentas" } else { "duzentos" }),
+        _ => word.to_owned(),
     }
+}
+
+/// Whether `word` is one of those that cardinal numbers are written with, of either gender and variety.
+pub fn is_of_cardinal(word: &str) -> bool {
+    let word = word.to_lowercase().replace("entas", "entos").replace("deza", "deze");
+    let scales = SCALES_BRAZIL.iter().chain(&SCALES_PORTUGAL).flat_map(|(_, one, several)| [one, several]);
+    let mut all =
+        SMALL.iter().chain(&TENS).chain(&HUNDREDS).chain(scales).chain(&["uma", "duas", "quatorze", "cem", "mil"]);
+    !word.is_empty() && all.any(|known| *known == word)
 }
 
 /// dezesseis, dezessete, dezenove: dezasseis, dezassete, dezanove in Portugal.
