@@ -38,6 +38,11 @@
 #[cfg(test)]
 extern crate self as barkclone;
 
+/// Keeps the memory of a net's large outputs for the next ones, which the system's allocators give back and have zeroed
+/// again, page by page: a quarter of a prefill's time in q8_0.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 pub mod audio;
 pub mod batch;
 pub mod book;
