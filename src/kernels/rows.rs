@@ -15,8 +15,10 @@ use super::source::{Brain, Full, Half, Matrix, Q8, Source};
 /// Rows of `x` that pass over a chunk of the weight together: the second cache holds them beside it.
 pub(super) const BLOCK_ROWS: usize = 16;
 
-/// Rows of `x` that are multiplied at a time.
+/// Rows of `x` that are multiplied at a time, by the weight rows of the set.
 const TILE_ROWS: usize = 4;
+/// Where there are registers and rows enough, so that a weight is decoded once for them: by half as many weight rows.
+const MANY_ROWS: usize = 8;
 
 /// Bytes of weight that a thread takes at a time: small enough to share evenly, large enough to stream.
 const CHUNK_BYTES: usize = 1 << 17;
@@ -76,7 +78,7 @@ impl<W: Source> Rows<'_, W> {
                 if self.p.m == 1 && left >= 8 {
                     self.tile::<S, 1, 8>(s, 0, j, w.as_ptr());
                     8
-                } else if S::WEIGHT_ROWS == 4 && left >= 4 {
+                } else if S::WEIGHT_ROWS == 4 && rows.1 - rows.0 < MANY_ROWS && left >= 4 {
                     self.tiles::<S, 4>(s, rows, j, w.as_ptr());
                     4
                 } else if left >= 2 {
@@ -108,6 +110,10 @@ impl<W: Source> Rows<'_, W> {
                     2 | 3 => {
                         self.tile::<S, 2, NT>(s, i, j, w);
                         2
+                    }
+                    MANY_ROWS.. if S::WEIGHT_ROWS == 4 && NT <= 2 => {
+                        self.tile::<S, MANY_ROWS, NT>(s, i, j, w);
+                        MANY_ROWS
                     }
                     _ => {
                         self.tile::<S, TILE_ROWS, NT>(s, i, j, w);
