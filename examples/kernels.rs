@@ -1,6 +1,6 @@
 //! How near each kernel comes to this machine's limits:
 //!
-//!     cargo run --release --example kernels -- [THREADS] [PART OF A NAME] [scalar | avx2 | avx512]
+//!     cargo run --release --example kernels -- [THREADS] [PART OF A NAME] [scalar | avx2 | avx512 | amx]
 //!
 //! Kernels that stream weights are given in GB/s and as a share of the read bandwidth, the others in GFLOP/s and as a
 //! share of the multiply-add peak of the same instruction set, both measured beside each run. On one thread, times are of
@@ -126,11 +126,13 @@ fn products(bench: &Bench) {
             linear(&x, m, Matrix::Q8_0(&q8_0), n, k, None, &mut out)
         });
         let q4_k = quantize_q4k(&w);
-        bench.computes(&format!("linear q4_k in integers m={m} {n}x{k}"), 2 * m * n * k, || {
-            linear_int8(&x, m, Matrix::Q4K(&q4_k), n, k, None, &mut out)
+        bench.computes(&format!("linear q4_k rounded m={m} {n}x{k}"), 2 * m * n * k, || {
+            let layer = Linear { w: Matrix::Q4K(&q4_k), n, k, bias: None, sums: Sums::Blocked };
+            linear_rounded(&x, m, layer, Epilogue::None, &mut out)
         });
-        bench.computes(&format!("linear q8_0 in integers m={m} {n}x{k}"), 2 * m * n * k, || {
-            linear_int8(&x, m, Matrix::Q8_0(&q8_0), n, k, None, &mut out)
+        bench.computes(&format!("linear q8_0 rounded m={m} {n}x{k}"), 2 * m * n * k, || {
+            let layer = Linear { w: Matrix::Q8_0(&q8_0), n, k, bias: None, sums: Sums::Blocked };
+            linear_rounded(&x, m, layer, Epilogue::None, &mut out)
         });
     }
 }

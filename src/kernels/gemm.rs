@@ -4,6 +4,7 @@
 //! type, into panels of two vectors' width that stay in the second cache, and passes all of `x` over them. Each output
 //! is the sum over blocks of [`STEPS`] products added up in order, whatever the thread and the number of rows.
 
+use super::amx;
 use super::isa::{Isa, Task};
 use super::linear::Product;
 use super::pack::{Rows, STEPS};
@@ -20,6 +21,9 @@ const PACKED_ROWS: usize = 48;
 const LEAST_ROWS: usize = 240;
 
 pub(super) fn product(isa: Isa, p: &Product, out: Shared) {
+    if isa == Isa::Amx {
+        return amx::product(p, out);
+    }
     match p.w {
         Matrix::F32(w) => blocked::<Full>(isa, p, w, out),
         Matrix::F16(w) => blocked::<Half>(isa, p, w, out),
@@ -122,7 +126,7 @@ impl<W: Source> Block<'_, W> {
             let height = tile_rows::<S>(block_end - i);
             let a = &self.packed[self.p.m * from + i * steps..][..height * steps];
             for (j, b) in (self.columns.0..self.columns.1).step_by(width).zip(panels.chunks(width * STEPS)) {
-                let corner = Corner { i, j, from, last: from + steps == self.p.k };
+                let corner = Corner { i, j, more: from > 0, last: from + steps == self.p.k };
                 with_tile_rows!(S, height, MR => self.tile::<S, MR>(s, &corner, a, b));
             }
             i += height;
@@ -150,32 +154,46 @@ impl<W: Source> Block<'_, W> {
                 s.prefetch(out.wrapping_add(S::LANES * size_of::<f32>()));
             }
             acc = accumulate(s, &part(steps / 2, steps - steps / 2), acc);
-            for (r, mut sums) in acc.into_iter().enumerate() {
-                let at = (corner.i + r) * self.p.n + corner.j;
-                let out = self.out.at(at, count);
-                if corner.from > 0 {
-                    let [low, high] = load_pair(s, out, count);
-                    sums = [s.add(sums[0], low), s.add(sums[1], high)];
-                }
-                if corner.last
-                    && let Some(bias) = self.p.bias
-                {
-                    let [low, high] = load_pair(s, bias.as_ptr().add(corner.j), count);
-                    sums = [s.add(sums[0], low), s.add(sums[1], high)];
-                }
-                store_pair(s, out, sums, count);
-                if corner.last {
-                    self.p.then.apply(s, self.out.slice(at, count), at);
-                }
+            for (r, sums) in acc.into_iter().enumerate() {
+                self.p.add(s, sums, count, &Corner { i: corner.i + r, ..*corner }, self.out);
             }
         }
     }
 }
 
-/// Where a tile is: its first row and column, and its block of steps.
-struct Corner {
-    i: usize,
-    j: usize,
-    from: usize,
-    last: bool,
+impl Product<'_> {
+    /// Adds a block's sums to `count` outputs of a row, of two vectors at most; then what follows the last block.
+    ///
+    /// # Safety
+    /// This task alone writes these outputs.
+    #[inline(always)]
+    pub(super) unsafe fn add<S: Simd>(&self, s: S, mut sums: [S::V; 2], count: usize, corner: &Corner, out: Shared) {
+        let at = corner.i * self.n + corner.j;
+        // SAFETY: the caller's promise; the bias is as long as a row.
+        unsafe {
+            let row = out.at(at, count);
+            if corner.more {
+                let [low, high] = load_pair(s, row, count);
+                sums = [s.add(sums[0], low), s.add(sums[1], high)];
+            }
+            if corner.last
+                && let Some(bias) = self.bias
+            {
+                let [low, high] = load_pair(s, bias.as_ptr().add(corner.j), count);
+                sums = [s.add(sums[0], low), s.add(sums[1], high)];
+            }
+            store_pair(s, row, sums, count);
+            if corner.last {
+                self.then.apply(s, out.slice(at, count), at);
+            }
+        }
+    }
+}
+
+/// Where outputs are: their first row and column, and which blocks of steps went before or come after.
+pub(super) struct Corner {
+    pub i: usize,
+    pub j: usize,
+    pub more: bool,
+    pub last: bool,
 }

@@ -5,6 +5,7 @@
 //! block of 32 are exact; each output adds its blocks up in order, whatever the thread and the number of rows.
 
 use super::isa::{Isa, Task};
+use super::linear::Product;
 use super::pack::transpose4;
 use super::par::{Shared, parallel, scratch};
 use super::quant::{BlockQ4K, Q8_0_BLOCK, nearest_byte, quantise};
@@ -24,14 +25,10 @@ const MOST_DEPTH: usize = 24;
 /// Two vectors of the widest set.
 const MOST_WIDTH: usize = 32;
 
-/// `out[m, n] = x[m, k] w[n, k]ᵀ + bias[n]`, `x` rounded to eight bits for each 32 of a row. `w` is of blocks.
-pub fn linear_int8(x: &[f32], m: usize, w: Matrix, n: usize, k: usize, bias: Option<&[f32]>, out: &mut [f32]) {
-    assert!(matches!(w, Matrix::Q8_0(_) | Matrix::Q4K(_)), "the weight is not of integers");
-    w.check(n, k);
-    assert_eq!(m.checked_mul(k), Some(x.len()), "x is not [{m}, {k}]");
-    assert_eq!(m.checked_mul(n), Some(out.len()), "out is not [{m}, {n}]");
-    assert!(bias.is_none_or(|bias| bias.len() == n), "the bias is not [{n}]");
-    let (isa, out, blocks) = (Isa::current(), Shared::new(out), k / Q8_0_BLOCK);
+/// `x` rounded to eight bits for each 32 of a row, by a weight of blocks. Without what follows the product.
+pub(super) fn product(isa: Isa, p: &Product, out: Shared) {
+    let &Product { x, m, w, n, k, bias, .. } = p;
+    let blocks = k / Q8_0_BLOCK;
     scratch(0, m * blocks * (WORDS + 1), |packed| {
         let panels = Shared::new(packed);
         parallel(m.div_ceil(PACKED_ROWS), |block| {

@@ -3,6 +3,7 @@
 //! A kernel is a [`Task`]: one generic body that [`Isa::run`] compiles once for each instruction set. This is the
 //! only place that enables target features.
 
+use super::amx;
 use super::simd::{Portable, Simd};
 #[cfg(target_arch = "x86_64")]
 use super::x86::{Avx2, Avx512};
@@ -18,6 +19,8 @@ pub enum Isa {
     Avx2,
     /// AVX-512 F, BW, DQ, VL and VNNI (the few processors without the last run AVX2).
     Avx512,
+    /// AVX-512 with AMX's tiles of bf16 for products of many rows.
+    Amx,
 }
 
 /// A kernel's body. Implementations mark `run` `#[inline(always)]`, so that it is compiled with the features of `S`.
@@ -51,12 +54,13 @@ impl Isa {
             Isa::Scalar => "scalar",
             Isa::Avx2 => "avx2",
             Isa::Avx512 => "avx512",
+            Isa::Amx => "amx",
         }
     }
 
     /// What this machine has, worst first.
     pub fn available() -> Vec<Isa> {
-        [Isa::Scalar, Isa::Avx2, Isa::Avx512].into_iter().filter(|isa| isa.is_available()).collect()
+        [Isa::Scalar, Isa::Avx2, Isa::Avx512, Isa::Amx].into_iter().filter(|isa| isa.is_available()).collect()
     }
 
     #[cfg(target_arch = "x86_64")]
@@ -73,6 +77,7 @@ impl Isa {
                     && is_x86_feature_detected!("avx512vl")
                     && is_x86_feature_detected!("avx512vnni")
             }
+            Isa::Amx => Isa::Avx512.is_available() && amx::is_available(),
         }
     }
 
@@ -104,7 +109,7 @@ impl Isa {
             Isa::Avx2 => unsafe { run_avx2(task) },
             // SAFETY: as above.
             #[cfg(target_arch = "x86_64")]
-            Isa::Avx512 => unsafe { run_avx512(task) },
+            Isa::Avx512 | Isa::Amx => unsafe { run_avx512(task) },
             #[cfg(not(target_arch = "x86_64"))]
             _ => task.run(Portable),
         }

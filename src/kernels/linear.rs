@@ -1,9 +1,10 @@
 //! Linear layers: `out = x wᵀ + bias`, with a weight of any type.
 
+use super::amx;
 use super::isa::Isa;
 use super::par::Shared;
 use super::source::Matrix;
-use super::{gemm, rows};
+use super::{gemm, int8, pointwise, rows};
 
 /// What is done to the outputs while they are at hand.
 #[derive(Clone, Copy, Debug)]
@@ -57,6 +58,19 @@ pub(super) struct Product<'a> {
     pub then: Epilogue<'a>,
 }
 
+impl<'a> Product<'a> {
+    /// Panics unless all fits an output of `len`.
+    fn new(x: &'a [f32], m: usize, layer: Linear<'a>, then: Epilogue<'a>, len: usize) -> Self {
+        let Linear { w, n, k, bias, .. } = layer;
+        w.check(n, k);
+        assert_eq!(m.checked_mul(k), Some(x.len()), "x is not [{m}, {k}]");
+        assert_eq!(m.checked_mul(n), Some(len), "out is not [{m}, {n}]");
+        assert!(bias.is_none_or(|bias| bias.len() == n), "the bias is not [{n}]");
+        then.check(len);
+        Product { x, m, w, n, k, bias, then }
+    }
+}
+
 /// `out[m, n] = x[m, k] w[n, k]ᵀ + bias[n]`.
 ///
 /// Rows depend neither on the threads nor on each other, but see [`Sums::Blocked`]. With `q4_K` weights, rows that are
@@ -67,16 +81,29 @@ pub fn linear(x: &[f32], m: usize, w: Matrix, n: usize, k: usize, bias: Option<&
 
 /// [`linear`], then `then`.
 pub fn linear_then(x: &[f32], m: usize, layer: Linear, then: Epilogue, out: &mut [f32]) {
-    let Linear { w, n, k, bias, sums } = layer;
-    w.check(n, k);
-    assert_eq!(m.checked_mul(k), Some(x.len()), "x is not [{m}, {k}]");
-    assert_eq!(m.checked_mul(n), Some(out.len()), "out is not [{m}, {n}]");
-    assert!(bias.is_none_or(|bias| bias.len() == n), "the bias is not [{n}]");
-    then.check(out.len());
-    let product = Product { x, m, w, n, k, bias, then };
-    if sums == Sums::RowByRow || m <= MOST_STREAMED || k == 0 {
+    let product = Product::new(x, m, layer, then, out.len());
+    if layer.sums == Sums::RowByRow || m <= MOST_STREAMED || layer.k == 0 {
         rows::product(Isa::current(), &product, Shared::new(out));
     } else {
         gemm::product(Isa::current(), &product, Shared::new(out));
+    }
+}
+
+/// [`linear_then`] with `x` rounded to eight bits, by a weight of blocks (`q8_0`, `q4_K`), several times as fast.
+///
+/// On AMX each number is rounded to bf16, of `x` and of the weight; elsewhere `x` to integers of one scale for each 32 of
+/// a row. Rows depend neither on the threads nor on each other.
+pub fn linear_rounded(x: &[f32], m: usize, layer: Linear, then: Epilogue, out: &mut [f32]) {
+    assert!(matches!(layer.w, Matrix::Q8_0(_) | Matrix::Q4K(_)), "the weight is not of blocks");
+    let product = Product::new(x, m, layer, then, out.len());
+    let isa = Isa::current();
+    if isa == Isa::Amx && layer.k > 0 {
+        return amx::rounded_product(&product, Shared::new(out));
+    }
+    int8::product(isa, &product, Shared::new(out));
+    match then {
+        Epilogue::None => (),
+        Epilogue::Gelu => pointwise::gelu(out),
+        Epilogue::Add(residual) => pointwise::add(out, residual),
     }
 }

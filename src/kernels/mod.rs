@@ -1,11 +1,13 @@
 //! The CPU's hot loops, and the only unsafe code of this crate: slices and threads, nothing of Bark.
 //!
-//! Every kernel is written once over vectors ([`simd`]) and compiled for AVX-512, AVX2 and plain loops; which one runs
-//! is found at run time ([`Isa`]). Kernels run on the calling thread and helpers of its own, as many in all as rayon's
+//! Every kernel is written once over vectors ([`simd`]) and compiled for AVX-512, AVX2 and plain loops; products
+//! of many rows also run on AMX. Which it is, is found at run time ([`Isa`]). Kernels run on the calling thread and helpers of its own, as many in all as rayon's
 //! current pool has threads; results do not depend on their number: each output is one fixed sequence of operations.
 //!
 //! All matrices are row-major; shapes that do not fit are programming errors and panic.
 
+#[cfg_attr(not(all(target_arch = "x86_64", target_os = "linux", not(miri))), path = "no_amx.rs")]
+mod amx;
 mod attention;
 mod conv;
 mod gemm;
@@ -32,9 +34,8 @@ mod x86;
 
 pub use attention::{Attention, FEW_QUERIES, Rows, attention};
 pub use conv::{Conv, ConvTranspose, Pad, conv_transpose1d, conv1d};
-pub use int8::linear_int8;
 pub use isa::Isa;
-pub use linear::{Epilogue, Linear, MOST_STREAMED, Sums, linear, linear_then};
+pub use linear::{Epilogue, Linear, MOST_STREAMED, Sums, linear, linear_rounded, linear_then};
 pub use lstm::{lstm, lstm_step};
 pub use pointwise::{Norm, add, channel_norm, gelu, layer_norm};
 pub use quant::{BlockQ4K, BlockQ8_0, dequantize_q4k, dequantize_q8_0, quantize_q4k, quantize_q8_0};

@@ -139,18 +139,13 @@ impl Linear {
 }
 
 /// `out[m, n] = x[m, k] wᵀ + bias`, then `then`. Where many rows may be summed in blocks, which computes rather than
-/// reads, weights of eight and four bits are multiplied in integers: `x` is rounded to eight bits too, as ggml does.
+/// reads, `x` is rounded to eight bits for weights of eight and four bits, as ggml does.
 fn product(x: &[f32], m: usize, layer: kernels::Linear, then: Epilogue, out: &mut [f32]) {
-    let kernels::Linear { w, n, k, bias, sums } = layer;
-    let blocked = sums == Sums::Blocked && m > kernels::MOST_STREAMED;
-    if !blocked || !matches!(w, kernels::Matrix::Q8_0(_) | kernels::Matrix::Q4K(_)) {
-        return kernels::linear_then(x, m, layer, then, out);
-    }
-    kernels::linear_int8(x, m, w, n, k, bias, out);
-    match then {
-        Epilogue::None => (),
-        Epilogue::Gelu => kernels::gelu(out),
-        Epilogue::Add(residual) => kernels::add(out, residual),
+    let blocked = layer.sums == Sums::Blocked && m > kernels::MOST_STREAMED;
+    if blocked && matches!(layer.w, kernels::Matrix::Q8_0(_) | kernels::Matrix::Q4K(_)) {
+        kernels::linear_rounded(x, m, layer, then, out);
+    } else {
+        kernels::linear_then(x, m, layer, then, out);
     }
 }
 

@@ -58,6 +58,11 @@ fn check(m: usize, n: usize, k: usize) {
     }
 }
 
+/// [`linear_rounded`], and nothing then.
+fn rounded(x: &[f32], m: usize, w: Matrix, (n, k): (usize, usize), bias: Option<&[f32]>, out: &mut [f32]) {
+    linear_rounded(x, m, Linear { w, n, k, bias, sums: Sums::Blocked }, Epilogue::None, out);
+}
+
 /// Each 256 of `x` as eight-bit integers of one scale stand for them.
 fn eight_bits(x: &[f32]) -> Vec<f32> {
     let block = |x: &[f32]| {
@@ -109,6 +114,7 @@ fn linear_equals_a_plain_loop_on_odd_shapes() {
             (61, 257, 300),
             (241, 70, 33),
             (512, 17, 300),
+            (33, 150, 2100),
         ]
     };
     on_each_isa(|| shapes.iter().for_each(|&(m, n, k)| check(m, n, k)));
@@ -191,7 +197,7 @@ fn wrong_shapes_are_refused() {
 }
 
 #[test]
-fn integer_products_equal_f64_on_the_quantised_operands() {
+fn rounded_products_equal_f64_on_the_rounded_operands() {
     let shapes: &[(usize, usize, usize)] =
         if cfg!(miri) { &[(3, 5, 32)] } else { &[(1, 1, 32), (7, 33, 64), (50, 70, 256), (61, 130, 1024), (0, 3, 32)] };
     on_each_isa(|| {
@@ -201,18 +207,20 @@ fn integer_products_equal_f64_on_the_quantised_operands() {
             let whole: Vec<f32> =
                 x.iter().enumerate().map(|(i, x)| if i % 32 == 0 { 127.0 } else { (x * 126.0).round() }).collect();
             for (w, full) in weights.each() {
-                // Four bits are rounded to eight: each by half a 127th of a group's largest, about 1, at most.
+                // AMX rounds weights of at most 1 to the eight bits of bf16. Else four bits are rounded to eight: each by
+                // half a 127th of a group's largest, about 1, at most.
                 let rounding = match w {
+                    Matrix::Q8_0(_) | Matrix::Q4K(_) if Isa::current() == Isa::Amx => 1.0 / 512.0,
                     Matrix::Q8_0(_) => 0.0,
                     Matrix::Q4K(_) => 1.0 / 254.0,
                     _ => continue,
                 };
                 let mut out = vec![f32::NAN; m * n];
-                linear_int8(&whole, m, w, n, k, Some(&bias), &mut out);
+                rounded(&whole, m, w, (n, k), Some(&bias), &mut out);
                 let tolerance = (2e-4 + 2.0 * 127.0 * rounding) * (k as f64).sqrt() + 1e-6;
                 assert_close(&out, &plain(&whole, m, &full, n, k, Some(&bias)), tolerance);
                 // Any activations: within the rounding of each to a 127th of its block's largest.
-                linear_int8(&x, m, w, n, k, Some(&bias), &mut out);
+                rounded(&x, m, w, (n, k), Some(&bias), &mut out);
                 assert_close(&out, &plain(&x, m, &full, n, k, Some(&bias)), (1e-2 + rounding) * (k as f64).sqrt());
             }
         }
@@ -220,12 +228,12 @@ fn integer_products_equal_f64_on_the_quantised_operands() {
             return;
         }
         let mut out = [f32::NAN; 4];
-        linear_int8(&[], 2, Matrix::Q8_0(&[]), 2, 0, Some(&[1.0, 2.0]), &mut out);
+        rounded(&[], 2, Matrix::Q8_0(&[]), (2, 0), Some(&[1.0, 2.0]), &mut out);
         assert_eq!(out, [1.0, 2.0, 1.0, 2.0]);
         let (x, w) = (noise(1, 130 * 64), quantize_q8_0(&noise(7, 200 * 64)));
-        assert_same_on_any_threads(130 * 200, |out| linear_int8(&x, 130, Matrix::Q8_0(&w), 200, 64, None, out));
-        let call = || linear_int8(&x[..32], 1, Matrix::F32(&x[..32]), 1, 32, None, &mut [0.0]);
-        assert!(std::panic::catch_unwind(call).is_err(), "floats are no integers");
+        assert_same_on_any_threads(130 * 200, |out| rounded(&x, 130, Matrix::Q8_0(&w), (200, 64), None, out));
+        let call = || rounded(&x[..32], 1, Matrix::F32(&x[..32]), (1, 32), None, &mut [0.0]);
+        assert!(std::panic::catch_unwind(call).is_err(), "floats are no blocks");
     });
 }
 
@@ -244,7 +252,7 @@ fn quantised_weights_are_near_the_weights() {
 }
 
 #[test]
-fn integers_do_not_hide_what_is_not_finite() {
+fn rounding_does_not_hide_what_is_not_finite() {
     let (m, n, k) = (3, 5, 512);
     let has_nan = |row: &[f32]| row.iter().all(|x| x.is_nan());
     let is_finite = |row: &[f32]| row.iter().all(|x| x.is_finite());
@@ -264,17 +272,17 @@ fn integers_do_not_hide_what_is_not_finite() {
                     linear(x, m, w, n, k, None, &mut out);
                     out
                 };
-                let in_integers = |x: &[f32], w: Matrix| {
+                let in_eight_bits = |x: &[f32], w: Matrix| {
                     let mut out = vec![0.0; m * n];
-                    linear_int8(x, m, w, n, k, None, &mut out);
+                    rounded(x, m, w, (n, k), None, &mut out);
                     out
                 };
-                for out in [few(&x, w), in_integers(&x, w)] {
+                for out in [few(&x, w), in_eight_bits(&x, w)] {
                     let rows: Vec<_> = out.chunks(n).collect();
                     let told = rows[1].iter().all(|x| !x.is_finite());
                     assert!(is_finite(rows[0]) && told && is_finite(rows[2]), "{bad} in x: {out:?}");
                 }
-                for out in [few(&good, wrong), in_integers(&good, wrong)] {
+                for out in [few(&good, wrong), in_eight_bits(&good, wrong)] {
                     let columns: Vec<Vec<f32>> =
                         (0..n).map(|j| out.iter().skip(j).step_by(n).copied().collect()).collect();
                     assert!(has_nan(&columns[2]) && is_finite(&columns[1]), "{bad} in the weight: {out:?}");

@@ -1,0 +1,188 @@
+//! The unit's instructions, in assembly: the compiler knows them on nightly alone. Shapes, loads, products and stores are
+//! those of Intel's Software Developer's Manual.
+
+use super::SIDE;
+use std::arch::asm;
+use std::arch::x86_64::__cpuid_count;
+use std::sync::OnceLock;
+
+/// Whether the processor has the unit, and the system lets this process use it.
+pub fn is_available() -> bool {
+    static AVAILABLE: OnceLock<bool> = OnceLock::new();
+    *AVAILABLE.get_or_init(|| {
+        const BF16_AND_TILES: u32 = 1 << 22 | 1 << 24;
+        let features = if __cpuid_count(0, 0).eax < 7 { 0 } else { __cpuid_count(7, 0).edx };
+        features & BF16_AND_TILES == BF16_AND_TILES && is_x86_feature_detected!("avx512bf16") && asked()
+    })
+}
+
+/// Asks Linux for the tiles' registers, which a process has to (`arch_prctl(2)`).
+fn asked() -> bool {
+    const ARCH_PRCTL: i64 = 158;
+    const ARCH_REQ_XCOMP_PERM: u64 = 0x1023;
+    const TILE_DATA: u64 = 18;
+    let result: i64;
+    // SAFETY: the call reads and writes no memory of ours; a kernel that does not know it answers with an error.
+    unsafe {
+        asm!("syscall", inlateout("rax") ARCH_PRCTL => result, in("rdi") ARCH_REQ_XCOMP_PERM, in("rsi") TILE_DATA,
+            lateout("rcx") _, lateout("r11") _, options(nostack));
+    }
+    result == 0
+}
+
+/// What `ldtilecfg` reads.
+#[repr(C, align(64))]
+struct Shapes {
+    palette: u8,
+    start_row: u8,
+    reserved: [u8; 14],
+    row_bytes: [u16; 16],
+    rows: [u8; 16],
+}
+
+/// Eight tiles of 16 rows of 64 bytes: 0 to 3 are of sums, 4 and 5 of `x`, 6 and 7 of the weight.
+static SHAPES: Shapes = {
+    let (mut row_bytes, mut rows) = ([0; 16], [0; 16]);
+    let mut tile = 0;
+    while tile < 8 {
+        (row_bytes[tile], rows[tile]) = (64, 16);
+        tile += 1;
+    }
+    Shapes { palette: 1, start_row: 0, reserved: [0; 14], row_bytes, rows }
+};
+
+/// This thread's tiles have their shapes, for as long as it lives.
+pub struct Tiles(());
+
+impl Tiles {
+    /// # Safety
+    /// [`is_available`] has answered yes.
+    #[inline(always)]
+    pub unsafe fn new() -> Self {
+        // SAFETY: the caller's promise.
+        unsafe { asm!("ldtilecfg [{}]", in(reg) &SHAPES, options(nostack, readonly)) };
+        Tiles(())
+    }
+}
+
+impl Drop for Tiles {
+    #[inline(always)]
+    fn drop(&mut self) {
+        // SAFETY: `self` proves the instruction. Shapes that stay loaded slow down each switch of threads.
+        unsafe { asm!("tilerelease", options(nostack, nomem)) }
+    }
+}
+
+/// Sums of two tiles of `x` by two of the weight.
+#[repr(align(64))]
+pub struct Sums(pub [[[f32; SIDE]; SIDE]; 4]);
+
+/// What is multiplied: two panels of tiles each, `[block][term]`.
+#[derive(Clone, Copy)]
+pub struct Operands {
+    pub x: [*const u32; 2],
+    pub w: [*const u32; 2],
+    pub blocks: usize,
+}
+
+macro_rules! load_x {
+    ($term:literal) => {
+        concat!(
+            "tileloadd tmm4, [{x0} + {row}*1 + 1024*",
+            $term,
+            "]\n",
+            "tileloadd tmm5, [{x1} + {row}*1 + 1024*",
+            $term,
+            "]\n"
+        )
+    };
+}
+macro_rules! load_w {
+    ($term:literal) => {
+        concat!(
+            "tileloadd tmm6, [{w0} + {row}*1 + 1024*",
+            $term,
+            "]\n",
+            "tileloadd tmm7, [{w1} + {row}*1 + 1024*",
+            $term,
+            "]\n"
+        )
+    };
+}
+macro_rules! multiply {
+    () => {
+        concat!(
+            "tdpbf16ps tmm0, tmm4, tmm6\n",
+            "tdpbf16ps tmm1, tmm4, tmm7\n",
+            "tdpbf16ps tmm2, tmm5, tmm6\n",
+            "tdpbf16ps tmm3, tmm5, tmm7\n"
+        )
+    };
+}
+
+/// Two tiles of `x` by two of the weight, over all blocks, with the given loads and products of one block.
+macro_rules! tiles {
+    ($operands:ident, $sums:ident, $x_terms:expr, $w_terms:expr, $($block:expr),*) => {
+        asm!(
+            "tilezero tmm0", "tilezero tmm1", "tilezero tmm2", "tilezero tmm3",
+            "2:",
+            concat!($($block),*),
+            "add {x0}, {x_bytes}", "add {x1}, {x_bytes}", "add {w0}, {w_bytes}", "add {w1}, {w_bytes}",
+            "dec {blocks}",
+            "jnz 2b",
+            "tilestored [{sums} + {row}*1], tmm0", "tilestored [{sums} + {row}*1 + 1024], tmm1",
+            "tilestored [{sums} + {row}*1 + 2048], tmm2", "tilestored [{sums} + {row}*1 + 3072], tmm3",
+            x0 = inout(reg) $operands.x[0] => _, x1 = inout(reg) $operands.x[1] => _,
+            w0 = inout(reg) $operands.w[0] => _, w1 = inout(reg) $operands.w[1] => _,
+            blocks = inout(reg) $operands.blocks => _,
+            row = in(reg) 64usize, sums = in(reg) $sums.0.as_mut_ptr(),
+            x_bytes = const 1024 * $x_terms, w_bytes = const 1024 * $w_terms,
+            out("tmm0") _, out("tmm1") _, out("tmm2") _, out("tmm3") _,
+            out("tmm4") _, out("tmm5") _, out("tmm6") _, out("tmm7") _, options(nostack))
+    };
+}
+
+/// Into how many bf16 the numbers of `x` and of the weight are split. Of their products those are taken that matter in
+/// f32, the smallest first.
+pub trait Terms: Copy + Send + Sync {
+    const X: usize;
+    const W: usize;
+
+    /// # Safety
+    /// The operands hold so many blocks, and at least one.
+    unsafe fn multiply(_: &Tiles, operands: Operands, sums: &mut Sums);
+}
+
+macro_rules! terms {
+    ($(#[$doc:meta])* $name:ident, $x:literal, $w:literal, $($block:expr),*) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy)]
+        pub struct $name;
+
+        impl Terms for $name {
+            const X: usize = $x;
+            const W: usize = $w;
+
+            #[inline(always)]
+            unsafe fn multiply(_: &Tiles, operands: Operands, sums: &mut Sums) {
+                // SAFETY: the token proves the instructions and the shapes, the caller vouches for what is read.
+                unsafe { tiles!(operands, sums, $x, $w, $($block),*) }
+            }
+        }
+    };
+}
+
+terms!(
+    /// Both rounded to eight bits.
+    One, 1, 1, load_x!(0), load_w!(0), multiply!());
+terms!(
+    /// Weights of eight bits.
+    ByOne, 3, 1, load_w!(0), load_x!(2), multiply!(), load_x!(1), multiply!(), load_x!(0), multiply!());
+terms!(
+    /// Weights of sixteen bits.
+    ByTwo, 3, 2, load_x!(2), load_w!(0), multiply!(), load_x!(1), load_w!(1), multiply!(), load_w!(0), multiply!(),
+    load_x!(0), load_w!(1), multiply!(), load_w!(0), multiply!());
+terms!(
+    /// Weights of 24 bits.
+    ByThree, 3, 3, load_x!(2), load_w!(0), multiply!(), load_x!(0), load_w!(2), multiply!(), load_x!(1), load_w!(1), multiply!(),
+    load_w!(0), multiply!(), load_x!(0), load_w!(1), multiply!(), load_w!(0), multiply!());
