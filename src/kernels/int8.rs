@@ -50,8 +50,8 @@ fn tile_rows<S: Simd>(left: usize) -> usize {
     [6, 4, 2].into_iter().find(|&rows| 2 * rows <= S::TILE_ROWS && rows <= left).unwrap_or(1)
 }
 
-/// Quantises rows of `x` from `first` on, in panels; for each block, the words `[WORDS][height]` of bytes with 128
-/// added, then the scales `[height]`.
+/// Quantises rows of `x` from `first` on, in panels; for each block, the words `[WORDS][height]` of bytes with
+/// [`Simd::ADDED`] added, then the scales `[height]`.
 struct Quantise<'a> {
     x: &'a [f32],
     m: usize,
@@ -77,7 +77,7 @@ impl Task for Quantise<'_> {
                 let x = x.as_chunks::<Q8_0_BLOCK>().0;
                 for (x, panel) in x.iter().zip(panel.chunks_exact_mut(height * (WORDS + 1))) {
                     let (scale, integers) = quantise(x);
-                    let bytes = integers.map(|q| q as u8 ^ 128);
+                    let bytes = integers.map(|q| (q as u8).wrapping_add(S::ADDED));
                     for (word, bytes) in bytes.as_chunks::<4>().0.iter().enumerate() {
                         panel[word * height + r] = i32::from_le_bytes(*bytes);
                     }
@@ -168,7 +168,7 @@ impl Block<'_> {
     }
 
     /// Packs weight rows from `column` on; for each block, the words `[WORDS][width]`, the scales `[width]`, and
-    /// `[width]` sums times -128, which take the 128 in each byte of `x` back.
+    /// `[width]` sums times what was added to each byte of `x`, negative, which take it back.
     #[inline(always)]
     fn pack<S: Simd>(&self, s: S, column: usize, panel: &mut [f32]) {
         let width = 2 * S::LANES;
@@ -192,7 +192,9 @@ impl Block<'_> {
                 let mut sum = s.zero_i32();
                 for word in words.chunks_exact(width) {
                     // SAFETY: two vectors are in each row of words, and in the sums.
-                    sum = s.dot4(sum, i32::from_ne_bytes([128; 4]), unsafe { s.load_i32(word[at..].as_ptr().cast()) });
+                    sum = s.dot4(sum, i32::from_ne_bytes([S::ADDED; 4]), unsafe {
+                        s.load_i32(word[at..].as_ptr().cast())
+                    });
                 }
                 // SAFETY: as above.
                 unsafe { s.store_i32(sums[at..].as_mut_ptr().cast(), s.sub_i32(s.zero_i32(), sum)) };

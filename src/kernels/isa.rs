@@ -17,6 +17,8 @@ pub enum Isa {
     Scalar,
     /// AVX2, FMA and F16C.
     Avx2,
+    /// AVX2 with VNNI in its encoding, for products in integers (Intel since Alder Lake, AMD since Zen 5).
+    AvxVnni,
     /// AVX-512 F, BW, DQ, VL and VNNI (the few processors without the last run AVX2).
     Avx512,
     /// AVX-512 with AMX's tiles of bf16 for products of many rows.
@@ -53,6 +55,7 @@ impl Isa {
         match self {
             Isa::Scalar => "scalar",
             Isa::Avx2 => "avx2",
+            Isa::AvxVnni => "avx-vnni",
             Isa::Avx512 => "avx512",
             Isa::Amx => "amx",
         }
@@ -60,7 +63,10 @@ impl Isa {
 
     /// What this machine has, worst first.
     pub fn available() -> Vec<Isa> {
-        [Isa::Scalar, Isa::Avx2, Isa::Avx512, Isa::Amx].into_iter().filter(|isa| isa.is_available()).collect()
+        [Isa::Scalar, Isa::Avx2, Isa::AvxVnni, Isa::Avx512, Isa::Amx]
+            .into_iter()
+            .filter(|isa| isa.is_available())
+            .collect()
     }
 
     #[cfg(target_arch = "x86_64")]
@@ -70,6 +76,7 @@ impl Isa {
         match self {
             Isa::Scalar => true,
             Isa::Avx2 => avx2,
+            Isa::AvxVnni => avx2 && is_x86_feature_detected!("avxvnni"),
             Isa::Avx512 => {
                 avx2 && is_x86_feature_detected!("avx512f")
                     && is_x86_feature_detected!("avx512bw")
@@ -109,6 +116,9 @@ impl Isa {
             Isa::Avx2 => unsafe { run_avx2(task) },
             // SAFETY: as above.
             #[cfg(target_arch = "x86_64")]
+            Isa::AvxVnni => unsafe { run_avx_vnni(task) },
+            // SAFETY: as above.
+            #[cfg(target_arch = "x86_64")]
             Isa::Avx512 | Isa::Amx => unsafe { run_avx512(task) },
             #[cfg(not(target_arch = "x86_64"))]
             _ => task.run(Portable),
@@ -120,7 +130,14 @@ impl Isa {
 #[target_feature(enable = "avx2,fma,f16c")]
 fn run_avx2<T: Task>(task: T) -> T::Output {
     // SAFETY: this function is compiled with the features that the token stands for.
-    task.run(unsafe { Avx2::new() })
+    task.run(unsafe { Avx2::<false>::new() })
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma,f16c,avxvnni")]
+fn run_avx_vnni<T: Task>(task: T) -> T::Output {
+    // SAFETY: this function is compiled with the features that the token stands for.
+    task.run(unsafe { Avx2::<true>::new() })
 }
 
 #[cfg(target_arch = "x86_64")]

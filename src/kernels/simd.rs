@@ -18,6 +18,8 @@ pub(super) trait Simd: Copy + Send + Sync {
     const TILE_ROWS: usize;
     /// Weight rows that a matrix product of up to four rows of `x` holds in registers.
     const WEIGHT_ROWS: usize;
+    /// What [`Simd::dot4`] wants added to the bytes of `x`: its instruction takes them for unsigned ones, or signed ones.
+    const ADDED: u8;
     type V: Copy;
     /// As many i32.
     type I: Copy;
@@ -47,7 +49,8 @@ pub(super) trait Simd: Copy + Send + Sync {
     /// The lanes' maximum.
     fn largest(self, a: Self::V) -> f32;
 
-    /// `acc[lane] + Σ x[i] w[4 * lane + i]` over four unsigned bytes of `x` and signed ones of `w`.
+    /// `acc[lane] + Σ x[i] w[4 * lane + i]` over four bytes of `x`, [`Simd::ADDED`] added to -127..=127, and signed ones of
+    /// `w`.
     fn dot4(self, acc: Self::I, x: i32, w: Self::I) -> Self::I;
     /// `Σ scales[g] q x` over a block of `q4_K`, whose bytes hold the integers `q` (see [`BlockQ4K`]); the lanes' sum
     /// is the whole.
@@ -156,6 +159,7 @@ fn multiply_add(a: f32, b: f32, c: f32) -> f32 {
 
 impl Simd for Portable {
     const LANES: usize = 4;
+    const ADDED: u8 = 0;
     const TILE_ROWS: usize = 4;
     const WEIGHT_ROWS: usize = 2;
     type V = Lanes;
@@ -238,7 +242,7 @@ impl Simd for Portable {
     #[inline(always)]
     fn dot4(self, acc: [i32; 4], x: i32, w: [i32; 4]) -> [i32; 4] {
         let x = x.to_le_bytes();
-        let dot = |w: [u8; 4]| (0..4).map(|i| i32::from(x[i]) * i32::from(w[i] as i8)).sum::<i32>();
+        let dot = |w: [u8; 4]| (0..4).map(|i| i32::from(x[i] as i8) * i32::from(w[i] as i8)).sum::<i32>();
         std::array::from_fn(|lane| acc[lane] + dot(w[lane].to_le_bytes()))
     }
     #[inline(always)]

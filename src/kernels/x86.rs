@@ -5,9 +5,9 @@ use super::simd::{MOST_LANES, Simd};
 use half::{bf16, f16};
 use std::arch::x86_64::*;
 
-/// Proof of AVX2, FMA and F16C.
+/// Proof of AVX2, FMA and F16C, and of AVX-VNNI where `VNNI`.
 #[derive(Clone, Copy)]
-pub(super) struct Avx2(());
+pub(super) struct Avx2<const VNNI: bool>(());
 
 /// Proof of AVX-512 F, BW, DQ, VL and VNNI.
 #[derive(Clone, Copy)]
@@ -81,9 +81,9 @@ unsafe fn dot_minima(minima: [u8; 8], sums: &[i16; 8]) -> __m128i {
     }
 }
 
-impl Avx2 {
+impl<const VNNI: bool> Avx2<VNNI> {
     /// # Safety
-    /// The machine has AVX2, FMA and F16C.
+    /// The machine has AVX2, FMA and F16C, and AVX-VNNI where `VNNI`.
     pub(super) unsafe fn new() -> Self {
         Avx2(())
     }
@@ -97,8 +97,9 @@ impl Avx512 {
     }
 }
 
-impl Simd for Avx2 {
+impl<const VNNI: bool> Simd for Avx2<VNNI> {
     const LANES: usize = 8;
+    const ADDED: u8 = if VNNI { 128 } else { 0 };
     const TILE_ROWS: usize = 6;
     const WEIGHT_ROWS: usize = 2;
     type V = __m256;
@@ -147,12 +148,13 @@ impl Simd for Avx2 {
     fn dot4(self, acc: __m256i, x: i32, w: __m256i) -> __m256i {
         // SAFETY: the token proves the instructions.
         unsafe {
-            // Bytes at even and odd places as 16 bits each, since the byte instruction would saturate.
             let x = _mm256_set1_epi32(x);
-            let (even, odd) = (_mm256_and_si256(x, _mm256_set1_epi16(255)), _mm256_srli_epi16::<8>(x));
-            let even = _mm256_madd_epi16(even, _mm256_srai_epi16::<8>(_mm256_slli_epi16::<8>(w)));
-            let odd = _mm256_madd_epi16(odd, _mm256_srai_epi16::<8>(w));
-            _mm256_add_epi32(acc, _mm256_add_epi32(even, odd))
+            if VNNI {
+                return _mm256_dpbusd_avx_epi32(acc, x, w);
+            }
+            // The weight's sign goes to `x`: sums of two products, 128 * 127 at most each, fit 16 bits.
+            let products = _mm256_maddubs_epi16(_mm256_abs_epi8(w), _mm256_sign_epi8(x, w));
+            _mm256_add_epi32(acc, _mm256_madd_epi16(products, _mm256_set1_epi16(1)))
         }
     }
     #[inline(always)]
@@ -224,6 +226,7 @@ impl Simd for Avx2 {
 
 impl Simd for Avx512 {
     const LANES: usize = 16;
+    const ADDED: u8 = 128;
     const TILE_ROWS: usize = 12;
     const WEIGHT_ROWS: usize = 4;
     type V = __m512;
