@@ -123,10 +123,12 @@ impl Library {
     }
 
     fn path(&self, name: &str) -> Result<PathBuf> {
-        let plain = !name.is_empty() && name.len() <= LONGEST && !name.starts_with('.') && name == name.trim();
+        let plain = !name.is_empty() && name.len() <= LONGEST && !name.starts_with(['.', '-']) && name == name.trim();
         let plain = plain && !name.chars().any(|c| c.is_control() || "/\\:*?\"<>|".contains(c));
         let ([_, ending, one, _], shown) = (self.shelf.words(), name.escape_debug());
-        ensure!(plain, Kind::Usage.error(format!("`{shown}` is no name for a {one}: letters, digits, - and _")));
+        ensure!(plain, Kind::Usage.error(format!(
+            "`{shown}` is no name for a {one}: it begins with . or -, is too long, or holds one of / \\ : * ? \" < > |"
+        )));
         Ok(self.folder.join(Path::new(name)).with_added_extension(ending))
     }
 }

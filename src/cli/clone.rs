@@ -61,7 +61,7 @@ pub struct CloneArgs {
     #[arg(long, conflicts_with_all = ["start", "end", "preview"])]
     each: bool,
     /// Where to write the voices of --each; made if it is not there
-    #[arg(long, short = 'd', value_name = "DIR", default_value = ".", requires = "each")]
+    #[arg(long, short = 'd', value_name = "DIR", default_value = ".", requires = "each", conflicts_with = "refine")]
     dir: PathBuf,
     #[command(flatten)]
     refine: RefineArgs,
@@ -133,7 +133,7 @@ pub fn run(mut args: CloneArgs, models: &Models, terminal: &Terminal) -> Result<
     if args.refine.count().is_some() {
         args.refine.texts(&args.nets.quantizer)?;
     }
-    args.run.refuse_for_one("--each")?;
+    args.run.refuse_for_one("--each (--report with --refine, too)")?;
     let target = args.target(&recordings)?;
     refuse_own_input(&target, recordings.iter().map(PathBuf::as_path))?;
     output::check(&target, args.force)?;

@@ -71,6 +71,11 @@ pub struct WordArgs {
 }
 
 impl WordArgs {
+    /// Whether one is named.
+    pub fn is_asked(&self) -> bool {
+        self.word_ear.as_deref().is_some_and(|choice| choice != "none")
+    }
+
     /// The one that is asked for; else the default where it is at hand, and where it is not, that is said.
     pub fn ear(&self, (models, device): (&Models, &Device), terminal: &Terminal) -> Result<Option<WordEar>> {
         match self.word_ear.as_deref() {

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail, ensure};
 use barkclone::checkpoint::{self, TrainingRecord};
 use barkclone::error::Kind;
 use barkclone::library::{Library, Shelf};
-use barkclone::models::{Entry, ModelKind, Models, Pack, Packs, State, Verdict, byte_text};
+use barkclone::models::{Entry, Models, Pack, Packs, State, Verdict, byte_text};
 use barkclone::output;
 use barkclone::progress::Progress;
 use clap::{Args, Subcommand};
@@ -153,8 +153,8 @@ fn own_and_others(names: Vec<String>) -> (Vec<String>, Vec<String>) {
 }
 
 fn add(file: &Path, name: &str, force: bool, models: &Models) -> Result<()> {
-    let published = models.registry.find(ModelKind::Quantizer, name).is_ok();
-    ensure!(!published, Kind::Usage.error(format!("`{name}` is a published quantizer's name: choose another one")));
+    let published = models.registry.entries().iter().any(|entry| entry.name == name);
+    ensure!(!published, Kind::Usage.error(format!("`{name}` is a published model's name: choose another one")));
     nets::quantizer_file(file)?;
     let target = library()?.target(name)?;
     let unreadable = || Kind::Model.error(format!("{}: cannot be read", file.display()));

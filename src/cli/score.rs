@@ -2,18 +2,20 @@
 
 use super::ears::{self, EarArgs, WordArgs};
 use super::nets;
-use super::out;
 use super::progress::Terminal;
 use super::references::ReadingArgs;
-use anyhow::Result;
+use super::{out, tell};
+use anyhow::{Result, ensure};
 use barkclone::ears::score::pace;
 use barkclone::ears::{Asked, Judge, Score};
+use barkclone::error::Kind;
 use barkclone::models::Models;
+use barkclone::progress::Progress;
 use barkclone::sound::{RecordedFinding, listen};
 use candle_core::Device;
 use clap::Args;
 use serde::Serialize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Judge speech, in numbers: whose voice it is, which words are wrong, and what does not sound right
 ///
@@ -32,7 +34,7 @@ pub struct ScoreArgs {
     #[arg(long, value_name = "REF")]
     voice_of: Option<PathBuf>,
     /// What it should say: its pace is judged, and its words where Whisper is at hand
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", value_parser = words)]
     text: Option<String>,
     /// Print a line of JSON for each recording instead
     #[arg(long)]
@@ -58,6 +60,10 @@ struct Heard {
 }
 
 pub fn run(args: &ScoreArgs, models: &Models, terminal: &Terminal) -> Result<()> {
+    ensure!(
+        args.text.is_some() || !args.words.is_asked(),
+        Kind::Usage.error("--word-ear hears the words of --text: say what the recordings should say")
+    );
     let voice = args.voice_of.is_some().then(|| args.ears.voice(models, terminal)).transpose()?;
     let words = args.text.as_ref().map_or(Ok(None), |_| args.words.ear((models, &Device::Cpu), terminal))?;
     let judge = Judge { voice, words, ..Judge::default() };
@@ -65,23 +71,45 @@ pub fn run(args: &ScoreArgs, models: &Models, terminal: &Terminal) -> Result<()>
         (Some(path), Some(ear)) => Some(ears::reference(args.reading.input(path)?, ear, terminal)?),
         _ => None,
     };
+    let asked = Asked { voice: reference.as_ref(), text: args.text.as_deref(), semantic: None };
+    if asked.voice.is_none() && asked.text.is_none() {
+        terminal.note("only what does not sound right is judged: --voice-of compares the voice, --text the words");
+    }
+    let mut unread = Vec::new();
     for path in &args.sounds {
-        let pcm = ears::sound(args.reading.input(path)?, terminal)?;
-        let findings = listen(&pcm, args.text.as_deref(), true)?;
+        if let Err(error) = args.one(path, (&judge, asked), terminal) {
+            unread.push(error);
+        }
+    }
+    let count = args.sounds.len();
+    if let (Some(error), 1) = (unread.pop_if(|_| count == 1), count) {
+        return Err(error);
+    }
+    unread.iter().for_each(|error| tell(format_args!("error: {error:#}")));
+    ensure!(unread.is_empty(), Kind::Partial.error(format!("{} of {count} recordings cannot be used", unread.len())));
+    Ok(())
+}
+
+impl ScoreArgs {
+    /// Prints what is heard of one recording.
+    fn one(&self, path: &Path, (judge, asked): (&Judge, Asked), terminal: &Terminal) -> Result<()> {
+        let pcm = ears::sound(self.reading.input(path)?, terminal)?;
+        let findings = listen(&pcm, asked.text, true)?;
         let heard = Heard {
             source: path.display().to_string(),
-            score: judge.score(
-                &pcm,
-                Asked { voice: reference.as_ref(), text: args.text.as_deref(), semantic: None },
-                &findings,
-            )?,
+            score: judge.score(&pcm, asked, &findings)?,
             seconds: pcm.seconds(),
-            pace: args.text.as_ref().map(|_| pace(&findings)),
+            pace: asked.text.and_then(|_| pace(&findings)),
             findings: findings.iter().map(RecordedFinding::from).collect(),
         };
-        out(if args.json { serde_json::to_string(&heard)? + "\n" } else { heard.line() })?;
+        out(if self.json { serde_json::to_string(&heard)? + "\n" } else { heard.line() })
     }
-    Ok(())
+}
+
+/// A text of letters or digits.
+fn words(text: &str) -> Result<String, &'static str> {
+    let says_something = text.chars().any(char::is_alphanumeric);
+    says_something.then(|| text.to_owned()).ok_or("there is nothing to say in it")
 }
 
 impl Heard {

@@ -85,12 +85,17 @@ impl fmt::Display for Score {
     }
 }
 
-/// Whether the pace is that of the text, in words.
-pub fn pace(findings: &[Finding]) -> &'static str {
-    match findings.iter().map(|finding| finding.what).find(|what| matches!(what, What::TooFast | What::TooSlow)) {
-        Some(What::TooFast) => "too fast",
-        Some(_) => "too slow",
-        None => "pace right",
+/// Whether the pace is that of the text, in words; `None`: nothing is heard.
+pub fn pace(findings: &[Finding]) -> Option<&'static str> {
+    let has = |what: What| findings.iter().any(|finding| finding.what == what);
+    if has(What::Silent) {
+        None
+    } else if has(What::TooFast) {
+        Some("too fast")
+    } else if has(What::TooSlow) {
+        Some("too slow")
+    } else {
+        Some("pace right")
     }
 }
 

@@ -80,11 +80,19 @@ impl WordEar {
         2 * self.net.config().max_source_positions * HOP
     }
 
+    /// Whether this Whisper can be told that it hears `language`.
+    pub fn knows(&self, language: &str) -> bool {
+        self.language(language).is_some()
+    }
+
+    fn language(&self, language: &str) -> Option<u32> {
+        let told = self.generation.is_multilingual.unwrap_or(self.net.config().vocab_size >= MULTILINGUAL);
+        self.tokenizer.token_to_id(&format!("<|{language}|>")).filter(|_| told)
+    }
+
     fn prompt(&self, language: &str) -> Vec<u32> {
         let Special { start, transcribe, no_times, .. } = self.special;
-        let told = self.generation.is_multilingual.unwrap_or(self.net.config().vocab_size >= MULTILINGUAL);
-        let language = self.tokenizer.token_to_id(&format!("<|{language}|>")).filter(|_| told);
-        language.map_or(vec![start, no_times], |language| vec![start, language, transcribe, no_times])
+        self.language(language).map_or(vec![start, no_times], |language| vec![start, language, transcribe, no_times])
     }
 
     /// The likeliest id each time, without the prompt and the end.

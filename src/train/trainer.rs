@@ -21,6 +21,9 @@ use std::path::Path;
 /// Batches whose clips are sorted by length among each other, so that those of one batch are of about one length.
 const SORTED: usize = 8;
 
+/// A loss so many times that of guessing is of weights that have been thrown far off.
+const LOST: f64 = 10.0;
+
 /// How to train.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
@@ -80,7 +83,7 @@ pub fn random(config: QuantizerConfig, seed: u64) -> Result<Parameters> {
 ///
 /// # Errors
 /// Kind [`Kind::Usage`]: `kept` holds another training; [`Kind::Input`]: too few clips, tokens that the quantizer does
-/// not have, or a loss that is no number.
+/// not have, or a loss far above that of guessing.
 pub fn train(
     parameters: Parameters,
     clips: &Clips,
@@ -127,8 +130,9 @@ impl State {
             let batch = batch(clips, &some)?;
             let (slopes, told) = self.parameters.slopes(&batch);
             (0..some.len()).for_each(|clip| tally.add(&batch.of_clip(clip, &told).collect::<Vec<_>>()));
-            let lost = "the loss is no number any more: begin anew with a smaller --lr";
-            ensure!(tally.score().loss.is_finite(), Kind::Input.error(lost));
+            let (loss, guessing) = (tally.score().loss, (self.parameters.config.output_size as f64).ln());
+            let lost = format!("the loss is {loss:.1}, guessing has {guessing:.1}: begin anew with a smaller --lr");
+            ensure!(loss < LOST * guessing.max(1.0), Kind::Input.error(lost));
             self.optimizer.step(&mut self.parameters, &slopes);
             progress.advance(1);
         }

@@ -78,6 +78,10 @@ fn a_quantizer_is_judged_by_ear() {
     assert!(all["conversions"] == 2 && all["similarity"]["most"].as_f64() == Some(most), "{all}");
     let told = eval(&["--by-ear", "1"]);
     assert!(told.prints().contains("by ear         1 clips"), "{}", told.prints());
+    let one = eval(&["--by-ear", "1", "--json"]);
+    let one: Value = serde_json::from_str(one.prints().lines().nth(6).unwrap()).unwrap();
+    assert_ne!(one["voice_of"], one["words_of"], "a clip says what another one says");
+    eval(&["--by-ear", "99"]).says(&["--by-ear 99: 4 clips are a second long or longer"]);
     assert!(told.prints().ends_with("words          not heard"), "{}", told.prints());
     told.says(&["which language the clips speak is not known; say it with --language"]);
     eval(&["--by-ear", "1", "--language", "pt"]).says(&["words are not heard: whisper-base is not at hand"]);
@@ -87,6 +91,9 @@ fn a_quantizer_is_judged_by_ear() {
     let all: Value = serde_json::from_str(heard.prints().lines().last().unwrap()).unwrap();
     let letters = &all["by_ear"]["letters_wrong"];
     assert!(letters["most"].as_f64().unwrap() >= letters["least"].as_f64().unwrap(), "{all}");
+    eval(&["--by-ear", "1", "--language", "xx", "--word-ear", whisper.to_str().unwrap()])
+        .says(&["this Whisper does not know the language `xx`"]);
+    eval(&["--by-ear", "1", "--language", "galego"]).fails(2, &["two letters"]);
     eval(&["--by-ear", "0"]).fails(2, &["--by-ear"]);
     eval(&["--by-ear", "1", "--bark", "nothing/here"]).fails(4, &["nothing/here"]);
 }
@@ -122,7 +129,9 @@ fn a_quantizer_is_kept_by_a_name_that_every_command_takes() {
     fs::copy(&kept, desk.path("mine.pth")).unwrap();
     models(&["add", "mine.pth", "galego"]).fails(6, &["galego.pth: exists already", "--force"]);
     models(&["add", "mine.pth", "galego", "--force"]).prints();
-    models(&["add", "mine.pth", "pt"]).fails(2, &["`pt` is a published quantizer's name"]);
+    models(&["add", "mine.pth", "pt"]).fails(2, &["`pt` is a published model's name"]);
+    models(&["add", "mine.pth", "large"]).fails(2, &["`large` is a published model's name"]);
+    models(&["add", "mine.pth", "--", "-x"]).fails(2, &["is no name for a quantizer"]);
     models(&["add", "mine.pth", "../galego"]).fails(2, &["is no name for a quantizer"]);
     models(&["add", "ref.wav", "other"]).fails(4, &["ref.wav: a recording"]);
     models(&["add", "data", "other"]).fails(4, &["data"]);
@@ -292,6 +301,9 @@ fn what_cannot_be_trained_is_told_before_a_sound_is_heard() {
     run("none", "a.pth", &[]).fails(3, &["none: cannot be read as a folder"]);
     run("data", "a.pth", &["--valid", "1"]).fails(2, &["expected a share from 0 to below 1"]);
     run("data", "a.pth", &["--lr", "-1"]).fails(2, &["--lr", "expected a number above 0"]);
+    run("data", "a.pth", &["--language", "galego"]).fails(2, &["--language", "two letters"]);
+    run("data", "far.pth", &["--vocab", "512", "--hidden", "8", "--epochs", "9", "--lr", "1e9"])
+        .fails(3, &["guessing has 6.2", "smaller --lr"]);
     run("data", "a.pth", &["--valid", "0.95"]).fails(3, &["6 clips are too few to hold 6 out"]);
     run("data", "a.pth", &["--vocab", "9", "--hidden", "8"]).fails(3, &["is beyond the quantizer's 9 (--vocab)"]);
     fs::write(desk.path("a.pth.training"), "x").unwrap();

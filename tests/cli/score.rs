@@ -3,6 +3,7 @@
 use super::Desk;
 use crate::noise::Size;
 use crate::standins::{Data, Py, Spec, shared, write_zip};
+use hound::SampleFormat;
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
@@ -41,6 +42,23 @@ fn an_ear_that_cannot_be_had_is_said_and_one_that_is_named_must_be_there() {
     desk.run(&["score", "a.wav", "--voice-of", "a.wav", "--voice-ear", "ge2e"]).fails(5, &["ge2e"]);
     desk.run(&["score", "a.wav", "--voice-of", "a.wav", "--voice-ear", "a.wav"]).fails(4, &["a.wav", "torch"]);
     desk.run(&["score", "none.wav"]).fails(3, &["none.wav"]);
+}
+
+#[test]
+fn each_recording_is_judged_by_what_is_asked_of_it() {
+    let desk = desk();
+    let ran = desk.run(&["score", "a.wav", "none.wav", "b.wav"]);
+    let told = String::from_utf8(ran.stdout.clone()).unwrap();
+    assert!(ran.code == 7 && told.lines().map(|line| line.split(':').next().unwrap()).eq(["a.wav", "b.wav"]), "{told}");
+    ran.says(&["only what does not sound right is judged", "none.wav", "1 of 3 recordings cannot be used"]);
+    desk.run(&["score", "a.wav", "--text", "!!! ..."]).fails(2, &["--text", "nothing to say"]);
+    desk.run(&["score", "a.wav", "--word-ear", "nothing/here"]).fails(2, &["--word-ear", "--text"]);
+    let mut silent =
+        hound::WavWriter::create(desk.path("silent.wav"), super::spec(1, 16_000, 16, SampleFormat::Int)).unwrap();
+    (0..16_000).for_each(|_| silent.write_sample(0i16).unwrap());
+    silent.finalize().unwrap();
+    let silent = desk.run(&["score", "silent.wav", "--text", "Oi"]);
+    assert!(silent.prints().contains("nothing is heard") && !silent.prints().contains("pace"), "{}", silent.prints());
 }
 
 #[test]

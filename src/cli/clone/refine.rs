@@ -25,7 +25,7 @@ use std::sync::Arc;
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Refining")]
 pub struct RefineArgs {
-    /// Make N clones, of other stretches and parts of the recordings, and read a little higher or lower; have each speak,
+    /// Make N clones, 2 to 64, of other stretches and parts of the recordings, and read a little higher or lower; have each speak,
     /// and keep the one that sounds most like the recording, where it beats the plain clone. Takes as long as speaking
     /// some 3 N short sentences a round
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(2..=64), conflicts_with = "each")]

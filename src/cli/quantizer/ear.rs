@@ -38,7 +38,7 @@ pub struct ByEarArgs {
     words: WordArgs,
     /// The language of the clips, two letters, in which Whisper hears their words [default: what the quantizer's name or
     /// file says; where neither does, words are not heard]
-    #[arg(long, value_name = "CODE", help_heading = "Ears")]
+    #[arg(long, value_name = "CODE", help_heading = "Ears", value_parser = super::train::language)]
     language: Option<String>,
     /// Bark, which speaks what --by-ear hears: a name from `models list`, or a file or folder [default: large]
     #[arg(long, value_name = "MODEL", default_value_if("demo", "true", "demo"), help_heading = "Models")]
@@ -118,8 +118,11 @@ impl ByEarArgs {
         terminal: &Terminal,
     ) -> Result<Option<Vec<Heard>>> {
         let Some(count) = self.by_ear else { return Ok(None) };
-        let clips = spread_out(clips, count);
-        ensure!(!clips.is_empty(), Kind::Input.error("--by-ear: no clip is as long as a second"));
+        let clips = spread_out(clips, count.max(2));
+        ensure!(clips.len() > 1, Kind::Input.error("--by-ear: there are no two clips of a second or more"));
+        if clips.len() < count {
+            terminal.note(&format!("--by-ear {count}: {} clips are a second long or longer", clips.len()));
+        }
         let ears = Ears {
             voice: self.ears.voice(models, terminal)?,
             words: self.word_ear(language, (models, device), terminal)?,
@@ -134,7 +137,7 @@ impl ByEarArgs {
         let settings = Settings::new(&bark.protocol, 0);
         let mut speaker = Speaker::new(bark, codec, self.weights.computed(device)?, device, clips.len() > 1);
         let mut results = Vec::new();
-        for (of, words) in cloned.iter().zip(cloned.iter().cycle().skip(1)) {
+        for (of, words) in cloned.iter().zip(cloned.iter().cycle().skip(1)).take(count) {
             let (Some(print), Some(before)) = (&of.print, &words.print) else {
                 let pair = format!("{} and {}", of.name, words.name);
                 terminal.note(&format!("warning: {pair}: left out: no speech is heard in one of them"));
@@ -166,7 +169,12 @@ impl ByEarArgs {
             terminal.note("words are not heard: which language the clips speak is not known; say it with --language");
             return Ok(None);
         };
-        Ok(self.words.ear((models, device), terminal)?.map(|ear| (ear, language)))
+        let ear = self.words.ear((models, device), terminal)?;
+        if ear.as_ref().is_some_and(|ear| language != "en" && !ear.knows(&language)) {
+            terminal.note(&format!("words are not heard: this Whisper does not know the language `{language}`"));
+            return Ok(None);
+        }
+        Ok(ear.map(|ear| (ear, language)))
     }
 }
 

@@ -86,7 +86,7 @@ pub struct TrainArgs {
     #[arg(long, value_name = "N", default_value_t = 0, help_heading = TRAINING)]
     seed: u64,
     /// Language of the speakers, two letters: kept in the file
-    #[arg(long, value_name = "CODE", help_heading = "Record")]
+    #[arg(long, value_name = "CODE", help_heading = "Record", value_parser = language)]
     language: Option<String>,
     /// Licence of the quantizer: kept in the file
     #[arg(long, value_name = "TEXT", help_heading = "Record")]
@@ -128,6 +128,12 @@ impl AugmentBy {
 
 pub fn at_least_one(most: u64) -> RangedU64ValueParser<usize> {
     RangedU64ValueParser::new().range(1..=most)
+}
+
+/// A code of ISO 639-1.
+pub fn language(text: &str) -> Result<String, String> {
+    let is_code = text.len() == 2 && text.bytes().all(|b| b.is_ascii_lowercase());
+    is_code.then(|| text.to_owned()).ok_or_else(|| "expected two letters of ISO 639-1, such as pt or gl".into())
 }
 
 /// A number from 0 to below 1.
