@@ -71,6 +71,8 @@ pub struct Made {
     /// Attempts that were made.
     pub attempts: u32,
     pub findings: Vec<Finding>,
+    /// What was changed in the sound after that was heard, in words.
+    pub augment: Option<String>,
     /// The voice that it gives the next one of its chain.
     pub next: Option<LoadedVoice>,
     /// What it was chosen by, where there was a choice.

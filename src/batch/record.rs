@@ -84,6 +84,9 @@ pub struct Record {
     /// What does not sound right.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub findings: Vec<RecordedFinding>,
+    /// What was changed in the sound after that was heard, in words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub augment: Option<String>,
     /// The chain of utterances that it goes on in.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub chain: Option<u64>,

@@ -389,6 +389,7 @@ impl<'a, P: Iterator<Item = Result<Planned>>> Run<'a, P> {
             score: made.choice.as_ref().map(|choice| choice.score.clone()),
             heard: made.choice.as_ref().map_or(Vec::new(), |choice| choice.heard.clone()),
             findings: made.findings.iter().map(RecordedFinding::from).collect(),
+            augment: made.augment.clone(),
             command: self.options.command.clone(),
             continues: made.next.as_ref().map(|known| known.hash.clone()),
             at: now(),

@@ -32,9 +32,10 @@ pub trait SpeechBackend: Backend {
     fn content(&self, task: &Task) -> Result<Content>;
     /// What the models' own files say.
     fn protocol(&self) -> &Protocol;
-    /// Makes the sound of a text as loud as it is asked for.
-    fn level(&self, _job: &InFlight, _pcm: &mut Pcm) -> Result<()> {
-        Ok(())
+    /// Makes the sound of a text, which was drawn with that seed, as loud as it is asked for, and changes it as it is
+    /// asked for; what was changed, in words.
+    fn finish(&self, _job: &InFlight, _seed: u64, _pcm: &mut Pcm) -> Result<Option<String>> {
+        Ok(None)
     }
     /// Writes the sound of a text.
     fn write(&self, job: &InFlight, settings: &Settings, utterance: &Utterance, sink: &mut Sink) -> Result<()>;
@@ -219,7 +220,7 @@ impl<'a, P: Iterator<Item = Result<Planned>>> Speech<'a, P> {
             _ => None,
         };
         let attempts = scores.len() as u32;
-        let file = self.file(job, 1, (seed, sound))?;
+        let (file, augment) = self.file(job, 1, (seed, sound))?;
         let mut heard: Vec<_> = scores
             .into_iter()
             .map(|Attempt { seed, score, .. }| RecordedTake { seed, score, out: None, file: None })
@@ -227,7 +228,7 @@ impl<'a, P: Iterator<Item = Result<Planned>>> Speech<'a, P> {
         let mut files = Vec::new();
         for (rank, other) in (2..).zip(others) {
             let out = ranked(&job.task.out, rank).to_string_lossy().into_owned();
-            let file = self.file(job, rank, (other.seed, other.utterance.sound))?;
+            let (file, _) = self.file(job, rank, (other.seed, other.utterance.sound))?;
             let written = WrittenFile::of(&file)?;
             heard
                 .iter_mut()
@@ -236,20 +237,21 @@ impl<'a, P: Iterator<Item = Result<Planned>>> Speech<'a, P> {
             files.push(file);
         }
         let choice = self.run.retry().chooses().then_some(Choice { score, heard, others: files });
-        let made = Made { file, seconds, tokens, seed: Some(seed), attempts, findings, next, choice };
+        let made = Made { file, seconds, tokens, seed: Some(seed), attempts, findings, augment, next, choice };
         self.run.end(job, Ok(made))
     }
 
-    /// The file of a take; the best one, of rank 1, has the job's own name.
-    fn file(&self, job: &InFlight, rank: usize, (seed, sound): (u64, Sound)) -> Result<Pending> {
+    /// The file of a take, and what was changed in it; the best one, of rank 1, has the job's own name.
+    fn file(&self, job: &InFlight, rank: usize, (seed, sound): (u64, Sound)) -> Result<(Pending, Option<String>)> {
         let target = self.run.target(job).ranked(rank);
         match sound {
-            Sound::File(file) => Ok(file.renamed(target.path)),
+            Sound::File(file) => Ok((file.renamed(target.path), None)),
             Sound::Memory(mut utterance) => {
-                self.backend.level(job, &mut utterance.pcm)?;
+                let changed = self.backend.finish(job, seed, &mut utterance.pcm)?;
                 let settings = job.settings.map(|settings| Settings { seed, ..settings });
                 let settings = settings.context("speech is drawn with settings")?;
-                target.write(|sink: &mut Sink| self.backend.write(job, &settings, &utterance, sink))
+                let file = target.write(|sink: &mut Sink| self.backend.write(job, &settings, &utterance, sink))?;
+                Ok((file, changed))
             }
         }
     }

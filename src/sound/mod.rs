@@ -46,5 +46,5 @@ pub use speakers::Registers;
 pub use stretch::{Stretch, choose};
 pub use thresholds::{LONGEST_CHECKED, LONGEST_REFERENCE};
 pub use tracks::with_speech;
-pub use utterance::{badness, listen, trim_tail, weight};
+pub use utterance::{badness, is_silent, listen, trim_tail, weight};
 pub use vad::{FRAME_SECONDS, Frames, SpeechDetector, speech};

@@ -44,10 +44,15 @@ pub fn weight(what: What) -> u32 {
     }
 }
 
+/// Whether nothing is heard.
+pub fn is_silent(pcm: &Pcm) -> Result<bool> {
+    Ok(loudness(pcm)?.is_none_or(|loudness| loudness < SILENT))
+}
+
 /// What is wrong with `pcm`, which was to say `text`; nothing: keep it. The worst comes first. Without a text its pace
 /// is not judged. `ended`: the semantic stage ended by itself and not by a limit.
 pub fn listen(pcm: &Pcm, text: Option<&str>, ended: bool) -> Result<Vec<Finding>> {
-    if loudness(pcm)?.is_none_or(|loudness| loudness < SILENT) {
+    if is_silent(pcm)? {
         return Ok(vec![found(What::Silent, "nothing is heard")]);
     }
     let heard = Heard::new(pcm)?;

@@ -63,19 +63,22 @@ impl fmt::Display for Augment {
 }
 
 impl Augment {
-    /// A copy of `clip` with one or more of the changes, drawn by `key`: as long, at the same rate, within full scale.
-    pub fn changed(&self, clip: &Pcm, key: [u8; 32]) -> Result<Pcm> {
+    /// A copy of `clip` with one or more of the changes, drawn by `key`: as long, at the same rate, within full scale;
+    /// and which these are, in words.
+    pub fn changed(&self, clip: &Pcm, key: [u8; 32]) -> Result<(Pcm, String)> {
         let mut draw = Draw(ChaCha8Rng::from_seed(key));
         let kinds: Vec<_> = self.changes.iter().collect();
         // Any set of them but the empty one is as likely as any other.
         let chosen = 1 + draw.0.next_u64() % ((1 << kinds.len()) - 1);
-        let mut samples = clip.samples.clone();
+        let (mut samples, mut done) = (clip.samples.clone(), vec![]);
         for (_, change) in kinds.iter().enumerate().filter(|(bit, _)| chosen >> bit & 1 == 1) {
-            samples = apply(**change, &samples, f64::from(clip.rate), &mut draw)?;
+            let how;
+            (samples, how) = apply(**change, &samples, f64::from(clip.rate), &mut draw)?;
+            done.push(format!("{} {how}", change.name()));
         }
         let peak = samples.iter().fold(1.0f32, |most, x| most.max(x.abs()));
         samples.iter_mut().for_each(|x| *x /= peak);
-        Ok(Pcm { samples, rate: clip.rate })
+        Ok((Pcm { samples, rate: clip.rate }, done.join(", ")))
     }
 }
 
@@ -106,19 +109,29 @@ fn power(samples: &[f32]) -> f64 {
     samples.iter().map(|&x| f64::from(x).powi(2)).sum::<f64>() / samples.len().max(1) as f64
 }
 
-fn apply(change: Change, samples: &[f32], rate: f64, draw: &mut Draw) -> Result<Vec<f32>> {
-    match change {
+/// `samples` after a change, and how much was changed, in words.
+fn apply(change: Change, samples: &[f32], rate: f64, draw: &mut Draw) -> Result<(Vec<f32>, String)> {
+    Ok(match change {
         Change::Level => {
-            let gain = factor(draw.between(LEVEL)) as f32;
-            Ok(samples.iter().map(|x| x * gain).collect())
+            let decibels = draw.between(LEVEL);
+            let gain = factor(decibels) as f32;
+            (samples.iter().map(|x| x * gain).collect(), format!("{decibels:+.1} dB"))
         }
         Change::Noise => {
-            let amplitude = power(samples).sqrt() * factor(-draw.between(NOISE));
-            Ok(samples.iter().map(|&x| x + (amplitude * draw.normal()) as f32).collect())
+            let under = draw.between(NOISE);
+            let amplitude = power(samples).sqrt() * factor(-under);
+            let noisy = samples.iter().map(|&x| x + (amplitude * draw.normal()) as f32);
+            (noisy.collect(), format!("{under:.1} dB under"))
         }
-        Change::Band => band(samples, rate, [draw.between(LOW), draw.between(HIGH)]),
-        Change::Room => room(samples, rate, draw),
-    }
+        Change::Band => {
+            let [low, high] = [LOW, HIGH].map(|bounds| draw.between(bounds));
+            (band(samples, rate, [low, high])?, format!("{low:.0} to {high:.0} Hz"))
+        }
+        Change::Room => {
+            let [decay, under] = [DECAY, REFLECTED].map(|bounds| draw.between(bounds));
+            (room(samples, rate, [decay, under], draw)?, format!("{decay:.2} s {under:.1} dB under"))
+        }
+    })
 }
 
 /// Without what lies outside of `low` to `high` Hz, by a filter of second order on each side, without delay.
@@ -130,8 +143,8 @@ fn band(samples: &[f32], rate: f64, [low, high]: [f64; 2]) -> Result<Vec<f32>> {
     })
 }
 
-fn room(samples: &[f32], rate: f64, draw: &mut Draw) -> Result<Vec<f32>> {
-    let (decay, under) = (draw.between(DECAY), draw.between(REFLECTED));
+/// With reflections that fall by 60 dB in `decay` seconds, all of them `under` dB under what comes straight.
+fn room(samples: &[f32], rate: f64, [decay, under]: [f64; 2], draw: &mut Draw) -> Result<Vec<f32>> {
     let start = (DELAY * rate) as usize;
     let fall = |at: usize| factor(-60.0 * at as f64 / (decay * rate));
     let mut response: Vec<f32> = (0..start + (decay * rate) as usize)
@@ -185,7 +198,7 @@ mod tests {
     }
 
     fn changed(change: Change, clip: &Pcm, key: u8) -> Pcm {
-        Augment { changes: BTreeSet::from([change]), seed: 0 }.changed(clip, [key; 32]).unwrap()
+        Augment { changes: BTreeSet::from([change]), seed: 0 }.changed(clip, [key; 32]).unwrap().0
     }
 
     /// What was added, dB under the sound.
@@ -204,6 +217,8 @@ mod tests {
         for key in 0..20 {
             let level = louder(&clip, &changed(Change::Level, &clip, key));
             assert!((LEVEL[0]..LEVEL[1]).contains(&level), "{level}");
+            let augment = Augment { changes: BTreeSet::from([Change::Level]), seed: 0 };
+            assert_eq!(augment.changed(&clip, [key; 32]).unwrap().1, format!("level {level:+.1} dB"));
             let noise = under(&clip, &changed(Change::Noise, &clip, key));
             assert!((NOISE[0] - 0.5..NOISE[1] + 0.5).contains(&noise), "{noise}");
             let band = |hz| louder(&tone(hz), &changed(Change::Band, &tone(hz), key));
@@ -234,7 +249,7 @@ mod tests {
         let copies: Vec<_> = (0..10).map(|key| augment.changed(&clip, [key; 32]).unwrap()).collect();
         assert_eq!(copies[4], augment.changed(&clip, [4; 32]).unwrap());
         assert!(copies.windows(2).all(|pair| pair[0] != pair[1]));
-        assert!(copies.iter().flat_map(|copy| &copy.samples).all(|x| x.abs() <= 1.0));
-        assert!(copies.iter().all(|copy| copy.samples.len() == clip.samples.len()));
+        assert!(copies.iter().flat_map(|(copy, _)| &copy.samples).all(|x| x.abs() <= 1.0));
+        assert!(copies.iter().all(|(copy, done)| copy.samples.len() == clip.samples.len() && !done.is_empty()));
     }
 }

@@ -14,7 +14,7 @@ use crate::error::{Kind, kind};
 use crate::net::hubert::{Hubert, HubertConfig};
 use crate::output;
 use crate::progress::Progress;
-use crate::sound::{What, listen};
+use crate::sound::is_silent;
 use crate::tokens::{HUBERT_RATE, SEMANTIC_HZ};
 use anyhow::{Context, Result, ensure};
 use candle_core::{DType, Device, Tensor};
@@ -208,7 +208,7 @@ impl Ear<'_> {
         let path = self.cache.join(format!("{}.safetensors", hex(sha.clone())));
         if !path.is_file() {
             let change = |clip: Pcm| match augment {
-                Some(augment) => augment.changed(&clip, sha.finalize().into()),
+                Some(augment) => Ok(augment.changed(&clip, sha.finalize().into())?.0),
                 None => Ok(clip),
             };
             let (features, shape, fault) = match self.hear(pair, sound, change)? {
@@ -242,9 +242,7 @@ impl Ear<'_> {
         };
         match clip.seconds() {
             seconds if seconds < SHORTEST => return Ok(Err(SHORT)),
-            _ if listen(&clip, None, true)?.iter().any(|finding| finding.what == What::Silent) => {
-                return Ok(Err(SILENT));
-            }
+            _ if is_silent(&clip)? => return Ok(Err(SILENT)),
             _ => (),
         }
         let features = self.net()?.features(&self.wav(&change(clip)?)?)?.squeeze(0)?;

@@ -1,5 +1,6 @@
 //! Ctrl-C while something is half written: it goes, what was there stays, and the exit code says so.
 
+use super::quantizer::pairs;
 use super::{CLONE, Desk, Ran, SPEAK, VOICE};
 use std::fs;
 use std::path::Path;
@@ -78,6 +79,45 @@ fn a_text_that_waits_in_a_file_of_its_own_goes_too() {
     interrupt(&child);
     let ran = Ran::of(child.wait_with_output().unwrap());
     assert!(ran.code == 130 && !half_written(desk.folder.path()), "{}", ran.stderr);
+}
+
+/// Once finishes what is under way, twice stops at once: either way every sound has its tokens, and the same command
+/// ends with what an uninterrupted one ends with.
+#[test]
+fn pairs_of_a_run_that_is_interrupted_are_whole_and_the_next_run_makes_the_others() {
+    let desk = Desk::new();
+    let lines: String = (1..=12).map(|n| format!("Bom dia, número {n}.\n")).collect();
+    fs::write(desk.path("s.txt"), lines).unwrap();
+    let arguments = |folder: &'static str| {
+        ["quantizer", "data", "--demo", "--lines", "s.txt", "-d", folder, "--augment", "--batch", "1"]
+    };
+    let whole = Ran::of(desk.command(&arguments("whole")).output().unwrap());
+    assert_eq!(whole.code, 0, "{}", whole.stderr);
+    let expected = pairs(&desk, "whole");
+    assert_eq!(expected.len(), 24);
+    for (folder, times) in [("once", 1), ("twice", 2)] {
+        let mut child = start(&desk, &arguments(folder));
+        let there = || pairs(&desk, folder);
+        while there().len() < 2 {
+            assert!(child.try_wait().unwrap().is_none(), "it ended before its first pair did");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        for _ in 0..times {
+            interrupt(&child);
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        let ran = Ran::of(child.wait_with_output().unwrap());
+        assert!(ran.code == 130 && !half_written(&desk.path(folder)), "{}", ran.stderr);
+        let there = there();
+        assert!(there.len() < 24 && there.iter().all(|pair| expected.contains(pair)), "{folder}: whole or not there");
+        let sounds = there.iter().filter_map(|(name, _)| name.strip_suffix(".wav"));
+        let tokens: Vec<_> = there.iter().filter_map(|(name, _)| name.strip_suffix(".npy")).collect();
+        assert!(sounds.clone().all(|name| tokens.contains(&name)));
+        assert!(times == 2 || sounds.count() == tokens.len());
+        let ran = Ran::of(desk.command(&arguments(folder)).output().unwrap());
+        assert_eq!(ran.code, 0, "{}", ran.stderr);
+        assert!(pairs(&desk, folder) == expected, "{folder}: as without an interrupt");
+    }
 }
 
 #[test]

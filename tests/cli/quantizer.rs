@@ -4,7 +4,10 @@ use super::Desk;
 use crate::noise::Size;
 use crate::quantizer::write_pairs;
 use crate::standins::{Spec, shared};
+use barkclone::audio::Pcm;
+use barkclone::sound::is_silent;
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -230,6 +233,88 @@ fn bark_speaks_pairs_that_can_be_learned_from() {
     let ran = desk.run(&[&train[..], &["--hidden", "8", "--demo"]].concat());
     ran.prints();
     ran.says(&["3 clips"]);
+}
+
+/// Every file of pairs in `folder` with its bytes, by name.
+pub fn pairs(desk: &Desk, folder: &str) -> Vec<(String, Vec<u8>)> {
+    let files = fs::read_dir(desk.path(folder))
+        .into_iter()
+        .flatten()
+        .map(|file| file.unwrap().file_name().into_string().unwrap());
+    let mut names: Vec<_> = files.filter(|name| name.ends_with(".wav") || name.ends_with(".npy")).collect();
+    names.sort();
+    names.into_iter().map(|name| (name.clone(), desk.bytes(&format!("{folder}/{name}")))).collect()
+}
+
+/// What the report says was changed in each sound, by the sound's name.
+fn told(desk: &Desk, folder: &str) -> BTreeMap<String, Option<String>> {
+    let report = fs::read_to_string(desk.path(&format!("{folder}/report.jsonl"))).unwrap();
+    let lines = report.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    lines.map(|line| (line["out"].as_str().unwrap().into(), line["augment"].as_str().map(str::to_owned))).collect()
+}
+
+#[test]
+fn sounds_of_pairs_are_changed_as_asked_and_their_tokens_stay() {
+    let desk = Desk::new();
+    fs::write(desk.path("s.txt"), "Bom dia.\nHoje chove.\n").unwrap();
+    desk.babble("ref.wav", 2.0);
+    desk.run(&["clone", "ref.wav", "--raw", "--demo", "-o", "voz.npz"]).prints();
+    let lines = ["--demo", "--lines", "s.txt", "--seed", "3", "--float", "-q"];
+    let data = |folder: &'static str, flags: &[&str]| {
+        let own = ["quantizer", "data", "-d", folder, "--voices", "voz.npz"];
+        desk.run(&[&own[..], &lines, flags].concat()).prints();
+        pairs(&desk, folder)
+    };
+    let plain = data("plain", &[]);
+    assert_eq!(plain.len(), 4);
+    assert!(told(&desk, "plain").values().all(Option::is_none));
+    let speak = ["speak", "-d", "spoken", "--names", "{id}.wav", "--voice", "voz.npz"];
+    desk.run(&[&speak[..], &lines].concat()).prints();
+    let sounds: Vec<_> = plain.iter().filter(|(name, _)| name.ends_with(".wav")).cloned().collect();
+    assert!(pairs(&desk, "spoken") == sounds, "as they are spoken, to the byte");
+
+    let samples = |bytes: &[u8]| {
+        hound::WavReader::new(bytes).unwrap().into_samples::<f32>().map(Result::unwrap).collect::<Vec<_>>()
+    };
+    for (folder, kind) in [("a", "noise"), ("b", "level"), ("c", "band"), ("d", "room")] {
+        let changed = data(folder, &[&format!("--augment={kind}")]);
+        for ((name, before), (other, after)) in plain.iter().zip(&changed) {
+            assert_eq!(name, other);
+            if name.ends_with(".npy") {
+                assert!(before == after, "{kind}: {name}");
+                continue;
+            }
+            let (before, after) = (samples(before), samples(after));
+            assert!(before.len() == after.len() && before != after, "{kind}: {name}");
+            assert!(after.iter().all(|x| x.abs() <= 1.0), "{kind}: {name} is clipped");
+        }
+        let told = told(&desk, folder);
+        let is_kind = |how: &Option<String>| how.as_ref().is_some_and(|how| how.starts_with(kind));
+        assert!(told.len() == 2 && told.values().all(is_kind), "{told:?}");
+    }
+
+    let all = data("all", &["--augment"]);
+    assert!(data("again", &["--augment", "--batch", "1"]) == all && told(&desk, "again") == told(&desk, "all"));
+    fs::remove_file(desk.path(&format!("all/{}", all[1].0))).unwrap();
+    assert!(data("all", &["--augment"]) == all, "the same again");
+    let without = [&["quantizer", "data", "-d", "all", "--voices", "voz.npz"], &lines[..]].concat();
+    desk.run(&without).fails(6, &["finished results would be replaced", "--force"]);
+    assert!(data("all", &["--force"]) == plain, "spoken anew as they are");
+    assert!(told(&desk, "all").values().all(Option::is_none), "the last line of each holds");
+
+    // Just above what counts as silence, most levels that are drawn would make a sound silent: it is left as it is.
+    fs::write(desk.path("s.txt"), "Um.\nBom dia.\nHoje chove.\nE agora?\nBoa noite.\nAté logo.\n").unwrap();
+    let soft = data("soft", &["--loudness", "-49"]);
+    let levels = data("levels", &["--loudness", "-49", "--augment=level"]);
+    let how = told(&desk, "levels");
+    assert!(how.values().any(Option::is_none), "{how:?}");
+    for ((name, before), (_, after)) in soft.iter().zip(&levels).filter(|((name, _), _)| name.ends_with(".wav")) {
+        let silent = |bytes| is_silent(&Pcm { samples: samples(bytes), rate: 24_000 }).unwrap();
+        assert_eq!(silent(before), silent(after), "{name}");
+        assert_eq!(before == after, how[name].is_none(), "{name}");
+    }
+    let refused = ["quantizer", "data", "-d", "x", "--augment=echo"];
+    desk.run(&[&refused[..], &lines].concat()).fails(2, &["echo", "room"]);
 }
 
 #[test]

@@ -90,7 +90,8 @@ fn make(
     describe(&voice, &reference.seconds, terminal);
     let seconds = reference.seconds.end - reference.seconds.start;
     let tokens = voice.semantic().len();
-    Ok(Made { file, seconds, tokens, seed: None, attempts: 1, findings: reference.findings, next: None, choice: None })
+    let findings = reference.findings;
+    Ok(Made { file, seconds, tokens, seed: None, attempts: 1, findings, augment: None, next: None, choice: None })
 }
 
 fn options(args: &CloneArgs, session: &Session, models: &Models) -> Result<RunOptions> {

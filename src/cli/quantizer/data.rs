@@ -1,5 +1,6 @@
 //! `barkclone quantizer data`: Bark speaks sentences into pairs.
 
+use super::{AugmentBy, augment};
 use crate::cli::nets::number;
 use crate::cli::progress::Terminal;
 use crate::cli::speak::{Pairs, SpeakArgs, run_pairs};
@@ -21,6 +22,12 @@ pub struct PairArgs {
     /// Speak about so many hours, by the length of the sentences
     #[arg(long, value_name = "HOURS", allow_negative_numbers = true, value_parser = positive)]
     hours: Option<f64>,
+    /// Change each sound that is written, with one or more of these changes by chance (--seed); its tokens stay, and the
+    /// report says what was done. Alone: all of them. For `quantizer train` its own --augment is the better choice: it
+    /// learns from sounds as they are too, and judges by those. This one is for other trainers; not both
+    #[arg(long, value_name = "CHANGE", value_enum, value_delimiter = ',', num_args = 0..=1, require_equals = true)]
+    #[arg(default_missing_value = "noise,level,band,room")]
+    augment: Vec<AugmentBy>,
     #[command(flatten)]
     speak: SpeakArgs,
 }
@@ -31,5 +38,6 @@ pub fn positive(text: &str) -> Result<f64, String> {
 }
 
 pub fn run(args: PairArgs, models: &Models, terminal: &Terminal) -> Result<()> {
-    run_pairs(args.speak, Pairs { voices: args.voices, hours: args.hours }, models, terminal)
+    let augment = augment(&args.augment, args.speak.seed());
+    run_pairs(args.speak, Pairs { voices: args.voices, hours: args.hours, augment }, models, terminal)
 }

@@ -13,12 +13,13 @@ use barkclone::checkpoint::Checkpoint;
 use barkclone::models::Models;
 use barkclone::net::hubert::HubertConfig;
 use barkclone::progress::Progress;
-use barkclone::train::{Align, Augment, Clips};
+use barkclone::train::{Align, Augment, Change, Clips};
 use candle_core::Device;
 use clap::{Args, Subcommand, ValueEnum};
 use data::PairArgs;
 use eval::EvalArgs;
 use info::InfoArgs;
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use train::TrainArgs;
 
@@ -69,6 +70,36 @@ enum AlignBy {
     /// Too many tokens lose their front, too many frames their end: gitmylo's rule, by which the published ones were
     /// trained, and which is a frame off for clips under 6.7 s
     Cut,
+}
+
+/// What is done to a sound.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum AugmentBy {
+    /// White noise, 10 to 30 dB under the sound
+    Noise,
+    /// 15 dB softer to 6 dB louder
+    Level,
+    /// A band as narrow as a telephone's
+    Band,
+    /// The reflections of a room
+    Room,
+}
+
+impl AugmentBy {
+    fn change(self) -> Change {
+        match self {
+            AugmentBy::Noise => Change::Noise,
+            AugmentBy::Level => Change::Level,
+            AugmentBy::Band => Change::Band,
+            AugmentBy::Room => Change::Room,
+        }
+    }
+}
+
+/// Sounds changed so, by that seed; `None`: as they are.
+fn augment(changes: &[AugmentBy], seed: u64) -> Option<Augment> {
+    let changes: BTreeSet<_> = changes.iter().map(|by| by.change()).collect();
+    (!changes.is_empty()).then_some(Augment { changes, seed })
 }
 
 /// Where pairs are, and what hears them.

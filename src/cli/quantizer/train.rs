@@ -1,7 +1,7 @@
 //! `barkclone quantizer train`: from pairs to a quantizer.
 
 use super::data::positive;
-use super::{DataArgs, percent};
+use super::{AugmentBy, DataArgs, augment, percent};
 use crate::cli::nets::{self, number};
 use crate::cli::progress::Terminal;
 use crate::cli::settings::TRAINING;
@@ -13,12 +13,11 @@ use barkclone::models::Models;
 use barkclone::net::quantizer::{Parameters, QuantizerConfig};
 use barkclone::output;
 use barkclone::progress::Progress;
-use barkclone::train::{Augment, Change, Clips, Epoch, Settings, forget, hold, page, random, train};
+use barkclone::train::{Augment, Clips, Epoch, Settings, forget, hold, page, random, train};
 use barkclone::voice::Provenance;
+use clap::Args;
 use clap::builder::RangedU64ValueParser;
-use clap::{Args, ValueEnum};
 use serde_json::json;
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -102,30 +101,6 @@ pub struct TrainArgs {
     json: bool,
 }
 
-/// What is done to a copy.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum AugmentBy {
-    /// White noise, 10 to 30 dB under the sound
-    Noise,
-    /// 15 dB softer to 6 dB louder
-    Level,
-    /// A band as narrow as a telephone's
-    Band,
-    /// The reflections of a room
-    Room,
-}
-
-impl AugmentBy {
-    fn change(self) -> Change {
-        match self {
-            AugmentBy::Noise => Change::Noise,
-            AugmentBy::Level => Change::Level,
-            AugmentBy::Band => Change::Band,
-            AugmentBy::Room => Change::Room,
-        }
-    }
-}
-
 pub fn at_least_one(most: u64) -> RangedU64ValueParser<usize> {
     RangedU64ValueParser::new().range(1..=most)
 }
@@ -188,8 +163,7 @@ impl TrainArgs {
     }
 
     fn augment(&self) -> Option<Augment> {
-        let changes: BTreeSet<_> = self.augment.iter().map(|by| by.change()).collect();
-        (!changes.is_empty()).then_some(Augment { changes, seed: self.seed })
+        augment(&self.augment, self.seed)
     }
 
     /// Where the state is kept until all is done.

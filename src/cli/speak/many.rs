@@ -293,12 +293,12 @@ impl SpeechBackend for ModelBackend<'_> {
         &self.protocol
     }
 
-    fn level(&self, job: &InFlight, pcm: &mut Pcm) -> Result<()> {
+    fn finish(&self, job: &InFlight, seed: u64, pcm: &mut Pcm) -> Result<Option<String>> {
         // A long text is as loud as a whole.
-        match self.args.many.file.is_some() {
-            true => Ok(()),
-            false => self.args.loud.level(&job.task.out.display(), pcm, self.terminal),
+        if self.args.many.file.is_none() {
+            self.args.loud.level(&job.task.out.display(), pcm, self.terminal)?;
         }
+        self.args.augment().map_or(Ok(None), |augment| pairs::change(augment, (&job.task.id, seed), pcm))
     }
 
     fn write(&self, job: &InFlight, settings: &Settings, utterance: &Utterance, sink: &mut Sink) -> Result<()> {
@@ -396,7 +396,7 @@ fn twice(voice: &str) -> barkclone::error::Error {
 
 /// Everything that concerns all utterances is checked before a model is loaded, each utterance before it is begun.
 pub fn run(args: &SpeakArgs, models: &Models, terminal: &Terminal) -> Result<()> {
-    let seed = args.sampling.seed.unwrap_or(0);
+    let seed = args.seed();
     args.sampling.settings(&Protocol::default(), seed).check()?;
     args.many.run.redo()?;
     let mut voices = Named::parse(&args.voice)?;
@@ -605,10 +605,13 @@ fn options(
     terminal: &Terminal,
 ) -> Result<RunOptions> {
     let loudness = args.loud.loudness.filter(|_| args.many.file.is_none());
-    let model = match loudness {
-        None => args.nets.fingerprint(models, terminal)?,
-        Some(lufs) => batch::hash(&[&args.nets.fingerprint(models, terminal)?.to_le_bytes(), &lufs.to_le_bytes()]),
-    };
+    let mut model = args.nets.fingerprint(models, terminal)?;
+    if let Some(lufs) = loudness {
+        model = batch::hash(&[&model.to_le_bytes(), &lufs.to_le_bytes()]);
+    }
+    if let Some(augment) = args.augment() {
+        model = batch::hash(&[&model.to_le_bytes(), augment.to_string().as_bytes()]);
+    }
     let marked = |mark: Vec<u8>| format!("{:016x}", batch::hash(&[&model.to_le_bytes(), &[args.float.into()], &mark]));
     Ok(RunOptions {
         folder: folder.to_owned(),

@@ -5,13 +5,17 @@ use super::{SpeakArgs, many};
 use crate::cli::choice::read_voice;
 use crate::cli::progress::Terminal;
 use anyhow::{Result, ensure};
+use barkclone::audio::Pcm;
 use barkclone::batch::{self, Planned};
 use barkclone::error::Kind;
 use barkclone::models::{ModelKind, Models};
 use barkclone::output;
+use barkclone::sound::is_silent;
 use barkclone::speak::{Settings, Utterance};
 use barkclone::stage::protocol::Protocol;
+use barkclone::train::Augment;
 use barkclone::voice::write_semantic_tokens;
+use sha2::{Digest, Sha256};
 use std::path::Path;
 
 /// How pairs are named: by the content of a line, so that other lines do not rename them.
@@ -24,6 +28,8 @@ pub struct Pairs {
     pub voices: Vec<String>,
     /// About how much is spoken, at most.
     pub hours: Option<f64>,
+    /// How the sounds are changed.
+    pub augment: Option<Augment>,
 }
 
 /// Speaks lines into pairs.
@@ -48,6 +54,16 @@ fn matching(pattern: &str, models: &Models) -> Vec<String> {
 }
 
 impl SpeakArgs {
+    /// That of a run over many, of which the seeds of all are made.
+    pub fn seed(&self) -> u64 {
+        self.sampling.seed.unwrap_or(0)
+    }
+
+    /// How the sounds of pairs are changed.
+    pub fn augment(&self) -> Option<&Augment> {
+        self.pairs.as_ref()?.augment.as_ref()
+    }
+
     /// Refuses what would not become pairs.
     fn check_for_pairs(&self) -> Result<()> {
         let refuse = |flag: &str, given: bool, why: &str| {
@@ -104,4 +120,16 @@ pub fn settings(args: &SpeakArgs) -> Settings {
 /// Writes the tokens of an utterance beside its sound, which has that path: first, so that a sound never lacks them.
 pub fn keep(sound: &Path, utterance: &Utterance) -> Result<()> {
     output::replace(&sound.with_extension("npy"), |sink| write_semantic_tokens(&utterance.semantic, sink))
+}
+
+/// Changes the sound of the line `id` that was drawn with `seed`; what was done, in words.
+pub fn change(augment: &Augment, (id, seed): (&str, u64), pcm: &mut Pcm) -> Result<Option<String>> {
+    let key = Sha256::digest(format!("{augment}\0{seed}\0{id}")).into();
+    let (changed, done) = augment.changed(pcm, key)?;
+    // Who trains leaves silence out, and hears no other sound than this one.
+    if is_silent(&changed)? != is_silent(pcm)? {
+        return Ok(None);
+    }
+    *pcm = changed;
+    Ok(Some(done))
 }
