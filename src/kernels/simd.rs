@@ -18,7 +18,8 @@ pub(super) trait Simd: Copy + Send + Sync {
     const TILE_ROWS: usize;
     /// Weight rows that a matrix product of up to four rows of `x` holds in registers.
     const WEIGHT_ROWS: usize;
-    /// What [`Simd::dot4`] wants added to the bytes of `x`: its instruction takes them for unsigned ones, or signed ones.
+    /// What [`Simd::dot4`] wants added to the bytes of `x`, whose instruction takes them for unsigned ones or for signed
+    /// ones: 128 (the same as the topmost bit turned over) or 0.
     const ADDED: u8;
     type V: Copy;
     /// As many i32.

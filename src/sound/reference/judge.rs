@@ -41,8 +41,8 @@ fn length(total: f64) -> Option<Finding> {
         return Some(Finding::new(What::Short, Level::Warning, message, "record 5 to 12 s"));
     }
     (total > LONGEST_REFERENCE).then(|| {
-        let message = format!("{total:.0} s, of which a voice is made of the last {LONGEST_REFERENCE:.0}");
-        Finding::new(What::Long, Level::Note, message, "cut out the best 5 to 12 s")
+        let message = format!("{total:.0} s, of which `clone --raw` takes the last {LONGEST_REFERENCE:.0}");
+        Finding::new(What::Long, Level::Note, message, "cut out the best 5 to 12 s, or leave that to `clone`")
     })
 }
 
