@@ -106,8 +106,9 @@ impl Rows<'_> {
         let mut acc = [s.splat(0.0); M];
         for (b, w) in w.iter().enumerate() {
             let (scales, minima) = unpack_groups(w.scales);
-            // SAFETY: the references are valid.
-            let (d, dmin) = unsafe { (s.f16(&w.d), s.f16(&w.dmin)) };
+            let all = &raw const *w;
+            // SAFETY: all of the block can be read.
+            let (d, dmin) = unsafe { (s.f16(&raw const (*all).d), s.f16(&raw const (*all).dmin)) };
             for (r, acc) in acc.iter_mut().enumerate() {
                 let x = &x[r * blocks + b];
                 let (product, lowered) = (s.dot_q4(scales, &w.qs, &x.qs), s.dot_minima(minima, &x.sums));

@@ -99,8 +99,9 @@ fn words_of(qs: [i8; Q8_0_BLOCK]) -> [f32; WORDS] {
 #[inline(always)]
 fn eight_bits<S: Simd>(s: S, block: &BlockQ4K, group: usize) -> (f32, [i8; Q8_0_BLOCK]) {
     let (scale, min) = block.group(group);
-    // SAFETY: the references are valid.
-    let (d, dmin) = unsafe { (s.f16(&block.d), s.f16(&block.dmin)) };
+    let all = &raw const *block;
+    // SAFETY: all of the block can be read.
+    let (d, dmin) = unsafe { (s.f16(&raw const (*all).d), s.f16(&raw const (*all).dmin)) };
     let (scale, min) = (d * f32::from(scale), dmin * f32::from(min));
     let top = (15.0 * scale - min).abs().max(min.abs());
     let inverse = if top > 0.0 { 127.0 / top } else { 0.0 };
@@ -159,8 +160,9 @@ impl Block<'_> {
         let at = row * self.blocks + block;
         match self.w {
             Matrix::Q8_0(w) => {
-                // SAFETY: the reference is valid.
-                (unsafe { s.f16(&w[at].d) }, w[at].qs)
+                let block = &raw const w[at];
+                // SAFETY: all of the block can be read.
+                (unsafe { s.f16(&raw const (*block).d) }, w[at].qs)
             }
             Matrix::Q4K(w) => eight_bits(s, &w[at / 8], at % 8),
             _ => (0.0, [0; Q8_0_BLOCK]), // refused

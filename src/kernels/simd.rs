@@ -78,10 +78,10 @@ pub(super) trait Simd: Copy + Send + Sync {
     /// `scale * q - min` for the four bits `q` from bit `shift` on of each of `LANES` bytes; the product is exact.
     unsafe fn load_q4(self, p: *const u8, shift: u8, scale: f32, min: f32) -> Self::V;
 
-    /// One f16 widened.
+    /// One f16 widened, at any alignment.
     ///
     /// # Safety
-    /// `p` is valid for reads.
+    /// `p` is valid for reads of four bytes, as within a block, though two are taken.
     #[inline(always)]
     unsafe fn f16(self, p: *const f16) -> f32 {
         // SAFETY: the caller vouches for `p`.

@@ -53,9 +53,10 @@ macro_rules! of_memory {
 }
 
 /// The number at `p`, in half precision, whatever its alignment. A macro, to be compiled with the set's instructions.
+/// Four bytes are read: of two the compiler makes an instruction that waits for what its register held before.
 macro_rules! half_at {
     ($p:ident) => {
-        _mm_cvtss_f32(_mm_cvtph_ps(_mm_cvtsi32_si128(i32::from($p.read_unaligned().to_bits()))))
+        _mm_cvtss_f32(_mm_cvtph_ps(_mm_cvtsi32_si128($p.cast::<i32>().read_unaligned())))
     };
 }
 
