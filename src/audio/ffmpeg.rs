@@ -2,6 +2,7 @@
 //! tells its rate and channels at its head, and encodes what it is sent as WAV.
 
 use super::check_rate;
+use super::helper::Helper;
 use super::input::Input;
 use super::source::Source;
 use super::write::{self, Info, WavStream};
@@ -10,7 +11,7 @@ use crate::output::Scratch;
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use std::fs::File;
 use std::io::{BufRead, BufReader, BufWriter, ErrorKind, Read, Seek, Write};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{ChildStdin, ChildStdout, Command, Stdio};
 
 /// The program.
 const PROGRAM: &str = "ffmpeg";
@@ -25,7 +26,7 @@ const LONGEST_HEADER: u32 = 1 << 16;
 
 /// A running `ffmpeg`.
 pub(super) struct Ffmpeg {
-    child: Child,
+    helper: Helper,
     out: BufReader<ChildStdout>,
     /// What it says: in a file, for nobody reads along, and a full pipe would stop it.
     said: File,
@@ -51,7 +52,11 @@ fn tracks(input: &Input) -> Result<usize> {
     while found < MOST_TRACKS {
         let mut command = reading(input, found)?;
         command.args(["-t", "0", "-c", "copy", "-f", "null", "-"]).stdout(Stdio::null()).stderr(Stdio::null());
-        if !command.status().context("ffmpeg cannot be started")?.success() {
+        if !Helper::start(&mut command)
+            .and_then(|mut helper| helper.wait())
+            .context("ffmpeg cannot be started")?
+            .success()
+        {
             break;
         }
         found += 1;
@@ -69,13 +74,13 @@ impl Ffmpeg {
         command.args(["-vn", "-sn", "-dn", "-c:a", "pcm_f32be", "-f", "au", "pipe:1"]);
         let said = tempfile::tempfile()?;
         command.stdout(Stdio::piped()).stderr(said.try_clone()?);
-        let mut child = match command.spawn() {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        let mut helper = match Helper::start(&mut command) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             started => started.context("ffmpeg cannot be started")?,
         };
-        let out = child.stdout.take().context("ffmpeg has no output")?;
+        let out = helper.stdout.take().context("ffmpeg has no output")?;
         let out = BufReader::with_capacity(BLOCK, out);
-        let mut running = Self { child, out, said, rate: 0, channels: 0, tracks: 1, notes: Vec::new() };
+        let mut running = Self { helper, out, said, rate: 0, channels: 0, tracks: 1, notes: Vec::new() };
         running.begin()?;
         // Whoever asks for a track knows that it is there.
         running.tracks = if input.track().is_some() { track + 1 } else { tracks(input)? };
@@ -89,7 +94,7 @@ impl Ffmpeg {
     fn begin(&mut self) -> Result<()> {
         let mut header = [0; HEADER];
         if self.out.read_exact(&mut header).is_err() {
-            self.child.wait()?;
+            self.helper.wait()?;
             bail!("ffmpeg cannot read it either: {}", last_words(&mut self.said));
         }
         let long = |at: usize| u32::from_be_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]]);
@@ -143,7 +148,7 @@ impl Source for Ffmpeg {
         if !interleaved.is_empty() {
             return Ok(self.channels.into());
         }
-        let done = self.child.wait().map_err(|error| anyhow!("ffmpeg: {error}"))?;
+        let done = self.helper.wait().map_err(|error| anyhow!("ffmpeg: {error}"))?;
         let words = last_words(&mut self.said);
         if !done.success() {
             self.notes.push(format!("ffmpeg stopped early ({words}); what it gave is read"));
@@ -156,26 +161,15 @@ impl Source for Ffmpeg {
     }
 }
 
-impl Drop for Ffmpeg {
-    fn drop(&mut self) {
-        end(&mut self.child);
-    }
-}
-
-fn end(child: &mut Child) {
-    // It may have ended by itself.
-    let _ = child.kill();
-    let _ = child.wait();
-}
-
 /// Whether it is installed and has that encoder.
 pub(super) fn encodes(codec: &str) -> Result<bool> {
     let mut command = Command::new(PROGRAM);
-    let listed = command.args(["-hide_banner", "-loglevel", "error", "-encoders"]).stdin(Stdio::null()).output();
-    match listed {
+    command.args(["-hide_banner", "-loglevel", "error", "-encoders"]).stdin(Stdio::null());
+    match Helper::start(command.stdout(Stdio::piped()).stderr(Stdio::null())) {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
-        listed => {
-            let listed = listed.context("ffmpeg cannot be started")?.stdout;
+        started => {
+            let (mut helper, mut listed) = (started.context("ffmpeg cannot be started")?, Vec::new());
+            helper.stdout.take().context("ffmpeg has no output")?.read_to_end(&mut listed)?;
             Ok(String::from_utf8_lossy(&listed).lines().any(|line| line.split_whitespace().nth(1) == Some(codec)))
         }
     }
@@ -209,9 +203,9 @@ impl Encoder {
         command.args(["-f", self.muxer]).arg(file);
         let said = tempfile::tempfile()?;
         command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(said.try_clone()?);
-        let mut child = command.spawn().context("ffmpeg cannot be started")?;
-        let stdin = child.stdin.take().context("ffmpeg has no input");
-        let mut encoding = Encoding { child, wav: None, made, said, out };
+        let mut helper = Helper::start(&mut command).context("ffmpeg cannot be started")?;
+        let stdin = helper.stdin.take().context("ffmpeg has no input");
+        let mut encoding = Encoding { helper, wav: None, made, said, out };
         let wav = WavStream::new(BufWriter::new(stdin?), rate, total, write::Encoding::Pcm16, &[]);
         encoding.wav = Some(encoding.told(wav)?);
         Ok(encoding)
@@ -220,7 +214,8 @@ impl Encoder {
 
 /// A running `ffmpeg` that encodes.
 pub struct Encoding<W> {
-    child: Child,
+    /// Ends before its file goes.
+    helper: Helper,
     /// Gone once all samples are sent.
     wav: Option<WavStream<BufWriter<ChildStdin>>>,
     made: Scratch,
@@ -237,7 +232,7 @@ impl<W: Write> Encoding<W> {
     pub(super) fn finish(mut self) -> Result<()> {
         let sent = self.wav.take().map_or(Ok(()), WavStream::finish);
         self.told(sent)?;
-        let done = self.child.wait().context("ffmpeg cannot be waited for")?;
+        let done = self.helper.wait().context("ffmpeg cannot be waited for")?;
         ensure!(done.success(), Kind::Output.error(format!("ffmpeg cannot encode it: {}", last_words(&mut self.said))));
         std::io::copy(&mut File::open(self.made.path())?, &mut self.out)?;
         Ok(self.out.flush()?)
@@ -253,13 +248,7 @@ impl<W: Write> Encoding<W> {
     }
 
     fn why(&mut self) -> String {
-        end(&mut self.child);
+        self.helper.end();
         last_words(&mut self.said)
-    }
-}
-
-impl<W> Drop for Encoding<W> {
-    fn drop(&mut self) {
-        end(&mut self.child);
     }
 }

@@ -6,6 +6,7 @@ mod container;
 mod ffmpeg;
 mod format;
 mod gsm;
+mod helper;
 mod input;
 mod join;
 mod kind;
@@ -21,6 +22,7 @@ mod window;
 mod write;
 
 pub use format::{ENDINGS, Format, SoundWriter, encode, refuse_unwritten, write_sound};
+pub use helper::end_helpers;
 pub use input::Input;
 pub use join::{WavJoiner, join_wav, stored_samples};
 pub use recording::{Clip, LONGEST, Recording, Sink, read, read as read_wav};

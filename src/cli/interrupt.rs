@@ -1,8 +1,9 @@
-//! Ctrl-C and SIGTERM: what is half written goes, and the process ends with exit code 130. While a run over many is
+//! Ctrl-C and SIGTERM: programs at work for this one end, what is half written goes, and the process ends with exit code 130. While a run over many is
 //! under way, the first one asks it to finish what it began, and the second one ends the process.
 
 use super::tell;
 use anyhow::{Context, Result};
+use barkclone::audio;
 use barkclone::batch::Stop;
 use barkclone::error::Kind;
 use barkclone::output;
@@ -21,6 +22,8 @@ fn interrupted() {
     if RUNNING.load(Ordering::Relaxed) && !STOP.request() {
         return tell(waiting(&STOP));
     }
+    // They would write their files anew.
+    audio::end_helpers();
     output::remove_temporaries();
     tell("\ninterrupted");
     std::process::exit(Kind::Interrupted.exit_code().into());

@@ -3,6 +3,7 @@
 use super::quantizer::pairs;
 use super::{CLONE, Desk, Ran, SPEAK, VOICE};
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
@@ -118,6 +119,84 @@ fn pairs_of_a_run_that_is_interrupted_are_whole_and_the_next_run_makes_the_other
         assert_eq!(ran.code, 0, "{}", ran.stderr);
         assert!(pairs(&desk, folder) == expected, "{folder}: as without an interrupt");
     }
+}
+
+/// An `ffmpeg` that takes all samples, says that it is at work, and writes once it is let go.
+const ENCODER: &str = r#"#!/bin/sh
+case "$*" in *-encoders*) echo ' A..... libmp3lame MP3'; exit;; esac
+for out; do :; done
+cat > /dev/null
+echo $$ > HERE/at-work
+while [ ! -e HERE/go ]; do sleep 0.01; done
+echo encoded > "${out#file:}"
+"#;
+
+/// Starts a command in a process group of its own, with [`ENCODER`] in the place of ffmpeg; waits until that is at work.
+fn encoding(desk: &Desk, arguments: &[&str]) -> (Child, String) {
+    use std::os::unix::{fs::PermissionsExt, process::CommandExt};
+    let (home, ffmpeg) = (desk.path(".home"), desk.path(".home/ffmpeg"));
+    fs::create_dir_all(home.join("tmp")).unwrap();
+    fs::write(&ffmpeg, ENCODER.replace("HERE", home.to_str().unwrap())).unwrap();
+    fs::set_permissions(&ffmpeg, fs::Permissions::from_mode(0o755)).unwrap();
+    let path = format!("{}:{}", home.display(), std::env::var("PATH").unwrap());
+    let mut command = desk.command(&[arguments, &["--voice", VOICE], &SPEAK].concat());
+    command.env("PATH", path).env("TMPDIR", home.join("tmp")).process_group(0);
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    loop {
+        match fs::read_to_string(home.join("at-work")) {
+            Ok(id) if id.ends_with('\n') => return (child, id.trim().to_owned()),
+            _ => assert!(child.try_wait().unwrap().is_none(), "it ended before it encoded"),
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+fn kill(signal: &str, id: &str) -> bool {
+    let mut command = std::process::Command::new("kill");
+    command.args([signal, "--", id]).stderr(Stdio::null()).status().unwrap().success()
+}
+
+const MANY: [&str; 7] = ["speak", "--lines", "p", "-d", "out", "--names", "{index}.mp3"];
+
+fn lines(desk: &Desk) {
+    fs::write(desk.path("p"), "uma frase\n".repeat(50)).unwrap();
+}
+
+/// A terminal sends Ctrl-C to all of the process group.
+#[test]
+fn what_is_being_encoded_is_finished_when_a_terminal_interrupts_a_run() {
+    let desk = Desk::new();
+    lines(&desk);
+    let (child, _) = encoding(&desk, &MANY);
+    assert!(kill("-INT", &format!("-{}", child.id())));
+    fs::write(desk.path(".home/go"), "").unwrap();
+    let ran = Ran::of(child.wait_with_output().unwrap());
+    assert_eq!(ran.code, 130, "{}", ran.stderr);
+    ran.says(&["stopped; the same command goes on from here"]);
+    assert_eq!(desk.bytes("out/1.mp3"), b"encoded\n");
+    assert!(!half_written(desk.folder.path()));
+}
+
+#[test]
+fn who_encodes_ends_with_the_program_and_leaves_nothing() {
+    let desk = Desk::new();
+    lines(&desk);
+    let (child, encoder) = encoding(&desk, &["speak", "Olá", "-o", "x.mp3"]);
+    interrupt(&child);
+    let ran = Ran::of(child.wait_with_output().unwrap());
+    assert_eq!(ran.code, 130, "{}", ran.stderr);
+    assert!(!kill("-0", &encoder), "it runs on");
+    assert!(!half_written(desk.folder.path()) && desk.files() == ["p"], "{:?}", desk.files());
+
+    fs::remove_file(desk.path(".home/at-work")).unwrap();
+    let (mut child, encoder) = encoding(&desk, &MANY);
+    interrupt(&child);
+    let told = BufReader::new(child.stderr.take().unwrap()).lines();
+    assert!(told.map_while(Result::ok).any(|line| line.contains("once more stops at once")));
+    interrupt(&child);
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert!(!kill("-0", &encoder), "it runs on");
+    assert!(!half_written(desk.folder.path()));
 }
 
 #[test]
