@@ -34,7 +34,8 @@ impl<P: Iterator<Item = Result<Planned>>> Run<'_, P> {
         let Some((there, state)) = self.locate(&record) else { return Ok(Found::Nothing) };
         Ok(match state {
             State::Changed => Found::Changed(there),
-            State::AsWritten if job.again || !job.is(entry) || self.can_be_better(&record) => Found::Nothing,
+            State::AsWritten if job.again || !job.is(entry) => Found::Nothing,
+            State::AsWritten if self.can_be_better(&record) || self.lacks_takes(&record) => Found::Nothing,
             _ if there != wanted && fs::symlink_metadata(&wanted).is_ok() => Found::Nothing,
             // Another name does not make another format of it.
             _ if there.extension() != wanted.extension() => Found::Nothing,
@@ -51,6 +52,12 @@ impl<P: Iterator<Item = Result<Planned>>> Run<'_, P> {
     /// Whether more takes are wanted than were made.
     fn can_be_better(&self, record: &Record) -> bool {
         self.options.retry.wants_more(record.takes.unwrap_or(1), record.findings.is_empty())
+    }
+
+    /// Whether takes that are wanted beside the best were not kept, or are gone.
+    fn lacks_takes(&self, record: &Record) -> bool {
+        let mut others = record.heard.iter().filter(|take| Some(take.seed) != record.seed);
+        self.options.retry.keep_all && others.any(|take| !take.is_there(&self.options.folder))
     }
 
     /// Where the file of a line is, and whether it is what was written: a run that was killed while it renamed the file

@@ -9,6 +9,7 @@ use crate::sound::{RecordedFinding, weight};
 use crate::speak::Settings;
 use crate::stage::fine::Context as FineContext;
 use serde::{Deserialize, Serialize};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -149,6 +150,11 @@ pub struct RecordedTake {
 }
 
 impl RecordedTake {
+    /// Whether its file is there, whoever changed it.
+    pub(super) fn is_there(&self, folder: &Path) -> bool {
+        self.out.as_ref().is_some_and(|out| fs::symlink_metadata(folder.join(out)).is_ok())
+    }
+
     /// Its file, where it is kept beside the best and is as it was written.
     pub(super) fn kept(&self, folder: &Path) -> Option<PathBuf> {
         let path = folder.join(self.out.as_ref()?);

@@ -92,7 +92,8 @@ impl<P: Iterator<Item = Result<Planned>>> Run<'_, P> {
         Ok(state.map(|state| (path, state)).into_iter().chain(takes).collect())
     }
 
-    /// The takes beside a result that its last line does not name, or whose result no task wants.
+    /// The takes beside a result that its last line does not name, or whose result no task wants; all of them, where
+    /// takes are not asked for.
     fn unwanted_takes(&self, record: &Record) -> Result<Vec<PathBuf>> {
         let kept = |record: &Record| -> Vec<PathBuf> {
             record.heard.iter().filter_map(|take| take.kept(&self.options.folder)).collect()
@@ -100,7 +101,8 @@ impl<P: Iterator<Item = Result<Planned>>> Run<'_, P> {
         let takes = kept(record);
         let Some(entry) = self.ledger.finished(&record.id).filter(|_| !takes.is_empty()) else { return Ok(takes) };
         let last = self.ledger.line(entry)?;
-        let theirs = last.out.as_ref().filter(|out| self.is_wanted(out)).map_or(Vec::new(), |_| kept(&last));
+        let is_wanted = self.options.retry.keep_all && last.out.as_ref().is_some_and(|out| self.is_wanted(out));
+        let theirs = if is_wanted { kept(&last) } else { Vec::new() };
         Ok(takes.into_iter().filter(|take| !theirs.contains(take)).collect())
     }
 
