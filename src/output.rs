@@ -61,6 +61,8 @@ const SLUG_BYTES: usize = 48;
 /// Refuses a target that could not be written: no such folder, a folder without write permission, a folder or device in
 /// its place, or, without `force`, a file that exists.
 pub fn check(path: &Path, force: bool) -> Result<()> {
+    let stdout = path == Path::new("-");
+    ensure!(!stdout, Kind::Usage.error("-: it goes to a file, not to stdout; ./- is a file of that name"));
     let folder = path.as_os_str().as_encoded_bytes().ends_with(b"/");
     let file = path.file_name().is_some() && !folder;
     ensure!(file, Kind::Output.error(format!("{}: names a folder, not a file", path.display())));
@@ -266,6 +268,24 @@ impl Drop for Registered {
     }
 }
 
+/// A file that others see for as long as this is held: it goes when it is dropped, and when the process is interrupted.
+pub struct Passing(Registered);
+
+impl Passing {
+    /// Of the file `path`, which is there.
+    pub fn of(path: PathBuf) -> Self {
+        TEMPORARIES.lock().unwrap_or_else(PoisonError::into_inner).insert(path.clone());
+        Self(Registered(path))
+    }
+}
+
+impl Drop for Passing {
+    fn drop(&mut self) {
+        // Somebody may have removed it.
+        let _ = fs::remove_file(&self.0.0);
+    }
+}
+
 /// A file without a name for others, for what is read more than once; it goes when it is dropped.
 pub struct Scratch(Temporary);
 
@@ -322,6 +342,18 @@ fn inputs() -> MutexGuard<'static, BTreeSet<PathBuf>> {
 pub fn keep_input(path: &Path) {
     let file = path.canonicalize().ok().filter(|path| path.is_file());
     inputs().extend(file);
+}
+
+/// Whether both are one file, whatever each calls it, also where it is not there yet.
+pub fn is_same_file(one: &Path, other: &Path) -> bool {
+    whole(one) == whole(other)
+}
+
+/// Without links and detours.
+fn whole(path: &Path) -> PathBuf {
+    let in_folder = || Some(folder_of(path).canonicalize().ok()?.join(path.file_name()?));
+    let absolute = || std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    path.canonicalize().ok().or_else(in_folder).unwrap_or_else(absolute)
 }
 
 /// Refuses to replace a file that results are made of.

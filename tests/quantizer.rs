@@ -130,6 +130,21 @@ fn what_hubert_heard_is_heard_once_and_is_kept_in_half_the_bits() {
 }
 
 #[test]
+fn a_training_holds_its_state_alone_and_leaves_no_lock() {
+    let folder = tempfile::tempdir().unwrap();
+    let (kept, cache) = (folder.path().join("mine.pth.training"), folder.path().join("cache"));
+    std::fs::create_dir(&cache).unwrap();
+    let files = || std::fs::read_dir(&cache).unwrap().count();
+    for _ in 0..2 {
+        let held = train::hold(&kept, &cache).unwrap();
+        let busy = train::hold(&kept, &cache).err().unwrap().to_string();
+        assert!(busy.ends_with("another training is under way on it") && files() == 1, "{busy}");
+        drop(held);
+        assert_eq!(files(), 0);
+    }
+}
+
+#[test]
 fn pairs_that_do_not_fit_are_left_out_and_counted() {
     let folder = tempfile::tempdir().unwrap();
     write_pairs(folder.path(), 5);

@@ -2,7 +2,7 @@
 
 use super::progress::Terminal;
 use super::references::{ReadingArgs, recordings};
-use super::{out, tell};
+use super::{check_page_target, out, tell};
 use anyhow::{Error, Result, ensure};
 use barkclone::audio;
 use barkclone::error::Kind;
@@ -77,7 +77,7 @@ pub fn run(mut args: CheckArgs, terminal: &Terminal) -> Result<()> {
 impl CheckArgs {
     fn check_outputs(&self) -> Result<()> {
         self.recordings.iter().for_each(|path| output::keep_input(path));
-        self.report.iter().try_for_each(|path| output::check(path, self.force))
+        self.report.iter().try_for_each(|path| check_page_target(path, self.force))
     }
 
     /// Checks one recording and prints what was found.

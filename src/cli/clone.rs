@@ -8,8 +8,8 @@ use super::nets::{self, DeviceArgs};
 use super::progress::Terminal;
 use super::provenance;
 use super::references::ReferenceArgs;
-use super::{check_voice_target, out, refuse_own_input};
-use anyhow::{Result, ensure};
+use super::{check_page_target, check_voice_target, out, refuse_own_input, refuse_same_file};
+use anyhow::Result;
 use barkclone::audio::{Encoding, Format, write_sound};
 use barkclone::checkpoint::{Checkpoint, TrainingRecord};
 use barkclone::clone::{Cloner, heard_codes};
@@ -135,13 +135,7 @@ pub fn run(mut args: CloneArgs, models: &Models, terminal: &Terminal) -> Result<
     }
     args.run.refuse_for_one("--each (--report with --refine, too)")?;
     let target = args.target(&recordings)?;
-    refuse_own_input(&target, recordings.iter().map(PathBuf::as_path))?;
-    output::check(&target, args.force)?;
-    args.check_preview(&target, &recordings)?;
-    if let Some(page) = &page {
-        refuse_own_input(page, recordings.iter().map(PathBuf::as_path).chain([target.as_path()]))?;
-        output::check(page, args.force)?;
-    }
+    args.check_outputs(&target, page.as_deref(), &recordings)?;
     let inputs = args.references.inputs(&recordings)?;
     let reference = args.references.prepare(&inputs, terminal)?;
     let nets = args.nets.open(models, terminal)?;
@@ -184,12 +178,19 @@ impl CloneArgs {
         }
     }
 
-    fn check_preview(&self, target: &Path, recordings: &[PathBuf]) -> Result<()> {
-        let Some(path) = &self.preview else { return Ok(()) };
-        refuse_own_input(path, recordings.iter().map(PathBuf::as_path))?;
-        ensure!(path != target, Kind::Usage.error("--output and --preview name the same file"));
-        Format::checked(path, Encoding::Pcm16)?;
-        output::check(path, self.force)
+    fn check_outputs(&self, target: &Path, page: Option<&Path>, recordings: &[PathBuf]) -> Result<()> {
+        let preview = self.preview.as_deref();
+        let flags = [("--output", Some(target)), ("--preview", preview), ("--report", page)];
+        let named = flags.into_iter().filter_map(|(flag, path)| Some((flag, path?)));
+        refuse_same_file(named.clone())?;
+        let recordings = || recordings.iter().map(PathBuf::as_path);
+        named.into_iter().try_for_each(|(_, path)| refuse_own_input(path, recordings()))?;
+        output::check(target, self.force)?;
+        if let Some(preview) = preview {
+            Format::checked(preview, Encoding::Pcm16)?;
+            output::check(preview, self.force)?;
+        }
+        page.map_or(Ok(()), |page| check_page_target(page, self.force))
     }
 
     fn write_preview(&self, voice: &Voice, nets: &Nets) -> Result<()> {

@@ -3,6 +3,7 @@
 use super::interrupt::Running;
 use super::progress::Terminal;
 use super::reporter::{Reporter, Words};
+use super::{check_report_target, refuse_own_input, refuse_same_file};
 use anyhow::{Context, Result, bail, ensure};
 use barkclone::batch::{Backend, Ledger, Planned, Redo, Run, RunOptions, Shard, State, Survey, Tally};
 use barkclone::error::Kind;
@@ -91,6 +92,18 @@ impl RunArgs {
 
     pub fn redo(&self) -> Result<Option<Redo>> {
         self.redo.as_deref().map(Redo::parse).transpose()
+    }
+
+    /// Refuses a report in the place of another result, which a flag names, or of an input.
+    pub fn check_report<'a>(
+        &'a self,
+        results: impl IntoIterator<Item = (&'a str, &'a Path)>,
+        inputs: impl IntoIterator<Item = &'a Path>,
+    ) -> Result<()> {
+        let Some(report) = &self.report else { return Ok(()) };
+        refuse_same_file(results.into_iter().chain([("--report", report.as_path())]))?;
+        check_report_target(report)?;
+        refuse_own_input(report, inputs)
     }
 
     /// The report of results in `folder`.

@@ -26,7 +26,7 @@ mod sound;
 mod speak;
 mod voice;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use barkclone::audio::Format;
 use barkclone::error::Kind;
 use barkclone::models::Models;
@@ -35,6 +35,7 @@ use clap::{Args, Parser, Subcommand};
 use progress::Terminal;
 use settings::Parsed;
 pub use shell::complete;
+use std::ffi::OsStr;
 use std::fmt::Display;
 use std::io::{ErrorKind, Write};
 use std::num::NonZero;
@@ -221,6 +222,39 @@ fn one_line(text: &str) -> String {
 fn refuse_own_input<'a>(output: &Path, inputs: impl IntoIterator<Item = &'a Path>) -> Result<()> {
     inputs.into_iter().for_each(output::keep_input);
     output::refuse_input(output)
+}
+
+/// Refuses two flags that name the same file: the one result would replace the other.
+fn refuse_same_file<'a>(places: impl IntoIterator<Item = (&'a str, &'a Path)>) -> Result<()> {
+    let mut before: Vec<(&str, &Path)> = Vec::new();
+    for (flag, path) in places {
+        if let Some((other, _)) = before.iter().find(|(_, known)| output::is_same_file(known, path)) {
+            let shown = path.display();
+            bail!(Kind::Usage.error(format!("{other} and {flag} name the same file, {shown}")));
+        }
+        before.push((flag, path));
+    }
+    Ok(())
+}
+
+/// Refuses what is no place for a report: stdout, and the name of what reports are about.
+fn check_report_target(path: &Path) -> Result<()> {
+    let shown = path.display();
+    ensure!(path != Path::new("-"), Kind::Usage.error("--report -: a report goes to a file, not to stdout"));
+    let ending = path.extension().and_then(OsStr::to_str).unwrap_or_default().to_lowercase();
+    let other =
+        ["npz", "npy", "pth", "srt", "vtt"].contains(&&*ending) || !ending.is_empty() && Format::of(path).is_ok();
+    let told = || format!("--report {shown}: a report is no .{ending} file: name it otherwise");
+    ensure!(!other, Kind::Usage.error(told()));
+    Ok(())
+}
+
+/// Refuses what is no place for a page, before there is anything to write.
+fn check_page_target(path: &Path, force: bool) -> Result<()> {
+    if path != Path::new("-") {
+        output::check(path, force)?;
+    }
+    check_report_target(path)
 }
 
 /// Refuses what is no place for a voice: stdout, to which only sound goes, and the name of a sound.

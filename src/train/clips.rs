@@ -116,7 +116,9 @@ impl Clips {
         progress: &dyn Progress,
     ) -> Result<Self> {
         let found = pairs::find(folder)?;
-        output::make_folder(cache)?;
+        let elsewhere =
+            || format!("{}: cannot keep what HuBERT hears; name another folder by --cache", cache.display());
+        output::make_folder(cache).with_context(|| Kind::Output.error(elsewhere()))?;
         let ear = Ear { config: hubert, identity: hubert.identity()?, net: OnceCell::new(), device, cache, align };
         let width = hubert.config.hidden_size;
         let mut clips = Self { clips: vec![], copies: vec![], width, seconds: 0.0, left_out: BTreeMap::new() };

@@ -4,6 +4,9 @@ use super::trainer::Epoch;
 use crate::sound::page::{escape, foot, head};
 use anyhow::Result;
 use std::fmt::Write;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
 
 /// Of a curve's picture, in its own units.
 const WIDTH: f64 = 1000.0;
@@ -17,10 +20,25 @@ struct Curve<'a> {
     values: Vec<f64>,
 }
 
+/// Bytes of a page that hold its title.
+const BEGINNING: u64 = 4096;
+
+/// As HTML.
+fn title(name: &str) -> String {
+    format!("{} · barkclone quantizer train", escape(name))
+}
+
+/// Whether the file at `path` is the page about the training of `name`.
+pub fn is_page(path: &Path, name: &str) -> bool {
+    let mut beginning = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(BEGINNING).read_to_end(&mut beginning));
+    read.is_ok() && String::from_utf8_lossy(&beginning).contains(&format!("<title>{}</title>", title(name)))
+}
+
 /// The page about the training of `name`; it needs nothing else.
 pub fn page(name: &str, history: &[Epoch]) -> Result<String> {
     let shown = escape(name);
-    let mut page = head(&format!("{shown} · barkclone quantizer train"), "'none'");
+    let mut page = head(&title(name), "'none'");
     writeln!(page, "<article>\n<h1>{shown}</h1>\n<p class=facts>{} epochs</p>", history.len())?;
     let train = |value: fn(&Epoch) -> f64| history.iter().map(value).collect();
     let valid =

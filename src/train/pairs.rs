@@ -6,7 +6,7 @@
 
 use crate::audio::Input;
 use crate::error::Kind;
-use crate::output::Scratch;
+use crate::output::{self, Scratch};
 use crate::tokens::Semantic;
 use crate::voice::semantic_tokens;
 use anyhow::{Context, Result, ensure};
@@ -76,6 +76,13 @@ pub fn find(folder: &Path) -> Result<Found> {
         Kind::Input.error(format!("{shown}: no pairs of a sound and its semantic tokens ({expected} were expected)"))
     );
     Ok(found)
+}
+
+/// Marks the pairs in `folder` as what results are made of.
+pub fn keep_inputs(folder: &Path) -> Result<()> {
+    let pairs = find(folder)?.pairs;
+    pairs.iter().flat_map(|pair| [&pair.sound, &pair.tokens]).for_each(|place| output::keep_input(place.path()));
+    Ok(())
 }
 
 impl Found {
@@ -153,6 +160,12 @@ fn entries(archive: &Path) -> Result<Vec<(String, Place)>> {
 }
 
 impl Place {
+    fn path(&self) -> &Path {
+        match self {
+            Place::File(path) | Place::Entry(path, _) => path,
+        }
+    }
+
     fn shown(&self) -> String {
         match self {
             Place::File(path) => path.display().to_string(),

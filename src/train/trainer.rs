@@ -6,7 +6,7 @@ use super::state::State;
 use crate::error::Kind;
 use crate::lock::{self, Hold};
 use crate::net::quantizer::{Optimizer, Parameters, QuantizerConfig};
-use crate::output;
+use crate::output::{self, Passing};
 use crate::progress::Progress;
 use anyhow::{Context, Result, bail, ensure};
 use rand_chacha::ChaCha8Rng;
@@ -201,22 +201,37 @@ fn shuffle<T>(items: &mut [T], seed: u64) {
     }
 }
 
-/// Keeps other trainings from the state `kept` for as long as the answered file, which lies in the folder `cache`, is
-/// open, and removes what one that was killed left half written.
+/// Keeps other trainings from a state; its file goes before it is closed.
+pub struct Held {
+    _file: Passing,
+    _lock: File,
+}
+
+/// How often a lock is taken whose file is found gone: its holder may just have ended.
+const ATTEMPTS: usize = 3;
+
+/// Keeps other trainings from the state `kept` for as long as the answer is held, by a file in the folder `cache`, and
+/// removes what one that was killed left half written.
 ///
 /// # Errors
 /// Kind [`Kind::Output`]: another training holds it.
-pub fn hold(kept: &Path, cache: &Path) -> Result<File> {
+pub fn hold(kept: &Path, cache: &Path) -> Result<Held> {
     let whole = std::path::absolute(kept)?;
     let path = cache.join(format!("{}.lock", hex(Sha256::new().chain_update(whole.as_os_str().as_encoded_bytes()))));
     let unwritable = || Kind::Output.error(format!("{}: cannot be written", path.display()));
-    let file = File::create(&path).with_context(unwritable)?;
-    match lock::try_hold(&file).with_context(unwritable)? {
-        Hold::Busy => bail!(Kind::Output.error(format!("{}: another training is under way on it", kept.display()))),
-        Hold::Held => output::sweep(whole.parent().unwrap_or(&whole), &output::tag_of(kept))?,
-        Hold::Unsupported => (),
+    for attempt in 1.. {
+        let file = File::create(&path).with_context(unwritable)?;
+        let hold = lock::try_hold(&file).with_context(unwritable)?;
+        let busy = || Kind::Output.error(format!("{}: another training is under way on it", kept.display()));
+        ensure!(hold != Hold::Busy, busy());
+        if hold == Hold::Unsupported || attempt == ATTEMPTS || lock::is_kept(&path) {
+            if hold == Hold::Held {
+                output::sweep(whole.parent().unwrap_or(&whole), &output::tag_of(kept))?;
+            }
+            return Ok(Held { _file: Passing::of(path), _lock: file });
+        }
     }
-    Ok(file)
+    bail!("no attempt was made")
 }
 
 /// Removes what a training that is done kept, if anything.

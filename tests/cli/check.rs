@@ -77,6 +77,9 @@ fn the_page_is_written_whole_and_not_over_another() {
     assert!(desk.bytes("ref.html").starts_with(b"<!doctype html>") && desk.bytes("ref.html").ends_with(b"</html>\n"));
     desk.run(&["check", REFERENCE, "--report", "ref.html"]).fails(6, &["ref.html", "--force"]);
     desk.run(&["check", REFERENCE, "--report", "ref.html", "--force"]).prints();
+    desk.run(&["check", REFERENCE, "--report", "-"]).fails(2, &["--report -: a report goes to a file, not to stdout"]);
+    desk.run(&["check", REFERENCE, "--report", "new.wav"]).fails(2, &["--report new.wav: a report is no .wav file"]);
+    assert_eq!(desk.files(), ["ref.html"]);
 }
 
 #[test]

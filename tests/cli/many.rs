@@ -187,8 +187,16 @@ fn what_is_there_and_not_the_reports_is_kept_unless_forced() {
     assert_eq!(desk.bytes("out/00001-um.wav"), b"precious");
     assert_eq!(many(&desk, &["--lines", "p", "--force"]).prints(), "out/00001-um.wav");
     // And a report is not written over something else.
-    many(&desk, &["--lines", "p", "--report", "p"]).fails(3, &["p: line 1 is no line of a report"]);
-    assert_eq!(desk.bytes("p"), b"um\ndois\n");
+    fs::copy(desk.path("p"), desk.path("q")).unwrap();
+    many(&desk, &["--lines", "p", "--report", "q"]).fails(3, &["q: line 1 is no line of a report"]);
+    many(&desk, &["--lines", "p", "--report", "./p"]).fails(2, &["p: it would be replaced by its own result"]);
+    many(&desk, &["--lines", "p", "--report", "-"]).fails(2, &["--report -: a report goes to a file"]);
+    many(&desk, &["--lines", "p", "--report", "out/new.wav"]).fails(2, &["--report out/new.wav: a report is no .wav"]);
+    let ab = ["speak", "--ab", VOICE, VOICE, "Oi", "--demo", "--report", "ab/ab.html"];
+    desk.run(&ab).fails(2, &["--ab and --report name the same file, ab/ab.html"]);
+    assert_eq!((desk.bytes("p"), desk.bytes("q")), (b"um\ndois\n".into(), b"um\ndois\n".into()));
+    desk.run(&["report", "page", "out/report.jsonl", "-o", "-"]).fails(2, &["-: it goes to a file, not to stdout"]);
+    assert!(!desk.path("-").exists() && !desk.path("ab").exists());
 }
 
 #[test]

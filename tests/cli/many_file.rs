@@ -58,6 +58,20 @@ fn a_long_text_becomes_one_sound_with_subtitles() {
 }
 
 #[test]
+fn a_report_is_in_the_place_of_no_other_file_of_the_command() {
+    let desk = Desk::new();
+    fs::write(desk.path("book.txt"), TEXT).unwrap();
+    for force in [&[][..], &["--force"]] {
+        let refused = |flags: &[&str], word: &str| book(&desk, &[flags, force].concat()).fails(2, &[word]);
+        refused(&["--report", "./book.wav"], "--output and --report name the same file");
+        refused(&["--report", "f.srt", "--subtitles", "f.srt"], "--subtitles and --report name the same file");
+        refused(&["--report", "book.txt"], "book.txt: it would be replaced by its own result");
+        refused(&["--report", "-"], "--report -: a report goes to a file");
+        assert_eq!(desk.files(), ["book.txt"]);
+    }
+}
+
+#[test]
 fn an_edited_text_is_spoken_again_only_where_it_was_edited() {
     let desk = Desk::new();
     fs::write(desk.path("book.txt"), TEXT).unwrap();

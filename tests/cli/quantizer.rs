@@ -40,6 +40,8 @@ fn a_trained_quantizer_tells_of_itself_is_judged_and_clones() {
     ran.says(&["6 clips", "epoch 3 of 3: loss", "in first five", "held out", "left"]);
     assert_eq!(desk.files(), ["data", "mine.pth", "train.html"]);
     assert!(fs::read_to_string(desk.path("train.html")).unwrap().contains("<polyline"));
+    let kept = fs::read_dir(desk.path("data/.features")).unwrap().map(|file| file.unwrap().path());
+    assert_eq!(kept.filter(|path| path.extension().is_none_or(|ending| ending != "safetensors")).count(), 0);
 
     let ran = desk.run(&["quantizer", "info", "mine.pth"]);
     let info = ran.prints();
@@ -370,6 +372,42 @@ fn what_is_kept_for_speaking_shapes_no_training() {
     assert_eq!(first, info(&desk), "the same weights");
     train(&desk, &["--version", "0", "--force", "--batch", "2"]).prints();
     assert_ne!(first, info(&desk));
+}
+
+#[test]
+fn a_report_replaces_nothing_that_it_must_not_before_a_sound_is_heard() {
+    let desk = desk();
+    fs::write(desk.path("mine.html"), "mine").unwrap();
+    let refused = |flags: &[&str], code, words: &[&str]| {
+        train(&desk, flags).fails(code, words);
+        assert!(!desk.path("data/.features").exists(), "{flags:?}");
+    };
+    refused(&["--report", "mine.html"], 6, &["mine.html: exists already", "--force"]);
+    refused(&["--report", "./mine.pth"], 2, &["--output and --report name the same file"]);
+    refused(&["--report", "-"], 2, &["--report -: a report goes to a file, not to stdout"]);
+    let clip = fs::read_dir(desk.path("data")).unwrap().map(|file| file.unwrap().path());
+    let clip = clip.into_iter().find(|path| path.extension().is_some_and(|ending| ending == "wav")).unwrap();
+    let (name, sound) = (clip.to_str().unwrap(), fs::read(&clip).unwrap());
+    refused(&["--report", name], 6, &[name, "exists already"]);
+    refused(&["--report", name, "--force"], 2, &[name, "it would be replaced by its own result"]);
+    assert!(fs::read(&clip).unwrap() == sound && desk.bytes("mine.html") == b"mine");
+    // The page of a training that was stopped is gone on with, and no other one.
+    train(&desk, &["--report", "train.html"]).prints();
+    fs::remove_file(desk.path("mine.pth")).unwrap();
+    train(&desk, &["--report", "train.html"]).fails(6, &["train.html: exists already"]);
+    fs::write(desk.path("mine.pth.training"), "x").unwrap();
+    train(&desk, &["--report", "mine.html"]).fails(6, &["mine.html: exists already"]);
+    train(&desk, &["--report", "train.html"]).fails(3, &["mine.pth.training: damaged"]);
+}
+
+#[test]
+fn pairs_beside_which_nothing_can_be_kept_are_judged_with_another_folder() {
+    let desk = desk();
+    // As good as a folder that cannot be written, for whoever may write everywhere.
+    fs::write(desk.path("data/.features"), "in the way").unwrap();
+    let eval = |flags: &[&str]| desk.run(&[&["quantizer", "eval", "demo", "data", "--demo"], flags].concat());
+    eval(&[]).fails(6, &["data/.features: cannot keep what HuBERT hears", "--cache"]);
+    assert!(eval(&["--cache", "features"]).prints().starts_with("right"));
 }
 
 #[test]

@@ -49,6 +49,7 @@ pub fn run(args: &CloneArgs, recordings: Vec<PathBuf>, models: &Models, terminal
         shard: args.run.shard()?,
         voice: None,
     };
+    args.run.check_report([], recordings.iter().map(PathBuf::as_path))?;
     let recordings = Recordings::new(args.references.inputs(&recordings)?);
     let plan = || Plan::new(recordings.jobs(), rules.clone());
     // Each recording's faults are told where they are found.

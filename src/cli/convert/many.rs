@@ -32,7 +32,7 @@ use barkclone::tokens::{FRAME_SAMPLES, SAMPLE_RATE};
 use barkclone::voice::Voice;
 use candle_core::Device;
 use std::cell::OnceCell;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// The models' part in a run.
@@ -142,7 +142,9 @@ pub fn run(args: &ConvertArgs, folder: &Path, models: &Models, terminal: &Termin
     let dtype = args.nets.weights.computed(&device)?;
     let (name, shard) = (sounds_named(&args.names, args.float)?, args.run.shard()?);
     let rules = Rules { name, seed: Seeds::Same(seed), shard, voice: Some(args.voice.clone()) };
-    let recordings = Recordings::new(args.reading.inputs(&args.recordings()?)?);
+    let sources = args.recordings()?;
+    args.run.check_report([], sources.iter().map(PathBuf::as_path).chain([Path::new(&args.voice)]))?;
+    let recordings = Recordings::new(args.reading.inputs(&sources)?);
     refuse_themselves(plan(&recordings, &rules), folder)?;
     let words = Words { verb: "convert", done: "converted", many: "recordings", warns: true };
     let (report, folder) = (args.run.report_in(folder)?, folder.to_owned());

@@ -5,7 +5,7 @@ use super::{AugmentBy, DataArgs, augment, percent};
 use crate::cli::nets::{self, number};
 use crate::cli::progress::Terminal;
 use crate::cli::settings::TRAINING;
-use crate::cli::{clock, out};
+use crate::cli::{check_page_target, clock, out, refuse_same_file};
 use anyhow::{Context, Result, ensure};
 use barkclone::checkpoint::{TrainingRecord, write_quantizer};
 use barkclone::error::Kind;
@@ -13,11 +13,12 @@ use barkclone::models::Models;
 use barkclone::net::quantizer::{Parameters, QuantizerConfig};
 use barkclone::output;
 use barkclone::progress::Progress;
-use barkclone::train::{Augment, Clips, Epoch, Settings, forget, hold, page, random, train};
+use barkclone::train::{Augment, Clips, Epoch, Settings, forget, hold, page, pairs, random, train};
 use barkclone::voice::Provenance;
 use clap::Args;
 use clap::builder::RangedU64ValueParser;
 use serde_json::json;
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -158,8 +159,19 @@ impl TrainArgs {
             named,
             Kind::Usage.error(format!("--output {shown}: name it .pth, as every reader of quantizers expects"))
         );
+        let kept = self.kept();
+        let written = [("--output", self.output.as_path()), ("its state", &kept)];
+        refuse_same_file(written.into_iter().chain(self.report.iter().map(|path| ("--report", path.as_path()))))?;
         output::check(&self.output, self.force)?;
-        self.report.as_ref().map_or(Ok(()), |path| output::check(path, true))
+        pairs::keep_inputs(&self.data.data)?;
+        // The page of a training that was stopped is gone on with.
+        let goes_on = |path: &Path| kept.exists() && page::is_page(path, &self.name());
+        self.report.as_ref().map_or(Ok(()), |path| check_page_target(path, self.force || goes_on(path)))
+    }
+
+    /// What the page calls the training.
+    fn name(&self) -> Cow<'_, str> {
+        self.output.file_name().unwrap_or_default().to_string_lossy()
     }
 
     fn augment(&self) -> Option<Augment> {
@@ -189,7 +201,7 @@ impl TrainArgs {
             done += 1;
             let left = began.elapsed().as_secs_f64() / f64::from(done) * (self.epochs - history.len()) as f64;
             if let Some(path) = &self.report {
-                write_page(path, &self.output, history)?;
+                write_page(path, &self.name(), history)?;
             }
             let Some(epoch) = history.last() else { return Ok(()) };
             terminal.note(&told(epoch, self.epochs, left));
@@ -231,8 +243,8 @@ fn name_of(folder: &Path) -> String {
     whole.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
-fn write_page(path: &Path, name: &Path, history: &[Epoch]) -> Result<()> {
-    let html = page::page(&name.file_name().unwrap_or_default().to_string_lossy(), history)?;
+fn write_page(path: &Path, name: &str, history: &[Epoch]) -> Result<()> {
+    let html = page::page(name, history)?;
     output::write_atomically(path, true, |sink| Ok(std::io::Write::write_all(sink, html.as_bytes())?))
 }
 

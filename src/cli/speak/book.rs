@@ -68,6 +68,10 @@ fn history(text: &str) -> Result<u64, String> {
 }
 
 impl BookArgs {
+    pub fn subtitles(&self) -> Option<&Path> {
+        self.subtitles.as_deref()
+    }
+
     pub fn silence(&self) -> Silence {
         let (sentence, paragraph) = (self.sentence_silence, self.paragraph_silence);
         Silence { clause: Silence::default().clause.min(sentence), sentence, paragraph }

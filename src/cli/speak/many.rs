@@ -436,6 +436,7 @@ pub fn run(args: &SpeakArgs, models: &Models, terminal: &Terminal) -> Result<()>
     terminal.note(&format!("seed {seed}: {follows}"));
     let words = Words { verb: "speak", done: "spoken", many: "utterances", warns: true };
     let page = (!args.many.ab.is_empty()).then(|| folder.join("ab.html"));
+    args.check_report(page.as_deref(), &voices)?;
     let session = Session { args: &args.many.run, folder, report, words, terminal };
     if let (Some(page), false) = (&page, session.report.exists()) {
         page.exists().then(|| output::check(page, args.force)).transpose()?;
@@ -452,6 +453,15 @@ pub fn run(args: &SpeakArgs, models: &Models, terminal: &Terminal) -> Result<()>
 }
 
 impl SpeakArgs {
+    /// Refuses a report in the place of another result or of an input; `page`: that of --ab.
+    fn check_report(&self, page: Option<&Path>, voices: &Named) -> Result<()> {
+        let ManyArgs { lines, jobs, file, book, .. } = &self.many;
+        let results = [("--output", self.output.as_deref()), ("--subtitles", book.subtitles()), ("--ab", page)];
+        let results = results.into_iter().filter_map(|(flag, path)| Some((flag, path?)));
+        let inputs = [lines, jobs, file].into_iter().flatten().map(PathBuf::as_path);
+        self.many.run.check_report(results, inputs.chain(voices.given().map(Path::new)))
+    }
+
     /// `tasks` as pairs are made of them, if they are.
     fn assigned<'a>(&'a self, tasks: Tasks<'a>, shard: Option<Shard>) -> Tasks<'a> {
         match &self.pairs {

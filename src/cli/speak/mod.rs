@@ -17,7 +17,7 @@ use super::nets::WeightType;
 use super::progress::Terminal;
 use super::provenance::{self, new_seed};
 use super::sound::LoudnessArgs;
-use super::{check_voice_target, out, refuse_own_input};
+use super::{check_voice_target, out, refuse_own_input, refuse_same_file};
 use anyhow::{Context, Result, ensure};
 use barkclone::audio::{Encoding, Format, write_sound};
 use barkclone::batch::{Attempt, Heard, Kept, RetryPolicy, Takes, heard, mixed, ranked};
@@ -41,7 +41,7 @@ pub use pairs::{Pairs, run as run_pairs};
 use serde_json::{Value, json};
 use source::Compared;
 use std::io::{IsTerminal, Read, Seek, Write};
-use std::path::{Path, PathBuf, absolute};
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 use text::{HINT, TextArgs, warn_of_tags, warn_of_unknown};
 pub use trial::{Speaking, texts};
@@ -322,8 +322,8 @@ impl SpeakArgs {
         }
         let Some(voice) = &self.save_voice else { return Ok(()) };
         check_voice_target("--save-voice", voice)?;
-        let same = self.output.as_ref().is_some_and(|path| absolute(path).ok() == absolute(voice).ok());
-        ensure!(!same, Kind::Usage.error("--output and --save-voice name the same file"));
+        let output = self.output.iter().map(|path| ("--output", path.as_path()));
+        refuse_same_file(output.chain([("--save-voice", voice.as_path())]))?;
         output::check(voice, self.force)
     }
 
