@@ -83,6 +83,12 @@ pub fn check_folder(folder: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Refuses a folder that is not there and could not be made.
+pub fn check_new_folder(folder: &Path) -> Result<()> {
+    let there = folder.ancestors().find(|above| above.exists() || above.as_os_str().is_empty());
+    check_folder(there.filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new(".")))
+}
+
 /// Makes the folder `path`, unless it is there, and checks that files can be made in it.
 pub fn make_folder(path: &Path) -> Result<()> {
     fs::create_dir_all(path).with_context(|| unwritable(path))?;

@@ -26,8 +26,8 @@ fn chapters_have_the_titles_of_the_contents_and_the_words_of_their_documents() {
 }
 
 /// A made-up archive.
-fn archive(folder: &Path, files: &[(&str, &[u8])]) -> PathBuf {
-    let path = folder.join("made.epub");
+pub fn archive(folder: impl AsRef<Path>, files: &[(&str, &[u8])]) -> PathBuf {
+    let path = folder.as_ref().join("made.epub");
     let mut zip = ZipWriter::new(File::create(&path).unwrap());
     for (name, bytes) in files {
         zip.start_file(*name, SimpleFileOptions::default()).unwrap();
@@ -37,7 +37,7 @@ fn archive(folder: &Path, files: &[(&str, &[u8])]) -> PathBuf {
     path
 }
 
-const CONTAINER: &[u8] =
+pub const CONTAINER: &[u8] =
     b"<container version='1.0' xmlns='urn:oasis:names:tc:opendocument:xmlns:container'><rootfiles>\
 <rootfile full-path='b.opf' media-type='application/oebps-package+xml'/></rootfiles></container>";
 

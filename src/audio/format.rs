@@ -89,7 +89,8 @@ pub fn refuse_unwritten(path: &Path, written: &[&str]) -> Result<()> {
     Ok(())
 }
 
-fn unwritten(path: &Path, written: &[&str]) -> Error {
+/// Says of a path that its ending is none of those that are written.
+pub fn unwritten(path: &Path, written: &[&str]) -> Error {
     let (shown, ending) = (path.display(), path.extension().unwrap_or_default().to_string_lossy());
     let written = written.join(", .");
     Kind::Usage.error(format!("{shown}: files that end with .{ending} are not written; these are: .{written}"))

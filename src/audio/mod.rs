@@ -21,7 +21,7 @@ mod wav;
 mod window;
 mod write;
 
-pub use format::{ENDINGS, Format, SoundWriter, encode, refuse_unwritten, write_sound};
+pub use format::{ENDINGS, Format, SoundWriter, encode, refuse_unwritten, unwritten, write_sound};
 pub use helper::end_helpers;
 pub use input::Input;
 pub use join::{WavJoiner, join_wav, stored_samples};

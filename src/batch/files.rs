@@ -34,11 +34,23 @@ impl WrittenFile {
         Ok(Self { name, bytes: file.bytes, modified, sha256 })
     }
 
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// `None`: it is not called so, or there is no file.
     pub fn state(&self, path: &Path) -> Option<State> {
+        (self.name == name(path)).then(|| state(path, &self.record())).flatten()
+    }
+
+    /// As [`WrittenFile::state`], by the content alone.
+    pub fn content(&self, path: &Path) -> Option<State> {
+        (self.name == name(path)).then(|| content(path, &self.record())).flatten()
+    }
+
+    fn record(&self) -> Record {
         let Self { bytes, modified, sha256, .. } = self.clone();
-        let written = Record { bytes: Some(bytes), modified, sha256: Some(sha256), ..Record::default() };
-        (self.name == name(path)).then(|| state(path, &written)).flatten()
+        Record { bytes: Some(bytes), modified, sha256: Some(sha256), ..Record::default() }
     }
 }
 

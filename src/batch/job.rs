@@ -5,6 +5,7 @@ use crate::error::Kind;
 use crate::normalize::{Replacement, Said, Wording, normalize};
 use crate::speak::Settings;
 use crate::stage::protocol::Protocol;
+use crate::stage::text::check_said;
 use anyhow::{Context, Result, bail, ensure};
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -182,7 +183,7 @@ impl Form {
             Form::Text => Job::text(line),
             Form::Json => json(line)?,
         };
-        ensure!(!job.item.text().is_empty(), Kind::Input.error("the text is empty: there is nothing to say"));
+        check_said(job.item.text())?;
         Ok(job)
     }
 }

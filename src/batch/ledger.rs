@@ -10,7 +10,7 @@ use super::record::Record;
 use crate::error::{Error, Kind};
 use crate::lock::{self, Hold};
 use anyhow::{Context, Result, bail, ensure};
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -196,8 +196,21 @@ impl Ledger {
         if self.torn.as_ref().is_some_and(|torn| torn.joins && torn.is_before(path)) {
             return Some(State::AsWritten);
         }
-        let states = || self.joined.iter().rev().filter_map(|file| file.state(path));
+        self.joined_as(path, WrittenFile::state)
+    }
+
+    fn joined_as(&self, path: &Path, state: impl Fn(&WrittenFile, &Path) -> Option<State>) -> Option<State> {
+        let states = || self.joined.iter().rev().filter_map(|file| state(file, path));
         states().find(|state| *state == State::AsWritten).or_else(|| states().next())
+    }
+
+    /// The files in `folders` that utterances were joined into, but for those that are `wanted`, and by their content
+    /// how they are.
+    pub fn joined_but(&self, wanted: &[PathBuf], folders: BTreeSet<&Path>) -> Vec<(PathBuf, State)> {
+        let names: BTreeSet<_> = self.joined.iter().map(WrittenFile::name).collect();
+        let paths = folders.into_iter().flat_map(|folder| names.iter().map(|name| folder.join(name)));
+        let there = |path: PathBuf| Some((self.joined_as(&path, WrittenFile::content)?, path));
+        paths.filter(|path| !wanted.contains(path)).filter_map(there).map(|(state, path)| (path, state)).collect()
     }
 
     /// The line of a finished utterance.

@@ -1,6 +1,6 @@
 //! How the files of many utterances are named.
 
-use crate::audio::refuse_unwritten;
+use crate::audio::{refuse_unwritten, unwritten};
 use crate::error::{Error, Kind};
 use crate::output::slug;
 use anyhow::{Result, bail, ensure};
@@ -42,8 +42,8 @@ impl Template {
     /// Names end with one of `endings`: with that of the template, or with the first.
     ///
     /// # Errors
-    /// A place of another name, a brace without its other, a name that leaves the folder or ends as a sound that is not
-    /// written.
+    /// A place of another name, a brace without its other, a name that leaves the folder, or an ending that is none of
+    /// those and comes of no place.
     pub fn parse(template: &str, endings: &'static [&'static str]) -> Result<Self> {
         let mut parts = Vec::new();
         let mut rest = template;
@@ -68,8 +68,14 @@ impl Template {
         let this = Self { parts, endings, ending };
         let example = Named { index: 1, id: "id", title: "title", seed: 1, voice: None };
         this.path(&example, 1).map_err(|error| unfit(template, &error.to_string()))?;
-        refuse_unwritten(Path::new(template), endings)
-            .map_err(|error| Kind::Usage.error(format!("--names {error}")))?;
+        let file = Path::new(template);
+        let other = file.extension().is_some_and(|own| !own.to_string_lossy().contains('{'));
+        let known = !other || ending_of(file, endings).is_some();
+        ensure!(known, Kind::Usage.error(format!("--names {}", unwritten(file, endings))));
+        let name = file.file_name().unwrap_or_default().to_string_lossy();
+        let alone =
+            name.strip_prefix('.').is_some_and(|rest| endings.iter().any(|known| known.eq_ignore_ascii_case(rest)));
+        ensure!(!alone, unfit(template, "an ending without a name before it"));
         Ok(this)
     }
 
@@ -188,7 +194,8 @@ mod tests {
         assert_eq!(named("{slug}.wav", 3), "ola-mundo-3.wav");
         assert_eq!(named("{index}.flac", 1), "7.flac");
         assert_eq!(named("{slug}.mp3", 3), "ola-mundo-3.mp3");
-        assert_eq!(named("{index}.xyz", 1), "7.xyz.wav");
+        assert_eq!(named("v1.{index}", 1), "v1.7.wav");
+        assert_eq!(named(".{slug}", 1), ".ola-mundo.wav");
         assert_eq!(named("{stem}", 1), "Olá, mundo!.wav");
     }
 
@@ -213,6 +220,11 @@ mod tests {
             "a/./../b",
             "{slug}.ogg",
             "{stem}.AAC",
+            "{index}.xyz",
+            "{index}-{slug}.srt",
+            "a. b",
+            ".mp3",
+            "{slug}/.WAV",
         ] {
             let error = Template::parse(template, &ENDINGS).unwrap_err().to_string();
             assert!(error.contains(&format!("--names {template}:")), "{error}");

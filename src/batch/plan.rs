@@ -71,7 +71,8 @@ pub enum Planned {
     Bad(Bad),
 }
 
-/// One of `of` equal shares of the work, by the hash of the id.
+/// One of `of` shares of the work, by the hash of the id: a share stays the same where others are added. Of many, shares
+/// are about equal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shard {
     /// From 1.

@@ -17,7 +17,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Record {
     pub id: String,
-    /// Number among all jobs of the source, and the line where it stands there.
+    /// Number among all jobs of the source, and the line where it stands there; of an EPUB the number of its piece.
     pub index: u64,
     pub line: u64,
     #[serde(default, skip_serializing_if = "String::is_empty")]

@@ -14,6 +14,9 @@ use zip::ZipArchive;
 /// archive can be made that unpacks without end.
 const MOST: (u64, u64, usize) = (128 << 20, 1 << 30, 64 << 20);
 
+/// What every EPUB begins with.
+const CONTAINER: &str = "META-INF/container.xml";
+
 /// A chapter of a book.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Chapter {
@@ -24,7 +27,7 @@ pub struct Chapter {
     pub text: String,
 }
 
-/// Reads all chapters that have a text. A document that the table of contents does not name belongs to the one before
+/// Reads all chapters that have a text, if only a picture of letters. A document that the table of contents does not name belongs to the one before
 /// it.
 ///
 /// # Errors
@@ -32,7 +35,10 @@ pub struct Chapter {
 pub fn epub(path: &Path) -> Result<Vec<Chapter>> {
     let shown = path.display();
     check_size(path).with_context(|| Kind::Input.error(format!("{shown}: cannot be read as an EPUB")))?;
-    let book = Epub::open(path).with_context(|| Kind::Input.error(format!("{shown}: cannot be read as an EPUB")))?;
+    let book = Epub::open(path).map_err(|error| {
+        let why = anyhow::Error::new(error).root_cause().to_string();
+        Kind::Input.error(format!("{shown}: cannot be read as an EPUB: {why}"))
+    })?;
     let titles = titles(&book);
     let mut chapters: Vec<Chapter> = Vec::new();
     let mut bytes = 0;
@@ -54,7 +60,7 @@ pub fn epub(path: &Path) -> Result<Vec<Chapter>> {
             }
         }
     }
-    chapters.retain(|chapter| chapter.text.contains(char::is_alphanumeric));
+    chapters.retain(|chapter| !chapter.text.trim().is_empty());
     ensure!(!chapters.is_empty(), Kind::Input.error(format!("{shown}: there is nothing to say")));
     (1..).zip(&mut chapters).for_each(|(number, chapter)| chapter.number = number);
     Ok(chapters)
@@ -77,9 +83,10 @@ fn path_of(href: &str) -> &str {
     href.split(['#', '?']).next().unwrap_or(href)
 }
 
-/// Refuses an archive that unpacks to more than any book: what it says of its sizes need not be true.
+/// Refuses an archive that is no EPUB, or that unpacks to more than any book: what it says of its sizes need not be true.
 fn check_size(path: &Path) -> Result<()> {
     let mut archive = ZipArchive::new(File::open(path)?)?;
+    ensure!(archive.index_for_name(CONTAINER).is_some(), "it is another ZIP archive, without {CONTAINER}");
     let mut all = 0;
     for index in 0..archive.len() {
         let mut file = archive.by_index(index)?;

@@ -2,6 +2,7 @@
 
 use super::directive::{Directive, Part, parts};
 use crate::error::Kind;
+use crate::normalize::is_said;
 use anyhow::{Result, ensure};
 
 /// What a text says besides its words.
@@ -23,7 +24,7 @@ pub struct Inline {
 pub fn inline(text: &str, voices: &[String]) -> Result<Inline> {
     let mut inline = Inline::default();
     for part in parts(text, voices)? {
-        let begun = inline.text.contains(char::is_alphanumeric);
+        let begun = is_said(&inline.text);
         match part {
             Part::Text(text) => inline.say(text),
             Part::Directive(Directive::Pause(seconds)) if begun => inline.after += seconds,
@@ -41,7 +42,7 @@ pub fn inline(text: &str, voices: &[String]) -> Result<Inline> {
 
 impl Inline {
     fn say(&mut self, text: &str) {
-        if self.after > 0.0 && text.contains(char::is_alphanumeric) {
+        if self.after > 0.0 && is_said(text) {
             self.after = 0.0;
             self.text.truncate(self.text.trim_end().len());
             self.text.push_str("… ");

@@ -44,7 +44,7 @@ pub enum Piece {
 /// What one utterance says.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Passage {
-    /// With single spaces for white space, and with at least a letter or digit.
+    /// With single spaces for white space, and with something to say.
     pub text: String,
     /// The name that the last `[voice: name]` gave; `None`: the default voice.
     pub voice: Option<String>,

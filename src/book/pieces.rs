@@ -7,7 +7,7 @@ use super::pack::{Budget, passages};
 use super::paragraph::Paragraph;
 use super::{Ends, Passage, Piece};
 use crate::error::Kind;
-use crate::normalize::{Said, Wording};
+use crate::normalize::{Said, Wording, is_said};
 use anyhow::{Context, Result};
 use std::collections::VecDeque;
 use std::io::BufRead;
@@ -126,7 +126,7 @@ impl<R: BufRead, F: Fn(&str) -> usize> Pieces<R, F> {
         let line = paragraph.line(said.origin(range.start));
         let replaced = said.replaced.iter().filter(|replacement| range.contains(&replacement.to)).cloned().collect();
         let text = said.text[range].replace('\u{ad}', "");
-        let piece = if text.contains(char::is_alphanumeric) {
+        let piece = if is_said(&text) {
             Piece::Speak(Passage { text, voice: self.voice.clone(), ends, line, replaced })
         } else {
             Piece::Pause(SCENE)

@@ -105,7 +105,7 @@ pub fn is_absent(error: &Error) -> bool {
 pub struct BestArgs {
     /// Make N takes of each utterance, with seeds that follow each other, and keep the best, by its voice, its words and
     /// what does not sound right (see `score --help`)
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100))]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100))]
     best_of: u32,
     /// Keep the other takes of --best-of and --retry too, by rank: NAME.2.wav is the second best
     #[arg(long)]

@@ -30,13 +30,15 @@ pub struct RunArgs {
     #[arg(long)]
     pub restart: bool,
     /// Make these once more with another seed, which later runs keep: `bad` (may not sound right), `failed`, or lines,
-    /// such as 10,12-14: the list's or the file's own lines, not the numbers in names
+    /// such as 10,12-14: the list's or the file's own lines, not the numbers in names; of an EPUB the numbers that
+    /// its pieces' names begin with
     #[arg(long, value_name = "LINES|bad|failed", conflicts_with = "restart")]
     redo: Option<String>,
     /// Stop at the first that fails
     #[arg(long)]
     pub fail_fast: bool,
-    /// Make only the K-th of N equal shares, for N machines or processes
+    /// Make only the K-th of N shares, for N machines or processes. What is in which follows from its content alone, so
+    /// that shares of many are about equal, and of a few not; `report merge` joins their reports
     #[arg(long, value_name = "K/N")]
     shard: Option<String>,
     /// Check everything that can be checked, and print what would be made; loads no model
@@ -140,12 +142,19 @@ impl Session<'_> {
         Ok(ledger)
     }
 
+    /// Takes back what [`Session::open`] made, of a run that had nothing to do.
+    pub fn discard(&self, ledger: Ledger) {
+        let path = ledger.path().to_owned();
+        let empty = fs::metadata(&path).is_ok_and(|metadata| metadata.len() == 0);
+        drop(ledger);
+        // Neither holds anything; who is not let remove them may keep them.
+        let _ = if empty { fs::remove_file(path) } else { Ok(()) };
+        let _ = fs::remove_dir(&self.folder);
+    }
+
     /// Reads the report, if there is one, and changes nothing.
     pub fn peek(&self) -> Result<Ledger> {
-        // A folder that is not there will be made.
-        if self.folder.exists() {
-            output::check_folder(&self.folder)?;
-        }
+        output::check_new_folder(&self.folder)?;
         Ledger::peek(&self.report)
     }
 
@@ -222,16 +231,56 @@ impl Session<'_> {
         ensure!(!running.stop().is_requested(), Kind::Interrupted.error("stopped; the same command goes on from here"));
         let all = tally.done + tally.skipped + tally.kept + tally.failed;
         let (failed, report, many) = (tally.failed, self.report.display(), self.words.many);
-        ensure!(
-            failed == 0,
-            Kind::Partial
-                .error(format!("{failed} of {all} {many} failed: {report} says why; the same command tries again"))
-        );
+        let told = || {
+            let told = format!("{failed} of {all} {many} failed: {report} says why; the same command tries again");
+            Kind::Partial.error(told + &self.shares().map_or(String::new(), |merge| format!("; {merge}")))
+        };
+        ensure!(failed == 0, told());
         let doubtful = if self.args.strict { tally.doubtful } else { 0 };
         let told = format!("--strict: {doubtful} of {all} {many} may not sound right: {report} says why");
         ensure!(doubtful == 0, Kind::Partial.error(told));
         Ok(())
     }
+}
+
+impl Session<'_> {
+    /// After a share of a text that becomes one sound: what is left to do once all shares are there.
+    pub fn tell_share(&self, Shard { number, of }: Shard) {
+        let report = self.report.to_string_lossy();
+        let merge = match report.strip_suffix(&format!(".{number}-of-{of}.jsonl")) {
+            Some(name) => merged(&format!("{name}."), of, Path::new(&format!("{name}.jsonl"))),
+            None => "`barkclone report merge`".to_owned(),
+        };
+        self.terminal.note(&format!(
+            "share {number} of {of}: the sound is not joined yet. Once all shares are spoken, join their reports with \
+             {merge}; the same command without --shard then joins the sound"
+        ));
+    }
+
+    /// Where reports of shares lie beside that of a run without --shard: how it comes to know what they made.
+    fn shares(&self) -> Option<String> {
+        let (name, none) = (self.report.file_stem()?.to_str()?, self.args.shard.is_none());
+        let folder = self.report.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let mut names = fs::read_dir(folder).ok()?.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+        let (mark, of) = names.find_map(|other| share_of(other.strip_prefix(name)?))?;
+        let merge = merged(&format!("{}{mark}", self.report.with_extension("").display()), of, &self.report);
+        none.then(|| format!("what shares made it knows once their reports are joined, with {merge}"))
+    }
+}
+
+/// The mark before a share's number, and how many shares there are, of the end of its report's name.
+fn share_of(end: &str) -> Option<(char, u64)> {
+    let mark = end.chars().next().filter(|mark| matches!(mark, '.' | '-'))?;
+    let (number, of) = end.strip_prefix(mark)?.strip_suffix(".jsonl")?.split_once("-of-")?;
+    number.parse::<u64>().ok()?;
+    Some((mark, of.parse().ok()?))
+}
+
+/// The command that joins the reports of `of` shares into `report`, whether or not that is there.
+fn merged(name: &str, of: u64, report: &Path) -> String {
+    let (shares, shown) = (format!("{}*-of-{of}.jsonl", quoted(name)), quoted(&report.to_string_lossy()));
+    let known = if report.exists() { (format!("{shown} "), " --force") } else { (String::new(), "") };
+    format!("`barkclone report merge {}{shares} -o {shown}{}`", known.0, known.1)
 }
 
 /// The command line, as a shell reads it, but for what does not make the same results again.

@@ -24,6 +24,7 @@ mod settings;
 mod shell;
 mod sound;
 mod speak;
+mod together;
 mod voice;
 
 use anyhow::{Context, Result, bail, ensure};

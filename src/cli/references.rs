@@ -44,7 +44,7 @@ pub struct ReferenceArgs {
 #[derive(Args, Debug)]
 pub struct ReadingArgs {
     /// Read this audio track of a recording that has several, counted from 1 [default: the one with most speech]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(u16).range(1..))]
     track: Option<u16>,
     /// Refuse kinds of files that only an installed `ffmpeg` reads
     #[arg(long)]

@@ -63,6 +63,8 @@ struct State {
     stage: String,
     steps: u64,
     order: Order,
+    /// Whether it was said where the pieces of what was joined are.
+    placed: bool,
 }
 
 /// Paths wait for those before them.
@@ -146,7 +148,11 @@ impl<'a> Reporter<'a> {
         let Some(seconds) = seconds else {
             return if self.json { self.event("kept", json!({"out": path})) } else { Ok(()) };
         };
-        self.terminal.note(&format!("{} of speech; its pieces stay in {folder}, for the next time", clock(seconds)));
+        let pieces = match self.change(|state| std::mem::replace(&mut state.placed, true)) {
+            false => format!("; its pieces stay in {folder}, for the next time"),
+            true => String::new(),
+        };
+        self.terminal.note(&format!("{} of speech{pieces}", clock(seconds)));
         match self.json {
             true => self.event("joined", json!({"out": path, "seconds": seconds})),
             false => self.print(path),

@@ -1,7 +1,7 @@
 //! What holds where a flag is not given: variables of the environment, then `config.toml`, then the flag's own default.
 
 use super::choice::check_named;
-use super::{Cli, models_folder, out, written};
+use super::{Cli, models_folder, out, together, written};
 use anyhow::{Context, Error, Result, bail, ensure};
 use barkclone::device;
 use barkclone::error::{Kind, did_you_mean};
@@ -133,6 +133,7 @@ pub fn parse() -> Result<Parsed> {
         Some(settings) => settings.applied(Cli::command()).get_matches(),
         None => matches,
     };
+    together::check(inner(&command, &matches), leaf(&matches))?;
     let asks = |key: &str| find_own(inner(&command, &matches), key).is_some();
     let models = MODELS.iter().filter(|(key, _)| asks(key)).filter_map(|(key, kind)| {
         let chosen = leaf(&matches).get_one::<String>(key)?;
@@ -292,7 +293,7 @@ impl Settings {
     }
 }
 
-fn is_given(call: &ArgMatches, key: &str) -> bool {
+pub fn is_given(call: &ArgMatches, key: &str) -> bool {
     call.value_source(key) == Some(ValueSource::CommandLine)
 }
 
@@ -357,7 +358,7 @@ fn find<'a>(command: &'a Command, long: &str) -> Option<&'a Arg> {
     find_own(command, long).or_else(|| command.get_subcommands().find_map(|inner| find(inner, long)))
 }
 
-fn find_own<'a>(command: &'a Command, long: &str) -> Option<&'a Arg> {
+pub fn find_own<'a>(command: &'a Command, long: &str) -> Option<&'a Arg> {
     command.get_arguments().find(|arg| arg.get_long() == Some(long))
 }
 

@@ -51,6 +51,11 @@ pub fn normalize(text: &str) -> String {
     words.collect::<Vec<_>>().join(" ")
 }
 
+/// Whether there is anything to say in `text`: a letter or digit of any script, or a note, which the models may sing.
+pub fn is_said(text: &str) -> bool {
+    text.contains(|c: char| c.is_alphanumeric() || ('\u{2669}'..='\u{266c}').contains(&c))
+}
+
 /// White space as Python has it, which counts the ASCII separators 1C..1F as such.
 pub fn is_space(c: char) -> bool {
     c.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&c)

@@ -1,7 +1,7 @@
 //! Text to the ids that the semantic stage reads (suno-ai/bark `generation.py`: `_normalize_whitespace`, `_tokenize`).
 
 use crate::error::Kind;
-use crate::normalize::{composed, normalize};
+use crate::normalize::{composed, is_said, normalize};
 use anyhow::{Result, anyhow, ensure};
 use std::path::Path;
 use tokenizers::models::wordpiece::WordPiece;
@@ -51,7 +51,7 @@ impl Text {
     /// The ids of `text` without special tokens; refused if there is no text, or more than `limit` ids of it.
     pub fn ids(&self, text: &str, limit: usize) -> Result<Vec<u32>> {
         let text = spelled(text);
-        ensure!(!text.is_empty(), Kind::Input.error("the text is empty: there is nothing to say"));
+        check_said(&text)?;
         let encoding = self.encode(&text)?;
         let ids = encoding.get_ids();
         ensure!(!ids.is_empty(), Kind::Input.error(format!("{}: the text yields no token", self.origin)));
@@ -92,6 +92,13 @@ impl Text {
     }
 }
 
+/// Refuses a text that has nothing to say.
+pub fn check_said(text: &str) -> Result<()> {
+    let lacks = if text.trim().is_empty() { "is empty" } else { "has no letters, digits or notes (♪)" };
+    ensure!(is_said(text), Kind::Input.error(format!("the text {lacks}: there is nothing to say")));
+    Ok(())
+}
+
 /// The text as it goes to the tokenizer: without the joiners, which BERT drops before it composes.
 fn spelled(text: &str) -> String {
     composed(&normalize(text).replace(['\u{200c}', '\u{200d}'], ""))
@@ -116,6 +123,12 @@ mod tests {
     fn empty_and_overlong_texts_are_refused() {
         let text = Text::parse(byte_tokenizer().as_bytes(), "bytes".into()).unwrap();
         assert!(text.ids(" \t", 256).unwrap_err().to_string().contains("empty"));
+        for none in ["😀", "!!! ...", "—", "👩‍🚀 🇵🇹"] {
+            assert!(text.ids(none, 256).unwrap_err().to_string().contains("no letters"), "{none}");
+        }
+        for said in ["[laughs]", "♪", "你好", "नमस्ते", "7", "😀 oi"] {
+            assert!(text.ids(said, 256).is_ok(), "{said}");
+        }
         let error = text.ids(&"palavra ".repeat(100), 256).unwrap_err().to_string();
         assert!(error.contains("799 tokens, 256 fit") && error.contains("about 32 words"), "{error}");
         assert_eq!(text.ids(&"x".repeat(256), 256).unwrap().len(), 256);

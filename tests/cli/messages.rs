@@ -242,9 +242,12 @@ fn the_ending_of_a_sound_that_is_not_written_is_refused_wherever_it_is_named() {
     let convert = ["convert", "ref.wav", "--demo", "--voice", VOICE, "-d", "out", "--names", "{stem}.aac"];
     desk.run(&convert).fails(2, &["--names {stem}.aac: files that end with .aac are not written"]);
     assert_eq!(desk.files(), ["jobs", "list", "ref.wav"]);
-    let dotted = [&speak[..], &super::SPEAK[..4], &["--lines", "list", "--names", "{slug}.v2"]].concat();
+    for names in ["{slug}.v2", "{index:02}-{slug}.srt", ".mp3"] {
+        desk.run(&[&speak[..], &["--lines", "list", "--names", names]].concat()).fails(2, &["--names", names]);
+    }
+    let dotted = [&speak[..], &super::SPEAK[..4], &["--lines", "list", "--names", "v2.{slug}"]].concat();
     let dotted: Vec<_> = dotted.into_iter().filter(|flag| *flag != "--demo").collect();
-    assert!(desk.run(&dotted).prints().starts_with("out/oi.v2.wav\t"));
+    assert!(desk.run(&dotted).prints().starts_with("out/v2.oi.wav\t"));
 }
 
 #[test]

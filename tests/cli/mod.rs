@@ -28,6 +28,7 @@ mod selftest;
 mod settings;
 mod speak;
 mod text;
+mod texts;
 mod voice;
 mod voices;
 

@@ -6,13 +6,12 @@ use crate::cli::interrupt::Running;
 use crate::cli::many::Session;
 use crate::cli::progress::Terminal;
 use crate::cli::reporter::Words;
-use anyhow::{Result, bail, ensure};
+use anyhow::{Result, bail};
 use barkclone::batch::{
     self, Backend, InFlight, Item, Made, Plan, Recordings, Rules, Run, RunOptions, Sampling, Seeds, Silent, Source,
     Stop, Target, Template,
 };
 use barkclone::clone::Cloner;
-use barkclone::error::Kind;
 use barkclone::models::{self, ModelKind, Models};
 use barkclone::speak::Settings;
 use barkclone::voice::{Provenance, Voice};
@@ -38,11 +37,6 @@ impl Backend for CloneBackend {
 
 /// A voice of each recording, as far as they can be used.
 pub fn run(args: &CloneArgs, recordings: Vec<PathBuf>, models: &Models, terminal: &Terminal) -> Result<()> {
-    let redo = args.run.redo()?;
-    ensure!(
-        redo.is_none(),
-        Kind::Usage.error("--redo: a voice follows from its recording alone; --restart makes it again")
-    );
     let rules = Rules {
         name: Template::parse("{stem}", &["npz"])?,
         seed: Seeds::Same(0),

@@ -28,10 +28,10 @@ pub struct RefineArgs {
     /// Make N clones, 2 to 64, of other stretches and parts of the recordings, and read a little higher or lower; have each speak,
     /// and keep the one that sounds most like the recording, where it beats the plain clone. Takes as long as speaking
     /// some 3 N short sentences a round
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(2..=64), conflicts_with = "each")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(u16).range(2..=64), conflicts_with = "each")]
     refine: Option<u16>,
     /// Then try what was spoken nearest as a voice of its own, in up to R rounds in all, as long as they gain
-    #[arg(long, value_name = "R", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=20), requires = "refine")]
+    #[arg(long, value_name = "R", allow_negative_numbers = true, default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=20), requires = "refine")]
     rounds: u16,
     /// What each clone says, several times for several texts [default: three sentences of the quantizer's language]
     #[arg(long, value_name = "TEXT", requires = "refine")]

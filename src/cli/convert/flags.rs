@@ -38,7 +38,7 @@ pub struct SamplingArgs {
     pub seed: Option<u64>,
     /// Convert a recording whose result does not sound right (silent, clipped, or with a garbled end) again with up to
     /// N more seeds, and keep the best
-    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=100))]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=100))]
     retry: u32,
     #[command(flatten)]
     pub best: BestArgs,

@@ -8,12 +8,35 @@ use anyhow::Result;
 use barkclone::models::Models;
 use clap::Args;
 
+/// What `speak` takes, and makes no pairs: what is heard, or joined, or lacks a part, or is named otherwise.
+const NOT_TAKEN: [&str; 18] = [
+    "text",
+    "output",
+    "play",
+    "raw_pcm",
+    "save_voice",
+    "file",
+    "ab",
+    "takes",
+    "names",
+    "trim_tail",
+    "keep_all",
+    "chapters",
+    "subtitles",
+    "history",
+    "paragraph_silence",
+    "sentence_silence",
+    "line_breaks",
+    "markdown",
+];
+
 /// Let Bark speak sentences, and keep each sound with the semantic tokens that it was made from
 ///
 /// Speaks as `speak --lines FILE -d DIR` does, with its flags and its report, and writes the tokens beside each WAV
 /// (.npy, int64): pairs for `quantizer train`. Each sentence has a random voice of its own, or one of --voices. The
 /// same command goes on where it was stopped; --shard shares the work.
 #[derive(Args, Debug)]
+#[command(mut_args(|arg| if NOT_TAKEN.contains(&arg.get_id().as_str()) { arg.hide(true) } else { arg }))]
 pub struct PairArgs {
     /// Who speaks: voice files, or names; `v2/pt_speaker_*` stands for all of Suno's that begin so [default: a random
     /// voice for each sentence]

@@ -66,7 +66,7 @@ pub struct TrainArgs {
     #[arg(help_heading = TRAINING)]
     init: Option<String>,
     /// 0: an LSTM and a linear; 1: a linear of 4096 between them
-    #[arg(long, value_name = "VERSION", default_value_t = 1, value_parser = clap::value_parser!(u32).range(0..=1))]
+    #[arg(long, value_name = "VERSION", allow_negative_numbers = true, default_value_t = 1, value_parser = clap::value_parser!(u32).range(0..=1))]
     #[arg(help_heading = TRAINING)]
     version: u32,
     /// Width of the LSTM

@@ -1,6 +1,6 @@
 //! `--file`: a long text, spoken piece by piece and joined into one sound.
 
-use super::source::{Jobs, is_stdin, open};
+use super::source::{Jobs, is_stdin, nothing_to_say, open};
 use super::text::TextArgs;
 use crate::cli::progress::Terminal;
 use crate::cli::refuse_own_input;
@@ -29,20 +29,20 @@ use std::path::{Path, PathBuf};
 #[command(next_help_heading = "A long text (--file)")]
 pub struct BookArgs {
     /// Silence after a sentence, seconds; with -o - and --play also after a line of --lines
-    #[arg(long, value_name = "SECONDS", default_value_t = 0.25, value_parser = silence, allow_negative_numbers = true, requires = "source")]
+    #[arg(long, value_name = "SECONDS", default_value_t = 0.25, value_parser = silence, allow_negative_numbers = true)]
     sentence_silence: f64,
     /// Silence after a paragraph, seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 0.5, value_parser = silence, allow_negative_numbers = true, requires = "file", conflicts_with = "text")]
+    #[arg(long, value_name = "SECONDS", default_value_t = 0.5, value_parser = silence, allow_negative_numbers = true)]
     paragraph_silence: f64,
     /// Whose voice each piece goes on from: `base`, the given one; `chain`, the piece before; N, as chain, but anew
     /// from the given one every N pieces
-    #[arg(long, value_name = "base|chain|N", default_value = "base", value_parser = history, allow_negative_numbers = true, requires = "file", conflicts_with = "text")]
+    #[arg(long, value_name = "base|chain|N", default_value = "base", value_parser = history, allow_negative_numbers = true)]
     history: u64,
     /// Speak only these chapters of an EPUB, such as 2-5 or 1,3
-    #[arg(long, value_name = "NUMBERS", requires = "file", value_parser = chapters)]
+    #[arg(long, value_name = "NUMBERS", value_parser = chapters)]
     chapters: Option<Chapters>,
     /// Write subtitles too, as .srt or .vtt; with -d `srt` or `vtt`, beside each chapter
-    #[arg(long, value_name = "FILE|srt|vtt", requires = "file", conflicts_with = "text")]
+    #[arg(long, value_name = "FILE|srt|vtt")]
     subtitles: Option<PathBuf>,
 }
 
@@ -164,7 +164,7 @@ pub struct Book<'a> {
     args: &'a BookArgs,
     path: PathBuf,
     /// How messages call it.
-    name: String,
+    pub name: String,
     /// Holds a text that came by stdin: it is read more than once.
     _spooled: Option<Scratch>,
     target: Target,
@@ -174,6 +174,8 @@ pub struct Book<'a> {
     voices: Vec<String>,
     reading: &'a TextArgs,
     form: Form,
+    /// Chapters in which there is nothing to say.
+    silent: Vec<Chapter>,
 }
 
 impl<'a> Book<'a> {
@@ -193,13 +195,19 @@ impl<'a> Book<'a> {
         }
         let spooled = is_stdin(text).then(|| Scratch::of(std::io::stdin().lock())).transpose()?;
         let path = spooled.as_ref().map_or(text, |file| file.path()).to_owned();
-        let form = form(&path, reading.is_markdown(text), args)?;
+        let mut form = form(&path, reading.is_markdown(text), args)?;
+        let silent = match &mut form {
+            Form::Chapters(chapters) => {
+                chapters.extract_if(.., |chapter| !says(chapter.text.as_bytes(), reading, &voices)).collect()
+            }
+            Form::Plain | Form::Markdown => Vec::new(),
+        };
         let has_chapters = matches!(form, Form::Chapters(_));
-        let told = || Kind::Usage.error(format!("{}: it has no chapters: --file with -d is for EPUB", text.display()));
+        let told = || Kind::Usage.error(format!("{}: it has no chapters: -d with --file is for EPUB", text.display()));
         ensure!(has_chapters || target.chapters.is_none(), told());
         let sounds = target.sounds(&form)?;
         let name = if is_stdin(text) { "stdin".to_owned() } else { text.display().to_string() };
-        let book = Self { args, path, name, _spooled: spooled, target, sounds, voices, reading, form };
+        let book = Self { args, path, name, _spooled: spooled, target, sounds, voices, reading, form, silent };
         book.written().iter().try_for_each(|target| refuse_own_input(target, [book.path.as_path()]))?;
         Ok(book)
     }
@@ -247,7 +255,10 @@ impl<'a> Book<'a> {
         if let Some(more) = remarks.unknown.len().checked_sub(MOST_TOLD).filter(|more| *more > 0) {
             terminal.note(&format!("warning: {shown}: {more} more such tags"));
         }
-        self.tell_form(terminal)
+        self.tell_form(terminal)?;
+        let some = self.texts()?.into_iter().any(|(_, text)| says(text, self.reading, &self.voices));
+        ensure!(some, nothing_to_say(shown));
+        Ok(())
     }
 
     /// Says what the form of the text leaves out, or has.
@@ -267,6 +278,9 @@ impl<'a> Book<'a> {
                 let named = named.collect::<Vec<_>>().join("; ");
                 let more = if chapters.len() > MOST_TOLD { "; ..." } else { "" };
                 terminal.note(&format!("{shown}: chapters: {}: {named}{more}", chapters.len()));
+                for Chapter { number, title, .. } in &self.silent {
+                    terminal.note(&format!("{shown}: chapter {number} {title}: passed over: there is nothing to say"));
+                }
             }
         }
         Ok(())
@@ -325,7 +339,8 @@ impl<'a> Book<'a> {
         lay: impl Fn(Slot) + 't,
     ) -> Result<impl Iterator<Item = Result<SourceJob>> + 't> {
         let mut chain = Chain { length: self.args.history, number: 0, used: 0, voice: None };
-        let mut chapter = 0;
+        let (mut chapter, mut count) = (0, 0);
+        let has_chapters = matches!(self.form, Form::Chapters(_));
         Ok(self.pieces(measure)?.filter_map(move |(number, piece)| {
             if chapter != number {
                 chapter = number;
@@ -338,16 +353,23 @@ impl<'a> Book<'a> {
                 }
                 Ok(Piece::Speak(passage)) => {
                     lay(Slot::Sound(passage.ends));
-                    Some(Ok(chain.asked(passage)))
+                    count += 1;
+                    // The lines of chapters are of no file that anybody could look into.
+                    let line = if has_chapters { count } else { passage.line };
+                    Some(Ok(chain.asked(Passage { line, ..passage })))
                 }
                 Err(error) => Some(Err(error)),
             }
         }))
     }
 
-    /// Removes what killed runs left beside the sound and among its pieces, where a chain has no other run at work.
-    pub fn sweep(&self, ledger: &Ledger) -> Result<()> {
+    /// Makes the chapters' folders. Removes what killed runs left beside the sound and among its pieces, where a chain has
+    /// no other run at work.
+    pub fn prepare(&self, ledger: &Ledger) -> Result<()> {
         let written = self.written();
+        if self.target.chapters.is_some() {
+            written.iter().try_for_each(|path| output::make_folder(folder_of(path)))?;
+        }
         written.iter().try_for_each(|path| output::sweep(folder_of(path), &ledger.tag()))?;
         if self.is_chained() { output::sweep(&self.folder(), "") } else { Ok(()) }
     }
@@ -364,10 +386,21 @@ impl<'a> Book<'a> {
         for path in self.written() {
             match ledger.joined(&path) {
                 Some(State::Changed) if !force => kept.push(path),
+                // It will be made.
+                _ if self.target.chapters.is_some() && !folder_of(&path).exists() => {
+                    output::check_new_folder(folder_of(&path))?;
+                }
                 known => output::check(&path, force || known.is_some())?,
             }
         }
         Ok(kept)
+    }
+
+    /// What earlier runs joined pieces into and is asked for no more, where it is as far as that is known, and how it is.
+    pub fn left_over(&self, ledger: &Ledger) -> Vec<(PathBuf, State)> {
+        let written = self.written();
+        let folders = [&self.target.output].into_iter().chain(&written).map(|path| folder_of(path));
+        if self.target.is_joined { ledger.joined_but(&written, folders.collect()) } else { Vec::new() }
     }
 
     /// Joins the pieces, which are all there; tells `joined` where, and how long each sound is; `None`: it is kept as it
@@ -375,21 +408,20 @@ impl<'a> Book<'a> {
     pub fn join(
         &self,
         (rules, measure): (Rules, Measure),
-        mut ledger: Ledger,
+        ledger: &mut Ledger,
         force: bool,
         (loud, progress): (&LoudnessArgs, &dyn Progress),
         joined: impl Fn(&Path, Option<f64>) -> Result<()>,
     ) -> Result<()> {
-        let kept = self.kept(&ledger, force)?;
+        let kept = self.kept(ledger, force)?;
         let (slots, tasks) = self.laid_out(rules, measure)?;
-        ensure!(!tasks.is_empty(), Kind::Input.error(format!("{}: there is nothing to say", self.name)));
         let is_apart = |slot: &Slot| self.target.chapters.is_some() && matches!(slot, Slot::Chapter);
         let mut tasks = &tasks[..];
         for (output, slots) in self.sounds.iter().zip(slots.split(is_apart)) {
             let count = slots.iter().filter(|slot| matches!(slot, Slot::Sound(_))).count();
             let (own, rest) = tasks.split_at(count.min(tasks.len()));
             tasks = rest;
-            let mut join = || self.join_one(output, (slots, own), (&mut ledger, &kept, force), (loud, progress));
+            let mut join = || self.join_one(output, (slots, own), (ledger, &kept, force), (loud, progress));
             joined(output, if kept.contains(output) { None } else { Some(join()?) })?;
         }
         Ok(())
@@ -537,12 +569,22 @@ pub fn beside(path: &Path, suffix: &str) -> PathBuf {
     name.into()
 }
 
+/// Whether anything of a text is spoken; what is wrong with it is told elsewhere.
+fn says(text: impl BufRead, reading: &TextArgs, voices: &[String]) -> bool {
+    let pieces = Pieces::new(text, Budget::default(), |text| text.len() / 3, voices.to_vec());
+    let mut pieces = pieces.reading(reading.wording(), reading.line_breaks());
+    pieces.any(|piece| !matches!(piece, Ok(Piece::Pause(_))))
+}
+
 /// How the text at `path` is written: what is a ZIP archive can only be an EPUB.
 fn form(path: &Path, markdown: bool, args: &BookArgs) -> Result<Form> {
     let mut magic = [0; 4];
     let archive = path.is_file() && File::open(path)?.read_exact(&mut magic).is_ok() && magic == *b"PK\x03\x04";
     if !archive {
         open(path)?;
+        let named = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("epub"));
+        let told = || Kind::Input.error(format!("{}: no EPUB, and no other ZIP archive", path.display()));
+        ensure!(!named, told());
         let told = || Kind::Usage.error(format!("--chapters: {} is no EPUB", path.display()));
         ensure!(args.chapters.is_none(), told());
         return Ok(if markdown { Form::Markdown } else { Form::Plain });

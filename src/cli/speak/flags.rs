@@ -73,7 +73,7 @@ pub struct SamplingArgs {
 pub struct RetryArgs {
     /// Speak an utterance that does not sound right (silent, too fast or slow for its text, without an end, clipped, or
     /// with a garbled end) again with up to N more seeds, and keep the best. Takes are judged as for --best-of, by ears that are at hand
-    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=100))]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=100))]
     retry: u32,
     /// Cut off what follows the end of the speech
     #[arg(long)]

@@ -3,7 +3,7 @@
 use super::book::{self, Book, BookArgs, Measure, beside};
 use super::live::Live;
 use super::outlet::Wanted;
-use super::source::{List, Source, Tasks, is_stdin};
+use super::source::{List, Source, Tasks, is_stdin, nothing_to_say};
 use super::text::{HINT, TextArgs, Unknown, warn_of_tags};
 use super::{Made, SpeakArgs};
 use super::{pairs, random};
@@ -44,41 +44,39 @@ use tempfile::TempDir;
 
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Many utterances", group = ArgGroup::new("source"))]
-#[command(group = ArgGroup::new("many").multiple(true))]
 pub struct ManyArgs {
     /// Speak every line of FILE (`-`: stdin) into a WAV of its own, or with -o - one after another; blank lines and
     /// those that begin with # are not spoken
-    #[arg(long, value_name = "FILE", groups = ["source", "many"])]
+    #[arg(long, value_name = "FILE", group = "source")]
     lines: Option<PathBuf>,
     /// Speak every JSON object of FILE (`-`: stdin), one a line: `text`, and perhaps `id`, `voice`, `seed`, `out`, and
     /// settings by their flags' names, such as `text_temp`. A voice's path is looked for beside FILE first, then in the
     /// working folder
-    #[arg(long, value_name = "FILE", groups = ["source", "many"])]
+    #[arg(long, value_name = "FILE", group = "source")]
     jobs: Option<PathBuf>,
     /// Speak a long text, Markdown or EPUB (`-`: stdin) as one sound, into --output: cut into sentences, spoken piece by
     /// piece in OUTPUT.parts, and joined. `[voice: NAME]` changes to that voice, `[pause SECONDS]` waits
-    #[arg(long, value_name = "FILE", groups = ["source", "many"])]
+    #[arg(long, value_name = "FILE", group = "source")]
     file: Option<PathBuf>,
     /// Speak TEXT in each of these voices, each time with the same seeds, and write a page, ab.html, on which they are heard
     /// side by side. Without another TEXT the last one of them is the text: --ab ana.npz eva.npz "Bom dia"
-    #[arg(long, value_name = "VOICE", num_args = 2.., group = "many")]
+    #[arg(long, value_name = "VOICE", num_args = 2..)]
     #[arg(conflicts_with_all = ["source", "voice", "output", "play", "save_voice"])]
     pub ab: Vec<String>,
     /// Seeds that --ab tries in each voice
-    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=100))]
-    #[arg(requires = "ab")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=100))]
     pub takes: u64,
     /// The folder for the sounds; it is made if it is not there [default with --ab: ab]. With --file, an EPUB's chapters
     /// go there, a sound each
-    #[arg(long, short, value_name = "DIR", requires = "many")]
+    #[arg(long, short, value_name = "DIR")]
     pub dir: Option<PathBuf>,
-    /// How the sounds are named: {index}, {slug} (of the text), {id}, {seed} and {voice} are filled in. The ending says
+    /// How the sounds are named: {index}, {slug} (of the text), {stem} (the text itself), {id}, {seed} and {voice} are filled in. The ending says
     /// the format, as with --output [default: {index:05}-{slug}.wav; of chapters {index:02}-{slug}.wav; with --ab
     /// {slug}-{index}-{voice}.wav]
-    #[arg(long, alias = "name", value_name = "PATTERN", requires = "many")]
+    #[arg(long, alias = "name", value_name = "PATTERN")]
     names: Option<String>,
     /// Utterances that are spoken at a time; on the CPU their sound does not depend on it
-    #[arg(long, value_name = "auto|N", default_value = "auto", requires = "source")]
+    #[arg(long, value_name = "auto|N", default_value = "auto")]
     batch: Batch,
     #[command(flatten)]
     pub run: RunArgs,
@@ -95,11 +93,6 @@ impl ManyArgs {
     /// Whether texts come a line each.
     pub fn has_lines(&self) -> bool {
         self.lines.is_some() || self.jobs.is_some()
-    }
-
-    /// Whether names for the sounds are given.
-    pub fn is_named(&self) -> bool {
-        self.names.is_some()
     }
 
     /// Where the texts come from.
@@ -492,7 +485,7 @@ fn speak(
     let protocol = args.nets.choice().protocol(models, terminal)?;
     voices.check_fit(&protocol, models, terminal)?;
     let ledger = session.open()?;
-    source.book().map_or(Ok(()), |book| book.sweep(&ledger))?;
+    source.book().map_or(Ok(()), |book| book.prepare(&ledger))?;
     // What is heard at once, of a voice that is given or made of the first text, does not wait for the last one.
     let wanted = args.wanted();
     if args.force || !ledger.is_empty() || voices.default.is_none() && !wanted.any() {
@@ -546,14 +539,25 @@ fn speak(
     backend.unknown.borrow().tell(&reporter);
     reporter.close(Tally { kept: tally.kept + kept, ..tally }, live.first())?;
     ended.and(heard)?;
+    let all = tally.done + tally.skipped + tally.kept + tally.failed;
+    if all == 0 && rules.shard.is_none() && !running.stop().is_requested() {
+        session.discard(speech.into_run().into_ledger());
+        bail!(nothing_to_say(source.name()));
+    }
     session.conclude(tally, &running)?;
     drop(running);
     let run = speech.into_run();
     session.left_over(run.left_over()?)?;
     match (source.book(), rules.shard) {
         (Some(book), None) if book.is_joined() => {
-            let (ledger, loud) = (run.into_ledger(), (&args.loud, terminal as &dyn Progress));
-            book.join((rules, measure), ledger, args.force, loud, |path, seconds| reporter.joined(path, seconds))
+            let (mut ledger, loud) = (run.into_ledger(), (&args.loud, terminal as &dyn Progress));
+            let tell = |path: &Path, seconds| reporter.joined(path, seconds);
+            book.join((rules, measure), &mut ledger, args.force, loud, tell)?;
+            session.left_over(book.left_over(&ledger))
+        }
+        (Some(book), Some(shard)) if book.is_joined() => {
+            session.tell_share(shard);
+            Ok(())
         }
         _ => Ok(()),
     }
@@ -602,6 +606,7 @@ fn preview(
         // Nobody else sets it.
         let _ = backend.codec.set(codec.identity()?);
     }
+    session.left_over(source.book().map_or(Vec::new(), |book| book.left_over(&ledger)))?;
     let (plan, stop) = (args.assigned(source.plan(rules, measure)?, shard), Stop::new());
     let run = Run::new(plan, ledger, options, (&backend, &Silent), &stop);
     dry::preview(session, run, dry::usual_speed(&args.nets.bark, args.nets.weights))

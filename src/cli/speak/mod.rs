@@ -31,6 +31,7 @@ use barkclone::progress::Progress;
 use barkclone::sound::RecordedFinding;
 use barkclone::speak::{Request, Settings, Sound, Speaker, Utterance};
 use barkclone::stage::protocol::Protocol;
+use barkclone::stage::text::check_said;
 use barkclone::voice::{Provenance, language_warning};
 use clap::Args;
 pub use flags::NetArgs;
@@ -270,9 +271,10 @@ impl SpeakArgs {
     /// The text as it is said.
     fn said(&self, text: &str) -> Result<String> {
         let text = normalize(text);
-        ensure!(!text.is_empty(), Kind::Input.error("the text is empty: there is nothing to say"));
+        check_said(&text)?;
         let text = inline(&text, &[])?.text;
         ensure!(!text.is_empty(), Kind::Input.error("the text holds directives alone: there is nothing to say"));
+        check_said(&text)?;
         Ok(self.reading.wording().said(&text).text)
     }
 

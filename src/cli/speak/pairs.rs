@@ -66,21 +66,12 @@ impl SpeakArgs {
 
     /// Refuses what would not become pairs.
     fn check_for_pairs(&self) -> Result<()> {
-        let refuse = |flag: &str, given: bool, why: &str| {
-            ensure!(!given, Kind::Usage.error(format!("{flag}: {why}")));
-            Ok(())
-        };
         let lines = self.many.has_lines() && self.many.dir.is_some();
-        refuse("quantizer data", !lines, "give the sentences with --lines or --jobs, and a folder with -d")?;
-        refuse("TEXT", self.text.is_some(), "give the sentences with --lines")?;
-        let one = "it is for sounds that are heard, not for pairs";
-        refuse("--output", self.output.is_some(), one)?;
-        refuse("--play", self.play, one)?;
-        refuse("--names", self.many.is_named(), "pairs are named by what is said")?;
-        let policy = self.retry.policy();
-        let whole = "a pair has all of its sound, and one";
-        refuse("--trim-tail", policy.trim_tail, whole)?;
-        refuse("--keep-all", policy.keep_all, whole)
+        let told = "quantizer data: give the sentences with --lines or --jobs, and a folder with -d";
+        ensure!(lines, Kind::Usage.error(told));
+        // What is kept for `speak` is not meant here.
+        ensure!(!self.retry.policy().trim_tail, Kind::Usage.error("--trim-tail: a pair has all of its sound"));
+        Ok(())
     }
 }
 

@@ -6,11 +6,13 @@ use crate::cli::progress::Terminal;
 use anyhow::{Context, Result, ensure};
 use barkclone::batch::{self, Form, Item, Job, Lines, Plan, Planned, Rules, SourceJob};
 use barkclone::book::{self, Ends, Inline};
-use barkclone::error::Kind;
+use barkclone::error::{Error, Kind};
 use barkclone::normalize::{Wording, utf8};
 use barkclone::output::{self, Scratch};
 use barkclone::progress::Progress;
+use barkclone::stage::text::check_said;
 use std::cell::Cell;
+use std::fmt::Display;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -114,7 +116,8 @@ impl Directed<'_> {
         lay(Slot::Sound(Ends::Sentence));
         pauses(after);
         let voice = job.voice.clone().or(voice);
-        Some(SourceJob { line, source, job: Ok(Job { item: Item::Text(text), voice, ..job }) })
+        let job = check_said(&text).map(|()| Job { item: Item::Text(text), voice, ..job });
+        Some(SourceJob { line, source, job })
     }
 
     /// Who speaks, where a line may say so.
@@ -164,7 +167,12 @@ impl Source<'_> {
     /// What is asked for must be there before anything else is done.
     pub fn check(&self, terminal: &Terminal) -> Result<()> {
         match self {
-            Source::Lines(list) if list.path.is_file() => refuse_bytes(list.path),
+            Source::Lines(list) if list.path.is_file() => {
+                refuse_bytes(list.path)?;
+                let some = list.asked(|_| ())?.next().is_some();
+                ensure!(some, nothing_to_say(list.path.display()));
+                Ok(())
+            }
             Source::Lines(list) if !is_stdin(list.path) => open(list.path).map(drop),
             Source::Lines(_) | Source::Compared(_) => Ok(()),
             Source::Book(book) => book.check_text(terminal),
@@ -196,6 +204,15 @@ impl Source<'_> {
         }
     }
 
+    /// How messages call it.
+    pub fn name(&self) -> String {
+        match self {
+            Source::Lines(list) => list.path.display().to_string(),
+            Source::Book(book) => book.name.clone(),
+            Source::Compared(compared) => compared.text.clone(),
+        }
+    }
+
     pub fn book(&self) -> Option<&Book<'_>> {
         match self {
             Source::Book(book) => Some(book),
@@ -216,6 +233,11 @@ fn refuse_bytes(path: &Path) -> Result<()> {
         ails.map_or(Ok(()), |ails| Err(told(ails)))?;
     }
     Ok(())
+}
+
+/// Of a source that asks for nothing.
+pub fn nothing_to_say(source: impl Display) -> Error {
+    Kind::Input.error(format!("{source}: there is nothing to say"))
 }
 
 pub fn is_stdin(path: &Path) -> bool {

@@ -20,11 +20,11 @@ pub struct TextArgs {
     normalize: Normalize,
     /// What a line's end means in --file, but for blank lines, which end a paragraph: `keep`, a stop; `join`, a space;
     /// `auto`, a stop in poems, lists and headings, and a space in wrapped text
-    #[arg(long, value_name = "HOW", value_enum, default_value = "auto", requires = "file", conflicts_with = "text")]
+    #[arg(long, value_name = "HOW", value_enum, default_value = "auto")]
     line_breaks: LineEnds,
     /// Read --file as Markdown, as files named .md or .markdown are: headings become pauses, lists lines, links their
     /// words; code is not spoken
-    #[arg(long, requires = "file", conflicts_with = "text")]
+    #[arg(long)]
     markdown: bool,
 }
 

@@ -9,6 +9,7 @@ use barkclone::models::Models;
 use barkclone::normalize::normalize;
 use barkclone::refine::{self, Trial};
 use barkclone::speak::{Decoder, Settings, Speaker};
+use barkclone::stage::text::check_said;
 use barkclone::voice::provenance::ModelName;
 
 /// The models, and what is said.
@@ -57,6 +58,7 @@ pub fn texts<'a>(
     quantizers: impl IntoIterator<Item = &'a ModelName>,
 ) -> Result<Vec<String>> {
     if !say.is_empty() {
+        say.iter().try_for_each(|text| check_said(text))?;
         return Ok(say.iter().map(|text| normalize(text)).collect());
     }
     let unknown =
