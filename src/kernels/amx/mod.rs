@@ -173,7 +173,8 @@ impl<W: Source, T: Terms> Block<'_, W, T> {
             let corner = Corner { i: i + r, j, more, last };
             // SAFETY: this task alone writes these outputs; a tile's row is a vector.
             unsafe {
-                let sums = [0, 1].map(|half| s.load(sums.0[r / SIDE * 2 + half][r % SIDE].as_ptr()));
+                let [low, high] = [&sums.0[r / SIDE * 2], &sums.0[r / SIDE * 2 + 1]];
+                let sums = [s.load(low[r % SIDE].as_ptr()), s.load(high[r % SIDE].as_ptr())];
                 self.p.add(s, sums, count, &corner, self.out);
             }
         }
