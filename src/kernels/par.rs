@@ -35,14 +35,14 @@ impl<'a> Shared<'a> {
         Shared { start: out.as_mut_ptr(), len: out.len(), borrow: PhantomData }
     }
 
-    /// The address of element `index`, for accesses of `count` elements from there.
+    /// The address of element `index`, for accesses of `count` elements from there. Panics beyond the end.
     ///
     /// # Safety
-    /// `index + count` does not pass the end, and no other thread accesses these elements meanwhile.
+    /// No other thread accesses these elements meanwhile.
     #[inline(always)]
     pub(super) unsafe fn at(self, index: usize, count: usize) -> *mut f32 {
-        debug_assert!(index + count <= self.len);
-        // SAFETY: the caller vouches for the index.
+        assert!(count <= self.len && index <= self.len - count, "beyond the output");
+        // SAFETY: the index is within.
         unsafe { self.start.add(index) }
     }
 
@@ -52,8 +52,8 @@ impl<'a> Shared<'a> {
     /// As for [`Shared::at`]; and the slices that one thread holds at a time are disjoint too.
     #[inline(always)]
     pub(super) unsafe fn slice(self, index: usize, count: usize) -> &'a mut [f32] {
-        debug_assert!(index + count <= self.len);
-        // SAFETY: the caller vouches for the range and for its being untouched elsewhere.
+        assert!(count <= self.len && index <= self.len - count, "beyond the output");
+        // SAFETY: the range is within, and the caller vouches for its being untouched elsewhere.
         unsafe { std::slice::from_raw_parts_mut(self.start.add(index), count) }
     }
 }
