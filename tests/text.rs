@@ -1,7 +1,7 @@
 //! What the models read of a text, against transformers' slow BERT tokenizer (tests/golden/pieces.py).
 
 use crate::byte_tokenizer::byte_tokenizer;
-use barkclone::normalize::normalize;
+use barkclone::normalize::{is_said, normalize};
 use barkclone::stage::text::Text;
 use serde::Deserialize;
 use serde_json::json;
@@ -50,6 +50,10 @@ fn texts_have_the_pieces_of_the_slow_tokenizer() {
     let tokenizer = tokenizer(&vocabulary);
     assert!(texts.len() >= 60);
     for Pieces { text, pieces } in texts {
+        if !is_said(&text) {
+            assert!(tokenizer.ids(&text, 256).is_err(), "{text:?}");
+            continue;
+        }
         let ids = tokenizer.ids(&text, 256).unwrap();
         let found: Vec<&str> = ids.iter().map(|&id| vocabulary[id as usize].as_str()).collect();
         assert_eq!(found, pieces, "{text:?}");
