@@ -14,7 +14,7 @@ use crate::cli::ears::VoiceJudge;
 use crate::cli::interrupt::Running;
 use crate::cli::many::{RunArgs, Session, command};
 use crate::cli::progress::Terminal;
-use crate::cli::reporter::{Words, changed};
+use crate::cli::reporter::{Reporter, Words, changed};
 use crate::cli::sound::sounds_named;
 use crate::cli::{out, report};
 use anyhow::{Context, Error, Result, bail, ensure};
@@ -548,19 +548,26 @@ fn speak(
     drop(running);
     let run = speech.into_run();
     session.left_over(run.left_over()?)?;
-    match (source.book(), rules.shard) {
-        (Some(book), None) if book.is_joined() => {
-            let (mut ledger, loud) = (run.into_ledger(), (&args.loud, terminal as &dyn Progress));
-            let tell = |path: &Path, seconds| reporter.joined(path, seconds);
-            book.join((rules, measure), &mut ledger, args.force, loud, tell)?;
-            session.left_over(book.left_over(&ledger))
-        }
-        (Some(book), Some(shard)) if book.is_joined() => {
-            session.tell_share(shard);
-            Ok(())
-        }
-        _ => Ok(()),
+    match source.book().filter(|book| book.is_joined()) {
+        Some(book) => join(book, (rules, measure), run.into_ledger(), (args, &reporter, session)),
+        None => Ok(()),
     }
+}
+
+/// Joins what was spoken of a document; of a share, says how that is done.
+fn join(
+    book: &Book,
+    (rules, measure): (Rules, Measure),
+    mut ledger: Ledger,
+    (args, reporter, session): (&SpeakArgs, &Reporter, &Session),
+) -> Result<()> {
+    if let Some(shard) = rules.shard {
+        session.tell_share(shard);
+        return Ok(());
+    }
+    let (loud, tell) = ((&args.loud, session.terminal as &dyn Progress), |path: &Path, s| reporter.joined(path, s));
+    book.join((rules, measure), &mut ledger, args.force, loud, tell)?;
+    session.left_over(book.left_over(&ledger))
 }
 
 /// Says which of the files that utterances are joined into are kept, because they were changed; how many.

@@ -53,14 +53,12 @@ pub(super) fn product(p: &Product, out: Shared) {
     }
 }
 
-/// `x` and the weight rounded to bf16.
+/// `x` and a weight of blocks rounded to bf16.
 pub(super) fn rounded_product(p: &Product, out: Shared) {
     match p.w {
-        Matrix::F32(w) => blocked::<Full, One>(p, w, out),
-        Matrix::F16(w) => blocked::<Half, One>(p, w, out),
-        Matrix::Bf16(w) => blocked::<Brain, One>(p, w, out),
         Matrix::Q8_0(w) => blocked::<Q8, One>(p, w, out),
         Matrix::Q4K(w) => blocked::<Q4, One>(p, w, out),
+        _ => product(p, out),
     }
 }
 
