@@ -8,12 +8,13 @@ use std::process::Command;
 const README: &str = include_str!("../README.md");
 /// What stands above a block that is not run, with the reason.
 const NOT_RUN: &str = "<!-- not run: ";
-/// The program, on the built-in models wherever a command takes models.
+/// The program, on the built-in models wherever a command takes models; it refines for one round, by one short sentence.
 const PROGRAM: &str = concat!(
     "#!/bin/sh\n",
     "models=\n",
     "case \"$1 ${2-}\" in clone*|speak*|convert*|score*|'voice preview'|'voice rank'|'quantizer data') models=--demo ;; esac\n",
     "for argument in \"$@\"; do [ \"$argument\" != --demo ] || models=; done\n",
+    "case \" $* \" in *' --refine '*) models=\"$models --rounds 1 --say Oi.\" ;; esac\n",
     "exec '",
     env!("CARGO_BIN_EXE_barkclone"),
     "' \"$@\" $models\n"
@@ -72,7 +73,18 @@ fn every_block_of_shell_runs_as_it_stands() {
         assert!(ran.status.success(), "{block}\n{told}");
         assert!(!told.contains("panicked"), "{block}\n{told}");
     }
-    let made = ["voz.npz", "ola.wav", "heard.wav", "voices/a.npz", "voices/b.npz", "nova.npz", "book.srt", "mine.wav"];
+    let made = [
+        "voz.npz",
+        "ola.wav",
+        "heard.wav",
+        "voices/a.npz",
+        "voices/b.npz",
+        "nova.npz",
+        "book.srt",
+        "mine.wav",
+        "near.npz",
+        "near.html",
+    ];
     for made in made {
         assert!(desk.path().join(made).is_file(), "{made}");
     }

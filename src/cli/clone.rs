@@ -46,6 +46,8 @@ use std::time::Instant;
 #[command(after_help = EXAMPLES)]
 // A voice follows from its recording alone.
 #[command(mut_arg("redo", |arg| arg.hide(true)), mut_arg("report", |arg| arg.help(REPORT)))]
+// It speaks only to refine.
+#[command(mut_arg("loras", |arg| arg.requires("refine")))]
 pub struct CloneArgs {
     #[command(flatten)]
     references: ReferenceArgs,

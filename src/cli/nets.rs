@@ -138,7 +138,7 @@ impl LoraChoice {
 }
 
 /// Adapters of Bark.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Models")]
 pub struct LoraArgs {
     /// Merge a LoRA adapter into Bark, with this strength [default: 1]; several times for several. peft's folders and

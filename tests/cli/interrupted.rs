@@ -66,6 +66,22 @@ fn a_conversion_that_is_interrupted_leaves_nothing() {
 }
 
 #[test]
+fn a_search_among_clones_that_is_interrupted_leaves_nothing() {
+    let desk = Desk::new();
+    fs::copy(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/demo/reference.wav"), desk.path("a.wav")).unwrap();
+    fs::write(desk.path("mine.npz"), "mine").unwrap();
+    let own = ["clone", "a.wav", "--demo", "--refine", "8", "--say", "A minha casa tem uma porta azul."];
+    let mut child = start(&desk, &[&own[..], &["-o", "mine.npz", "--force", "--report", "near.html"]].concat());
+    let mut told = BufReader::new(child.stderr.take().unwrap()).lines();
+    assert!(told.any(|line| line.unwrap().contains("round 1, 8 voices")), "it goes on after its first round");
+    interrupt(&child);
+    assert!(told.any(|line| line.unwrap().contains("interrupted")));
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert_eq!(desk.files(), ["a.wav", "mine.npz"]);
+    assert_eq!(desk.bytes("mine.npz"), b"mine", "what was there is there");
+}
+
+#[test]
 fn a_text_that_waits_in_a_file_of_its_own_goes_too() {
     let desk = Desk::new();
     let temporary = desk.path(".home");

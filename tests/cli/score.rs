@@ -125,6 +125,9 @@ fn a_refined_voice_is_one_of_its_candidates_and_its_page_shows_and_plays_them() 
     fs::write(desk.path("mine.pth"), "a quantizer").unwrap();
     refine(&["-o", "s.npz", "--quantizer", "mine.pth"]).fails(2, &["--refine", "--say"]);
     desk.run(&["clone", "a.wav", "--demo", "--audio"]).fails(2, &["--refine"]);
+    desk.run(&["clone", "a.wav", "--demo", "--lora", "mine"]).fails(2, &["--refine"]);
+    let adapted = refine(&[&["-o", "s.npz", "--lora", "mine"], &none[..]].concat());
+    adapted.fails(4, &["mine: there is no such file or folder"]);
     assert!(!desk.path("s.npz").exists());
 }
 
@@ -253,6 +256,10 @@ fn what_hears_tokens_must_fit_and_is_left_out_where_it_is_not_at_hand() {
     let ran = speak(&["-o", "y.wav", "--hubert", "demo", "--quantizer", "demo"]);
     ran.says(&["agreement "]);
     speak(&["-o", "z.wav", "--hubert", "demo"]).fails(5, &["pt"]);
+    let whisper = shared("cli-whisper", |dir| Spec::new(Size::Tiny, 5).write_whisper(dir));
+    let ran = speak(&["-o", "w.wav", "--word-ear", whisper.to_str().unwrap()]);
+    ran.says(&[" % of letters wrong"]);
+    assert!(!["hubert-base", "agreement"].iter().any(|word| ran.stderr.contains(word)), "{}", ran.stderr);
 }
 
 #[test]

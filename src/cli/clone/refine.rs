@@ -55,6 +55,8 @@ pub struct RefineArgs {
     #[arg(long, value_name = "TYPE", value_enum, default_value = "f32", help_heading = "Models")]
     weights: WeightType,
     #[command(flatten)]
+    lora: LoraArgs,
+    #[command(flatten)]
     ears: EarArgs,
 }
 
@@ -125,13 +127,13 @@ impl CloneArgs {
     }
 
     fn speaking_nets(&self) -> NetArgs {
-        let RefineArgs { bark, tokenizer, weights, .. } = &self.refine;
+        let RefineArgs { bark, tokenizer, weights, lora, .. } = &self.refine;
         NetArgs {
             bark: bark.clone(),
             codec: Some(self.nets.codec.clone()),
             tokenizer: tokenizer.clone(),
             weights: *weights,
-            lora: LoraArgs { loras: Vec::new() },
+            lora: lora.clone(),
             keep_loaded: true,
             device: self.nets.device.clone(),
         }

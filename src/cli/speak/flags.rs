@@ -79,7 +79,8 @@ pub struct RetryArgs {
     #[arg(long)]
     trim_tail: bool,
     /// With --best-of and --retry: the quantizer that hears, with HuBERT, whether a take says its own tokens; take the
-    /// text's language. It is left out where it is not at hand [default: pt]
+    /// text's language. It is left out where it is not at hand, or, unless it is named, where words are heard [default:
+    /// pt]
     #[arg(long, help_heading = "Ears", value_name = "MODEL", default_value_if("demo", "true", "demo"))]
     quantizer: Option<String>,
     /// HuBERT for that [default: hubert-base]
@@ -96,16 +97,22 @@ impl RetryArgs {
         self.best.policy(self.retry, self.trim_tail)
     }
 
-    /// The ears beside the voice's: those that are named or at hand.
+    /// The ears beside the voice's: those that are named or at hand. Who hears words need not hear tokens, which would
+    /// cost as much again and tells less.
     pub fn ears(&self, at: (&Models, &Device), terminal: &Terminal) -> Result<Judge> {
-        let (words, tokens) = (self.words.ear(at, terminal)?, self.listener(at, terminal)?);
+        let words = self.words.ear(at, terminal)?;
+        let tokens = if words.is_none() || self.names_tokens() { self.listener(at, terminal)? } else { None };
         Ok(Judge { words, tokens, ..Judge::default() })
+    }
+
+    fn names_tokens(&self) -> bool {
+        self.hubert.is_some() || self.quantizer.is_some()
     }
 
     /// What hears semantic tokens: fetched only where it is named; `None`: it is not at hand, which is said.
     fn listener(&self, (models, device): (&Models, &Device), terminal: &Terminal) -> Result<Option<Arc<Listener>>> {
         let offline = models.offline();
-        let named = self.hubert.is_some() || self.quantizer.is_some();
+        let named = self.names_tokens();
         let (hubert, quantizer) =
             (self.hubert.as_deref().unwrap_or(HUBERT), self.quantizer.as_deref().unwrap_or(QUANTIZER));
         match nets::listener(hubert, quantizer, if named { models } else { &offline }, (device, terminal)) {
