@@ -3,6 +3,7 @@
 //!     cargo run --release --example bench -- --bark large             # rule-made weights of Suno's size, no file needed
 //!     cargo run --release --example bench -- --bark PATH --threads 2  # any model that `speak --bark` takes
 //!     cargo run --release --example bench -- --weights q8_0 --only batch --batch 8    # speech a second, many at a time
+//!     cargo run --release --example bench -- --weights q8_0 --only utterance,score    # what judging a take costs
 //!
 //! Memory bandwidth and multiply-add peak are measured in the same run; `share` is the part of that floor that was
 //! reached: of the bytes of weights and cache for a step, of the operations for a pass. Times are medians.
@@ -12,6 +13,7 @@ mod nets;
 mod noise;
 #[path = "../probe/mod.rs"]
 mod probe;
+mod score;
 mod speech;
 
 use crate::noise::Size;
@@ -56,8 +58,8 @@ struct Args {
     /// Repeats of each measurement
     #[arg(long, default_value_t = 5)]
     repeat: usize,
-    /// Only these parts: utterance, first, batch, steps, fine, codec, clone, words
-    #[arg(long, value_delimiter = ',', default_value = "utterance,steps,fine,codec,clone,words")]
+    /// Only these parts: utterance, score, first, batch, steps, fine, codec, clone, words
+    #[arg(long, value_delimiter = ',', default_value = "utterance,score,steps,fine,codec,clone,words")]
     only: Vec<String>,
 }
 
@@ -103,6 +105,9 @@ fn run(args: &Args, start: Instant) -> Result<()> {
     // Before anything else has touched the memory.
     if wants("utterance") {
         speech::utterance(bark, args, start)?;
+    }
+    if wants("score") {
+        score::score(args, wants("utterance").then_some(cpu_seconds()?))?;
     }
     if wants("first") {
         speech::first(bark, args)?;
@@ -166,6 +171,15 @@ fn timed<T>(work: impl FnOnce() -> Result<T>) -> Result<(f64, T)> {
     let start = Instant::now();
     let made = work()?;
     Ok((start.elapsed().as_secs_f64(), made))
+}
+
+/// Seconds that all threads of this process have computed so far.
+fn cpu_seconds() -> Result<f64> {
+    let told = std::fs::read_to_string("/proc/self/stat").context("the time of all threads is told on Linux alone")?;
+    // The name, in parentheses, may hold spaces; utime and stime are the 14th and 15th field, in ticks of 10 ms.
+    let (_, fields) = told.rsplit_once(')').context("/proc/self/stat has another form")?;
+    let ticks: f64 = fields.split_whitespace().skip(11).take(2).filter_map(|ticks| ticks.parse::<f64>().ok()).sum();
+    Ok(ticks / 100.0)
 }
 
 /// The median of `repeat` runs, after one that warms up.

@@ -149,7 +149,7 @@ pub fn clone(args: &Args) -> Result<()> {
 }
 
 /// Tokens of some 10 s of speech.
-const TOKENS: u32 = 40;
+pub const TOKENS: u32 = 40;
 
 pub fn words(args: &Args) -> Result<()> {
     let whisper: Checkpoint<WhisperConfig> = WhisperConfig::of(Size::Small).by_rule(SEED);

