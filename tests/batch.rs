@@ -1,6 +1,7 @@
 //! Many utterances at a time: each has the tokens that it has alone, whatever is spoken beside it.
 
 use crate::noise::{self, Size};
+use crate::parity_speak::device;
 use anyhow::Result;
 use barkclone::checkpoint::{self, Bark};
 use barkclone::net::repr::Repr;
@@ -10,7 +11,7 @@ use barkclone::stage::Stage;
 use barkclone::stage::sample::Sampling;
 use barkclone::tokens::{Fine, Semantic};
 use barkclone::voice::Voice;
-use candle_core::{DType, Device};
+use candle_core::DType;
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 
@@ -47,7 +48,7 @@ impl RequestQueue for List<'_> {
 }
 
 fn speaker(bark: Bark, keep_loaded: bool) -> Speaker {
-    Speaker::new(bark, noise::codec(SEED), DType::F32, &Device::Cpu, keep_loaded)
+    Speaker::new(bark, noise::codec(SEED), DType::F32, &device(), keep_loaded)
 }
 
 fn together(speaker: &mut Speaker, requests: &[Request], order: &[usize], batch: usize) -> Vec<Utterance> {

@@ -1,7 +1,8 @@
 //! The nets that clone a voice against upstream's packages: the golden files of `golden/clone.py`, on weights made by
-//! the same rule.
+//! the same rule. `BARKCLONE_DEVICE` names the device.
 
 use crate::noise::rule;
+use crate::parity_speak::device;
 use barkclone::clone::HUBERT_LAYERS;
 use barkclone::net::codec::CodecConfig;
 use barkclone::net::hubert::HubertConfig;
@@ -16,7 +17,7 @@ use serde_json::Value;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/clone");
+const GOLDEN: &str = "tests/golden/clone";
 
 /// A model of `models.json`: its config, and its tensors made by rule.
 struct Model {
@@ -42,7 +43,7 @@ impl Model {
     fn weights(&self, keep: impl Fn(&str) -> bool) -> Weights {
         let stored = self.checkpoint.names().into_iter().filter(|name| keep(name));
         let names = stored.map(|name| (canonical(&name), name)).collect();
-        Weights::new(self.checkpoint.clone(), names, DType::F32, &Device::Cpu)
+        Weights::new(self.checkpoint.clone(), names, DType::F32, &device())
     }
 }
 
@@ -76,12 +77,12 @@ impl Nets {
     }
 
     fn semantic(&self, wav16k: &[f32]) -> Vec<u32> {
-        let wav = Tensor::new(wav16k, &Device::Cpu).unwrap().unsqueeze(0).unwrap();
+        let wav = Tensor::new(wav16k, &device()).unwrap().unsqueeze(0).unwrap();
         self.quantizer.tokens(&self.hubert.features(&wav).unwrap()).unwrap()
     }
 
     fn codes(&self, wav24k: &[f32]) -> Vec<u32> {
-        let wav = Tensor::from_slice(wav24k, (1, 1, wav24k.len()), &Device::Cpu).unwrap();
+        let wav = Tensor::from_slice(wav24k, (1, 1, wav24k.len()), &device()).unwrap();
         self.codec.encode(&wav).unwrap().flatten_all().unwrap().to_vec1().unwrap()
     }
 }
@@ -187,7 +188,7 @@ impl Case {
     }
 
     fn check_features(&self, nets: &Nets, golden: &Golden, wav16k: &[f32]) {
-        let wav = Tensor::new(wav16k, &Device::Cpu).unwrap().unsqueeze(0).unwrap();
+        let wav = Tensor::new(wav16k, &device()).unwrap().unsqueeze(0).unwrap();
         let features = nets.hubert.features(&wav).unwrap();
         let (_, frames, width) = features.dims3().unwrap();
         let kept: Vec<f32> = flat(&features).chunks(width).step_by(self.feature_step).flatten().copied().collect();
@@ -201,7 +202,7 @@ impl Case {
 /// Clips of 1, 5 and 40 samples: shorter than the padding that their convolutions mirror.
 fn check_short_clips(codec: &Codec, golden: &Golden, wav24k: &[f32]) {
     let codes = [1, 5, 40].map(|len| {
-        let wav = Tensor::from_slice(&wav24k[8000..8000 + len], (1, 1, len), &Device::Cpu).unwrap();
+        let wav = Tensor::from_slice(&wav24k[8000..8000 + len], (1, 1, len), &device()).unwrap();
         codec.encode(&wav).unwrap().narrow(2, 0, 1).unwrap().flatten_all().unwrap().to_vec1::<u32>().unwrap()
     });
     assert_eq!(codes.concat(), golden.tokens("short_codes"));
@@ -209,7 +210,7 @@ fn check_short_clips(codec: &Codec, golden: &Golden, wav24k: &[f32]) {
 
 fn check_decode(codec: &Codec, golden: &Golden, codes: Vec<u32>) {
     let frames = codes.len() / FINE_CODEBOOKS;
-    let codes = Tensor::from_vec(codes, (1, FINE_CODEBOOKS, frames), &Device::Cpu).unwrap();
+    let codes = Tensor::from_vec(codes, (1, FINE_CODEBOOKS, frames), &device()).unwrap();
     let audio = flat(&codec.decode(&codes).unwrap());
     assert_eq!([audio.len() as u32].as_slice(), golden.tokens("decode_length"));
     assert_close("decode, head", &audio[..640], &golden.floats("decode_head"), 1e-4);
@@ -250,7 +251,7 @@ fn odd_codec() -> Codec {
 fn long_codes(frames: u32, size: u32) -> Tensor {
     let code = |k: u32, t: u32| (t * 7 + k * 13 + t * t) % size;
     let codes: Vec<u32> = (0..8).flat_map(|k| (0..frames).map(move |t| code(k, t))).collect();
-    Tensor::from_vec(codes, (1, 8, frames as usize), &Device::Cpu).unwrap()
+    Tensor::from_vec(codes, (1, 8, frames as usize), &device()).unwrap()
 }
 
 #[test]
@@ -275,12 +276,12 @@ fn a_row_of_a_batch_decodes_as_it_does_alone() {
 #[test]
 fn input_that_the_nets_cannot_take_is_refused_with_a_reason() {
     let nets = Nets::new("hubert-odd", "quantizer-odd-v1", "codec-odd", 3);
-    let zeros = |shape: &[usize]| Tensor::zeros(shape, DType::F32, &Device::Cpu).unwrap();
+    let zeros = |shape: &[usize]| Tensor::zeros(shape, DType::F32, &device()).unwrap();
     let error = nets.hubert.features(&zeros(&[1, 100])).unwrap_err().to_string();
     assert_eq!(error, "100 samples are too few for HuBERT, which needs 144");
     let error = nets.codec.encode(&zeros(&[1, 1, 0])).unwrap_err().to_string();
     assert_eq!(error, "there is no audio to encode");
-    let error = nets.codec.decode(&Tensor::full(64u32, (1, 8, 9), &Device::Cpu).unwrap()).unwrap_err().to_string();
+    let error = nets.codec.decode(&Tensor::full(64u32, (1, 8, 9), &device()).unwrap()).unwrap_err().to_string();
     assert_eq!(error, "code 64 is out of range: 0 to 63 of the codec's codebooks");
     let error = nets.codec.decode(&long_codes(9, 64).narrow(1, 0, 7).unwrap()).unwrap_err().to_string();
     assert_eq!(error, "7 codebook rows, 8 were expected");
@@ -315,7 +316,8 @@ fn the_interior_of_a_decode_equals_that_of_candle_transformers() {
     let vb = candle_nn::VarBuilder::from_tensors(tensors, DType::F32, &Device::Cpu);
     let theirs = encodec::Model::new(&config, vb).unwrap();
     let codes = long_codes(150, 1024);
-    let (ours, theirs) = (flat(&codec_of(&model).decode(&codes).unwrap()), flat(&theirs.decode(&codes).unwrap()));
+    let ours = flat(&codec_of(&model).decode(&codes).unwrap());
+    let theirs = flat(&theirs.decode(&codes.to_device(&Device::Cpu).unwrap()).unwrap());
     let interior = 110 * 320..148 * 320;
     assert_close("interior", &ours[interior.clone()], &theirs[interior], 1e-5);
 }

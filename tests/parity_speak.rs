@@ -1,4 +1,5 @@
 //! The stages against suno-ai/bark's own code on rule-made weights: golden/speak.py wrote what is expected.
+//! `BARKCLONE_DEVICE` names the device ([`noise::device`]).
 
 use crate::noise::rule;
 use crate::noise::{self, Size};
@@ -14,6 +15,7 @@ use barkclone::voice::Voice;
 use candle_core::{DType, Device};
 use ndarray::{Array0, Array1, Array2};
 use ndarray_npy::{NpzReader, ReadableElement};
+use std::env;
 use std::fs::File;
 
 /// One case of golden/speak.py: what goes in, and what upstream made of it.
@@ -26,7 +28,7 @@ struct Golden {
 
 impl Golden {
     fn open(case: &str) -> Self {
-        let path = format!("{}/tests/golden/speak/{case}.npz", env!("CARGO_MANIFEST_DIR"));
+        let path = format!("tests/golden/speak/{case}.npz");
         let mut npz = NpzReader::new(File::open(path).unwrap()).unwrap();
         let seed = scalar::<i64>(&mut npz, "seed") as u64;
         let frames = scalar::<i64>(&mut npz, "frames") as usize;
@@ -75,6 +77,11 @@ pub fn voice(frames: usize, seed: u64) -> Option<Voice> {
     (frames > 0).then(|| Voice::new(Semantic::new(semantic, 10_000).unwrap(), coarse, fine).unwrap())
 }
 
+/// What the nets run on.
+pub fn device() -> Device {
+    noise::device(&env::var("BARKCLONE_DEVICE").unwrap_or("cpu".into())).unwrap()
+}
+
 fn of_size(layers: usize, heads: usize, width: usize) -> [GptConfig; 3] {
     Stage::ALL.map(|stage| GptConfig { layers, heads, width, ..noise::gpt_config(stage, Size::Tiny) })
 }
@@ -95,7 +102,7 @@ fn equals_upstream(case: &str, configs: [GptConfig; 3]) {
     let bark = noise::bark_of(configs, golden.seed);
     check_first_logits(&bark, &mut golden);
     let codec = noise::codec(golden.seed);
-    let mut speaker = Speaker::new(bark, codec, DType::F32, &Device::Cpu, false);
+    let mut speaker = Speaker::new(bark, codec, DType::F32, &device(), false);
     let said = speaker.speak(&golden.request, &Silent).unwrap();
     assert_eq!(said.semantic.as_slice(), golden.tokens("semantic"));
     assert_eq!(said.coarse.rows().to_vec(), golden.codes("coarse"));
@@ -107,7 +114,7 @@ fn equals_upstream(case: &str, configs: [GptConfig; 3]) {
 }
 
 fn check_first_logits(bark: &Bark, golden: &mut Golden) {
-    let (config, weights) = bark.stage(Stage::Semantic, DType::F32, &Device::Cpu).unwrap();
+    let (config, weights) = bark.stage(Stage::Semantic, DType::F32, &device()).unwrap();
     let gpt = Gpt::new(&config, &weights).unwrap();
     let history = golden.request.voice.as_ref().map_or(&[][..], |v| v.semantic().as_slice());
     let prompt = barkclone::stage::semantic::prompt(&bark.protocol, &golden.ids, history).unwrap();

@@ -7,6 +7,7 @@ mod byte_tokenizer;
 mod cli;
 mod containers;
 mod convert;
+mod device_path;
 mod epub;
 mod hub;
 mod imports;

@@ -2,12 +2,13 @@
 
 use anyhow::{Result, ensure};
 use candle_core::{DType, Device, Tensor};
+use std::ops::Range;
 
 /// Keys and values of every layer, `[slots, heads, capacity, d]` each.
 pub struct Cache {
     layers: Vec<(Tensor, Tensor)>,
     lengths: Vec<usize>,
-    capacity: usize,
+    shape: CacheShape,
 }
 
 /// The sizes of a cache.
@@ -26,7 +27,11 @@ impl Cache {
     pub fn new(shape: CacheShape, dtype: DType, device: &Device) -> Result<Self> {
         let zeros = || Tensor::zeros((shape.slots, shape.heads, shape.capacity, shape.head), dtype, device);
         let layers = (0..shape.layers).map(|_| Ok((zeros()?, zeros()?))).collect::<Result<_>>()?;
-        Ok(Self { layers, lengths: vec![0; shape.slots], capacity: shape.capacity })
+        Ok(Self { layers, lengths: vec![0; shape.slots], shape })
+    }
+
+    pub fn shape(&self) -> CacheShape {
+        self.shape
     }
 
     /// Rows that it has room for.
@@ -60,12 +65,32 @@ impl Cache {
         attend: impl FnOnce(&Tensor, &Tensor) -> Result<T>,
     ) -> Result<T> {
         let (start, t) = (self.lengths[slot], k.dim(1)?);
-        ensure!(start + t <= self.capacity, "{} positions do not fit a context of {}", start + t, self.capacity);
+        let capacity = self.shape.capacity;
+        ensure!(start + t <= capacity, "{} positions do not fit a context of {capacity}", start + t);
         let (keys, values) = &self.layers[layer];
         let put = |cache: &Tensor, new: &Tensor| -> Result<Tensor> {
             let row = cache.narrow(0, slot, 1)?;
             row.slice_set(&new.unsqueeze(0)?.contiguous()?, 2, start)?;
             Ok(row.squeeze(0)?.narrow(1, 0, start + t)?)
+        };
+        attend(&put(keys, k)?, &put(values, v)?)
+    }
+
+    /// Writes one key and value each, `[slots, heads, 1, d]`, at `positions` (the same shape) of `slots` in `layer`, and
+    /// lends the first `longest` positions of these slots, `[slots, heads, longest, d]`, as [`Cache::append`] does.
+    pub fn append_each<T>(
+        &mut self,
+        layer: usize,
+        (slots, longest): (Range<usize>, usize),
+        positions: &Tensor,
+        [k, v]: [&Tensor; 2],
+        attend: impl FnOnce(&Tensor, &Tensor) -> Result<T>,
+    ) -> Result<T> {
+        let (keys, values) = &self.layers[layer];
+        let put = |cache: &Tensor, new: &Tensor| -> Result<Tensor> {
+            let rows = cache.narrow(0, slots.start, slots.len())?;
+            rows.scatter_set(positions, new, 2)?;
+            Ok(rows.narrow(2, 0, longest)?)
         };
         attend(&put(keys, k)?, &put(values, v)?)
     }

@@ -3,6 +3,7 @@
 use crate::kernels::Rows;
 use anyhow::Result;
 use candle_core::{CpuStorage, CustomOp1, CustomOp2, CustomOp3, Device, Layout, Shape, Tensor};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// An f32 tensor as a kernel sees it: its elements from the first on, and how to step through them.
 pub struct View<'a> {
@@ -111,7 +112,15 @@ pub fn map_copy(x: &Tensor, kernel: impl Fn(&mut [f32])) -> Result<Tensor> {
     })
 }
 
+static LEFT_TO_CANDLE: AtomicBool = AtomicBool::new(false);
+
+/// Leaves every device to candle's own operations from now on, the CPU too: this is how what runs on a GPU is tried where
+/// there is none. Nets that were built before must not be used any more.
+pub fn leave_to_candle() {
+    LEFT_TO_CANDLE.store(true, Ordering::Relaxed);
+}
+
 /// Whether kernels, rather than candle's own operations, compute on `device`.
 pub fn runs_on(device: &Device) -> bool {
-    device.is_cpu()
+    device.is_cpu() && !LEFT_TO_CANDLE.load(Ordering::Relaxed)
 }

@@ -2,10 +2,12 @@
 //! and the one that fills in the fine codes looking both ways. Field names follow the Hugging Face layout's keys.
 
 mod config;
+mod step;
 
 pub use config::GptConfig;
 
 use super::cache::{Cache, CacheShape};
+use super::cpu;
 use super::layers::{Embedding, LayerNorm, Linear, Mask, Then, attention, causal_mask, split_heads};
 use crate::error::Kind;
 use crate::kernels::{self, Sums};
@@ -14,6 +16,7 @@ use crate::tokens::FINE_CODEBOOKS;
 use anyhow::{Result, ensure};
 use candle_core::{DType, Device, Tensor};
 use std::ops::Range;
+use step::Step;
 
 const EPS: f64 = 1e-5;
 
@@ -188,11 +191,18 @@ impl Gpt {
         let (spans, sums) = (spans(inputs), sums(inputs));
         let mask = |i: &Input| causal_mask(i.tokens.len(), cache.len(i.slot), self.dtype, &self.device);
         let masks = inputs.iter().map(mask).collect::<Result<Vec<_>>>()?;
+        let step = match cpu::runs_on(&self.device) {
+            true => None,
+            false => Step::new(inputs, cache, self.dtype, &self.device)?,
+        };
         let mut x = self.embed(inputs, cache)?;
         for (i, block) in self.layers.iter().enumerate() {
             let only_last = i + 1 == self.layers.len() && !each;
             let keep = |x: &Tensor| if only_last { last_rows(x, &spans) } else { Ok(x.clone()) };
             let attend = |qkv: &Tensor| {
+                if let Some(step) = &step {
+                    return step.attend(i, qkv, cache);
+                }
                 let rows = inputs.iter().zip(&spans).zip(&masks);
                 let rows = rows.map(|((input, span), mask)| {
                     let (begin, mask) = if only_last { (span.end - 1, &Mask::Causal) } else { (span.start, mask) };
@@ -264,6 +274,9 @@ fn spans(inputs: &[Input]) -> Vec<Range<usize>> {
 
 /// The last row of each span of `x`.
 fn last_rows(x: &Tensor, spans: &[Range<usize>]) -> Result<Tensor> {
+    if x.dim(0)? == spans.len() {
+        return Ok(x.clone());
+    }
     joined(spans.iter().map(|s| x.narrow(0, s.end - 1, 1)).collect::<candle_core::Result<_>>()?)
 }
 

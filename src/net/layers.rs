@@ -222,25 +222,35 @@ impl ChannelNorm {
     }
 }
 
-/// Rows of a table, looked up on the host: only the rows asked for ever leave the file.
+/// Rows of a table.
 #[derive(Clone)]
-pub struct Embedding {
-    table: Array,
-    dtype: DType,
-    device: Device,
+pub enum Embedding {
+    /// Looked up on the host: only the rows asked for ever leave the file.
+    Host(Array),
+    /// `[count, width]` on a device.
+    Device(Tensor),
 }
 
 impl Embedding {
     /// `weight` `[count, width]`.
     pub fn new(weights: &Weights, count: usize, width: usize) -> Result<Self> {
-        let table = weights.array((count, width), "weight")?;
-        Ok(Self { table, dtype: weights.dtype(), device: weights.device().clone() })
+        match cpu::runs_on(weights.device()) {
+            true => Ok(Self::Host(weights.array((count, width), "weight")?)),
+            false => Ok(Self::Device(weights.get((count, width), "weight")?)),
+        }
     }
 
     /// `ids` `[n]` -> `[n, width]`.
     pub fn forward(&self, ids: &[u32]) -> Result<Tensor> {
-        let rows = Tensor::from_vec(stored::rows(&self.table, ids)?, (ids.len(), self.table.shape[1]), &Device::Cpu)?;
-        Ok(rows.to_dtype(self.dtype)?.to_device(&self.device)?)
+        match self {
+            Self::Host(table) => {
+                Ok(Tensor::from_vec(stored::rows(table, ids)?, (ids.len(), table.shape[1]), &Device::Cpu)?)
+            }
+            Self::Device(table) => {
+                stored::check_ids(ids, table.dim(0)?)?;
+                Ok(table.index_select(&Tensor::new(ids, table.device())?, 0)?)
+            }
+        }
     }
 }
 
@@ -258,13 +268,18 @@ pub fn attention([q, k, v]: [&Tensor; 3], heads: usize, mask: &Mask) -> Result<T
         });
     }
     let [q, k, v] = [split_heads(q, heads)?, split_heads(k, heads)?, split_heads(v, heads)?];
-    let scores = (q.matmul(&k.t()?)? * (1.0 / ((width / heads) as f64).sqrt()))?;
+    Ok(mixed_values([&q, &k, &v], mask)?.transpose(0, 1)?.reshape((t, width))?)
+}
+
+/// `softmax(q kᵀ / sqrt(d) + mask) v` in candle's operations: `q` `[.., heads, t, d]`, `k` and `v` `[.., heads, n, d]`
+/// -> `[.., heads, t, d]`. Keys and values may be part of a longer cache: products read them where they lie.
+pub fn mixed_values([q, k, v]: [&Tensor; 3], mask: &Mask) -> Result<Tensor> {
+    let scores = (q * (1.0 / (q.dim(D::Minus1)? as f64).sqrt()))?.matmul(&k.t()?)?;
     let scores = match mask {
         Mask::Scores(mask) => scores.broadcast_add(mask)?,
         Mask::None | Mask::Causal => scores,
     };
-    let mixed = candle_nn::ops::softmax_last_dim(&scores)?.matmul(&v)?;
-    Ok(mixed.transpose(0, 1)?.reshape((t, width))?)
+    Ok(candle_nn::ops::softmax_last_dim(&scores)?.matmul(v)?)
 }
 
 /// What attention may look at.
@@ -273,7 +288,7 @@ pub enum Mask {
     None,
     /// What came before, where the kernel knows how, or where there is one query, which comes last.
     Causal,
-    /// `[t, n]`, added to the scores.
+    /// `[.., t, n]`, added to the scores.
     Scores(Tensor),
 }
 
@@ -287,11 +302,10 @@ pub fn causal_mask(t: usize, past: usize, dtype: DType, device: &Device) -> Resu
     Ok(Mask::Scores(Tensor::from_vec(values, (t, past + t), device)?.to_dtype(dtype)?))
 }
 
-/// `[t, heads * d]` -> `[heads, t, d]`, contiguous; what is `[heads, t, d]` already stays.
+/// `[t, heads * d]` -> `[heads, t, d]`, contiguous; what is `[heads, t, d]` already stays as it is.
 pub fn split_heads(x: &Tensor, heads: usize) -> Result<Tensor> {
-    let x = match x.dims() {
-        [t, width] => x.reshape((*t, heads, width / heads))?.transpose(0, 1)?,
-        _ => x.clone(),
-    };
-    Ok(x.contiguous()?)
+    match x.dims() {
+        [t, width] => Ok(x.reshape((*t, heads, width / heads))?.transpose(0, 1)?.contiguous()?),
+        _ => Ok(x.clone()),
+    }
 }

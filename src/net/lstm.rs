@@ -98,9 +98,10 @@ fn recur_by_steps(gates: &Tensor, recurrent: &Tensor, state: &Tensor) -> Result<
     let mut outputs = Vec::with_capacity(steps);
     for step in 0..steps {
         let all = (gates.narrow(1, step, 1)?.squeeze(1)? + matmul_t(&h, recurrent)?)?;
-        let gate = |index: usize| all.narrow(1, index * hidden, hidden);
-        c = ((sigmoid(&gate(1)?)? * &c)? + (sigmoid(&gate(0)?)? * gate(2)?.tanh()?)?)?;
-        h = (sigmoid(&gate(3)?)? * c.tanh()?)?;
+        let gates = sigmoid(&all)?;
+        let gate = |index: usize| gates.narrow(1, index * hidden, hidden);
+        c = ((gate(1)? * &c)? + (gate(0)? * all.narrow(1, 2 * hidden, hidden)?.tanh()?)?)?;
+        h = (gate(3)? * c.tanh()?)?;
         outputs.push(h.clone());
     }
     Ok((Tensor::stack(&outputs, 1)?, Tensor::stack(&[h, c], 1)?))

@@ -90,15 +90,19 @@ pub fn rows(array: &Array, ids: &[u32]) -> Result<Vec<f32>> {
     let (count, width) = (array.shape[0], array.shape[1]);
     let row = array.repr.row_bytes(width)?;
     let mut values = Vec::with_capacity(ids.len() * width);
+    check_ids(ids, count)?;
     for &id in ids {
-        ensure!(
-            (id as usize) < count,
-            "id {id} is out of range: 0 to {}; does the tokenizer fit the model?",
-            count.saturating_sub(1)
-        );
         decode(array.repr, &array.bytes[id as usize * row..][..row], &mut values)?;
     }
     Ok(values)
+}
+
+/// Refuses ids that a table of `count` rows does not have.
+pub fn check_ids(ids: &[u32], count: usize) -> Result<()> {
+    if let Some(id) = ids.iter().find(|&&id| id as usize >= count) {
+        bail!("id {id} is out of range: 0 to {}; does the tokenizer fit the model?", count.saturating_sub(1));
+    }
+    Ok(())
 }
 
 /// Appends what `bytes` stand for; they need not be aligned.

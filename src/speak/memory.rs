@@ -41,15 +41,16 @@ pub fn is_draft_worthwhile(gpt: &Gpt) -> bool {
     bytes >= LEAST_DRAFTED && free_memory(gpt.device()).is_none_or(|free| free >= bytes as u64)
 }
 
-/// What every step reads: the blocks and the head, on the CPU as they are stored.
+/// The blocks and the heads, on the CPU as they are stored; a device has the embeddings' tables, too.
 fn weight_bytes(config: &GptConfig, stored: &Weights) -> Result<u64> {
     let (width, layers) = (config.width as u64, config.layers as u64);
     let heads = (config.codebooks_total - config.codebooks_given).max(1) as u64;
     let count = 12 * layers * width * width + heads * config.output_vocab as u64 * width;
     let one = stored.pp("layers").pp(0).pp("attn").pp("out_proj").array((config.width, config.width), "weight")?;
-    let (numbers, bytes) = match stored.device().is_cpu() {
-        true => one.repr.block(),
-        false => (1, stored.dtype().size_in_bytes()),
+    let tables = (config.codebooks_total.max(1) * config.input_vocab + config.block_size) as u64 * width;
+    let (count, (numbers, bytes)) = match stored.device().is_cpu() {
+        true => (count, one.repr.block()),
+        false => (count + tables, (1, stored.dtype().size_in_bytes())),
     };
     Ok(count * bytes as u64 / numbers as u64)
 }

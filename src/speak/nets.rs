@@ -80,7 +80,10 @@ impl Loaded {
     }
 
     fn load_codec(&self) -> Result<CodecThread> {
-        CodecThread::start(super::Decoder::new(&self.model, &self.device)?)
+        let decoder = super::Decoder::new(&self.model, &self.device)?;
+        // The thread has a queue of its own on a GPU, which must not run ahead of the weights' copies.
+        self.device.synchronize()?;
+        CodecThread::start(decoder)
     }
 }
 

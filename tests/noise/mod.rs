@@ -8,14 +8,17 @@ mod shapes;
 pub use shapes::{Shapes, codec_shapes, gpt_shapes};
 use shapes::{hubert_shapes, quantizer_shapes, whisper_shapes};
 
+use anyhow::Result;
 use barkclone::checkpoint::{Bark, Checkpoint, names};
 use barkclone::net::codec::CodecConfig;
+use barkclone::net::cpu;
 use barkclone::net::gpt::GptConfig;
 use barkclone::net::hubert::HubertConfig;
 use barkclone::net::quantizer::QuantizerConfig;
 use barkclone::net::whisper::WhisperConfig;
 use barkclone::stage::Stage;
 use barkclone::stage::protocol::Protocol;
+use candle_core::Device;
 use rule::RuleTensors;
 use std::sync::Arc;
 
@@ -29,6 +32,16 @@ pub enum Size {
     Tiny,
     Small,
     Large,
+}
+
+/// The device called `name` as `--device` calls it; `candle` is the CPU without our kernels, for all of the process: it
+/// runs what a GPU would.
+pub fn device(name: &str) -> Result<Device> {
+    if name == "candle" {
+        cpu::leave_to_candle();
+        return Ok(Device::Cpu);
+    }
+    barkclone::device::open(name)
 }
 
 /// Bark by rule.
