@@ -1,6 +1,7 @@
 //! How far the approximate modes are from the exact one, on rule-made weights of Suno's sizes.
 //!
 //!     cargo run --release --example approximate -- --bark small
+//!     cargo run --release --features cuda --example approximate -- --device cuda     # what a device computes in f32, f16, bf16
 //!
 //! For each weight type, the semantic and coarse stages follow the same tokens that the exact model drew (teacher
 //! forcing): the mean Kullback-Leibler divergence of the next token's distribution at temperature 0.7 from the exact
@@ -45,6 +46,9 @@ struct Args {
     /// Seconds of the utterance that `--fast` is compared on
     #[arg(long, default_value_t = 8.0)]
     seconds: f64,
+    /// As `speak --device` takes it: how far this device is from the CPU; candle is the CPU without our kernels
+    #[arg(long)]
+    device: Option<String>,
 }
 
 fn main() -> Result<()> {
@@ -60,21 +64,52 @@ fn run(args: &Args) -> Result<()> {
         other => anyhow::bail!("--bark {other}: tiny, small or large"),
     };
     let exact = noise::bark(size, SEED);
-    for (stage, start, wanted) in
-        [(Stage::Semantic, semantic_start(&exact)?, 0..10_001), (Stage::Coarse, coarse_start(), 10_000..11_024)]
-    {
-        let (tokens, expected) = follow(&exact, stage, &start, &[], wanted.clone(), args.steps)?;
-        for (name, repr) in &Repr::PACKED[1..] {
-            let bark = packed(&exact, &args.bark, *repr)?;
-            let (_, got) = follow(&bark, stage, &start, &tokens, wanted.clone(), args.steps)?;
-            let (divergence, same) = compare(&expected, &got)?;
-            println!(
-                "{stage:?} {name:<5} divergence {divergence:.2e} nats, same likeliest token {:.1} %",
-                100.0 * same
-            );
+    let parts =
+        [(Stage::Semantic, semantic_start(&exact)?, 0..10_001), (Stage::Coarse, coarse_start(), 10_000..11_024)];
+    let known = parts.into_iter().map(|part| Known::new(&exact, part, args.steps)).collect::<Result<Vec<_>>>()?;
+    // The CPU's part is over: `candle` takes the kernels away.
+    if let Some(device) = &args.device {
+        let device = noise::device(device)?;
+        // candle multiplies no bf16 on a CPU.
+        let dtypes = [("f32", DType::F32), ("f16", DType::F16), ("bf16", DType::BF16)];
+        for (name, dtype) in dtypes.into_iter().take(if device.is_cpu() { 2 } else { 3 }) {
+            known.iter().try_for_each(|known| known.print(&exact, name, (dtype, &device)))?;
         }
+        return Ok(());
+    }
+    for (name, repr) in &Repr::PACKED[1..] {
+        let bark = packed(&exact, &args.bark, *repr)?;
+        known.iter().try_for_each(|known| known.print(&bark, name, HOST))?;
     }
     fast(exact, args)
+}
+
+const HOST: (DType, &Device) = (DType::F32, &Device::Cpu);
+
+/// What the exact model makes of a stage.
+struct Known {
+    part: (Stage, Start, Range<usize>),
+    tokens: Vec<u32>,
+    logits: Vec<Vec<f32>>,
+}
+
+impl Known {
+    fn new(exact: &Bark, part: (Stage, Start, Range<usize>), steps: usize) -> Result<Self> {
+        let (tokens, logits) = follow(exact, &part, &[], steps, HOST)?;
+        Ok(Self { part, tokens, logits })
+    }
+
+    /// How far `bark` is from it.
+    fn print(&self, bark: &Bark, name: &str, on: (DType, &Device)) -> Result<()> {
+        let (_, got) = follow(bark, &self.part, &self.tokens, self.tokens.len(), on)?;
+        let (divergence, same) = compare(&self.logits, &got)?;
+        println!(
+            "{:?} {name:<5} divergence {divergence:.2e} nats, same likeliest token {:.1} %",
+            self.part.0,
+            100.0 * same
+        );
+        Ok(())
+    }
 }
 
 /// The first window's prompt: tokens and what is added to them.
@@ -95,13 +130,12 @@ fn coarse_start() -> Start {
 /// logits.
 fn follow(
     bark: &Bark,
-    stage: Stage,
-    (prompt, merged): &Start,
+    (stage, (prompt, merged), wanted): &(Stage, Start, Range<usize>),
     tokens: &[u32],
-    wanted: Range<usize>,
     steps: usize,
+    (dtype, device): (DType, &Device),
 ) -> Result<(Vec<u32>, Vec<Vec<f32>>)> {
-    let (config, weights) = bark.stage(stage, DType::F32, &Device::Cpu)?;
+    let (config, weights) = bark.stage(*stage, dtype, device)?;
     let gpt = Gpt::new(&config, &weights)?;
     let (mut cache, mut sampler) = (gpt.cache(1)?, Sampler::new(Sampling::at(TEMPERATURE), SEED, 0));
     let mut logits = gpt.forward(&[Input { slot: 0, tokens: prompt, merged }], &mut cache, wanted.clone())?;

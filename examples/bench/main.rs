@@ -4,6 +4,7 @@
 //!     cargo run --release --example bench -- --bark PATH --threads 2  # any model that `speak --bark` takes
 //!     cargo run --release --example bench -- --weights q8_0 --only batch --batch 8    # speech a second, many at a time
 //!     cargo run --release --example bench -- --weights q8_0 --only utterance,score    # what judging a take costs
+//!     cargo run --release --features cuda --example bench -- --device cuda --weights f16
 //!
 //! Memory bandwidth and multiply-add peak are measured in the same run; `share` is the part of that floor that was
 //! reached: of the bytes of weights and cache for a step, of the operations for a pass. Times are medians.
@@ -21,8 +22,10 @@ use anyhow::{Context, Result};
 use barkclone::checkpoint;
 use barkclone::checkpoint::{Bark, Checkpoint};
 use barkclone::net::codec::CodecConfig;
+use barkclone::net::cpu;
 use barkclone::net::repr::Repr;
 use barkclone::progress::Silent;
+use candle_core::{DType, Device};
 use clap::Parser;
 use std::path::Path;
 use std::time::Instant;
@@ -43,6 +46,9 @@ struct Args {
     /// f32, f16, bf16, q8_0 or q4_k: packed into target/bench at the first use [default: as the model lies]
     #[arg(long)]
     weights: Option<String>,
+    /// As `speak --device` takes it; candle is the CPU without our kernels, which runs what a GPU would
+    #[arg(long, default_value = "cpu", value_parser = noise::device)]
+    device: Device,
     /// Rows that are decoded together, and utterances that are spoken at a time in the part `batch`
     #[arg(long, default_value_t = 1)]
     batch: usize,
@@ -63,18 +69,38 @@ struct Args {
     only: Vec<String>,
 }
 
-/// This machine's limits, on the threads in use.
+impl Args {
+    /// What the nets compute in: off the kernels' own device, the type that the weights are packed in.
+    fn dtype(&self) -> DType {
+        match self.weights.as_deref() {
+            Some("f16") if !cpu::runs_on(&self.device) => DType::F16,
+            Some("bf16") if !cpu::runs_on(&self.device) => DType::BF16,
+            _ => DType::F32,
+        }
+    }
+}
+
+/// The limits of the threads in use, or of the device.
 struct Machine {
     bytes: f64,
     flops: f64,
 }
 
 impl Machine {
-    fn measure() -> Self {
-        let machine = Self { bytes: probe::bandwidth(), flops: probe::fma_peak() };
-        let threads = rayon::current_num_threads();
-        println!("{threads} thread(s): {:.1} GB/s read, {:.0} GFLOP/s", machine.bytes / 1e9, machine.flops / 1e9);
-        machine
+    fn measure(args: &Args) -> Result<Self> {
+        let machine = match cpu::runs_on(&args.device) {
+            true => Self { bytes: probe::bandwidth(), flops: probe::fma_peak() },
+            false => {
+                let (bytes, flops) = probe::device(&args.device, args.dtype())?;
+                Self { bytes, flops }
+            }
+        };
+        let on = match args.device.is_cpu() {
+            true => format!("{} thread(s)", rayon::current_num_threads()),
+            false => format!("device, {:?}", args.dtype()),
+        };
+        println!("{on}: {:.1} GB/s read, {:.0} GFLOP/s", machine.bytes / 1e9, machine.flops / 1e9);
+        Ok(machine)
     }
 
     /// A step that reads `bytes` and makes `tokens`.
@@ -118,7 +144,7 @@ fn run(args: &Args, start: Instant) -> Result<()> {
     if !["steps", "fine", "codec", "clone", "words"].into_iter().any(wants) {
         return Ok(());
     }
-    let machine = Machine::measure();
+    let machine = Machine::measure(args)?;
     if wants("steps") {
         nets::semantic(&bark()?, &machine, args)?;
         nets::coarse(&bark()?, &machine, args)?;

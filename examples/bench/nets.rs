@@ -11,15 +11,18 @@ use barkclone::net::gpt::{FineGpt, FineInput, Gpt, GptConfig, Input};
 use barkclone::net::hubert::{Hubert, HubertConfig};
 use barkclone::net::quantizer::{Quantizer, QuantizerConfig};
 use barkclone::net::repr::Repr;
+use barkclone::net::weights::Weights;
 use barkclone::net::whisper::{Whisper, WhisperConfig};
 use barkclone::stage::Stage;
 use barkclone::tokens::{HUBERT_RATE, SAMPLE_RATE};
-use candle_core::{DType, Device, Tensor};
+use candle_core::{DType, Tensor};
 
-fn load(bark: &Bark, stage: Stage) -> Result<Gpt> {
+fn load<T>(bark: &Bark, stage: Stage, args: &Args, new: fn(&GptConfig, &Weights) -> Result<T>) -> Result<T> {
     let (seconds, gpt) = timed(|| {
-        let (config, weights) = bark.stage(stage, DType::F32, &Device::Cpu)?;
-        Gpt::new(&config, &weights)
+        let (config, weights) = bark.stage(stage, args.dtype(), &args.device)?;
+        let gpt = new(&config, &weights)?;
+        args.device.synchronize()?;
+        Ok(gpt)
     })?;
     println!("{:<44} {:>9.1} ms", format!("{stage:?}: load"), seconds * 1e3);
     Ok(gpt)
@@ -33,12 +36,12 @@ fn weight_bytes(args: &Args) -> f64 {
 }
 
 pub fn semantic(bark: &Bark, machine: &Machine, args: &Args) -> Result<()> {
-    let gpt = load(bark, Stage::Semantic)?;
+    let gpt = load(bark, Stage::Semantic, args, Gpt::new)?;
     passes(&gpt, "semantic", 0..10_001, 257, &[257, 740], machine, args)
 }
 
 pub fn coarse(bark: &Bark, machine: &Machine, args: &Args) -> Result<()> {
-    let gpt = load(bark, Stage::Coarse)?;
+    let gpt = load(bark, Stage::Coarse, args, Gpt::new)?;
     passes(&gpt, "coarse", 10_000..11_024, 887, &[317, 887], machine, args)
 }
 
@@ -96,11 +99,7 @@ fn prefill_flops(config: &GptConfig, t: usize) -> f64 {
 }
 
 pub fn fine(bark: &Bark, machine: &Machine, args: &Args) -> Result<()> {
-    let (seconds, gpt) = timed(|| {
-        let (config, weights) = bark.stage(Stage::Fine, DType::F32, &Device::Cpu)?;
-        FineGpt::new(&config, &weights)
-    })?;
-    println!("{:<44} {:>9.1} ms", "Fine: load", seconds * 1e3);
+    let gpt = load(bark, Stage::Fine, args, FineGpt::new)?;
     let row: Vec<u32> = (0..1024).collect();
     let windows = vec![FineInput { codes: [&row[..]; 8], from: 512 }; args.batch];
     let seconds = median(args.repeat, || gpt.forward(&windows, 4, 1024).map(drop))?;
@@ -113,35 +112,40 @@ pub fn fine(bark: &Bark, machine: &Machine, args: &Args) -> Result<()> {
 }
 
 pub fn codec(model: &Checkpoint<CodecConfig>, args: &Args) -> Result<()> {
-    let codec = Codec::new(&model.config, &model.weights(DType::F32, &Device::Cpu), 8)?;
+    let codec = Codec::new(&model.config, &model.weights(DType::F32, &args.device), 8)?;
     let frames = (75.0 * args.seconds) as usize;
     let codes: Vec<u32> = (0..8 * frames as u32).map(|i| i * 7 % 1024).collect();
-    let codes = Tensor::from_vec(codes, (1, 8, frames), &Device::Cpu)?;
-    let seconds = median(args.repeat, || codec.decode(&codes).map(drop))?;
+    let codes = Tensor::from_vec(codes, (1, 8, frames), &args.device)?;
+    let seconds = median(args.repeat, || done(codec.decode(&codes)?))?;
     println!("{:<44} {:>9.1} ms", format!("codec: decode of {} s", args.seconds), seconds * 1e3);
-    let wav = clip(args.seconds, SAMPLE_RATE)?.reshape((1, 1, ()))?;
-    let seconds = median(args.repeat, || codec.encode(&wav).map(drop))?;
+    let wav = clip(args, SAMPLE_RATE)?.reshape((1, 1, ()))?;
+    let seconds = median(args.repeat, || done(codec.encode(&wav)?))?;
     println!("{:<44} {:>9.1} ms", format!("codec: encode of {} s", args.seconds), seconds * 1e3);
     Ok(())
 }
 
-fn clip(seconds: f64, rate: u32) -> Result<Tensor> {
-    let samples = rule::uniform("clip", (seconds * f64::from(rate)) as usize, SEED);
-    Ok((Tensor::new(samples, &Device::Cpu)? * 0.1)?.unsqueeze(0)?)
+fn clip(args: &Args, rate: u32) -> Result<Tensor> {
+    let samples = rule::uniform("clip", (args.seconds * f64::from(rate)) as usize, SEED);
+    Ok((Tensor::new(samples, &args.device)? * 0.1)?.unsqueeze(0)?)
+}
+
+/// Waits for what a device still computes.
+fn done(made: Tensor) -> Result<()> {
+    Ok(made.device().synchronize()?)
 }
 
 pub fn clone(args: &Args) -> Result<()> {
     let hubert: Checkpoint<HubertConfig> = HubertConfig::of(Size::Small).by_rule(SEED);
-    let hubert = Hubert::new(&hubert.config, &hubert.weights(DType::F32, &Device::Cpu), 9)?;
-    let wav = clip(args.seconds, HUBERT_RATE)?;
+    let hubert = Hubert::new(&hubert.config, &hubert.weights(DType::F32, &args.device), 9)?;
+    let wav = clip(args, HUBERT_RATE)?;
     let mut features = None;
     let seconds = median(args.repeat, || {
-        features = Some(hubert.features(&wav)?);
-        Ok(())
+        let made = features.insert(hubert.features(&wav)?);
+        done(made.clone())
     })?;
     println!("{:<44} {:>9.1} ms", format!("HuBERT to layer 9, {} s", args.seconds), seconds * 1e3);
     let quantizer: Checkpoint<QuantizerConfig> = QuantizerConfig::of(Size::Small).by_rule(SEED);
-    let quantizer = Quantizer::new(&quantizer.config, &quantizer.weights(DType::F32, &Device::Cpu))?;
+    let quantizer = Quantizer::new(&quantizer.config, &quantizer.weights(DType::F32, &args.device))?;
     let features = features.context("HuBERT ran")?;
     let seconds = median(args.repeat, || quantizer.tokens(&features).map(drop))?;
     println!("{:<44} {:>9.1} ms", format!("quantizer v1, {} s", args.seconds), seconds * 1e3);
@@ -153,18 +157,18 @@ pub const TOKENS: u32 = 40;
 
 pub fn words(args: &Args) -> Result<()> {
     let whisper: Checkpoint<WhisperConfig> = WhisperConfig::of(Size::Small).by_rule(SEED);
-    let whisper = Whisper::new(&whisper.config, &whisper.weights(DType::F32, &Device::Cpu))?;
+    let whisper = Whisper::new(&whisper.config, &whisper.weights(DType::F32, &args.device))?;
     let config = whisper.config();
     let frames = 2 * config.max_source_positions;
     let mel = Tensor::from_vec(
         rule::uniform("mel", config.num_mel_bins * frames, SEED),
         (1, config.num_mel_bins, frames),
-        &Device::Cpu,
+        &args.device,
     )?;
     let mut encoded = None;
     let seconds = median(args.repeat, || {
-        encoded = Some(whisper.encode(&mel)?);
-        Ok(())
+        let made = encoded.insert(whisper.encode(&mel)?);
+        done(made.clone())
     })?;
     println!("{:<44} {:>9.1} ms", "Whisper base: hear 30 s, as it always does", seconds * 1e3);
     let encoded = encoded.context("Whisper ran")?;

@@ -8,7 +8,6 @@ use barkclone::speak::{NextRequest, Request, RequestQueue, Settings, Sound, Spea
 use barkclone::stage::protocol::Protocol;
 use barkclone::tokens::{Fine, Semantic};
 use barkclone::voice::Voice;
-use candle_core::{DType, Device};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -18,7 +17,7 @@ const VOICE: usize = 525;
 /// All of it, with a voice, at upstream's temperatures; the length is fixed so that every run does the same work.
 pub fn utterance(bark: impl FnOnce() -> Result<Bark>, args: &Args, process: Instant) -> Result<()> {
     let (request, opened) = (request(args, SEED, args.seconds)?, Instant::now());
-    let mut speaker = Speaker::new(bark()?, open_codec(args)?, DType::F32, &Device::Cpu, false);
+    let mut speaker = Speaker::new(bark()?, open_codec(args)?, args.dtype(), &args.device, false);
     let watch = Watch::default();
     let spoken = speaker.speak(&request, &watch)?;
     let all = opened.elapsed().as_secs_f64();
@@ -39,7 +38,7 @@ pub fn utterance(bark: impl FnOnce() -> Result<Bark>, args: &Args, process: Inst
 pub fn first(bark: impl Fn() -> Result<Bark>, args: &Args) -> Result<()> {
     for sound in [Sound::Whole, Sound::Early] {
         let request = Request { sound, ..request(args, SEED, args.seconds)? };
-        let mut speaker = Speaker::new(bark()?, open_codec(args)?, DType::F32, &Device::Cpu, false);
+        let mut speaker = Speaker::new(bark()?, open_codec(args)?, args.dtype(), &args.device, false);
         let (begin, mut first) = (Instant::now(), None);
         let mut heard = |_: usize, _: &[f32]| {
             first.get_or_insert(begin.elapsed().as_secs_f64());
@@ -60,7 +59,7 @@ pub fn batch(bark: Bark, args: &Args) -> Result<()> {
     let count = args.utterances.unwrap_or(3 * args.batch);
     let length = |i: usize| args.seconds * [1.0, 0.75, 1.25][i % 3];
     let requests = (0..count).map(|i| request(args, SEED + i as u64, length(i))).collect::<Result<Vec<_>>>()?;
-    let mut speaker = Speaker::new(bark, open_codec(args)?, DType::F32, &Device::Cpu, false);
+    let mut speaker = Speaker::new(bark, open_codec(args)?, args.dtype(), &args.device, false);
     reset_peak();
     let begin = Instant::now();
     let mut queue = Crowd { requests: requests.into_iter(), begin, first: None, speech: 0.0 };

@@ -1,6 +1,9 @@
-//! This machine's read bandwidth and multiply-add peak, on the threads of rayon's current pool: what benchmarks divide by.
+//! This machine's read bandwidth and multiply-add peak, on the threads of rayon's current pool or a device: what
+//! benchmarks divide by.
 
+use anyhow::Result;
 use barkclone::kernels::probe;
+use candle_core::{DType, Device, Tensor};
 use std::hint::black_box;
 use std::time::Instant;
 
@@ -35,4 +38,22 @@ pub fn fma_peak() -> f64 {
         rayon::broadcast(|_| black_box(probe::multiply_add(rounds)));
     };
     operations as f64 / fastest(400, work)
+}
+
+/// Bytes a second that `device` reads and writes, and operations a second of its products of large matrices in `dtype`,
+/// by candle.
+pub fn device(device: &Device, dtype: DType) -> Result<(f64, f64)> {
+    // A CPU in the place of a GPU has seconds for it, not hours.
+    let n = if device.is_cpu() { 1024 } else { 8192 };
+    let x = Tensor::ones((n, n), dtype, device)?;
+    let (copied, product) = (timed(device, || x.affine(2.0, 1.0))?, timed(device, || x.matmul(&x))?);
+    let numbers = (n * n) as f64;
+    Ok((2.0 * numbers * dtype.size_in_bytes() as f64 / copied, 2.0 * numbers * n as f64 / product))
+}
+
+/// Seconds of the fastest of some calls, each with what the device then still has to do.
+fn timed(device: &Device, work: impl Fn() -> candle_core::Result<Tensor>) -> Result<f64> {
+    let run = || work().and_then(|_| device.synchronize());
+    run()?;
+    Ok(fastest(10, || run().expect("it has just run")))
 }

@@ -30,6 +30,15 @@ def integers(name, count, seed, limit):
     return np.minimum((uniform(name, count, seed).astype(np.float64) + 1) / 2 * limit, limit - 1).astype(np.int64)
 
 
+def voice(frames, seed):
+    """A made-up voice history; the Rust tests make the same one."""
+    if frames == 0:
+        return None
+    codes = integers("voice.fine", 8 * frames, seed, 1024).reshape(8, frames)
+    semantic = integers("voice.semantic", round(frames / 1.5), seed, 10_000)
+    return dict(semantic_prompt=semantic, coarse_prompt=codes[:2], fine_prompt=codes)
+
+
 def spread(name, shape):
     """(center, half width) by the kind of tensor."""
     leaf = name.rsplit(".", 1)[-1]

@@ -64,15 +64,6 @@ def stage(name, size, seed):
     return rule.fill(GPT(GPTConfig(**args)), name, seed)
 
 
-def voice(frames, seed):
-    """A made-up voice history; the Rust tests make the same one."""
-    if frames == 0:
-        return None
-    codes = rule.integers("voice.fine", 8 * frames, seed, 1024).reshape(8, frames)
-    semantic = rule.integers("voice.semantic", round(frames / 1.5), seed, 10_000)
-    return dict(semantic_prompt=semantic, coarse_prompt=codes[:2], fine_prompt=codes)
-
-
 class Gaps:
     """Watches upstream's softmax for how close the two best logits came."""
 
@@ -116,7 +107,7 @@ def small(tokens):
 def convert(name, seed):
     size, _, tokens, frames = CONVERSIONS[name]
     semantic = rule.integers("source.semantic", tokens, seed, 10_000)
-    common = dict(history_prompt=voice(frames, seed), silent=True)
+    common = dict(history_prompt=rule.voice(frames, seed), silent=True)
     load(size, seed, [])
     gaps = generation.F.softmax = Gaps()
     coarse = generation.generate_coarse(semantic, temp=COLD, use_kv_caching=True, **common)
@@ -135,7 +126,7 @@ def convert(name, seed):
 def attempt(name, seed):
     size, _, seconds, n_ids, frames = CASES[name]
     ids = rule.integers("text", n_ids, seed, 119_000).tolist()
-    history = voice(frames, seed)
+    history = rule.voice(frames, seed)
     models = load(size, seed, ids)
 
     gaps = generation.F.softmax = Gaps()
