@@ -1,7 +1,7 @@
 //! How far the approximate modes are from the exact one, on rule-made weights of Suno's sizes.
 //!
 //!     cargo run --release --example approximate -- --bark small
-//!     cargo run --release --features cuda --example approximate -- --device cuda     # what a device computes in f32, f16, bf16
+//!     cargo run --release --features cuda --example approximate -- --device cuda     # a device's f32, f16 and bf16
 //!
 //! For each weight type, the semantic and coarse stages follow the same tokens that the exact model drew (teacher
 //! forcing): the mean Kullback-Leibler divergence of the next token's distribution at temperature 0.7 from the exact

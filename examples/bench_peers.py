@@ -6,7 +6,7 @@
     python examples/bench_peers.py --bark small --seconds 10 --rounds 3          # one utterance: seconds
     python examples/bench_peers.py --what batch --batches 1,2,4,8,16             # many: seconds of speech a second
     python examples/bench_peers.py --what clone                                  # a voice of a clip: seconds
-    python examples/bench_peers.py --what nets --device cuda        # transformers' nets, in float16 on a GPU: examples/gpu/check.sh
+    python examples/bench_peers.py --what nets --device cuda        # transformers' nets alone (examples/gpu/check.sh)
 
 The weights are made by rule (tests/golden/rule.py), so nothing is downloaded. Each round runs every contender once, one after the
 other, so that a busy machine is unfair to all alike; medians and ratios are printed. One utterance, and batches: loading is not
@@ -79,7 +79,10 @@ def settled(device):
 
 
 def weights_of(opts):
-    """The rule's weights as one file with transformers' names, in float16 for a GPU, and the seconds that it takes to read it there."""
+    """Bark's sizes; the rule's weights, of a file with transformers' names; and how long they took to read.
+
+    On a GPU they are float16.
+    """
     from safetensors.torch import load_file
 
     kind = "f32" if opts.device == "cpu" else "f16"
@@ -100,18 +103,19 @@ def transformers_model(opts):
         BarkCoarseGenerationConfig, BarkFineGenerationConfig, BarkGenerationConfig, BarkSemanticGenerationConfig)
 
     described, state, seconds = weights_of(opts)
-    config = BarkConfig(**{name: fields for name, fields in described.items() if name != "codec_config"}, codec_config={})
+    config = BarkConfig(**dict(described, codec_config={}))
     # Its own initialisation expects biases, and all is overwritten below.
     BarkPreTrainedModel._init_weights = lambda self, module: None
     with torch.device(opts.device):
-        model = BarkModel(config).eval().to(next(iter(state.values())).dtype)
+        model = BarkModel(config).eval().to(torch.float32 if opts.device == "cpu" else torch.float16)
     generation_config = BarkGenerationConfig.from_sub_model_configs(
         BarkSemanticGenerationConfig(do_sample=True, temperature=0.7, pad_token_id=10_000),
         BarkCoarseGenerationConfig(do_sample=True, temperature=0.7), BarkFineGenerationConfig(temperature=0.5))
     # As `from_pretrained` leaves it: the parts as plain dictionaries.
     model.generation_config = GenerationConfig.from_dict(generation_config.to_dict())
-    for number, name in enumerate(("weight_g", "weight_v")):
-        state = {key.replace(name, f"parametrizations.weight.original{number}"): tensor for key, tensor in state.items()}
+    for number, old in enumerate(("weight_g", "weight_v")):
+        new = f"parametrizations.weight.original{number}"
+        state = {name.replace(old, new): tensor for name, tensor in state.items()}
     for head in range(7):
         state[f"fine_acoustics.lm_heads.{head}.weight"] = state[f"fine_acoustics.input_embeds_layers.{head + 1}.weight"]
     start = settled(opts.device)
@@ -129,8 +133,9 @@ def transformers(model, opts, batch=1):
     mask = (ids != 129_595 - 10_048).long()
     steps = int(opts.seconds * 49.9)
     start = settled(opts.device)
-    model.generate(input_ids=ids.to(opts.device), attention_mask=mask.to(opts.device), history_prompt=voice, do_sample=True,
-                   semantic_max_new_tokens=steps, semantic_min_eos_p=None, semantic_suppress_tokens=list(range(10_000, 10_048)))
+    model.generate(input_ids=ids.to(opts.device), attention_mask=mask.to(opts.device), history_prompt=voice,
+                   do_sample=True, semantic_max_new_tokens=steps, semantic_min_eos_p=None,
+                   semantic_suppress_tokens=list(range(10_000, 10_048)))
     return settled(opts.device) - start, {}
 
 
@@ -186,7 +191,8 @@ def many(opts):
         for weights in ("f32", "q8_0"):
             contenders[f"{weights}, batch of {batch}"] = lambda w=weights, b=batch: together(w, b)
         contenders[f"processes, {batch} of f32"] = lambda b=batch: processes(b)
-        contenders[f"transformers, batch of {batch}"] = lambda b=batch: (b * opts.seconds / transformers(model, opts, b)[0], {})
+        generated = lambda b=batch: (b * opts.seconds / transformers(model, opts, b)[0], {})
+        contenders[f"transformers, batch of {batch}"] = generated
     return contenders
 
 
@@ -250,12 +256,16 @@ def one_by_one(opts):
 
     def passes(name, net, prompt, lengths):
         ids = torch.arange(1000, device=opts.device)[None]
-        median_of(f"{name}: prefill of {prompt}", lambda: net(input_ids=ids[:, :prompt], use_cache=True).logits[:, -1].cpu())
+        def forward(count, cache=None):
+            net(input_ids=ids[:, :count], use_cache=True, past_key_values=cache).logits[:, -1].cpu()
+
+        median_of(f"{name}: prefill of {prompt}", lambda: forward(prompt))
         for length in lengths:
-            cache = net(input_ids=ids[:, :length], use_cache=True, past_key_values=DynamicCache(config=net.config)).past_key_values
+            cache = DynamicCache(config=net.config)
+            forward(length, cache)
 
             def step():
-                net(input_ids=ids[:, :1], use_cache=True, past_key_values=cache).logits[:, -1].cpu()
+                forward(1, cache)
                 cache.crop(-1)
 
             median_of(f"{name}: step of 1 row(s) at {length} cached", step, 20)
@@ -270,8 +280,10 @@ def one_by_one(opts):
     frames = int(75 * opts.seconds)
     codes = (torch.arange(8 * frames, device=opts.device) * 7 % 1024).view(1, 8, frames)
     median_of(f"codec: decode of {opts.seconds:g} s", lambda: model.codec_decode(codes).cpu())
-    clip = torch.from_numpy(rule.uniform("clip", int(24_000 * opts.seconds), SEED) * np.float32(0.1))[None].to(opts.device, dtype)
-    median_of(f"codec: encode of {opts.seconds:g} s", lambda: model.codec_model.encode(clip[None], bandwidth=6.0)[0].cpu())
+    clip = rule.uniform("clip", int(24_000 * opts.seconds), SEED) * np.float32(0.1)
+    clip = torch.from_numpy(clip)[None].to(opts.device, dtype)
+    encode = model.codec_model.encode
+    median_of(f"codec: encode of {opts.seconds:g} s", lambda: encode(clip[None], bandwidth=6.0)[0].cpu())
     with torch.device(opts.device):
         hubert = HubertModel(HubertConfig(num_hidden_layers=9, attn_implementation="sdpa")).eval().to(dtype)
         lstm = torch.nn.LSTM(768, 1024, num_layers=2, batch_first=True).to(dtype)
@@ -280,8 +292,8 @@ def one_by_one(opts):
     median_of(f"HuBERT to layer 9, {opts.seconds:g} s", lambda: hubert(clip).last_hidden_state[:, -1].cpu())
     features = hubert(clip).last_hidden_state
     median_of(f"quantizer v1, {opts.seconds:g} s", lambda: linears(lstm(features)[0]).argmax(-1).cpu())
-    taken, _ = transformers(model, opts)
-    print(f"{'utterance: all, loading included':<44} {loading + taken:>9.2f} s  {(loading + taken) / opts.seconds:.2f} times real time")
+    taken = loading + transformers(model, opts)[0]
+    print(f"{'utterance: all, loading included':<44} {taken:>9.2f} s  {taken / opts.seconds:.2f} times real time")
 
 
 @torch.no_grad()
@@ -290,7 +302,7 @@ def main():
     parser.add_argument("--what", choices=["utterance", "batch", "clone", "nets"], default="utterance")
     parser.add_argument("--bark", choices=["tiny", "small", "large"], default="small")
     parser.add_argument("--device", default="cpu", help="of transformers")
-    parser.add_argument("--bench", default=str(ROOT / "target/release/examples/bench"), help="examples/bench, as it was built")
+    parser.add_argument("--bench", default=str(ROOT / "target/release/examples/bench"), help="examples/bench")
     parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
