@@ -53,9 +53,10 @@ impl Library {
     /// Where the file called `name` is to be written; the folder is made.
     ///
     /// # Errors
-    /// Kind [`Kind::Usage`]: no name for a file. Kind [`Kind::Output`]: no folder that can be written to.
+    /// Kind [`Kind::Usage`]: no name for a file, or one that a path hides here. Kind [`Kind::Output`]: no folder that can
+    /// be written to.
     pub fn target(&self, name: &str) -> Result<PathBuf> {
-        let path = self.path(name)?;
+        let path = self.new_path(name)?;
         output::make_folder(&self.folder)?;
         Ok(path)
     }
@@ -91,7 +92,7 @@ impl Library {
     /// # Errors
     /// Kind [`Kind::Input`]: there is no `from`. Kind [`Kind::Output`]: there is a `to`.
     pub fn rename(&self, from: &str, to: &str, force: bool) -> Result<PathBuf> {
-        let (old, new) = (self.existing(from)?, self.path(to)?);
+        let (old, new) = (self.existing(from)?, self.new_path(to)?);
         let failed = || Kind::Output.error(format!("{}: cannot be written", new.display()));
         if force {
             fs::rename(&old, &new).with_context(failed)?;
@@ -120,6 +121,15 @@ impl Library {
     pub fn suggestion(&self, name: &str) -> String {
         let names = self.names().unwrap_or_default();
         did_you_mean(name, &names.iter().map(String::as_str).collect::<Vec<_>>())
+    }
+
+    /// Where a new one is to be, whose name would not find it where there is a path of that name.
+    fn new_path(&self, name: &str) -> Result<PathBuf> {
+        let (path, [_, _, one, _]) = (self.path(name)?, self.shelf.words());
+        let told =
+            format!("`{name}` is a file or folder here, which goes first where a {one} is named: choose another");
+        ensure!(!Path::new(name).exists(), Kind::Usage.error(told));
+        Ok(path)
     }
 
     fn path(&self, name: &str) -> Result<PathBuf> {

@@ -309,13 +309,35 @@ impl Scratch {
     }
 }
 
+/// A folder for files that are read more than once; it goes when it is dropped, and when the process is interrupted.
+pub struct ScratchFolder {
+    folder: tempfile::TempDir,
+    _registered: Registered,
+}
+
+impl ScratchFolder {
+    /// In the system's folder for temporary files.
+    pub fn new() -> Result<Self> {
+        let unwritable = || Kind::Output.error(format!("{}: cannot be written", std::env::temp_dir().display()));
+        let mut temporaries = TEMPORARIES.lock().unwrap_or_else(PoisonError::into_inner);
+        let folder = tempfile::Builder::new().prefix(&prefix("")).tempdir().with_context(unwritable)?;
+        temporaries.insert(folder.path().to_owned());
+        let _registered = Registered(folder.path().to_owned());
+        Ok(Self { folder, _registered })
+    }
+
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+}
+
 /// Removes every temporary file of this process, and lets it make no more: the last thing before an interrupted process
 /// exits.
 pub fn remove_temporaries() {
     let temporaries = TEMPORARIES.lock().unwrap_or_else(PoisonError::into_inner);
     for path in temporaries.iter() {
         // One that was finished in this moment has another name by now.
-        let _ = fs::remove_file(path);
+        let _ = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
     }
     // Whoever is about to make one waits for the lock, and so for the process's end.
     std::mem::forget(temporaries);

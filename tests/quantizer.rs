@@ -3,10 +3,10 @@
 use barkclone::audio::{Encoding, Pcm, write_wav};
 use barkclone::checkpoint::{self, builtin, write_quantizer};
 use barkclone::clone::Listener;
-use barkclone::net::quantizer::{Parameters, Quantizer, QuantizerConfig};
+use barkclone::net::quantizer::{Engine, Parameters, Quantizer, QuantizerConfig};
 use barkclone::output;
 use barkclone::progress::Silent;
-use barkclone::train::{self, Align, Clip, Clips, Epoch, Settings};
+use barkclone::train::{self, Align, Cache, Clip, Clips, Epoch, Settings};
 use candle_core::{DType, Device, Tensor};
 use ndarray::Array1;
 use ndarray_npy::write_npy;
@@ -46,8 +46,13 @@ pub fn write_pairs(folder: &Path, count: u32) {
 }
 
 fn clips(folder: &Path) -> Clips {
+    let kept = folder.join("kept");
+    clips_in(folder, Cache { folder: &kept, spare: None })
+}
+
+fn clips_in(folder: &Path, cache: Cache) -> Clips {
     let hubert = builtin::hubert().unwrap();
-    Clips::open(folder, (&hubert, &Device::Cpu), (&folder.join("kept"), Align::Cut), None, &Silent).unwrap()
+    Clips::open(folder, (&hubert, &Device::Cpu), (cache, Align::Cut), None, &Silent).unwrap()
 }
 
 fn first() -> Parameters {
@@ -65,23 +70,37 @@ fn a_training_that_was_stopped_ends_at_the_weights_of_one_that_was_not() {
     write_pairs(folder.path(), 8);
     let clips = clips(folder.path());
     assert!(clips.clips.len() == 8 && clips.width == 96 && clips.left_out.is_empty());
-    let run = |kept: &str, most: usize| {
+    let run = |kept: &str, most: usize, engine: &Engine| {
         let mut watch = |history: &[Epoch]| {
             anyhow::ensure!(history.len() < most, "stopped");
             Ok(())
         };
-        train::train(first(), &clips, &settings(4), &folder.path().join(kept), (&mut watch, &Silent))
+        let kept = folder.path().join(kept);
+        train::train(first(), &clips, (&settings(4), engine), &kept, (&mut watch, &Silent))
     };
-    let (whole, history) = run("one", 9).unwrap();
-    assert!(run("two", 2).is_err());
-    let (resumed, again) = run("two", 9).unwrap();
+    let (kernels, candle) = (Engine::Kernels, Engine::Autograd(Device::Cpu));
+    let (whole, history) = run("one", 9, &kernels).unwrap();
+    assert!(run("two", 2, &kernels).is_err());
+    let (resumed, again) = run("two", 9, &kernels).unwrap();
     assert!(whole == resumed && history == again);
     assert!(history[3].train.loss < history[0].train.loss - 0.3, "{history:?}");
     assert!(history.iter().all(|epoch| epoch.valid.is_some()));
 
-    let other = Settings { seed: 6, ..settings(4) };
-    let mut watch = |_: &[Epoch]| Ok(());
-    let error = train::train(first(), &clips, &other, &folder.path().join("two"), (&mut watch, &Silent)).unwrap_err();
+    // So on a GPU, and what one of them left the other one goes on with.
+    let (other, told) = run("three", 9, &candle).unwrap();
+    assert!(run("four", 2, &candle).is_err());
+    assert!(run("four", 9, &candle).unwrap() == (other, told.clone()));
+    assert!(run("five", 2, &candle).is_err());
+    let (_, mixed) = run("five", 9, &kernels).unwrap();
+    for other in [&told, &mixed] {
+        let apart = |(a, b): (&Epoch, &Epoch)| (a.train.loss - b.train.loss).abs();
+        let worst = history.iter().zip(other).map(apart).fold(0.0, f64::max);
+        assert!(worst < 1e-3 && other.len() == 4, "{worst}");
+    }
+
+    let settings = Settings { seed: 6, ..settings(4) };
+    let (mut watch, kept) = (|_: &[Epoch]| Ok(()), folder.path().join("two"));
+    let error = train::train(first(), &clips, (&settings, &kernels), &kept, (&mut watch, &Silent)).unwrap_err();
     assert!(error.to_string().contains("two: holds a training of other data or settings"), "{error}");
 }
 
@@ -101,7 +120,7 @@ fn what_is_written_is_read_and_hears_the_same_tokens() {
         assert_eq!(checkpoint::training_record(&path).unwrap(), Some(record));
 
         let chosen: Vec<&Clip> = clips.clips.iter().collect();
-        let (score, each) = train::evaluate(&parameters, &clips, &chosen, &Silent).unwrap();
+        let (score, each) = train::evaluate(|batch| Ok(parameters.told(batch)), &clips, &chosen, &Silent).unwrap();
         assert!(score.loss > 0.0 && each.len() == 2);
         let net = Quantizer::new(&config, &read.weights(DType::F32, &Device::Cpu)).unwrap();
         for (clip, score) in chosen.iter().zip(&each) {
@@ -127,6 +146,20 @@ fn what_hubert_heard_is_heard_once_and_is_kept_in_half_the_bits() {
     let bytes: u64 = kept().iter().map(|path| path.metadata().unwrap().len()).sum();
     let frames: usize = first.clips.iter().map(|clip| clip.tokens.len()).sum();
     assert!((frames * 96 * 2..frames * 96 * 2 + 1000).contains(&(bytes as usize)), "{bytes} for {frames} frames");
+}
+
+#[test]
+fn where_nothing_can_be_kept_what_is_new_goes_elsewhere_and_the_rest_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    write_pairs(folder.path(), 1);
+    let first = clips(folder.path());
+    let [kept, spare] = ["kept", "spare"].map(|name| folder.path().join(name));
+    let files = |path: &Path| std::fs::read_dir(path).unwrap().count();
+    write_pairs(folder.path(), 2);
+    let both = clips_in(folder.path(), Cache { folder: &kept, spare: Some(&spare) });
+    assert_eq!((both.clips.len(), files(&kept), files(&spare)), (2, 1, 1));
+    assert_eq!(both.features(&both.clips[0]).unwrap(), first.features(&first.clips[0]).unwrap());
+    assert!(!both.features(&both.clips[1]).unwrap().is_empty());
 }
 
 #[test]

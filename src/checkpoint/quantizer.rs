@@ -56,8 +56,9 @@ pub struct TrainingRecord {
     pub seconds: f64,
     /// How copies of the sounds were changed that were learned from besides.
     pub augment: Option<String>,
-    /// The epoch that these weights are of.
+    /// The epoch that these weights are of, and how many there were; 0: not known, as earlier versions left it out.
     pub epoch: usize,
+    pub epochs: usize,
     /// The share of held-out tokens that it gets right, and their mean loss.
     pub accuracy: Option<f64>,
     pub loss: Option<f64>,

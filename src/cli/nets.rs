@@ -10,6 +10,7 @@ use barkclone::net::codec::CodecConfig;
 use barkclone::net::hubert::HubertConfig;
 use barkclone::net::quantizer::QuantizerConfig;
 use barkclone::net::repr::Repr;
+use barkclone::output;
 use barkclone::progress::Progress;
 use barkclone::stage::Stage;
 use barkclone::stage::protocol::Protocol;
@@ -273,11 +274,18 @@ pub fn hubert(choice: &str, models: &Models, progress: &dyn Progress) -> Result<
     }
 }
 
-/// The quantizer's file, by name or path.
+/// The quantizer's file, by name or path. No result may replace it.
 pub fn quantizer(choice: &str, models: &Models, progress: &dyn Progress) -> Result<Checkpoint<QuantizerConfig>> {
     match models.resolve(ModelKind::Quantizer, choice, progress)? {
         Source::Builtin => builtin::quantizer(),
-        Source::Path(path) => quantizer_file(&path),
+        Source::Path(path) => {
+            if models.is_hidden(ModelKind::Quantizer, choice) {
+                let told = "what is here by that name is taken, not the quantizer that is kept by it (models path)";
+                progress.note(&format!("warning: {choice}: {told}"));
+            }
+            output::keep_input(&path);
+            quantizer_file(&path)
+        }
     }
 }
 

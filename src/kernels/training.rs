@@ -142,6 +142,14 @@ pub struct Adam {
     pub step: u64,
 }
 
+impl Adam {
+    /// The rate, and what the second moment's root is divided by, as both begin too small: the moments begin at 0.
+    pub fn corrected(&self) -> [f32; 2] {
+        let [first, second] = self.betas.map(|beta| 1.0 - f64::from(beta).powf(self.step as f64));
+        [(f64::from(self.rate) / first) as f32, second.sqrt() as f32]
+    }
+}
+
 /// A step of Adam (Kingma and Ba 2015), as `torch.optim.Adam` takes it: changes `values` and both moments by `slopes`,
 /// the loss by the values, times `factor`.
 pub fn adam(values: &mut [f32], moments: [&mut [f32]; 2], slopes: &[f32], factor: f32, settings: Adam) {
@@ -172,10 +180,8 @@ impl Task for AdamStep<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(self, _: S) {
-        let Adam { rate, betas: [beta1, beta2], eps, step } = self.settings;
-        let corrected = |beta: f32| 1.0 - f64::from(beta).powf(step as f64);
-        let size = (f64::from(rate) / corrected(beta1)) as f32;
-        let root = corrected(beta2).sqrt() as f32;
+        let Adam { betas: [beta1, beta2], eps, .. } = self.settings;
+        let [size, root] = self.settings.corrected();
         for index in 0..self.values.len() {
             let slope = self.slopes[index] * self.factor;
             let first = &mut self.first[index];

@@ -93,6 +93,11 @@ impl Models {
         }
     }
 
+    /// Whether what is kept by the name `choice` is not what it stands for, as a path goes first.
+    pub fn is_hidden(&self, kind: ModelKind, choice: &str) -> bool {
+        Path::new(choice).exists() && own(kind, choice).is_some()
+    }
+
     /// Refuses a `choice` that stands for nothing; fetches nothing.
     pub fn check(&self, kind: ModelKind, choice: &str) -> Result<()> {
         match Path::new(choice).exists() || own(kind, choice).is_some() {

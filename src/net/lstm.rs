@@ -93,18 +93,23 @@ fn recur(gates: &Tensor, recurrent: &Tensor, state: &Tensor) -> Result<(Tensor, 
 /// [`recur`] in candle's operations, for other devices.
 fn recur_by_steps(gates: &Tensor, recurrent: &Tensor, state: &Tensor) -> Result<(Tensor, Tensor)> {
     let (_, steps, _) = gates.dims3()?;
-    let hidden = recurrent.dim(1)?;
     let (mut h, mut c) = (state.get_on_dim(1, 0)?, state.get_on_dim(1, 1)?);
     let mut outputs = Vec::with_capacity(steps);
     for step in 0..steps {
         let all = (gates.narrow(1, step, 1)?.squeeze(1)? + matmul_t(&h, recurrent)?)?;
-        let gates = sigmoid(&all)?;
-        let gate = |index: usize| gates.narrow(1, index * hidden, hidden);
-        c = ((gate(1)? * &c)? + (gate(0)? * all.narrow(1, 2 * hidden, hidden)?.tanh()?)?)?;
-        h = (gate(3)? * c.tanh()?)?;
+        [h, c] = after(&all, &c)?;
         outputs.push(h.clone());
     }
     Ok((Tensor::stack(&outputs, 1)?, Tensor::stack(&[h, c], 1)?))
+}
+
+/// A step: gates before their activation `[B, 4H]`, and the cell before -> output and cell, `[B, H]` each.
+pub fn after(gates: &Tensor, cell: &Tensor) -> Result<[Tensor; 2]> {
+    let hidden = cell.dim(1)?;
+    let open = sigmoid(gates)?;
+    let gate = |index: usize| open.narrow(1, index * hidden, hidden);
+    let cell = ((gate(1)? * cell)? + (gate(0)? * gates.narrow(1, 2 * hidden, hidden)?.tanh()?)?)?;
+    Ok([(gate(3)? * cell.tanh()?)?, cell])
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ mod config;
 mod training;
 
 pub use config::QuantizerConfig;
-pub use training::{Batch, Optimizer, Parameter, Parameters, Slopes, Told};
+pub use training::{Batch, Engine, Learner, Optimizer, Parameter, Parameters, Slopes, Told};
 
 use crate::net::layers::Linear;
 use crate::net::lstm::{Lstm, State};

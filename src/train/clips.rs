@@ -92,33 +92,51 @@ pub struct Clips {
     pub left_out: BTreeMap<&'static str, usize>,
 }
 
+/// Where it is kept what HuBERT hears: what is in one of the folders already is taken from there.
+#[derive(Clone, Copy, Debug)]
+pub struct Cache<'a> {
+    pub folder: &'a Path,
+    /// Takes what is new, where the folder itself cannot be written.
+    pub spare: Option<&'a Path>,
+}
+
+impl Cache<'_> {
+    fn place(&self, name: &str) -> PathBuf {
+        let first = self.folder.join(name);
+        match self.spare {
+            Some(spare) if !first.is_file() => spare.join(name),
+            _ => first,
+        }
+    }
+}
+
 /// What hears the sounds, and where what it hears is kept.
 struct Ear<'a> {
     config: &'a Checkpoint<HubertConfig>,
     identity: String,
     net: OnceCell<Hubert>,
     device: &'a Device,
-    cache: &'a Path,
+    cache: Cache<'a>,
     align: Align,
 }
 
 impl Clips {
-    /// The pairs in `folder`, heard by `hubert` on `device`; what it hears is kept in the folder `cache`. With `augment`
-    /// a changed copy of each is heard too.
+    /// The pairs in `folder`, heard by `hubert` on `device`; what it hears is kept in the `cache`. With `augment` a
+    /// changed copy of each is heard too.
     ///
     /// # Errors
     /// Kind [`Kind::Input`]: no pair, or none that fits; [`Kind::Output`]: features that cannot be kept.
     pub fn open(
         folder: &Path,
         (hubert, device): (&Checkpoint<HubertConfig>, &Device),
-        (cache, align): (&Path, Align),
+        (cache, align): (Cache, Align),
         augment: Option<&Augment>,
         progress: &dyn Progress,
     ) -> Result<Self> {
         let found = pairs::find(folder)?;
         let elsewhere =
-            || format!("{}: cannot keep what HuBERT hears; name another folder by --cache", cache.display());
-        output::make_folder(cache).with_context(|| Kind::Output.error(elsewhere()))?;
+            || format!("{}: cannot keep what HuBERT hears; name another folder by --cache", cache.folder.display());
+        output::make_folder(cache.spare.unwrap_or(cache.folder)).with_context(|| Kind::Output.error(elsewhere()))?;
         let ear = Ear { config: hubert, identity: hubert.identity()?, net: OnceCell::new(), device, cache, align };
         let width = hubert.config.hidden_size;
         let mut clips = Self { clips: vec![], copies: vec![], width, seconds: 0.0, left_out: BTreeMap::new() };
@@ -207,7 +225,7 @@ impl Ear<'_> {
         sha.update(&self.identity);
         sha.update(sound);
         augment.iter().for_each(|augment| sha.update(augment.to_string()));
-        let path = self.cache.join(format!("{}.safetensors", hex(sha.clone())));
+        let path = self.cache.place(&format!("{}.safetensors", hex(sha.clone())));
         if !path.is_file() {
             let change = |clip: Pcm| match augment {
                 Some(augment) => Ok(augment.changed(&clip, sha.finalize().into())?.0),

@@ -1,7 +1,7 @@
 //! How well a quantizer does: of all frames, and of one clip and the other.
 
 use super::clips::{Clip, Clips};
-use crate::net::quantizer::{Batch, Parameters, Told};
+use crate::net::quantizer::{Batch, Told};
 use crate::progress::Progress;
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
@@ -91,9 +91,9 @@ impl Spread {
     }
 }
 
-/// The score of all `clips` together, and of each.
+/// The score of all `chosen` clips together, and of each, by what the quantizer has `told` of batches of them.
 pub fn evaluate(
-    parameters: &Parameters,
+    told: impl Fn(&Batch) -> Result<Vec<Told>>,
     clips: &Clips,
     chosen: &[&Clip],
     progress: &dyn Progress,
@@ -102,7 +102,7 @@ pub fn evaluate(
     progress.start("judging", chosen.len() as u64, "clip");
     for some in chosen.chunks(TOGETHER) {
         let batch = batch(clips, some)?;
-        let told = parameters.told(&batch);
+        let told = told(&batch)?;
         for (index, clip) in some.iter().enumerate() {
             let frames: Vec<_> = batch.of_clip(index, &told).collect();
             let mut own = Tally::default();

@@ -5,7 +5,7 @@ use super::score::{Score, Tally, batch, evaluate};
 use super::state::State;
 use crate::error::Kind;
 use crate::lock::{self, Hold};
-use crate::net::quantizer::{Optimizer, Parameters, QuantizerConfig};
+use crate::net::quantizer::{Engine, Learner, Optimizer, Parameters, QuantizerConfig};
 use crate::output::{self, Passing};
 use crate::progress::Progress;
 use anyhow::{Context, Result, bail, ensure};
@@ -79,7 +79,8 @@ pub fn random(config: QuantizerConfig, seed: u64) -> Result<Parameters> {
 }
 
 /// Trains `parameters` on `clips`, and answers the best ones and what came of each epoch. After each, where it stands is
-/// kept in the file `kept`, from which the same training goes on; [`forget`] it once the result is safe.
+/// kept in the file `kept`, from which the same training goes on, by whichever engine; [`forget`] it once the result is
+/// safe.
 ///
 /// # Errors
 /// Kind [`Kind::Usage`]: `kept` holds another training; [`Kind::Input`]: too few clips, tokens that the quantizer does
@@ -87,7 +88,7 @@ pub fn random(config: QuantizerConfig, seed: u64) -> Result<Parameters> {
 pub fn train(
     parameters: Parameters,
     clips: &Clips,
-    settings: &Settings,
+    (settings, engine): (&Settings, &Engine),
     kept: &Path,
     (watch, progress): (&mut Watch, &dyn Progress),
 ) -> Result<(Parameters, Vec<Epoch>)> {
@@ -101,7 +102,7 @@ pub fn train(
         progress.note(&format!("going on after epoch {} of {}", state.history.len(), settings.epochs));
     }
     while state.history.len() < settings.epochs {
-        let epoch = state.epoch(clips, (&learned, &held), settings, progress)?;
+        let epoch = state.epoch(clips, (&learned, &held), (settings, engine), progress)?;
         let better = state.history.iter().all(|earlier| earlier.judged().accuracy < epoch.judged().accuracy);
         if better {
             state.best.clone_from(&state.parameters);
@@ -119,28 +120,30 @@ impl State {
         &mut self,
         clips: &Clips,
         (learned, held): (&[&Clip], &[&Clip]),
-        settings: &Settings,
+        (settings, engine): (&Settings, &Engine),
         progress: &dyn Progress,
     ) -> Result<Epoch> {
         let epoch = self.history.len() + 1;
+        let guessing = (self.parameters.config.output_size as f64).ln();
+        let mut learner = Learner::new(&mut self.parameters, &mut self.optimizer, engine)?;
         let batches = order(learned, settings, epoch);
         progress.start(&format!("epoch {epoch}"), batches.len() as u64, "batch");
         let mut tally = Tally::default();
         for some in batches {
             let batch = batch(clips, &some)?;
-            let (slopes, told) = self.parameters.slopes(&batch);
+            let told = learner.learn(&batch)?;
             (0..some.len()).for_each(|clip| tally.add(&batch.of_clip(clip, &told).collect::<Vec<_>>()));
-            let (loss, guessing) = (tally.score().loss, (self.parameters.config.output_size as f64).ln());
+            let loss = tally.score().loss;
             let lost = format!("the loss is {loss:.1}, guessing has {guessing:.1}: begin anew with a smaller --lr");
             ensure!(loss < LOST * guessing.max(1.0), Kind::Input.error(lost));
-            self.optimizer.step(&mut self.parameters, &slopes);
             progress.advance(1);
         }
         progress.finish();
         let valid = match held {
             [] => None,
-            held => Some(evaluate(&self.parameters, clips, held, progress)?.0),
+            held => Some(evaluate(|batch| learner.told(batch), clips, held, progress)?.0),
         };
+        learner.finish()?;
         Ok(Epoch { epoch, train: tally.score(), valid })
     }
 }

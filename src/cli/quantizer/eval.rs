@@ -37,7 +37,8 @@ pub struct EvalArgs {
 
 pub fn run(args: &EvalArgs, models: &Models, terminal: &Terminal) -> Result<()> {
     let quantizer = nets::quantizer(&args.quantizer, models, terminal)?;
-    let clips = args.data.open(None, models, terminal)?;
+    let spare = args.data.spare(terminal)?;
+    let clips = args.data.open((spare.as_ref(), None), models, terminal)?;
     let (taken, given) = (quantizer.config.input_size, clips.width);
     let misfit = format!("{}: it takes {taken} features a frame, HuBERT gives {given}", quantizer.origin());
     ensure!(taken == given, Kind::Model.error(misfit));
@@ -50,7 +51,8 @@ pub fn run(args: &EvalArgs, models: &Models, terminal: &Terminal) -> Result<()> 
     if beyond > 0 {
         terminal.note(&format!("warning: left out: {beyond} with tokens beyond the quantizer's {size}"));
     }
-    let (score, each) = evaluate(&quantizer.parameters()?, &clips, &chosen, terminal)?;
+    let parameters = quantizer.parameters()?;
+    let (score, each) = evaluate(|batch| Ok(parameters.told(batch)), &clips, &chosen, terminal)?;
     let said = nets::training_record(&args.quantizer, models, terminal)?.and_then(|record| record.language);
     let language = ModelName::of(&args.quantizer).language.or(said);
     let (hubert, device) = args.data.nets(models, terminal)?;

@@ -1,32 +1,33 @@
 //! `barkclone quantizer info`: what a quantizer's file holds.
 
-use crate::cli::{one_line, out};
+use crate::cli::progress::Terminal;
+use crate::cli::{nets, one_line, out};
 use anyhow::Result;
-use barkclone::checkpoint::{self, TrainingRecord};
+use barkclone::checkpoint::TrainingRecord;
+use barkclone::models::Models;
 use clap::Args;
 use serde_json::json;
-use std::path::PathBuf;
 
 /// Tell a quantizer's version and sizes, and what it was trained on
 ///
 /// Only quantizers of `quantizer train` tell what they were trained on.
 #[derive(Args, Debug)]
 pub struct InfoArgs {
-    /// A quantizer, such as mine.pth
+    /// A quantizer: a file, such as mine.pth, or a name from `models list`
     #[arg(value_name = "FILE")]
-    file: PathBuf,
+    quantizer: String,
     /// As a JSON object
     #[arg(long)]
     json: bool,
 }
 
-pub fn run(args: &InfoArgs) -> Result<()> {
-    let quantizer = checkpoint::quantizer(&args.file)?;
+pub fn run(args: &InfoArgs, models: &Models, terminal: &Terminal) -> Result<()> {
+    let quantizer = nets::quantizer(&args.quantizer, models, terminal)?;
     let (config, sha256) = (&quantizer.config, quantizer.identity()?);
-    let record = checkpoint::training_record(&args.file)?;
+    let record = nets::training_record(&args.quantizer, models, terminal)?;
     if args.json {
-        let file = args.file.display().to_string();
-        return out(format!("{}\n", json!({"file": file, "sizes": config, "sha256": sha256, "training": record})));
+        let told = json!({"file": args.quantizer, "sizes": config, "sha256": sha256, "training": record});
+        return out(format!("{told}\n"));
     }
     let sizes = format!(
         "version {}: {} features -> {} -> {} tokens\nweights {sha256}\n",
@@ -40,11 +41,15 @@ pub fn run(args: &InfoArgs) -> Result<()> {
 fn lines(record: &TrainingRecord) -> String {
     let data = format!("{} ({} clips, {})", record.data, record.clips, crate::cli::clock(record.seconds));
     let accuracy = record.accuracy.map(|accuracy| format!("{} of tokens right", super::percent(accuracy)));
+    let epoch = match record.epochs {
+        0 => record.epoch.to_string(),
+        of => format!("{} of {of}", record.epoch),
+    };
     let known = [
         ("language", record.language.clone()),
         ("data", Some(data)),
         ("augment", record.augment.clone()),
-        ("epoch", Some(record.epoch.to_string())),
+        ("epoch", Some(epoch)),
         ("held out", accuracy),
         ("init", record.init.clone()),
         ("hubert", Some(record.hubert.clone())),

@@ -12,8 +12,9 @@ use anyhow::Result;
 use barkclone::checkpoint::Checkpoint;
 use barkclone::models::Models;
 use barkclone::net::hubert::HubertConfig;
+use barkclone::output::{self, ScratchFolder};
 use barkclone::progress::Progress;
-use barkclone::train::{Align, Augment, Change, Clips};
+use barkclone::train::{Align, Augment, Cache, Change, Clips};
 use candle_core::Device;
 use clap::{Args, Subcommand, ValueEnum};
 use data::PairArgs;
@@ -58,7 +59,7 @@ pub fn run(args: QuantizerArgs, models: impl FnOnce() -> Result<Models>, termina
         Command::Data(args) => data::run(*args, &models()?, terminal),
         Command::Train(args) => train::run(&args, &models()?, terminal),
         Command::Eval(args) => eval::run(&args, &models()?, terminal),
-        Command::Info(args) => info::run(&args),
+        Command::Info(args) => info::run(&args, &models()?, terminal),
     }
 }
 
@@ -111,7 +112,8 @@ pub struct DataArgs {
     /// How frames and tokens are matched where they differ in number
     #[arg(long, value_name = "HOW", value_enum, default_value = "ratio")]
     align: AlignBy,
-    /// Where to keep what HuBERT hears, which it hears once [default: `.features` in the folder of pairs]
+    /// Where to keep what HuBERT hears, which it hears once [default: `.features` in the folder of pairs]; `eval` goes
+    /// without where it cannot be written
     #[arg(long, value_name = "DIR")]
     cache: Option<PathBuf>,
     /// HuBERT, the net that hears the sounds: a name from `models list`, or a file or folder
@@ -132,14 +134,27 @@ impl DataArgs {
         self.cache.clone().unwrap_or_else(|| self.data.join(".features"))
     }
 
+    /// A folder for what HuBERT hears that goes, where the one for it cannot be written.
+    fn spare(&self, terminal: &Terminal) -> Result<Option<ScratchFolder>> {
+        let Err(error) = output::check_new_folder(&self.cache()) else { return Ok(None) };
+        terminal.note(&format!("{error:#}: what HuBERT hears is not kept"));
+        ScratchFolder::new().map(Some)
+    }
+
     /// The clips, heard; what was left out is told.
-    fn open(&self, augment: Option<&Augment>, models: &Models, terminal: &Terminal) -> Result<Clips> {
+    fn open(
+        &self,
+        (spare, augment): (Option<&ScratchFolder>, Option<&Augment>),
+        models: &Models,
+        terminal: &Terminal,
+    ) -> Result<Clips> {
         let (hubert, device) = self.nets(models, terminal)?;
         let align = match self.align {
             AlignBy::Cut => Align::Cut,
             AlignBy::Ratio => Align::Ratio,
         };
-        let clips = Clips::open(&self.data, (&hubert, &device), (&self.cache(), align), augment, terminal)?;
+        let cache = Cache { folder: &self.cache(), spare: spare.map(ScratchFolder::path) };
+        let clips = Clips::open(&self.data, (&hubert, &device), (cache, align), augment, terminal)?;
         terminal.note(&format!("{} clips, {}", clips.clips.len(), super::clock(clips.seconds)));
         if !clips.left_out.is_empty() {
             terminal.note(&format!("warning: {}: left out: {}", self.data.display(), clips.faults()));

@@ -10,7 +10,7 @@ use anyhow::{Context, Result, ensure};
 use barkclone::checkpoint::{TrainingRecord, write_quantizer};
 use barkclone::error::Kind;
 use barkclone::models::Models;
-use barkclone::net::quantizer::{Parameters, QuantizerConfig};
+use barkclone::net::quantizer::{Engine, Parameters, QuantizerConfig};
 use barkclone::output;
 use barkclone::progress::Progress;
 use barkclone::train::{Augment, Clips, Epoch, Settings, forget, hold, page, pairs, random, train};
@@ -26,7 +26,8 @@ use std::time::Instant;
 ///
 /// HuBERT hears each sound once, and keeps what it heard in a folder beside the pairs. After each epoch the state is
 /// kept beside the result (mine.pth.training): the same command goes on where it was stopped, to the same weights. The
-/// best epoch is taken, by the tokens of clips that are held out. Training itself runs on the CPU.
+/// best epoch is taken, by the tokens of clips that are held out. On a CPU our own kernels train, on a GPU candle's
+/// autograd does; that was tried out on a CPU, and not on a GPU yet.
 ///
 /// Prints the path of the quantizer it wrote, which `clone --quantizer` takes, and gitmylo's tools.
 #[derive(Args, Debug)]
@@ -122,11 +123,11 @@ fn share(text: &str) -> Result<f64, String> {
 pub fn run(args: &TrainArgs, models: &Models, terminal: &Terminal) -> Result<()> {
     let origin = Provenance::new().consented(args.consent.as_deref())?;
     args.check_outputs()?;
-    if !args.data.device.open()?.is_cpu() {
-        terminal.note("the training itself runs on the CPU; --device is where HuBERT hears");
-    }
+    let engine = Engine::of(&args.data.device.open()?);
     let init = args.init.as_ref().map(|name| nets::quantizer(name, models, terminal)).transpose()?;
-    let clips = args.data.open(args.augment().as_ref(), models, terminal)?;
+    // Once more: what it begins with is known by now, and is no place for a result.
+    args.check_outputs()?;
+    let clips = args.data.open((None, args.augment().as_ref()), models, terminal)?;
     let first = match &init {
         Some(quantizer) => quantizer.parameters()?,
         None => random(args.config(clips.width), args.seed)?,
@@ -139,7 +140,7 @@ pub fn run(args: &TrainArgs, models: &Models, terminal: &Terminal) -> Result<()>
     if args.restart {
         forget(&kept)?;
     }
-    let (best, history) = args.train(first, &clips, terminal)?;
+    let (best, history) = args.train(first, &clips, &engine, terminal)?;
     let record = args.record(origin, &clips, &history)?;
     let name = args.output.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     output::write_atomically(&args.output, args.force, |sink| write_quantizer(&best, &record, &name, sink))?;
@@ -195,7 +196,13 @@ impl TrainArgs {
         Settings { epochs: self.epochs, rate, batch: self.batch, valid: self.valid, longest, seed: self.seed }
     }
 
-    fn train(&self, first: Parameters, clips: &Clips, terminal: &Terminal) -> Result<(Parameters, Vec<Epoch>)> {
+    fn train(
+        &self,
+        first: Parameters,
+        clips: &Clips,
+        engine: &Engine,
+        terminal: &Terminal,
+    ) -> Result<(Parameters, Vec<Epoch>)> {
         let (began, mut done) = (Instant::now(), 0);
         let mut watch = |history: &[Epoch]| {
             done += 1;
@@ -207,7 +214,7 @@ impl TrainArgs {
             terminal.note(&told(epoch, self.epochs, left));
             if self.json { out(format!("{}\n", line(epoch)?)) } else { Ok(()) }
         };
-        train(first, clips, &self.settings(), &self.kept(), (&mut watch, terminal))
+        train(first, clips, (&self.settings(), engine), &self.kept(), (&mut watch, terminal))
     }
 
     fn record(&self, origin: Provenance, clips: &Clips, history: &[Epoch]) -> Result<TrainingRecord> {
@@ -227,6 +234,7 @@ impl TrainArgs {
             seconds: clips.seconds,
             augment: self.augment().map(|augment| augment.to_string()),
             epoch: best.epoch,
+            epochs: history.len(),
             accuracy: best.valid.as_ref().map(|score| score.accuracy),
             loss: best.valid.as_ref().map(|score| score.loss),
             init: self.init.clone(),

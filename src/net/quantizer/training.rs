@@ -1,4 +1,5 @@
-//! The quantizer's training on the CPU: its loss, the way back through the net by matrix products, and Adam.
+//! The quantizer's training on the CPU: its loss, the way back through the net by matrix products, and Adam. On other
+//! devices candle's autograd does the same.
 //!
 //! Clips of a batch are packed as torch's `PackedSequence` packs them: step by step, the longest clip first, so that no
 //! row is padding. `R` is the number of rows, that is, of all frames of all clips.
@@ -6,6 +7,10 @@
 //! Version 1 has two linears without an activation between them: they are one linear, whose weight is their product.
 //! The loss is taken through that product, which needs half the work or less where there are thousands of rows, and
 //! its slope is shared out over both by the product rule.
+
+mod autograd;
+
+pub use autograd::{Engine, Learner};
 
 use super::{INTERMEDIATE, LSTM_LAYERS, QuantizerConfig};
 use crate::kernels::{self, Epilogue, Linear, Matrix, Sums, TOLD, column_sums, transpose};
@@ -368,15 +373,19 @@ impl Optimizer {
 
     /// Changes `parameters` by a step against `slopes`.
     pub fn step(&mut self, parameters: &mut Parameters, slopes: &Slopes) {
-        self.step += 1;
         let squares = |slopes: &Vec<f32>| slopes.iter().map(|&x| f64::from(x) * f64::from(x)).sum::<f64>();
-        let length = slopes.iter().map(squares).sum::<f64>().sqrt();
-        let factor = (f64::from(self.longest) / (length + 1e-6)).min(1.0) as f32;
-        let settings = kernels::Adam { rate: self.rate, betas: [0.9, 0.999], eps: 1e-8, step: self.step };
+        let (factor, settings) = self.begin(slopes.iter().map(squares).sum::<f64>().sqrt());
         let [first, second] = &mut self.moments;
         for (((tensor, slopes), first), second) in parameters.tensors.iter_mut().zip(slopes).zip(first).zip(second) {
             kernels::adam(&mut tensor.values, [first, second], slopes, factor, settings);
         }
+    }
+
+    /// The next step, against slopes of that length together: what they are to be taken times, and Adam's settings.
+    fn begin(&mut self, length: f64) -> (f32, kernels::Adam) {
+        self.step += 1;
+        let factor = (f64::from(self.longest) / (length + 1e-6)).min(1.0) as f32;
+        (factor, kernels::Adam { rate: self.rate, betas: [0.9, 0.999], eps: 1e-8, step: self.step })
     }
 }
 

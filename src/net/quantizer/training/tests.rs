@@ -131,28 +131,88 @@ fn pairs_that_do_not_fit_are_refused() {
     assert!(Batch::new(&[(&[], &[])], WIDTH).is_err());
 }
 
+const ENGINES: [Engine; 2] = [Engine::Kernels, Engine::Autograd(Device::Cpu)];
+
 /// What PyTorch had after three steps of Adam with clipped slopes, and its losses.
 #[test]
 fn three_steps_are_those_of_pytorch() {
     let golden: serde_json::Value =
         serde_json::from_str(include_str!("../../../../tests/golden/training.json")).unwrap();
-    for version in [0, 1] {
+    for (version, engine) in [0, 1].into_iter().flat_map(|version| ENGINES.map(|engine| (version, engine))) {
         let golden = &golden[version.to_string()];
         let (mut parameters, batch) = (parameters(version), batch(&clips()));
         let mut optimizer = Optimizer::new(&parameters, 0.01, 0.5);
+        let mut learner = Learner::new(&mut parameters, &mut optimizer, &engine).unwrap();
         for wanted in golden["losses"].as_array().unwrap() {
-            let (slopes, told) = parameters.slopes(&batch);
+            let told = learner.learn(&batch).unwrap();
             let loss = told.iter().map(|told| told.loss).sum::<f32>() / batch.rows() as f32;
-            assert!((f64::from(loss) - wanted.as_f64().unwrap()).abs() < 2e-5, "{loss}, not {wanted}");
-            optimizer.step(&mut parameters, &slopes);
+            assert!((f64::from(loss) - wanted.as_f64().unwrap()).abs() < 2e-5, "{engine:?}: {loss}, not {wanted}");
         }
+        learner.finish().unwrap();
         for tensor in &parameters.tensors {
             let wanted = golden["tensors"][&tensor.name].as_array().unwrap();
             let thinned = tensor.values.iter().step_by((tensor.values.len() / 20).max(1));
             for (ours, wanted) in thinned.zip(wanted) {
                 let error = (f64::from(*ours) - wanted.as_f64().unwrap()).abs();
-                assert!(error < 5e-5, "version {version}, {}: {ours}, not {wanted}", tensor.name);
+                assert!(error < 5e-5, "{engine:?}, version {version}, {}: {ours}, not {wanted}", tensor.name);
             }
         }
     }
+}
+
+/// How far two lists of tensors are apart at most.
+fn apart<'a>(one: impl IntoIterator<Item = &'a Vec<f32>>, other: impl IntoIterator<Item = &'a Vec<f32>>) -> f32 {
+    let all = one.into_iter().flatten().zip(other.into_iter().flatten());
+    all.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
+}
+
+#[test]
+fn candle_learns_what_the_kernels_learn_and_each_goes_on_from_the_other() {
+    for version in [0, 1] {
+        let batch = batch(&clips());
+        let run = |engines: [&Engine; 2]| {
+            let mut parameters = parameters(version);
+            let (mut optimizer, mut said) = (Optimizer::new(&parameters, 0.01, 0.5), vec![]);
+            for engine in engines {
+                let mut learner = Learner::new(&mut parameters, &mut optimizer, engine).unwrap();
+                (0..6).for_each(|_| said.extend(learner.learn(&batch).unwrap()));
+                said.extend(learner.told(&batch).unwrap());
+                learner.finish().unwrap();
+            }
+            (parameters, optimizer, said)
+        };
+        let [kernels, candle] = &ENGINES;
+        let (ours, optimizer, said) = run([kernels, kernels]);
+        let mean = |told: &[Told]| told.iter().map(|told| told.loss).sum::<f32>() / told.len() as f32;
+        let rows = batch.rows();
+        assert!(mean(&said[said.len() - rows..]) < mean(&said[..rows]) - 0.01, "it learns");
+        for engines in [[candle, candle], [kernels, candle], [candle, kernels]] {
+            let (theirs, other, heard) = run(engines);
+            let values = |of: &Parameters| of.tensors.iter().map(|tensor| tensor.values.clone()).collect::<Vec<_>>();
+            assert_eq!(optimizer.step, other.step);
+            let worst = apart(&values(&ours), &values(&theirs));
+            assert!(worst < 5e-5, "{engines:?}: weights {worst} apart");
+            let worst = apart(optimizer.moments.iter().flatten(), other.moments.iter().flatten());
+            assert!(worst < 5e-5, "{engines:?}: moments {worst} apart");
+            for (a, b) in said.iter().zip(&heard) {
+                assert!((a.loss - b.loss).abs() < 1e-4 && (a.rank, a.best) == (b.rank, b.best), "{a:?}, not {b:?}");
+            }
+        }
+    }
+}
+
+/// Candle's graph hangs each step of an LSTM on the one before it: neither the way back through it nor its end may go as
+/// deep as that.
+#[test]
+fn the_longest_clip_needs_no_deeper_stack() {
+    let learn = || {
+        let mut parameters = parameters(1);
+        let mut optimizer = Optimizer::new(&parameters, 0.01, 0.5);
+        let (features, tokens) = (vec![0.1; 1500 * WIDTH], vec![3; 1500]);
+        let batch = Batch::new(&[(&features, &tokens)], WIDTH).unwrap();
+        let mut learner = Learner::new(&mut parameters, &mut optimizer, &ENGINES[1]).unwrap();
+        learner.learn(&batch).unwrap().len()
+    };
+    let thread = std::thread::Builder::new().stack_size(256 << 10).spawn(learn).unwrap();
+    assert_eq!(thread.join().unwrap(), 1500);
 }
