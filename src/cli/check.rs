@@ -45,12 +45,24 @@ pub struct CheckArgs {
     reading: ReadingArgs,
 }
 
-/// Every recording is looked at, also after one that cannot be read.
+/// Every recording is looked at, also after one, or a folder, that cannot be read.
 pub fn run(mut args: CheckArgs, terminal: &Terminal) -> Result<()> {
-    args.recordings = recordings(&args.recordings)?;
+    let mut named: Vec<(PathBuf, Error)> = Vec::new();
+    let found = |path: PathBuf| {
+        recordings(std::slice::from_ref(&path)).unwrap_or_else(|error| {
+            named.push((path, error));
+            Vec::new()
+        })
+    };
+    args.recordings = std::mem::take(&mut args.recordings).into_iter().flat_map(found).collect();
     args.check_outputs()?;
-    terminal.start("checking", args.recordings.len() as u64, "recording");
+    let count = args.recordings.len() + named.len();
     let (mut pictures, mut unread, mut bad) = (Vec::new(), Vec::new(), 0);
+    for (path, error) in named {
+        args.failed(&path, &error)?;
+        unread.push(error);
+    }
+    terminal.start("checking", args.recordings.len() as u64, "recording");
     for path in &args.recordings {
         match args.one(path, &mut pictures, terminal) {
             Ok(report) => bad += usize::from(report.worst == Some(Level::Bad)),
@@ -63,7 +75,6 @@ pub fn run(mut args: CheckArgs, terminal: &Terminal) -> Result<()> {
     }
     terminal.finish();
     args.draw(&pictures)?;
-    let count = args.recordings.len();
     if let (Some(error), 1) = (unread.pop_if(|_| count == 1), count) {
         return Err(error);
     }

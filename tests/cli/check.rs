@@ -93,6 +93,23 @@ fn recordings_after_one_that_cannot_be_read_are_checked_too() {
 }
 
 #[test]
+fn a_folder_without_recordings_does_not_stop_the_others() {
+    let desk = Desk::new();
+    desk.babble("ref.wav", 3.0);
+    std::fs::create_dir(desk.path("empty")).unwrap();
+    let ran = desk.run(&["check", "empty", "ref.wav", "nada.wav", "--json"]);
+    assert_eq!(ran.code, 7);
+    ran.says(&["empty: no recordings in this folder", "nada.wav: cannot", "2 of 3 recordings cannot be used"]);
+    let lines = std::str::from_utf8(&ran.stdout).unwrap().lines().map(|line| serde_json::from_str(line).unwrap());
+    let told: Vec<_> = lines.map(|line: serde_json::Value| (line["event"].clone(), line["source"].clone())).collect();
+    assert_eq!(
+        told,
+        [("failed", "empty"), ("checked", "ref.wav"), ("failed", "nada.wav")].map(|(a, b)| (a.into(), b.into()))
+    );
+    desk.run(&["check", "empty"]).fails(3, &["empty: no recordings in this folder"]);
+}
+
+#[test]
 fn flags_that_do_not_go_together_are_refused() {
     let desk = Desk::new();
     desk.run(&["check"]).fails(2, &["<REF>"]);
