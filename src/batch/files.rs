@@ -8,7 +8,7 @@ use crate::voice::provenance::sha256_of;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use std::fs;
-use std::path::Path;
+use std::path::{Component, Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
 /// A file that is there, beside the line that it was written with.
@@ -23,6 +23,9 @@ pub enum State {
 pub struct WrittenFile {
     /// Without its folder.
     name: String,
+    /// Its folder below that of all, where it has one; reports of earlier versions do not hold it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    folder: String,
     bytes: u64,
     modified: Option<u64>,
     sha256: String,
@@ -31,7 +34,20 @@ pub struct WrittenFile {
 impl WrittenFile {
     pub fn of(file: &Pending) -> Result<Self> {
         let (name, modified, sha256) = (name(file.target()), modified(file.path()), sha256(file.path())?);
-        Ok(Self { name, bytes: file.bytes, modified, sha256 })
+        Ok(Self { name, folder: String::new(), bytes: file.bytes, modified, sha256 })
+    }
+
+    /// With its folder as it is below `base`, if it is there.
+    pub fn below(file: &Pending, base: &Path) -> Result<Self> {
+        let below = file.target().parent().and_then(|folder| folder.strip_prefix(base).ok());
+        let folder = below.map_or(String::new(), |folder| folder.to_string_lossy().into_owned());
+        Ok(Self { folder, ..Self::of(file)? })
+    }
+
+    /// Where it was written, if that is below `base`.
+    pub(super) fn path(&self, base: &Path) -> Option<PathBuf> {
+        let within = Path::new(&self.folder).components().all(|part| matches!(part, Component::Normal(_)));
+        within.then(|| base.join(&self.folder).join(&self.name))
     }
 
     pub fn name(&self) -> &str {

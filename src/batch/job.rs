@@ -84,6 +84,8 @@ pub struct Job {
     pub sampling: Sampling,
     /// The chain of utterances that it goes on in, each having the one before as its voice; `None`: the voice as it is.
     pub chain: Option<u64>,
+    /// The chapter that it is a piece of: its line is then the number of the piece.
+    pub chapter: Option<u64>,
     /// What of the text was written otherwise.
     pub replaced: Vec<Replacement>,
 }
@@ -270,8 +272,7 @@ mod tests {
             seed: Some(u64::MAX),
             out: text("x.wav"),
             sampling,
-            chain: None,
-            replaced: Vec::new(),
+            ..Job::default()
         };
         assert_eq!(Form::Json.parse(job).unwrap(), expected);
         assert_eq!(Form::Json.parse(r#"{"text":"oi","id":null}"#).unwrap().id, None);

@@ -33,6 +33,8 @@ pub struct Ledger {
     owners: HashMap<u64, Owner>,
     /// Ids whose last line is a failure.
     failed: HashSet<u64>,
+    /// Those that failed since it was opened, and were not made after that.
+    lost: HashSet<u64>,
     /// What utterances were joined into, as all runs wrote it.
     joined: Vec<WrittenFile>,
     unlocked: bool,
@@ -132,6 +134,7 @@ impl Ledger {
             finished: HashMap::new(),
             owners: HashMap::new(),
             failed: HashSet::new(),
+            lost: HashSet::new(),
             joined: Vec::new(),
             unlocked: false,
             torn: None,
@@ -176,6 +179,11 @@ impl Ledger {
         self.failed.contains(&hash(&[id.as_bytes()]))
     }
 
+    /// Whether `id` failed since the report was opened, and was not made after that.
+    pub fn is_lost(&self, id: &str) -> bool {
+        self.lost.contains(&hash(&[id.as_bytes()]))
+    }
+
     /// What this report's runs wrote the file `out` for; `None`: they did not write it.
     pub fn owner(&self, out: &Path) -> Option<Entry> {
         self.owners.get(&file_hash(out)).map(|owner| owner.entry)
@@ -204,13 +212,19 @@ impl Ledger {
         states().find(|state| *state == State::AsWritten).or_else(|| states().next())
     }
 
-    /// The files in `folders` that utterances were joined into, but for those that are `wanted`, and by their content
-    /// how they are.
-    pub fn joined_but(&self, wanted: &[PathBuf], folders: BTreeSet<&Path>) -> Vec<(PathBuf, State)> {
-        let names: BTreeSet<_> = self.joined.iter().map(WrittenFile::name).collect();
-        let paths = folders.into_iter().flat_map(|folder| names.iter().map(|name| folder.join(name)));
+    /// The files in `folders`, and where they were written below `base`, that utterances were joined into, but for those
+    /// that are `wanted`, and by their content how they are.
+    pub fn joined_but(&self, wanted: &[PathBuf], folders: BTreeSet<&Path>, base: &Path) -> Vec<(PathBuf, State)> {
+        let named = |folder: &&Path| self.joined.iter().map(|file| folder.join(file.name())).collect::<Vec<_>>();
+        let below = self.joined.iter().filter_map(|file| file.path(base));
+        let paths: BTreeSet<_> = folders.iter().flat_map(named).chain(below).collect();
         let there = |path: PathBuf| Some((self.joined_as(&path, WrittenFile::content)?, path));
-        paths.filter(|path| !wanted.contains(path)).filter_map(there).map(|(state, path)| (path, state)).collect()
+        paths
+            .into_iter()
+            .filter(|path| !wanted.contains(path))
+            .filter_map(there)
+            .map(|(state, path)| (path, state))
+            .collect()
     }
 
     /// The line of a finished utterance.
@@ -246,6 +260,8 @@ impl Ledger {
         self.len += bytes.len() as u64;
         for (record, offset) in records.iter().zip(offsets) {
             self.enter(record, offset);
+            let id = hash(&[record.id.as_bytes()]);
+            let _ = if self.failed.contains(&id) { self.lost.insert(id) } else { self.lost.remove(&id) };
         }
         Ok(())
     }
@@ -371,8 +387,13 @@ mod tests {
             assert_eq!(ledger.line(a).unwrap(), record("a", "a.wav", 3));
         };
         known(&ledger);
+        assert!(ledger.is_lost("b") && !ledger.is_lost("a"));
         drop(ledger);
-        known(&Ledger::open(&path).unwrap());
+        let mut ledger = Ledger::open(&path).unwrap();
+        known(&ledger);
+        assert!(ledger.failed("b") && !ledger.is_lost("b"), "it failed before");
+        ledger.append(&[record("b", "b.wav", 2)]).unwrap();
+        assert!(!ledger.failed("b"));
     }
 
     #[test]

@@ -8,6 +8,7 @@ use super::hash::{hash, mixed};
 use super::job::{Form, Item, Job, Sampling};
 use super::lines::Lines;
 use super::name::{Named, Template};
+use super::record::place;
 use crate::error::Kind;
 use crate::normalize::Replacement;
 use anyhow::{Error, Result, bail, ensure};
@@ -39,15 +40,16 @@ pub struct Task {
     /// Below the output folder.
     pub out: PathBuf,
     pub chain: Option<u64>,
+    pub chapter: Option<u64>,
     /// What of the text was written otherwise.
     pub replaced: Vec<Replacement>,
 }
 
 impl Task {
-    /// Where it comes from, for messages: the recording, or the line of the list.
+    /// Where it comes from, for messages: the recording, the line of the list, or the piece of a chapter.
     pub fn place(&self) -> String {
         match &self.item {
-            Item::Text(_) => format!("line {}", self.line),
+            Item::Text(_) => place(self.line, self.chapter),
             Item::Recording(source) => source.shown().into_owned(),
         }
     }
@@ -200,8 +202,8 @@ impl<I: Iterator<Item = Result<SourceJob>>> Plan<I> {
             Some(out) => self.given(self.rules.name.inside(out)?)?,
             None => self.free(&named)?,
         };
-        let Job { item, voice, sampling, chain, replaced, .. } = job;
-        Ok(Task { line, index: self.index, id, item, voice, seed, sampling, out, chain, replaced })
+        let Job { item, voice, sampling, chain, chapter, replaced, .. } = job;
+        Ok(Task { line, index: self.index, id, item, voice, seed, sampling, out, chain, chapter, replaced })
     }
 
     fn given(&mut self, out: PathBuf) -> Result<PathBuf> {

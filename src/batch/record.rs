@@ -20,6 +20,9 @@ pub struct Record {
     /// Number among all jobs of the source, and the line where it stands there; of an EPUB the number of its piece.
     pub index: u64,
     pub line: u64,
+    /// Of an EPUB; reports of earlier versions do not hold it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chapter: Option<u64>,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub text: String,
     /// The recording that it was made of, where it is not of a text, and the SHA-256 of its file.
@@ -121,18 +124,24 @@ impl Record {
             Item::Recording(source) => (Some(source.shown().into_owned()), Some(source.sha256.clone())),
         };
         let (id, text) = (task.id.clone(), task.item.text().to_owned());
-        Self { id, index: task.index, line: task.line, text, source, source_sha256, out, chain: task.chain, ..self }
+        let Task { index, line, chapter, chain, .. } = *task;
+        Self { id, index, line, chapter, text, source, source_sha256, out, chain, ..self }
     }
 
-    /// Where it comes from, for messages: the recording, or the line of the list.
+    /// Where it comes from, for messages: the recording, the line of the list, or the piece of a chapter.
     pub fn place(&self) -> String {
-        self.source.clone().unwrap_or_else(|| format!("line {}", self.line))
+        self.source.clone().unwrap_or_else(|| place(self.line, self.chapter))
     }
 
     /// How bad what does not sound right is, all in all.
     pub fn faults(&self) -> u32 {
         self.findings.iter().map(|finding| weight(finding.fault)).sum()
     }
+}
+
+/// What a line is called, or the piece of that number of a document with chapters.
+pub(super) fn place(line: u64, chapter: Option<u64>) -> String {
+    chapter.map_or_else(|| format!("line {line}"), |chapter| format!("piece {line}, chapter {chapter}"))
 }
 
 /// One of several takes.

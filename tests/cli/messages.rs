@@ -304,7 +304,7 @@ fn what_is_not_spoken_is_told_once_for_each_word_of_a_run() {
     let ran = desk.run(&lines);
     let told: Vec<_> = ran.stderr.lines().filter(|line| line.contains("is not spoken")).collect();
     let why = "is not spoken: the tokenizer does not know it";
-    let expected = [format!("warning: line 1: `🎉` {why} (and 2 more lines)"), format!("warning: line 4: `🚀` {why}")];
+    let expected = [format!("warning: line 1: `🎉` {why} (and 2 more)"), format!("warning: line 4: `🚀` {why}")];
     assert_eq!(told, expected, "{}", ran.stderr);
 }
 

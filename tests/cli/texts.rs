@@ -120,6 +120,47 @@ fn sounds_of_chapters_that_nobody_asks_for_are_named_and_pruned_but_not_what_was
 }
 
 #[test]
+fn sounds_in_folders_that_no_chapter_is_in_any_more_are_pruned_too() {
+    let desk = Desk::new();
+    book(&desk, &CHAPTERS);
+    let run = |flags: &[&str]| speak(&desk, &[&["--file", "made.epub", "-d", "pr"], flags].concat());
+    run(&["--names", "{slug}/sound", "--subtitles", "srt"]).prints();
+    let there = |name: &str| desk.path("pr").join(name).exists();
+    assert!(there("um/sound.wav") && there("dois/sound.srt"));
+    fs::write(desk.path("pr/dois/sound.srt"), "mine").unwrap();
+    let told = "3 files of earlier runs, asked for no more; --prune removes: pr/dois/sound.wav, pr/um/sound.srt";
+    run(&["--names", "{index}"]).says(&[told]);
+    run(&["--names", "{index}", "--prune"]).says(&["3 files of earlier runs, removed", "kept: pr/dois/sound.srt"]);
+    assert!(there("1.wav") && there("2.wav") && !there("um/sound.wav") && !there("um/sound.srt"));
+    assert!(!there("dois/sound.wav") && there("dois/sound.srt"));
+}
+
+#[test]
+fn a_piece_that_fails_is_told_by_its_chapter_and_holds_up_no_other_one() {
+    let desk = Desk::new();
+    book(&desk, &[CHAPTERS[0], CHAPTERS[1], "<h1>Fim</h1>"]);
+    let run = |flags: &[&str]| speak(&desk, &[&["--file", "made.epub", "-d", "fa"], flags].concat());
+    let planned = run(&["--dry-run", "--json"]);
+    let second: serde_json::Value = serde_json::from_str(planned.prints().lines().nth(1).unwrap()).unwrap();
+    let piece = desk.path(second["out"].as_str().unwrap());
+    fs::create_dir_all(piece.parent().unwrap()).unwrap();
+    fs::write(&piece, "of somebody else").unwrap();
+    let ran = run(&[]);
+    assert_eq!(
+        (ran.code, std::str::from_utf8(&ran.stdout).unwrap()),
+        (7, "fa/02-dois.wav\nfa/03-fim.wav\n"),
+        "{}",
+        ran.stderr
+    );
+    ran.says(&["piece 2, chapter 1: ", "exists already", "fa/01-um.wav: not joined: pieces that failed: 1", "1 of 5"]);
+    assert!(!ran.stderr.contains("line 2"), "{}", ran.stderr);
+    let summary = desk.run(&["report", "summary", "fa/made.wav.jsonl"]);
+    assert!(summary.prints().contains("piece 2, chapter 1"), "{}", summary.prints());
+    fs::remove_file(&piece).unwrap();
+    assert_eq!(run(&[]).prints(), "fa/01-um.wav\nfa/02-dois.wav\nfa/03-fim.wav");
+}
+
+#[test]
 fn shares_of_a_long_text_say_how_their_sound_is_joined() {
     let desk = Desk::new();
     book(&desk, &CHAPTERS);

@@ -313,8 +313,19 @@ impl<'a> Book<'a> {
         self.target.is_joined
     }
 
+    /// Whether it becomes more than one sound.
+    pub fn is_apart(&self) -> bool {
+        self.target.chapters.is_some()
+    }
+
     pub fn is_chained(&self) -> bool {
         self.args.history > 1
+    }
+
+    /// The number of the chapter at this place among them, where there are some.
+    fn chapter_at(&self, place: usize) -> Option<u64> {
+        let Form::Chapters(chapters) = &self.form else { return None };
+        chapters.get(place).map(|chapter| chapter.number as u64)
     }
 
     /// The pieces of each chapter, or of all.
@@ -340,7 +351,6 @@ impl<'a> Book<'a> {
     ) -> Result<impl Iterator<Item = Result<SourceJob>> + 't> {
         let mut chain = Chain { length: self.args.history, number: 0, used: 0, voice: None };
         let (mut chapter, mut count) = (0, 0);
-        let has_chapters = matches!(self.form, Form::Chapters(_));
         Ok(self.pieces(measure)?.filter_map(move |(number, piece)| {
             if chapter != number {
                 chapter = number;
@@ -355,8 +365,9 @@ impl<'a> Book<'a> {
                     lay(Slot::Sound(passage.ends));
                     count += 1;
                     // The lines of chapters are of no file that anybody could look into.
-                    let line = if has_chapters { count } else { passage.line };
-                    Some(Ok(chain.asked(Passage { line, ..passage })))
+                    let within = self.chapter_at(number);
+                    let line = if within.is_some() { count } else { passage.line };
+                    Some(Ok(chain.asked(Passage { line, ..passage }, within)))
                 }
                 Err(error) => Some(Err(error)),
             }
@@ -399,12 +410,13 @@ impl<'a> Book<'a> {
     /// What earlier runs joined pieces into and is asked for no more, where it is as far as that is known, and how it is.
     pub fn left_over(&self, ledger: &Ledger) -> Vec<(PathBuf, State)> {
         let written = self.written();
-        let folders = [&self.target.output].into_iter().chain(&written).map(|path| folder_of(path));
-        if self.target.is_joined { ledger.joined_but(&written, folders.collect()) } else { Vec::new() }
+        let base = folder_of(&self.target.output);
+        let folders = written.iter().map(|path| folder_of(path)).chain([base]).collect();
+        if self.target.is_joined { ledger.joined_but(&written, folders, base) } else { Vec::new() }
     }
 
-    /// Joins the pieces, which are all there; tells `joined` where, and how long each sound is; `None`: it is kept as it
-    /// was changed.
+    /// Joins the pieces; tells `joined` where, and how long each sound is; `None`: it is kept as it was changed. A chapter
+    /// of which a piece failed in this run is left out, and said.
     pub fn join(
         &self,
         (rules, measure): (Rules, Measure),
@@ -415,12 +427,17 @@ impl<'a> Book<'a> {
     ) -> Result<()> {
         let kept = self.kept(ledger, force)?;
         let (slots, tasks) = self.laid_out(rules, measure)?;
-        let is_apart = |slot: &Slot| self.target.chapters.is_some() && matches!(slot, Slot::Chapter);
+        let is_apart = |slot: &Slot| self.is_apart() && matches!(slot, Slot::Chapter);
         let mut tasks = &tasks[..];
         for (output, slots) in self.sounds.iter().zip(slots.split(is_apart)) {
             let count = slots.iter().filter(|slot| matches!(slot, Slot::Sound(_))).count();
             let (own, rest) = tasks.split_at(count.min(tasks.len()));
             tasks = rest;
+            let failed = own.iter().filter(|task| ledger.is_lost(&task.id)).count();
+            if failed > 0 {
+                progress.note(&format!("warning: {}: not joined: pieces that failed: {failed}", output.display()));
+                continue;
+            }
             let mut join = || self.join_one(output, (slots, own), (ledger, &kept, force), (loud, progress));
             joined(output, if kept.contains(output) { None } else { Some(join()?) })?;
         }
@@ -459,7 +476,8 @@ impl<'a> Book<'a> {
         let lines = tasks.iter().zip(&spans).map(|(task, span)| placed(ledger, task, span));
         let mut lines = lines.collect::<Result<Vec<_>>>()?;
         let files = || std::iter::once(&sound).chain(&subtitles);
-        let joined = files().map(WrittenFile::of).collect::<Result<Vec<_>>>()?;
+        let base = folder_of(&self.target.output);
+        let joined = files().map(|file| WrittenFile::below(file, base)).collect::<Result<Vec<_>>>()?;
         // Where the report's runs wrote nothing, a file may have come meanwhile.
         let replace: Vec<_> = files().map(|file| force || ledger.joined(file.target()).is_some()).collect();
         lines.last_mut().into_iter().for_each(|line| line.joined.clone_from(&joined));
@@ -539,14 +557,14 @@ struct Chain {
 }
 
 impl Chain {
-    fn asked(&mut self, passage: Passage) -> SourceJob {
+    fn asked(&mut self, passage: Passage, chapter: Option<u64>) -> SourceJob {
         let Passage { text, voice, line, replaced, .. } = passage;
         if self.used == self.length || self.voice.as_ref() != Some(&voice) {
             (self.number, self.used, self.voice) = (self.number + 1, 0, Some(voice.clone()));
         }
         self.used += 1;
         let chain = (self.length > 1).then_some(self.number);
-        SourceJob { line, source: None, job: Ok(Job { voice, chain, replaced, ..Job::text(&text) }) }
+        SourceJob { line, source: None, job: Ok(Job { voice, chain, chapter, replaced, ..Job::text(&text) }) }
     }
 }
 

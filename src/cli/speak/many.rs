@@ -270,7 +270,7 @@ impl SpeechBackend for ModelBackend<'_> {
     fn content(&self, task: &Task) -> Result<Content> {
         let text = task.item.text();
         if let Some(tokenizer) = self.tokenizer {
-            self.unknown.borrow_mut().add(task.line, tokenizer.unknown(text)?);
+            self.unknown.borrow_mut().add(task, tokenizer.unknown(text)?);
         }
         // A long text was looked through before.
         if self.args.many.file.is_none() {
@@ -544,14 +544,19 @@ fn speak(
         session.discard(speech.into_run().into_ledger());
         bail!(nothing_to_say(source.name()));
     }
-    session.conclude(tally, &running)?;
+    let (concluded, stopped) = (session.conclude(tally, &running), running.stop().is_requested());
     drop(running);
-    let run = speech.into_run();
-    session.left_over(run.left_over()?)?;
-    match source.book().filter(|book| book.is_joined()) {
-        Some(book) => join(book, (rules, measure), run.into_ledger(), (args, &reporter, session)),
-        None => Ok(()),
+    let (run, book) = (speech.into_run(), source.book().filter(|book| book.is_joined()));
+    // A piece that failed holds its own chapter up, and no other.
+    let apart = tally.failed > 0 && !stopped && rules.shard.is_none() && book.is_some_and(Book::is_apart);
+    let failed = if apart { concluded.err() } else { concluded.map(|()| None)? };
+    if failed.is_none() {
+        session.left_over(run.left_over()?)?;
     }
+    if let Some(book) = book {
+        join(book, (rules, measure), run.into_ledger(), (args, &reporter, session))?;
+    }
+    failed.map_or(Ok(()), Err)
 }
 
 /// Joins what was spoken of a document; of a share, says how that is done.

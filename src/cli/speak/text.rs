@@ -2,6 +2,7 @@
 
 use crate::cli::progress::Terminal;
 use anyhow::Result;
+use barkclone::batch::Task;
 use barkclone::book::{self, LineBreaks};
 use barkclone::normalize::{Variety, Wording, wants_words};
 use barkclone::progress::Progress;
@@ -87,30 +88,27 @@ pub fn warn_of_tags(text: &str, terminal: &Terminal) {
 /// Words that the tokenizer does not know: they are lost, which nobody would guess. Each with the first line that has it,
 /// and how many others have.
 #[derive(Default)]
-pub struct Unknown(BTreeMap<String, (u64, u64)>);
+pub struct Unknown(BTreeMap<String, (u64, String, u64)>);
 
 impl Unknown {
     /// Takes those of a line.
-    pub fn add(&mut self, line: u64, words: Vec<String>) {
+    pub fn add(&mut self, task: &Task, words: Vec<String>) {
         for word in words.into_iter().map(shortened).collect::<BTreeSet<_>>() {
-            self.0
-                .entry(word)
-                .and_modify(|(first, more)| (*first, *more) = (line.min(*first), *more + 1))
-                .or_insert((line, 0));
+            let (first, place, more) = self.0.entry(word).or_insert((u64::MAX, String::new(), 0));
+            *more += u64::from(*first != u64::MAX);
+            if task.line < *first {
+                (*first, *place) = (task.line, task.place());
+            }
         }
     }
 
     /// Warns of each.
     pub fn tell(&self, progress: &dyn Progress) {
         let mut words: Vec<_> = self.0.iter().collect();
-        words.sort_by_key(|(_, (first, _))| *first);
-        for (word, (first, more)) in words {
-            let more = match more {
-                0 => String::new(),
-                1 => " (and 1 more line)".to_owned(),
-                _ => format!(" (and {more} more lines)"),
-            };
-            progress.note(&format!("warning: line {first}: {}{more}", unspoken(word)));
+        words.sort_by_key(|(_, (first, ..))| *first);
+        for (word, (_, place, more)) in words {
+            let more = if *more > 0 { format!(" (and {more} more)") } else { String::new() };
+            progress.note(&format!("warning: {place}: {}{more}", unspoken(word)));
         }
     }
 }
