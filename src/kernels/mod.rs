@@ -32,7 +32,7 @@ mod training;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
-pub use attention::{Attention, FEW_QUERIES, Rows, attention};
+pub use attention::{Attention, FEW_QUERIES, KeyValue, Rows, attention, attention_each};
 pub use conv::{Conv, ConvTranspose, Pad, conv_transpose1d, conv1d};
 pub use isa::Isa;
 pub use linear::{Epilogue, Linear, MOST_STREAMED, Sums, linear, linear_rounded, linear_then};

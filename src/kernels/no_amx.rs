@@ -2,6 +2,10 @@
 
 use super::linear::Product;
 use super::par::Shared;
+use super::quant::BlockQ8_0;
+
+/// The columns of a tile.
+pub(super) const SIDE: usize = 16;
 
 pub(super) fn is_available() -> bool {
     false
@@ -12,5 +16,9 @@ pub(super) fn product(_: &Product, _: Shared) {
 }
 
 pub(super) fn rounded_product(_: &Product, _: Shared) {
+    unreachable!("there is no AMX");
+}
+
+pub(super) fn few_rows(_: &Product, _: &[BlockQ8_0], _: Shared) {
     unreachable!("there is no AMX");
 }

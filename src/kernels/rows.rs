@@ -4,6 +4,7 @@
 //! Each output is one vector accumulator over `k`, then the sum of its lanes: the same operations in the same order
 //! whatever the thread, the number of rows of `x` or the row's place among them.
 
+use super::amx;
 use super::int4;
 use super::isa::{Isa, Task};
 use super::linear::{Epilogue, Product};
@@ -21,13 +22,14 @@ const TILE_ROWS: usize = 4;
 const MANY_ROWS: usize = 8;
 
 /// Bytes of weight that a thread takes at a time: small enough to share evenly, large enough to stream.
-const CHUNK_BYTES: usize = 1 << 17;
+pub(super) const CHUNK_BYTES: usize = 1 << 17;
 
 pub(super) fn product(isa: Isa, p: &Product, out: Shared) {
     match p.w {
         Matrix::F32(w) => stream::<Full>(isa, p, w, out),
         Matrix::F16(w) => stream::<Half>(isa, p, w, out),
         Matrix::Bf16(w) => stream::<Brain>(isa, p, w, out),
+        Matrix::Q8_0(w) if isa == Isa::Amx && p.n >= amx::SIDE && p.k > 0 => amx::few_rows(p, w, out),
         Matrix::Q8_0(w) => stream::<Q8>(isa, p, w, out),
         Matrix::Q4K(w) => int4::product(isa, p, w, out),
     }

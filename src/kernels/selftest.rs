@@ -30,7 +30,7 @@ impl Tested {
 /// A kernel's outputs on its shapes, on the current set.
 type Case = (&'static str, fn() -> Vec<f32>);
 
-const CASES: [Case; 15] = [
+const CASES: [Case; 17] = [
     ("linear, f32", || few_and_many(|w| Held::F32(w.to_vec()))),
     ("linear, f16", || few_and_many(|w| Held::F16(w.iter().map(|&w| f16::from_f32(w)).collect()))),
     ("linear, bf16", || few_and_many(|w| Held::Bf16(w.iter().map(|&w| bf16::from_f32(w)).collect()))),
@@ -38,8 +38,10 @@ const CASES: [Case; 15] = [
     ("linear, q4_k", || few_and_many(|w| Held::Q4K(quantize_q4k(w)))),
     ("linear rounded, q8_0", || rounded(|w| Held::Q8_0(quantize_q8_0(w)))),
     ("linear rounded, q4_k", || rounded(|w| Held::Q4K(quantize_q4k(w)))),
-    ("attention of a token", || attended(1, 77)),
-    ("attention of many", || attended(65, 77)),
+    ("attention of a token", || attended(1, 77, |x| x)),
+    ("attention of many", || attended(65, 77, |x| x)),
+    ("attention of a token over f16", || attended(1, 77, f16::from_f32)),
+    ("attention of many over f16", || attended(65, 77, f16::from_f32)),
     ("convolution", convolved),
     ("transposed convolution", convolved_back),
     ("LSTM", recurred),
@@ -130,11 +132,14 @@ fn rounded(held: impl Fn(&[f32]) -> Held) -> Vec<f32> {
     out
 }
 
-/// Three heads of 40, causal.
-fn attended(t: usize, len: usize) -> Vec<f32> {
+/// Three heads of 40, causal; keys and values are held as `number` makes them.
+fn attended<T: KeyValue>(t: usize, len: usize, number: fn(f32) -> T) -> Vec<f32> {
     const WIDTH: usize = 120;
-    let parts = [5, 6, 7].map(|seed| noise(seed, len * WIDTH));
-    let [q, k, v] = [0, 1, 2].map(|i| Rows { data: &parts[i], row_stride: WIDTH, head_stride: 40 });
+    let (q, held) = (noise(5, len * WIDTH), [6, 7].map(|seed| noise(seed, len * WIDTH)));
+    let [k, v] = held.map(|values| values.into_iter().map(number).collect::<Vec<T>>());
+    let (row_stride, head_stride) = (WIDTH, 40);
+    let [k, v] = [&k, &v].map(|data| Rows { data, row_stride, head_stride });
+    let q = Rows { data: &q, row_stride, head_stride };
     let mut out = vec![0.0; t * WIDTH];
     attention(Attention { q, k, v, heads: 3, dim: 40, t, len, causal: true }, &mut out);
     out

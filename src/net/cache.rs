@@ -1,5 +1,7 @@
 //! The key/value cache: preallocated, one slot a row, each with a length of its own.
 
+use super::cpu;
+use super::repr::Repr;
 use anyhow::{Result, ensure};
 use candle_core::{DType, Device, Tensor};
 use std::ops::Range;
@@ -21,6 +23,12 @@ pub struct CacheShape {
     pub capacity: usize,
     /// Width of a head.
     pub head: usize,
+}
+
+/// What keys and values are held as beside such weights, in a net that computes in `dtype`. Blocks are rounded much
+/// more coarsely than f16, which halves what each step reads.
+pub fn dtype(weights: Repr, dtype: DType) -> DType {
+    if weights.is_of_blocks() { DType::F16 } else { dtype }
 }
 
 impl Cache {
@@ -54,45 +62,38 @@ impl Cache {
         self.lengths[slot] = self.lengths[slot].min(len);
     }
 
-    /// Writes `k` and `v` `[heads, t, d]` behind what `slot` holds in `layer`, and lends all of the slot's
-    /// `[heads, len + t, d]` to `attend`: later writes change them where they lie, so they are not to be kept. The length
-    /// changes only with [`Cache::advance`], once every layer is written.
-    pub fn append<T>(
-        &mut self,
-        layer: usize,
-        slot: usize,
-        [k, v]: [&Tensor; 2],
-        attend: impl FnOnce(&Tensor, &Tensor) -> Result<T>,
-    ) -> Result<T> {
+    /// Writes `k` and `v` `[heads, t, d]` behind what `slot` holds in `layer`; all of the slot's, `[heads, len + t, d]`.
+    /// Later writes change them where they lie, so they are not to be kept. The length changes only with
+    /// [`Cache::advance`], once every layer is written.
+    pub fn append(&mut self, layer: usize, slot: usize, [k, v]: [&Tensor; 2]) -> Result<[Tensor; 2]> {
         let (start, t) = (self.lengths[slot], k.dim(1)?);
         let capacity = self.shape.capacity;
         ensure!(start + t <= capacity, "{} positions do not fit a context of {capacity}", start + t);
         let (keys, values) = &self.layers[layer];
         let put = |cache: &Tensor, new: &Tensor| -> Result<Tensor> {
             let row = cache.narrow(0, slot, 1)?;
-            row.slice_set(&new.unsqueeze(0)?.contiguous()?, 2, start)?;
+            row.slice_set(&cpu::held_as(new, cache.dtype())?.unsqueeze(0)?, 2, start)?;
             Ok(row.squeeze(0)?.narrow(1, 0, start + t)?)
         };
-        attend(&put(keys, k)?, &put(values, v)?)
+        Ok([put(keys, k)?, put(values, v)?])
     }
 
-    /// Writes one key and value each, `[slots, heads, 1, d]`, at `positions` (the same shape) of `slots` in `layer`, and
-    /// lends the first `longest` positions of these slots, `[slots, heads, longest, d]`, as [`Cache::append`] does.
-    pub fn append_each<T>(
+    /// Writes one key and value each, `[slots, heads, 1, d]`, at `positions` (the same shape) of `slots` in `layer`; the
+    /// first `longest` positions of these slots, `[slots, heads, longest, d]`, lent as by [`Cache::append`].
+    pub fn append_each(
         &mut self,
         layer: usize,
         (slots, longest): (Range<usize>, usize),
         positions: &Tensor,
         [k, v]: [&Tensor; 2],
-        attend: impl FnOnce(&Tensor, &Tensor) -> Result<T>,
-    ) -> Result<T> {
+    ) -> Result<[Tensor; 2]> {
         let (keys, values) = &self.layers[layer];
         let put = |cache: &Tensor, new: &Tensor| -> Result<Tensor> {
             let rows = cache.narrow(0, slots.start, slots.len())?;
             rows.scatter_set(positions, new, 2)?;
             Ok(rows.narrow(2, 0, longest)?)
         };
-        attend(&put(keys, k)?, &put(values, v)?)
+        Ok([put(keys, k)?, put(values, v)?])
     }
 
     /// Counts `t` more positions of `slot` as held.
@@ -116,7 +117,8 @@ mod tests {
 
     fn append(cache: &mut Cache, slot: usize, values: &[f32]) -> Vec<f32> {
         let column = column(values);
-        let held = cache.append(0, slot, [&column, &column], |k, _| Ok(k.flatten_all()?.to_vec1()?)).unwrap();
+        let [held, _] = cache.append(0, slot, [&column, &column]).unwrap();
+        let held = held.flatten_all().unwrap().to_vec1().unwrap();
         cache.advance(slot, values.len());
         held
     }
@@ -135,6 +137,6 @@ mod tests {
     #[test]
     fn what_does_not_fit_is_refused() {
         let five = column(&[0.0; 5]);
-        assert!(cache().append(0, 0, [&five, &five], |_, _| Ok(())).is_err());
+        assert!(cache().append(0, 0, [&five, &five]).is_err());
     }
 }

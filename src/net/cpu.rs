@@ -1,29 +1,33 @@
 //! Candle tensors in and out of the CPU kernels.
 
-use crate::kernels::Rows;
+use crate::kernels::{self, Rows};
 use anyhow::Result;
-use candle_core::{CpuStorage, CustomOp1, CustomOp2, CustomOp3, Device, Layout, Shape, Tensor};
+use candle_core::{
+    CpuStorage, CustomOp1, CustomOp2, CustomOp3, DType, Device, Layout, Shape, Storage, Tensor, WithDType,
+};
+use half::f16;
+use half::slice::HalfFloatSliceExt;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// An f32 tensor as a kernel sees it: its elements from the first on, and how to step through them.
-pub struct View<'a> {
-    data: &'a [f32],
+/// A tensor as a kernel sees it: its elements from the first on, and how to step through them.
+pub struct View<'a, T = f32> {
+    data: &'a [T],
     layout: &'a Layout,
 }
 
-impl<'a> View<'a> {
+impl<'a, T: WithDType> View<'a, T> {
     fn new(storage: &'a CpuStorage, layout: &'a Layout) -> candle_core::Result<Self> {
-        Ok(Self { data: &storage.as_slice::<f32>()?[layout.start_offset()..], layout })
+        Ok(Self { data: &storage.as_slice::<T>()?[layout.start_offset()..], layout })
     }
 
     /// All elements, of a tensor that is contiguous.
-    pub fn flat(&self) -> &'a [f32] {
+    pub fn flat(&self) -> &'a [T] {
         debug_assert!(self.layout.is_contiguous());
         &self.data[..self.layout.shape().elem_count()]
     }
 
     /// `[n, heads * d]` or `[heads, n, d]`, whatever the strides, as rows of heads.
-    pub fn rows(&self, heads: usize) -> Rows<'a> {
+    pub fn rows(&self, heads: usize) -> Rows<'a, T> {
         let (dims, stride) = (self.layout.dims(), self.layout.stride());
         let (row_stride, head_stride) = match dims {
             [_, width] => (stride[0], width / heads),
@@ -110,6 +114,118 @@ pub fn map_copy(x: &Tensor, kernel: impl Fn(&mut [f32])) -> Result<Tensor> {
         out.copy_from_slice(views[0].flat());
         kernel(out);
     })
+}
+
+/// Attention of `q` `[t, heads * d]` over keys and values in f32 or f16, see [`super::layers::attention`].
+struct Attention {
+    heads: usize,
+    causal: bool,
+}
+
+impl Attention {
+    fn run<T: WithDType + kernels::KeyValue>(
+        &self,
+        q: View,
+        [k, v]: [(&CpuStorage, &Layout); 2],
+    ) -> candle_core::Result<(CpuStorage, Shape)> {
+        let (heads, (t, width)) = (self.heads, q.layout.shape().dims2()?);
+        let [k, v] = [View::<T>::new(k.0, k.1)?, View::new(v.0, v.1)?];
+        let dims = k.layout.dims();
+        let (dim, len) = (width / heads, dims[dims.len() - 2]);
+        let (q, k, v) = (q.rows(heads), k.rows(heads), v.rows(heads));
+        let mut out = vec![0.0; t * width];
+        kernels::attention(kernels::Attention { q, k, v, heads, dim, t, len, causal: self.causal }, &mut out);
+        Ok((CpuStorage::F32(out), (t, width).into()))
+    }
+}
+
+impl CustomOp3 for Attention {
+    fn name(&self) -> &'static str {
+        "attention"
+    }
+
+    fn cpu_fwd(
+        &self,
+        q: &CpuStorage,
+        lq: &Layout,
+        k: &CpuStorage,
+        lk: &Layout,
+        v: &CpuStorage,
+        lv: &Layout,
+    ) -> candle_core::Result<(CpuStorage, Shape)> {
+        let (q, held) = (View::new(q, lq)?, [(k, lk), (v, lv)]);
+        match k {
+            CpuStorage::F16(_) => self.run::<f16>(q, held),
+            _ => self.run::<f32>(q, held),
+        }
+    }
+}
+
+/// Attention by the kernel, see [`super::layers::attention`].
+pub fn attention([q, k, v]: [&Tensor; 3], heads: usize, causal: bool) -> Result<Tensor> {
+    Ok(q.apply_op3_no_bwd(k, v, &Attention { heads, causal })?)
+}
+
+/// Attention of each row of `q` `[rows, heads * d]` over its own keys and values, see [`super::layers::attention_each`].
+pub fn attention_each(q: &Tensor, held: &[[Tensor; 2]], heads: usize) -> Result<Tensor> {
+    match held.first().map(|[k, _]| k.dtype()) {
+        Some(DType::F16) => each::<f16>(q, held, heads),
+        _ => each::<f32>(q, held, heads),
+    }
+}
+
+fn each<T: WithDType + kernels::KeyValue>(q: &Tensor, held: &[[Tensor; 2]], heads: usize) -> Result<Tensor> {
+    let (rows, width) = q.dims2()?;
+    let stored: Vec<_> = held.iter().flatten().map(Tensor::storage_and_layout).collect();
+    let held = stored.iter().map(|(storage, layout)| View::<T>::new(on_cpu(storage)?, layout));
+    let held = held.collect::<candle_core::Result<Vec<_>>>()?;
+    let (storage, layout) = q.storage_and_layout();
+    let q = View::<f32>::new(on_cpu(&storage)?, layout)?.rows(heads);
+    let (dim, t, causal) = (width / heads, 1, true);
+    let mut attended = Vec::with_capacity(rows);
+    for (i, held) in held.chunks_exact(2).enumerate() {
+        let (len, q) = (held[0].layout.dims()[1], Rows { data: &q.data[i * q.row_stride..], ..q });
+        let [k, v] = [held[0].rows(heads), held[1].rows(heads)];
+        attended.push(kernels::Attention { q, k, v, heads, dim, t, len, causal });
+    }
+    let mut out = vec![0.0; rows * width];
+    kernels::attention_each(&attended, &mut out);
+    Ok(Tensor::from_vec(out, (rows, width), &Device::Cpu)?)
+}
+
+fn on_cpu(storage: &Storage) -> candle_core::Result<&CpuStorage> {
+    match storage {
+        Storage::Cpu(storage) => Ok(storage),
+        _ => candle_core::bail!("kernels compute on the CPU"),
+    }
+}
+
+/// `[heads, t, d]`, an element's neighbours in `d` beside it, rounded to f16 and contiguous.
+struct Round;
+
+impl CustomOp1 for Round {
+    fn name(&self) -> &'static str {
+        "round to f16"
+    }
+
+    fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> candle_core::Result<(CpuStorage, Shape)> {
+        let (heads, t, d) = layout.shape().dims3()?;
+        let Rows { data, row_stride, head_stride } = View::new(x, layout)?.rows(heads);
+        let mut out = vec![f16::ZERO; heads * t * d];
+        let starts = (0..heads).flat_map(|head| (0..t).map(move |row| head * head_stride + row * row_stride));
+        for (start, out) in starts.zip(out.chunks_exact_mut(d)) {
+            out.convert_from_f32_slice(&data[start..][..d]);
+        }
+        Ok((CpuStorage::F16(out), layout.shape().clone()))
+    }
+}
+
+/// Keys or values `[heads, t, d]` of one dtype as a cache of another holds them, contiguous.
+pub fn held_as(x: &Tensor, dtype: DType) -> Result<Tensor> {
+    match (x.dtype(), dtype) {
+        (DType::F32, DType::F16) if runs_on(x.device()) => Ok(x.apply_op1_no_bwd(&Round)?),
+        _ => Ok(x.to_dtype(dtype)?.contiguous()?),
+    }
 }
 
 static LEFT_TO_CANDLE: AtomicBool = AtomicBool::new(false);

@@ -6,9 +6,9 @@ mod step;
 
 pub use config::GptConfig;
 
-use super::cache::{Cache, CacheShape};
+use super::cache::{self, Cache, CacheShape};
 use super::cpu;
-use super::layers::{Embedding, LayerNorm, Linear, Mask, Then, attention, causal_mask, split_heads};
+use super::layers::{Embedding, LayerNorm, Linear, Mask, Then, attention, attention_each, causal_mask};
 use crate::error::Kind;
 use crate::kernels::{self, Sums};
 use crate::net::weights::Weights;
@@ -161,7 +161,8 @@ impl Gpt {
         let (layers, heads) = (self.config.layers, self.config.heads);
         let shape =
             CacheShape { layers, slots, heads, capacity: self.config.block_size, head: self.config.width / heads };
-        Cache::new(shape, self.dtype, &self.device)
+        let weights = self.layers.first().map_or(self.dtype.into(), |block| block.attn.att_proj.repr());
+        Cache::new(shape, cache::dtype(weights, self.dtype), &self.device)
     }
 
     /// Appends each input to its slot; the logits of the ids `wanted` after each one's last token,
@@ -203,12 +204,18 @@ impl Gpt {
                 if let Some(step) = &step {
                     return step.attend(i, qkv, cache);
                 }
-                let rows = inputs.iter().zip(&spans).zip(&masks);
-                let rows = rows.map(|((input, span), mask)| {
-                    let (begin, mask) = if only_last { (span.end - 1, &Mask::Causal) } else { (span.start, mask) };
-                    let q = qkv.narrow(0, begin, span.end - begin)?.narrow(1, 0, self.config.width)?;
+                let queries = qkv.narrow(1, 0, self.config.width)?;
+                let append = |(input, span): (&Input, &Range<usize>)| {
                     let [k, v] = self.keys_and_values(&qkv.narrow(0, span.start, span.len())?)?;
-                    cache.append(i, input.slot, [&k, &v], |k, v| attention([&q, k, v], self.config.heads, mask))
+                    cache.append(i, input.slot, [&k, &v])
+                };
+                let held = inputs.iter().zip(&spans).map(append).collect::<Result<Vec<_>>>()?;
+                if sums == Sums::RowByRow {
+                    return attention_each(&queries, &held, self.config.heads);
+                }
+                let rows = held.iter().zip(&spans).zip(&masks).map(|(([k, v], span), mask)| {
+                    let (begin, mask) = if only_last { (span.end - 1, &Mask::Causal) } else { (span.start, mask) };
+                    attention([&queries.narrow(0, begin, span.end - begin)?, k, v], self.config.heads, mask)
                 });
                 joined(rows.collect::<Result<_>>()?)
             };
@@ -249,8 +256,9 @@ impl Gpt {
 
     /// The keys and values among the fused `qkv` `[t, 3 * width]` of one input, `[heads, t, d]` each.
     fn keys_and_values(&self, qkv: &Tensor) -> Result<[Tensor; 2]> {
-        let (width, heads) = (self.config.width, self.config.heads);
-        let part = |i: usize| split_heads(&qkv.narrow(1, i * width, width)?, heads);
+        let heads = self.config.heads;
+        let split = qkv.reshape((qkv.dim(0)?, 3, heads, self.config.width / heads))?;
+        let part = |i: usize| split.narrow(1, i, 1)?.squeeze(1)?.transpose(0, 1);
         Ok([part(1)?, part(2)?])
     }
 }

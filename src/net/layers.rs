@@ -3,6 +3,7 @@
 use super::cpu::{self, map1, map2, map3};
 use super::stored::{self, StoredMatrix};
 use crate::kernels::{self, Epilogue, Norm, Sums};
+use crate::net::repr::Repr;
 use crate::net::weights::{Array, Weights};
 use anyhow::{Result, ensure};
 use candle_core::{D, DType, Device, Tensor};
@@ -73,6 +74,14 @@ impl Linear {
             Weight::Device(weight) => Weight::Device(weight.clone()),
         };
         Ok(Self { weight, bias: self.bias.clone() })
+    }
+
+    /// How the weight's numbers are stored.
+    pub fn repr(&self) -> Repr {
+        match &self.weight {
+            Weight::Host(matrix) => matrix.repr(),
+            Weight::Device(weight) => weight.dtype().into(),
+        }
     }
 
     fn outputs(&self) -> usize {
@@ -257,15 +266,11 @@ impl Embedding {
 /// Softmax attention of `heads` heads, `softmax(q kᵀ / sqrt(d)) v`: `q` `[t, heads * d]`, `k` and `v` `[n, heads * d]`
 /// or `[heads, n, d]`, in any strides over rows and heads -> `[t, heads * d]`.
 ///
-/// With `mask` the queries are the last `t` of `n` positions and see what came before; see [`causal_mask`].
+/// On a CPU keys and values may be f16. With `mask` the queries are the last `t` of `n` positions and see what came before; see [`causal_mask`].
 pub fn attention([q, k, v]: [&Tensor; 3], heads: usize, mask: &Mask) -> Result<Tensor> {
     let (t, width) = q.dims2()?;
     if cpu::runs_on(q.device()) {
-        let (len, causal) = (k.dim(D::Minus2)?, !matches!(mask, Mask::None));
-        return map3([q, k, v], (t, width), |views, out| {
-            let [q, k, v] = [0, 1, 2].map(|i| views[i].rows(heads));
-            kernels::attention(kernels::Attention { q, k, v, heads, dim: width / heads, t, len, causal }, out)
-        });
+        return cpu::attention([q, k, v], heads, !matches!(mask, Mask::None));
     }
     let [q, k, v] = [split_heads(q, heads)?, split_heads(k, heads)?, split_heads(v, heads)?];
     Ok(mixed_values([&q, &k, &v], mask)?.transpose(0, 1)?.reshape((t, width))?)
@@ -280,6 +285,16 @@ pub fn mixed_values([q, k, v]: [&Tensor; 3], mask: &Mask) -> Result<Tensor> {
         Mask::None | Mask::Causal => scores,
     };
     Ok(candle_nn::ops::softmax_last_dim(&scores)?.matmul(v)?)
+}
+
+/// [`attention`] of each row of `q` `[rows, heads * d]`, one query, over keys and values of its own, `[heads, n, d]` each:
+/// `[rows, heads * d]`. Each row has what it has alone.
+pub fn attention_each(q: &Tensor, held: &[[Tensor; 2]], heads: usize) -> Result<Tensor> {
+    if cpu::runs_on(q.device()) {
+        return cpu::attention_each(q, held, heads);
+    }
+    let row = |(i, [k, v]): (usize, &[Tensor; 2])| attention([&q.narrow(0, i, 1)?, k, v], heads, &Mask::Causal);
+    Ok(Tensor::cat(&held.iter().enumerate().map(row).collect::<Result<Vec<_>>>()?, 0)?)
 }
 
 /// What attention may look at.

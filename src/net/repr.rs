@@ -24,6 +24,11 @@ impl Repr {
         ("q4_k", Repr::Q4K),
     ];
 
+    /// Whether numbers share a scale with their neighbours.
+    pub fn is_of_blocks(self) -> bool {
+        matches!(self, Repr::Q8_0 | Repr::Q4K)
+    }
+
     /// Numbers of one block, and the bytes that it takes.
     pub fn block(self) -> (usize, usize) {
         match self {

@@ -39,6 +39,11 @@ impl StoredMatrix {
         self.array.shape[1]
     }
 
+    /// How its numbers are stored.
+    pub fn repr(&self) -> Repr {
+        self.array.repr
+    }
+
     /// What a product reads.
     pub fn bytes(&self) -> usize {
         self.array.bytes.len()

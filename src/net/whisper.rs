@@ -198,7 +198,8 @@ impl DecoderLayer {
         let normed = self_attn_layer_norm.forward(x)?;
         let [k, v] = self_attn.keys_and_values(&normed)?;
         let [k, v] = [split_heads(&k, self_attn.heads)?, split_heads(&v, self_attn.heads)?];
-        let x = cache.append(i, 0, [&k, &v], |k, v| self_attn.mix(&normed, [k, v], mask, x))?;
+        let [k, v] = cache.append(i, 0, [&k, &v])?;
+        let x = self_attn.mix(&normed, [&k, &v], mask, x)?;
         let normed = self.encoder_attn_layer_norm.forward(&x)?;
         self.layer.feed_forward(&self.encoder_attn.mix(&normed, [k_heard, v_heard], &Mask::None, &x)?)
     }

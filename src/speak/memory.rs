@@ -2,8 +2,9 @@
 
 use crate::checkpoint::Bark;
 use crate::device::free_memory;
+use crate::net::cache;
 use crate::net::gpt::{Gpt, GptConfig};
-use crate::net::weights::Weights;
+use crate::net::weights::{Array, Weights};
 use crate::stage::Stage;
 use anyhow::Result;
 use candle_core::{DType, Device};
@@ -26,7 +27,8 @@ pub fn automatic_batch(bark: &Bark, dtype: DType, device: &Device) -> Result<usi
     for stage in Stage::ALL {
         let (config, stored) = bark.stage(stage, dtype, device)?;
         weights += weight_bytes(&config, &stored)?;
-        row += if stage == Stage::Fine { 0 } else { cache_bytes(&config, dtype) };
+        let held = if device.is_cpu() { cache::dtype(layer(&config, &stored)?.repr, dtype) } else { dtype };
+        row += if stage == Stage::Fine { 0 } else { cache_bytes(&config, held) };
     }
     Ok(fitting(free, weights, row, most))
 }
@@ -46,13 +48,17 @@ fn weight_bytes(config: &GptConfig, stored: &Weights) -> Result<u64> {
     let (width, layers) = (config.width as u64, config.layers as u64);
     let heads = (config.codebooks_total - config.codebooks_given).max(1) as u64;
     let count = 12 * layers * width * width + heads * config.output_vocab as u64 * width;
-    let one = stored.pp("layers").pp(0).pp("attn").pp("out_proj").array((config.width, config.width), "weight")?;
     let tables = (config.codebooks_total.max(1) * config.input_vocab + config.block_size) as u64 * width;
     let (count, (numbers, bytes)) = match stored.device().is_cpu() {
-        true => (count, one.repr.block()),
+        true => (count, layer(config, stored)?.repr.block()),
         false => (count + tables, (1, stored.dtype().size_in_bytes())),
     };
     Ok(count * bytes as u64 / numbers as u64)
+}
+
+/// One of the blocks' weights, which are all stored alike.
+fn layer(config: &GptConfig, stored: &Weights) -> Result<Array> {
+    stored.pp("layers").pp(0).pp("attn").pp("out_proj").array((config.width, config.width), "weight")
 }
 
 /// One row's keys and values.

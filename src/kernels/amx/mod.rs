@@ -5,6 +5,7 @@
 //! of terms are a product in f32 (the other three are below its last bit). So products of f32 take six instructions and are
 //! as exact as multiply-adds, those of bf16 weights three; where `x` and the weight may be rounded to eight bits, one.
 
+mod few;
 mod terms;
 mod unit;
 
@@ -16,13 +17,14 @@ use super::simd::Simd;
 use super::source::{Brain, Full, Half, Matrix, Q4, Q8, Source};
 use super::tile::load_pair;
 use super::x86::Avx512;
+pub(super) use few::product as few_rows;
 use std::marker::PhantomData;
 use terms::{store_columns, store_row};
 pub(super) use unit::is_available;
 use unit::{ByOne, ByThree, ByTwo, One, Operands, Sums, Terms, Tiles};
 
 /// Rows of a tile of outputs, and its columns.
-const SIDE: usize = 16;
+pub(super) const SIDE: usize = 16;
 /// Steps of the sum in a tile of operands.
 const DEPTH: usize = 32;
 /// Words of four bytes in a tile.

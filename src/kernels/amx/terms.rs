@@ -79,7 +79,7 @@ static UPPER_HALVES: Indices = {
 /// Rows become columns.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw")]
-fn transpose(r: [__m512i; SIDE]) -> [__m512i; SIDE] {
+pub fn transpose(r: [__m512i; SIDE]) -> [__m512i; SIDE] {
     let mut t = r;
     for i in 0..8 {
         t[2 * i] = _mm512_unpacklo_epi32(r[2 * i], r[2 * i + 1]);

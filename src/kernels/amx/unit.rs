@@ -10,9 +10,9 @@ use std::sync::OnceLock;
 pub fn is_available() -> bool {
     static AVAILABLE: OnceLock<bool> = OnceLock::new();
     *AVAILABLE.get_or_init(|| {
-        const BF16_AND_TILES: u32 = 1 << 22 | 1 << 24;
+        const TYPES_AND_TILES: u32 = 1 << 22 | 1 << 24 | 1 << 25;
         let features = if __cpuid_count(0, 0).eax < 7 { 0 } else { __cpuid_count(7, 0).edx };
-        features & BF16_AND_TILES == BF16_AND_TILES && is_x86_feature_detected!("avx512bf16") && asked()
+        features & TYPES_AND_TILES == TYPES_AND_TILES && is_x86_feature_detected!("avx512bf16") && asked()
     })
 }
 
@@ -40,36 +40,91 @@ struct Shapes {
     rows: [u8; 16],
 }
 
-/// Eight tiles of 16 rows of 64 bytes: 0 to 3 are of sums, 4 and 5 of `x`, 6 and 7 of the weight.
-static SHAPES: Shapes = {
-    let (mut row_bytes, mut rows) = ([0; 16], [0; 16]);
-    let mut tile = 0;
-    while tile < 8 {
-        (row_bytes[tile], rows[tile]) = (64, 16);
-        tile += 1;
+impl Shapes {
+    const fn new(tiles: [(u8, u16); 8]) -> Self {
+        let (mut row_bytes, mut rows) = ([0; 16], [0; 16]);
+        let mut tile = 0;
+        while tile < tiles.len() {
+            (rows[tile], row_bytes[tile]) = tiles[tile];
+            tile += 1;
+        }
+        Shapes { palette: 1, start_row: 0, reserved: [0; 14], row_bytes, rows }
     }
-    Shapes { palette: 1, start_row: 0, reserved: [0; 14], row_bytes, rows }
-};
+}
 
-/// This thread's tiles have their shapes, for as long as it lives.
-pub struct Tiles(());
+/// This thread's tiles have some shapes, for as long as it lives.
+struct Loaded;
+
+impl Loaded {
+    /// # Safety
+    /// [`is_available`] has answered yes.
+    #[inline(always)]
+    unsafe fn new(shapes: &'static Shapes) -> Self {
+        // SAFETY: the caller's promise.
+        unsafe { asm!("ldtilecfg [{}]", in(reg) shapes, options(nostack, readonly)) };
+        Loaded
+    }
+}
+
+impl Drop for Loaded {
+    #[inline(always)]
+    fn drop(&mut self) {
+        // SAFETY: `self` proves the instruction. Shapes that stay loaded slow down each switch of threads.
+        unsafe { asm!("tilerelease", options(nostack, nomem)) }
+    }
+}
+
+/// Eight tiles of 16 rows of 64 bytes: 0 to 3 are of sums, 4 and 5 of `x`, 6 and 7 of the weight.
+pub struct Tiles(Loaded);
 
 impl Tiles {
     /// # Safety
     /// [`is_available`] has answered yes.
     #[inline(always)]
     pub unsafe fn new() -> Self {
+        static SHAPES: Shapes = Shapes::new([(16, 64); 8]);
         // SAFETY: the caller's promise.
-        unsafe { asm!("ldtilecfg [{}]", in(reg) &SHAPES, options(nostack, readonly)) };
-        Tiles(())
+        Tiles(unsafe { Loaded::new(&SHAPES) })
     }
 }
 
-impl Drop for Tiles {
+/// Tiles 0 and 1 are of sums, 2 and 3 of 16 rows of 32 weights of a byte, 4 and 5 of 16 columns of as many digits of `x`.
+pub struct Bytes(Loaded);
+
+/// The products of two blocks of 16 rows by 16 columns.
+#[repr(align(64))]
+pub struct Products(pub [[[i32; SIDE]; SIDE]; 2]);
+
+impl Bytes {
+    /// # Safety
+    /// [`is_available`] has answered yes.
     #[inline(always)]
-    fn drop(&mut self) {
-        // SAFETY: `self` proves the instruction. Shapes that stay loaded slow down each switch of threads.
-        unsafe { asm!("tilerelease", options(nostack, nomem)) }
+    pub unsafe fn new() -> Self {
+        static SHAPES: Shapes = Shapes::new([(16, 64), (16, 64), (16, 32), (16, 32), (8, 64), (8, 64), (0, 0), (0, 0)]);
+        // SAFETY: the caller's promise.
+        Bytes(unsafe { Loaded::new(&SHAPES) })
+    }
+
+    /// Rows of each of two `w`, `apart` bytes apart, by columns of `x`, whose words lie in rows of [`SIDE`].
+    ///
+    /// # Safety
+    /// 16 rows of 32 bytes of each `w` and 8 rows of 64 bytes of each `x` can be read.
+    #[inline(always)]
+    pub unsafe fn multiply(&self, w: [*const i8; 2], apart: usize, x: [*const f32; 2], products: &mut Products) {
+        // SAFETY: `self` proves the instructions and the shapes, the caller vouches for the memory.
+        unsafe {
+            asm!(
+                "tilezero tmm0", "tilezero tmm1",
+                "tileloadd tmm2, [{w0} + {apart}*1]", "tileloadd tmm4, [{x0} + {row}*1]",
+                "tdpbssd tmm0, tmm2, tmm4",
+                "tileloadd tmm3, [{w1} + {apart}*1]", "tileloadd tmm5, [{x1} + {row}*1]",
+                "tdpbssd tmm1, tmm3, tmm5",
+                "tilestored [{products} + {row}*1], tmm0", "tilestored [{products} + {row}*1 + 1024], tmm1",
+                w0 = in(reg) w[0], w1 = in(reg) w[1], apart = in(reg) apart, x0 = in(reg) x[0], x1 = in(reg) x[1],
+                products = in(reg) products.0.as_mut_ptr(), row = in(reg) 64usize,
+                out("tmm0") _, out("tmm1") _, out("tmm2") _, out("tmm3") _, out("tmm4") _, out("tmm5") _,
+                options(nostack));
+        }
     }
 }
 

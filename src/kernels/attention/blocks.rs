@@ -6,9 +6,9 @@ use super::super::math;
 use super::super::pack;
 use super::super::par::Shared;
 use super::super::simd::Simd;
-use super::super::source::Full;
+use super::super::source::{Full, Source};
 use super::super::tile::{Operands, accumulate, load_pair, store_pair, tile_rows, with_tile_rows};
-use super::Attention;
+use super::{Attention, KeyValue, Rows};
 use std::cell::Cell;
 
 /// Fewest queries of one task, so that packing the keys again for each such block stays cheap, and most of them.
@@ -22,7 +22,7 @@ const MOST_ROWS: usize = 12;
 const AHEAD: usize = 8;
 
 /// How many queries make one task: all of a head where there are heads enough for the threads.
-pub(super) fn queries_of_a_task(a: &Attention) -> usize {
+pub(super) fn queries_of_a_task<T>(a: &Attention<T>) -> usize {
     let parts = (4 * rayon::current_num_threads()).div_ceil(a.heads).max(a.t.div_ceil(QUERIES.1));
     a.t.div_ceil(parts).max(QUERIES.0).next_multiple_of(MOST_ROWS)
 }
@@ -34,8 +34,8 @@ pub(super) fn scratch_len(dim: usize, queries: usize) -> usize {
 }
 
 /// Queries `first..first + count` of one head.
-pub(super) struct Block<'a> {
-    pub a: &'a Attention<'a>,
+pub(super) struct Block<'a, W: Source> {
+    pub a: &'a Attention<'a, W::Stored>,
     pub head: usize,
     pub first: usize,
     pub count: usize,
@@ -86,7 +86,7 @@ struct Panel {
     keys: usize,
 }
 
-impl Task for Block<'_> {
+impl<W: Source<Stored: KeyValue>> Task for Block<'_, W> {
     type Output = ();
 
     #[inline(always)]
@@ -115,13 +115,13 @@ impl Task for Block<'_> {
     }
 }
 
-impl Block<'_> {
+impl<W: Source<Stored: KeyValue>> Block<'_, W> {
     #[inline(always)]
     fn pack_queries<S: Simd>(&self, s: S, count: usize, q: &mut [f32]) {
         let mut row = 0;
         while row < count {
             let height = tile_rows::<S>(count - row);
-            self.pack(s, &self.a.q, self.first + row, (height, height), &mut q[row * self.a.dim..]);
+            self.pack::<S, Full>(s, &self.a.q, self.first + row, (height, height), &mut q[row * self.a.dim..]);
             row += height;
         }
         math::map(s, &mut q[..count * self.a.dim], math::Times(self.a.scale()));
@@ -131,17 +131,24 @@ impl Block<'_> {
     fn pack_keys<S: Simd>(&self, s: S, from: usize, keys: usize, k: &mut [f32]) {
         let width = 2 * S::LANES;
         for j in (0..keys).step_by(width) {
-            self.pack(s, &self.a.k, from + j, (width.min(keys - j), width), &mut k[j * self.a.dim..]);
+            self.pack::<S, W>(s, &self.a.k, from + j, (width.min(keys - j), width), &mut k[j * self.a.dim..]);
         }
     }
 
     /// Packs this head's rows `first..first + count` side by side, `[dim][width]`: as a matrix whose rows are
     /// `row_stride` long, and as many of its columns at a time as packing takes.
     #[inline(always)]
-    fn pack<S: Simd>(&self, s: S, rows: &super::Rows, first: usize, (count, width): (usize, usize), to: &mut [f32]) {
+    fn pack<S: Simd, T: Source>(
+        &self,
+        s: S,
+        rows: &Rows<T::Stored>,
+        first: usize,
+        (count, width): (usize, usize),
+        to: &mut [f32],
+    ) {
         let (w, k, dim) = (&rows.data[self.head * rows.head_stride..], rows.row_stride, self.a.dim);
         for from in (0..dim).step_by(pack::STEPS) {
-            let part = pack::Rows::<Full> { w, k, from, steps: pack::STEPS.min(dim - from) };
+            let part = pack::Rows::<T> { w, k, from, steps: pack::STEPS.min(dim - from) };
             part.pack(s, first, count, width, &mut to[from * width..]);
         }
     }
@@ -156,7 +163,14 @@ impl Block<'_> {
                 let count = S::LANES.min(dim - at);
                 s.prefetch(ahead.wrapping_add(at).cast());
                 // SAFETY: `count` elements are left of the value, and a row is at least as long.
-                unsafe { s.store_up_to(row.as_mut_ptr().add(at), s.load_up_to(value.as_ptr().add(at), count), count) };
+                unsafe {
+                    let p = value.as_ptr().add(at);
+                    let value = match count == S::LANES {
+                        true => W::vector(s, &W::open(s, p), 0, 0),
+                        false => W::first(s, p, count),
+                    };
+                    s.store_up_to(row.as_mut_ptr().add(at), value, count);
+                }
             }
             row[dim..].fill(0.0);
         }

@@ -4,7 +4,8 @@ use super::super::isa::Task;
 use super::super::math;
 use super::super::par::Shared;
 use super::super::simd::{MOST_LANES, Simd};
-use super::{Attention, FEW_QUERIES};
+use super::super::source::Source;
+use super::{Attention, FEW_QUERIES, KeyValue, Rows};
 
 /// Keys at a time. Part of the results' definition.
 const KEYS: usize = 64;
@@ -12,11 +13,13 @@ const KEYS: usize = 64;
 const TOGETHER: usize = 4;
 
 /// All queries of one head.
-pub(super) struct Head<'a> {
-    pub a: &'a Attention<'a>,
+pub(super) struct Head<'a, W: Source> {
+    pub a: &'a Attention<'a, W::Stored>,
     pub head: usize,
     /// Room for the weighted values of each query, `[t, dim]`.
     pub values: &'a mut [f32],
+    /// The output's row of the first query.
+    pub row: usize,
     pub out: Shared<'a>,
 }
 
@@ -27,7 +30,7 @@ struct Row {
     sum: f32,
 }
 
-impl Task for Head<'_> {
+impl<W: Source<Stored: KeyValue>> Task for Head<'_, W> {
     type Output = ();
 
     #[inline(always)]
@@ -47,13 +50,13 @@ impl Task for Head<'_> {
         for (i, (row, values)) in rows.iter().zip(all.chunks_exact_mut(dim)).enumerate() {
             math::map(s, values, math::Times(1.0 / row.sum));
             // SAFETY: this task alone writes this head's part of the rows.
-            let out = unsafe { self.out.slice((i * heads + self.head) * dim, dim) };
+            let out = unsafe { self.out.slice(((self.row + i) * heads + self.head) * dim, dim) };
             out.copy_from_slice(values);
         }
     }
 }
 
-impl Head<'_> {
+impl<W: Source<Stored: KeyValue>> Head<'_, W> {
     /// Takes keys and values `keys.0..keys.1`, at most [`KEYS`], into a row.
     #[inline(always)]
     fn block<S: Simd>(&self, s: S, i: usize, keys: (usize, usize), row: &mut Row, values: &mut [f32]) {
@@ -91,6 +94,18 @@ impl Head<'_> {
         }
     }
 
+    /// Asks for row `row` of the keys or values that are read after those up to `row`: [`KEYS`] further on, or as many
+    /// from the beginning of the next head, which this thread most likely takes next. Rows are pages apart or soon are,
+    /// which the hardware does not follow far enough.
+    #[inline(always)]
+    fn ask_ahead<S: Simd>(&self, s: S, rows: &Rows<W::Stored>, row: usize) {
+        let (head, ahead) = if row + KEYS < self.a.len { (self.head, row + KEYS) } else { (self.head + 1, row % KEYS) };
+        let p = rows.data.as_ptr().wrapping_add(ahead * rows.row_stride + head * rows.head_stride).cast::<u8>();
+        for line in (0..self.a.dim * size_of::<W::Stored>()).step_by(64) {
+            s.prefetch(p.wrapping_add(line));
+        }
+    }
+
     /// The products of query `i` and of `count` keys, at most LANES, a lane each.
     #[inline(always)]
     fn products<S: Simd>(&self, s: S, i: usize, first: usize, count: usize) -> S::V {
@@ -101,7 +116,8 @@ impl Head<'_> {
         // SAFETY: a row has `dim` elements, and there are `count` rows of keys, as checked.
         unsafe {
             for (j, product) in products.iter_mut().enumerate().take(count) {
-                *product = self::product(s, q, k.add(j * keys.row_stride), dim);
+                self.ask_ahead(s, &keys, first + j);
+                *product = self::product::<S, W>(s, q, k.add(j * keys.row_stride), dim);
             }
         }
         s.sums(&products)
@@ -130,14 +146,15 @@ impl Head<'_> {
             }
             if count == S::LANES {
                 for (j, &weight) in weights.iter().enumerate() {
+                    self.ask_ahead(s, &rows, first + j);
                     let (v, weight) = (v.add(j * rows.row_stride), s.splat(weight));
                     for (i, acc) in acc.iter_mut().enumerate() {
-                        *acc = s.fma(weight, s.load(v.add(i * S::LANES)), *acc);
+                        *acc = s.fma(weight, load::<S, W>(s, v.add(i * S::LANES)), *acc);
                     }
                 }
             } else {
                 for (j, &weight) in weights.iter().enumerate() {
-                    acc[0] = s.fma(s.splat(weight), s.load_first(v.add(j * rows.row_stride), count), acc[0]);
+                    acc[0] = s.fma(s.splat(weight), W::first(s, v.add(j * rows.row_stride), count), acc[0]);
                 }
             }
             for (i, acc) in acc.into_iter().enumerate() {
@@ -152,18 +169,28 @@ impl Head<'_> {
 /// # Safety
 /// There are as many.
 #[inline(always)]
-unsafe fn product<S: Simd>(s: S, q: *const f32, k: *const f32, dim: usize) -> S::V {
+unsafe fn product<S: Simd, W: Source>(s: S, q: *const f32, k: *const W::Stored, dim: usize) -> S::V {
     let mut acc = s.splat(0.0);
     let whole = dim / S::LANES * S::LANES;
     // SAFETY: the caller's promise.
     unsafe {
         for at in (0..whole).step_by(S::LANES) {
-            acc = s.fma(s.load(q.add(at)), s.load(k.add(at)), acc);
+            acc = s.fma(s.load(q.add(at)), load::<S, W>(s, k.add(at)), acc);
         }
         if whole < dim {
             let left = dim - whole;
-            acc = s.fma(s.load_first(q.add(whole), left), s.load_first(k.add(whole), left), acc);
+            acc = s.fma(s.load_first(q.add(whole), left), W::first(s, k.add(whole), left), acc);
         }
     }
     acc
+}
+
+/// `LANES` elements of a float type.
+///
+/// # Safety
+/// They can be read.
+#[inline(always)]
+unsafe fn load<S: Simd, W: Source>(s: S, p: *const W::Stored) -> S::V {
+    // SAFETY: the caller's promise; a block of a float type is where it starts.
+    unsafe { W::vector(s, &W::open(s, p), 0, 0) }
 }

@@ -1,5 +1,6 @@
 use super::*;
 use crate::kernels::*;
+use half::f16;
 
 /// Attention in f64.
 fn plain(a: &Attention) -> Vec<f64> {
@@ -45,7 +46,7 @@ impl Cached {
     }
 }
 
-fn run(a: Attention) -> Vec<f32> {
+fn run<T: KeyValue>(a: Attention<T>) -> Vec<f32> {
     let mut out = vec![f32::NAN; a.t * a.heads * a.dim];
     attention(a, &mut out);
     out
@@ -97,6 +98,25 @@ fn attention_over_a_fused_buffer_equals_f64() {
 }
 
 #[test]
+fn keys_and_values_in_f16_count_as_the_f32_that_they_stand_for() {
+    let shapes: &[(usize, usize, usize, usize)] = match cfg!(miri) {
+        true => &[(2, 8, 1, 70), (1, 24, 9, 10)],
+        false => &[(3, 64, 1, 300), (2, 24, 5, 131), (2, 64, 13, 140), (1, 7, 30, 31), (1, 257, 2, 70)],
+    };
+    on_each_isa(|| {
+        for &(heads, dim, t, len) in shapes {
+            let mut cached = Cached::new(heads, dim, t);
+            let [k, v] = [&cached.k, &cached.v].map(|x| x.iter().copied().map(f16::from_f32).collect::<Vec<_>>());
+            (cached.k, cached.v) = (k.iter().map(|x| x.to_f32()).collect(), v.iter().map(|x| x.to_f32()).collect());
+            let Attention { q, k: full, .. } = cached.attention(heads, dim, t, len);
+            let half = |data| Rows { data, row_stride: full.row_stride, head_stride: full.head_stride };
+            let halves = Attention { q, k: half(&k), v: half(&v), heads, dim, t, len, causal: true };
+            assert_eq!(run(halves), run(cached.attention(heads, dim, t, len)), "{heads} {dim} {t} {len}");
+        }
+    });
+}
+
+#[test]
 #[cfg_attr(miri, ignore = "too long to interpret")]
 fn huge_scores_do_not_overflow() {
     on_each_isa(|| {
@@ -121,6 +141,18 @@ fn a_query_among_few_has_the_bits_of_the_query_alone() {
             one.q.data = &cached.q[i * heads * dim..];
             assert_eq!(run(one), all[i * heads * dim..][..heads * dim], "query {i}");
         }
+    });
+}
+
+#[test]
+fn rows_that_are_attended_together_have_the_bits_that_each_has_alone() {
+    on_each_isa(|| {
+        let (heads, dim, lengths) = (2, 24, [5, 130, 1]);
+        let cached = lengths.map(|_| Cached::new(heads, dim, 1));
+        let rows = [0, 1, 2].map(|i| cached[i].attention(heads, dim, 1, lengths[i]));
+        let mut out = vec![f32::NAN; 3 * heads * dim];
+        attention_each(&rows, &mut out);
+        assert_eq!(out, rows.map(run).concat());
     });
 }
 

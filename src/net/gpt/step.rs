@@ -53,9 +53,8 @@ impl Step {
         };
         let part = |i: usize| qkv.narrow(1, i * width, width)?.reshape((self.slots.len(), heads, 1, head));
         let (q, new, held) = (part(0)?, [&part(1)?, &part(2)?], (self.slots.clone(), self.longest));
-        let mixed =
-            cache.append_each(layer, held, &self.positions, new, |k, v| mixed_values([&q, k, v], &self.mask))?;
-        let mixed = mixed.reshape((self.slots.len(), width))?;
+        let [k, v] = cache.append_each(layer, held, &self.positions, new)?;
+        let mixed = mixed_values([&q, &k, &v], &self.mask)?.reshape((self.slots.len(), width))?;
         match &self.order {
             Some([_, slots]) => Ok(mixed.index_select(slots, 0)?),
             None => Ok(mixed),
