@@ -273,6 +273,10 @@ def one_by_one(opts):
     model, loading = transformers_model(opts)
     dtype = next(model.parameters()).dtype
     print(f"{'Bark: load':<44} {loading * 1e3:>9.1f} ms", flush=True)
+    start = settled(opts.device)
+    model.semantic(input_ids=torch.arange(257, device=opts.device)[None]).logits[:, -1].cpu()
+    first = loading + settled(opts.device) - start
+    print(f"{'utterance: first tokens, since Bark was opened':<44} {first * 1e3:>9.1f} ms", flush=True)
     passes("semantic", model.semantic, 257, [257, 740])
     passes("coarse", model.coarse_acoustics, 887, [317, 887])
     codes = torch.arange(1024, device=opts.device)[None, :, None].expand(1, 1024, 8)

@@ -116,15 +116,15 @@ class Check:
         """Enters every time that is told."""
         loads = []
         for line in (output or "").splitlines():
-            if found := LINE.match(line):
+            if found := BATCH.search(line):
+                self.put(f"{size}: {found[1]}, speech a second", column, f"{float(found[2]):.3g} s")
+            elif found := LINE.match(line):
                 what, value, unit = found[1].strip(), float(found[2]), found[3]
                 if what.endswith(": load"):
                     loads.append(value)
                 elif not what.startswith("utterance") or "since Bark" in what or "all" in what:
                     more = line[found.end():].split("  ")[-1] if "real time" in line else ""
                     self.put(f"{size}: {what}", column, f"{value:g} {unit}" + (f", {more}" if more else ""))
-            elif found := BATCH.search(line):
-                self.put(f"{size}: {found[1]}, speech a second", column, f"{float(found[2]):.3g} s")
         if loads:
             self.put(f"{size}: load all stages", column, f"{sum(loads):.0f} ms")
 
