@@ -104,7 +104,9 @@ class Check:
         self.memory = memory.most
         print(f"{output}== {name}: {time.monotonic() - start:.1f} s, {memory.most:.2f} GB at most", flush=True)
         if code != 0:
-            self.fail(name, code if isinstance(code, str) else f"exit code {code}: {output.strip().splitlines()[-1:]}")
+            lines = output.strip().splitlines()
+            why = next((line for line in lines if "rror" in line), lines[-1] if lines else "nothing was said")
+            self.fail(name, code if isinstance(code, str) else f"exit code {code}: {why}")
             return output if isinstance(code, str) else None
         return output
 
