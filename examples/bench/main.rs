@@ -18,9 +18,10 @@ mod score;
 mod speech;
 
 use crate::noise::Size;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use barkclone::checkpoint;
 use barkclone::checkpoint::{Bark, Checkpoint};
+use barkclone::kernels::Isa;
 use barkclone::net::codec::CodecConfig;
 use barkclone::net::cpu;
 use barkclone::net::repr::Repr;
@@ -43,6 +44,9 @@ struct Args {
     codec: Option<String>,
     #[arg(long)]
     threads: Option<usize>,
+    /// scalar, avx2, avx-vnni, avx512 or amx [default: the best that the machine has]
+    #[arg(long)]
+    kernels: Option<String>,
     /// f32, f16, bf16, q8_0 or q4_k: packed into target/bench at the first use [default: as the model lies]
     #[arg(long)]
     weights: Option<String>,
@@ -119,6 +123,11 @@ impl Machine {
 fn main() -> Result<()> {
     let start = Instant::now();
     let args = Args::parse();
+    if let Some(name) = &args.kernels {
+        let isa =
+            Isa::available().into_iter().find(|isa| isa.name() == name).context("--kernels: no set of this machine")?;
+        ensure!(Isa::choose(isa), "another set was chosen already");
+    }
     let threads = args.threads.unwrap_or(std::thread::available_parallelism()?.get());
     rayon::ThreadPoolBuilder::new().num_threads(threads).build()?.install(|| run(&args, start))
 }

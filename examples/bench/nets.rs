@@ -5,7 +5,7 @@ use crate::noise::{ByRule, Size};
 use crate::{Args, Machine, SEED, median, timed};
 use anyhow::{Context, Result};
 use barkclone::checkpoint::{Bark, Checkpoint};
-use barkclone::net::cache::Cache;
+use barkclone::net::cache::{self, Cache};
 use barkclone::net::codec::{Codec, CodecConfig};
 use barkclone::net::gpt::{FineGpt, FineInput, Gpt, GptConfig, Input};
 use barkclone::net::hubert::{Hubert, HubertConfig};
@@ -28,11 +28,10 @@ fn load<T>(bark: &Bark, stage: Stage, args: &Args, new: fn(&GptConfig, &Weights)
     Ok(gpt)
 }
 
-/// Bytes of one weight as it is stored.
-fn weight_bytes(args: &Args) -> f64 {
-    let repr =
-        Repr::PACKED.iter().find(|(name, _)| args.weights.as_deref() == Some(name)).map(|(_, repr)| repr.block());
-    repr.map_or(4.0, |(numbers, bytes)| bytes as f64 / numbers as f64)
+/// How weights are stored.
+fn repr(args: &Args) -> Repr {
+    let packed = Repr::PACKED.iter().find(|(name, _)| args.weights.as_deref() == Some(name));
+    packed.map_or(Repr::Plain(DType::F32), |(_, repr)| *repr)
 }
 
 pub fn semantic(bark: &Bark, machine: &Machine, args: &Args) -> Result<()> {
@@ -86,8 +85,9 @@ fn passes(
 /// What a step reads: every block's weights and the wanted part of the head once, each row's keys and values once.
 fn step_bytes(config: &GptConfig, wanted: usize, cached: usize, args: &Args) -> f64 {
     let weights = 12 * config.layers * config.width * config.width + wanted * config.width;
-    let cache = 2 * config.layers * config.width * cached * args.batch;
-    weight_bytes(args) * weights as f64 + 4.0 * cache as f64
+    let held = 2 * config.layers * config.width * cached * args.batch;
+    let ((numbers, bytes), dtype) = (repr(args).block(), cache::dtype(repr(args), args.dtype()));
+    (bytes * weights) as f64 / numbers as f64 + (dtype.size_in_bytes() * held) as f64
 }
 
 /// Multiply-adds, counted twice, of a causal pass; the last block goes on with one position after its keys and values.
