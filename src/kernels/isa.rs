@@ -21,7 +21,7 @@ pub enum Isa {
     AvxVnni,
     /// AVX-512 F, BW, DQ, VL and VNNI (the few processors without the last run AVX2).
     Avx512,
-    /// AVX-512 with AMX's tiles of bf16 for products of many rows.
+    /// AVX-512 with AMX's tiles, of bf16 for products of many rows and of bytes for few rows by `q8_0`.
     Amx,
 }
 

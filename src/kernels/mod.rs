@@ -1,8 +1,9 @@
 //! The CPU's hot loops, and the only unsafe code of this crate: slices and threads, nothing of Bark.
 //!
-//! Every kernel is written once over vectors ([`simd`]) and compiled for AVX-512, AVX2 and plain loops; products
-//! of many rows also run on AMX. Which it is, is found at run time ([`Isa`]). Kernels run on the calling thread and helpers of its own, as many in all as rayon's
-//! current pool has threads; results do not depend on their number: each output is one fixed sequence of operations.
+//! Every kernel is written once over vectors ([`simd`]) and compiled for AVX-512, AVX2 and plain loops; products of many
+//! rows, and of few by `q8_0`, also run on AMX. Which it is, is found at run time ([`Isa`]). Kernels run on the calling
+//! thread and helpers of its own, as many in all as rayon's current pool has threads; results do not depend on their
+//! number: each output is one fixed sequence of operations.
 //!
 //! All matrices are row-major; shapes that do not fit are programming errors and panic.
 

@@ -89,7 +89,9 @@ fn a_text_that_waits_in_a_file_of_its_own_goes_too() {
     let own = ["speak", "--file", "-", "-o", "book.wav", "--voice", VOICE];
     let mut command = desk.command(&[&own[..], &SPEAK].concat());
     let child = command.env("TMPDIR", &temporary).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
-    let child = child.spawn().unwrap();
+    let mut child = child.spawn().unwrap();
+    // Open until it has ended: what it is interrupted in is waiting for more.
+    let _text = child.stdin.take();
     while !half_written(&temporary) {
         std::thread::sleep(Duration::from_millis(1));
     }

@@ -1,4 +1,5 @@
-//! The matrix unit of Intel's server processors (AMX, since Sapphire Rapids): products of many rows in tiles of bf16.
+//! The matrix unit of Intel's server processors (AMX, since Sapphire Rapids): products of many rows in tiles of bf16,
+//! and in [`few`] those of few rows in tiles of bytes.
 //!
 //! One instruction multiplies 16 rows of 32 bf16 by 16 columns of them and adds the products in f32, at 16 times the
 //! rate of AVX-512's multiply-add. An f32 is exactly the sum of three bf16, its [terms](Terms): six of the nine products

@@ -160,6 +160,46 @@ fn three_steps_are_those_of_pytorch() {
     }
 }
 
+/// How far two lists of tensors are apart at most.
+fn apart<'a>(one: impl IntoIterator<Item = &'a Vec<f32>>, other: impl IntoIterator<Item = &'a Vec<f32>>) -> f32 {
+    let all = one.into_iter().flatten().zip(other.into_iter().flatten());
+    all.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
+}
+
+/// At a rate at which rounding does not grow.
+#[test]
+fn candle_learns_what_the_kernels_learn_and_each_goes_on_from_the_other() {
+    for version in [0, 1] {
+        let batch = batch(&clips());
+        let run = |engines: [&Engine; 2]| {
+            let mut parameters = parameters(version);
+            let (mut optimizer, mut said) = (Optimizer::new(&parameters, 1e-4, 0.5), vec![]);
+            for engine in engines {
+                let mut learner = Learner::new(&mut parameters, &mut optimizer, engine).unwrap();
+                (0..4).for_each(|_| said.extend(learner.learn(&batch).unwrap()));
+                said.extend(learner.told(&batch).unwrap());
+                learner.finish().unwrap();
+            }
+            (parameters, optimizer, said)
+        };
+        let values = |of: &Parameters| of.tensors.iter().map(|tensor| tensor.values.clone()).collect::<Vec<_>>();
+        let [kernels, candle] = &ENGINES;
+        let (ours, optimizer, said) = run([kernels, kernels]);
+        assert!(apart(&values(&parameters(version)), &values(&ours)) > 5e-4, "it learns");
+        for engines in [[candle, candle], [kernels, candle], [candle, kernels]] {
+            let (theirs, other, heard) = run(engines);
+            assert_eq!(optimizer.step, other.step);
+            let worst = apart(&values(&ours), &values(&theirs));
+            assert!(worst < 2e-5, "{engines:?}: weights {worst} apart");
+            let worst = apart(optimizer.moments.iter().flatten(), other.moments.iter().flatten());
+            assert!(worst < 2e-5, "{engines:?}: moments {worst} apart");
+            for (a, b) in said.iter().zip(&heard) {
+                assert!((a.loss - b.loss).abs() < 1e-4 && (a.rank, a.best) == (b.rank, b.best), "{a:?}, not {b:?}");
+            }
+        }
+    }
+}
+
 /// Candle's graph hangs each step of an LSTM on the one before it: neither the way back through it nor its end may go as
 /// deep as that.
 #[test]
