@@ -266,7 +266,8 @@ impl Embedding {
 /// Softmax attention of `heads` heads, `softmax(q kᵀ / sqrt(d)) v`: `q` `[t, heads * d]`, `k` and `v` `[n, heads * d]`
 /// or `[heads, n, d]`, in any strides over rows and heads -> `[t, heads * d]`.
 ///
-/// On a CPU keys and values may be f16. With `mask` the queries are the last `t` of `n` positions and see what came before; see [`causal_mask`].
+/// On a CPU keys and values may be f16. With `mask` the queries are the last `t` of `n` positions and see what came
+/// before; see [`causal_mask`].
 pub fn attention([q, k, v]: [&Tensor; 3], heads: usize, mask: &Mask) -> Result<Tensor> {
     let (t, width) = q.dims2()?;
     if cpu::runs_on(q.device()) {

@@ -71,10 +71,10 @@ impl<W: Source<Stored: KeyValue>> Head<'_, W> {
         let whole = dim / lanes * lanes;
         let fours = whole / (TOGETHER * lanes) * TOGETHER * lanes;
         for at in (0..fours).step_by(TOGETHER * lanes) {
-            self.values::<S, TOGETHER>(s, keys.0, scores, (at, lanes), shrink, values);
+            self.values::<S, TOGETHER>(s, (i, keys.0), scores, (at, lanes), shrink, values);
         }
         for at in (fours..dim).step_by(lanes) {
-            self.values::<S, 1>(s, keys.0, scores, (at, lanes.min(dim - at)), shrink, values);
+            self.values::<S, 1>(s, (i, keys.0), scores, (at, lanes.min(dim - at)), shrink, values);
         }
     }
 
@@ -96,9 +96,12 @@ impl<W: Source<Stored: KeyValue>> Head<'_, W> {
 
     /// Asks for row `row` of the keys or values that are read after those up to `row`: [`KEYS`] further on, or as many
     /// from the beginning of the next head, which this thread most likely takes next. Rows are pages apart or soon are,
-    /// which the hardware does not follow far enough.
+    /// which the hardware does not follow far enough. The first query `i` asks for all of them.
     #[inline(always)]
-    fn ask_ahead<S: Simd>(&self, s: S, rows: &Rows<W::Stored>, row: usize) {
+    fn ask_ahead<S: Simd>(&self, s: S, i: usize, rows: &Rows<W::Stored>, row: usize) {
+        if i > 0 {
+            return;
+        }
         let (head, ahead) = if row + KEYS < self.a.len { (self.head, row + KEYS) } else { (self.head + 1, row % KEYS) };
         let p = rows.data.as_ptr().wrapping_add(ahead * rows.row_stride + head * rows.head_stride).cast::<u8>();
         for line in (0..self.a.dim * size_of::<W::Stored>()).step_by(64) {
@@ -116,7 +119,7 @@ impl<W: Source<Stored: KeyValue>> Head<'_, W> {
         // SAFETY: a row has `dim` elements, and there are `count` rows of keys, as checked.
         unsafe {
             for (j, product) in products.iter_mut().enumerate().take(count) {
-                self.ask_ahead(s, &keys, first + j);
+                self.ask_ahead(s, i, &keys, first + j);
                 *product = self::product::<S, W>(s, q, k.add(j * keys.row_stride), dim);
             }
         }
@@ -128,7 +131,7 @@ impl<W: Source<Stored: KeyValue>> Head<'_, W> {
     fn values<S: Simd, const N: usize>(
         &self,
         s: S,
-        first: usize,
+        (i, first): (usize, usize),
         weights: &[f32],
         (at, count): (usize, usize),
         shrink: f32,
@@ -141,15 +144,15 @@ impl<W: Source<Stored: KeyValue>> Head<'_, W> {
         // SAFETY: a row has `dim` elements, as checked, of which `N` vectors or `count` elements are left, and as many
         // of `values`.
         unsafe {
-            for (i, acc) in acc.iter_mut().enumerate() {
-                *acc = s.mul(s.load_up_to(values.add(i * S::LANES), count), s.splat(shrink));
+            for (n, acc) in acc.iter_mut().enumerate() {
+                *acc = s.mul(s.load_up_to(values.add(n * S::LANES), count), s.splat(shrink));
             }
             if count == S::LANES {
                 for (j, &weight) in weights.iter().enumerate() {
-                    self.ask_ahead(s, &rows, first + j);
+                    self.ask_ahead(s, i, &rows, first + j);
                     let (v, weight) = (v.add(j * rows.row_stride), s.splat(weight));
-                    for (i, acc) in acc.iter_mut().enumerate() {
-                        *acc = s.fma(weight, load::<S, W>(s, v.add(i * S::LANES)), *acc);
+                    for (n, acc) in acc.iter_mut().enumerate() {
+                        *acc = s.fma(weight, load::<S, W>(s, v.add(n * S::LANES)), *acc);
                     }
                 }
             } else {
@@ -157,8 +160,8 @@ impl<W: Source<Stored: KeyValue>> Head<'_, W> {
                     acc[0] = s.fma(s.splat(weight), W::first(s, v.add(j * rows.row_stride), count), acc[0]);
                 }
             }
-            for (i, acc) in acc.into_iter().enumerate() {
-                s.store_up_to(values.add(i * S::LANES), acc, count);
+            for (n, acc) in acc.into_iter().enumerate() {
+                s.store_up_to(values.add(n * S::LANES), acc, count);
             }
         }
     }
