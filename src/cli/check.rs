@@ -1,7 +1,7 @@
 //! `barkclone check`: whether recordings will make good voices.
 
 use super::progress::Terminal;
-use super::references::{ReadingArgs, recordings};
+use super::references::{ReadingArgs, once, recordings};
 use super::{check_page_target, out, tell};
 use anyhow::{Error, Result, ensure};
 use barkclone::audio;
@@ -54,7 +54,7 @@ pub fn run(mut args: CheckArgs, terminal: &Terminal) -> Result<()> {
             Vec::new()
         })
     };
-    args.recordings = std::mem::take(&mut args.recordings).into_iter().flat_map(found).collect();
+    args.recordings = once(std::mem::take(&mut args.recordings).into_iter().flat_map(found).collect());
     args.check_outputs()?;
     let count = args.recordings.len() + named.len();
     let (mut pictures, mut unread, mut bad) = (Vec::new(), Vec::new(), 0);

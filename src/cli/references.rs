@@ -7,6 +7,7 @@ use barkclone::error::Kind;
 use barkclone::progress::Silent;
 use barkclone::sound::{LONGEST_REFERENCE, Preparation, Reference, raw, with_speech};
 use clap::Args;
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs;
 use std::ops::Range;
@@ -130,7 +131,17 @@ pub fn recordings(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
             false => recordings.push(path.clone()),
         }
     }
-    Ok(recordings)
+    Ok(once(recordings))
+}
+
+/// Each of these recordings once, however often and by whatever way it is named.
+pub fn once(mut recordings: Vec<PathBuf>) -> Vec<PathBuf> {
+    let file = |path: &PathBuf| path != Path::new("-");
+    let whole = |path: &PathBuf| Some(path.parent()?.join(".").canonicalize().ok()?.join(path.file_name()?));
+    let place = |path: &PathBuf| file(path).then(|| whole(path)).flatten();
+    let mut seen = BTreeSet::new();
+    recordings.retain(|path| seen.insert(place(path).unwrap_or_else(|| path.clone())));
+    recordings
 }
 
 fn recordings_in(folder: &Path) -> Result<Vec<PathBuf>> {

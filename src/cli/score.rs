@@ -3,7 +3,7 @@
 use super::ears::{self, EarArgs, WordArgs};
 use super::nets;
 use super::progress::Terminal;
-use super::references::ReadingArgs;
+use super::references::{ReadingArgs, once};
 use super::{out, tell};
 use anyhow::{Result, ensure};
 use barkclone::ears::score::pace;
@@ -76,12 +76,13 @@ pub fn run(args: &ScoreArgs, models: &Models, terminal: &Terminal) -> Result<()>
         terminal.note("only what does not sound right is judged: --voice-of compares the voice, --text the words");
     }
     let mut unread = Vec::new();
-    for path in &args.sounds {
+    let sounds = once(args.sounds.clone());
+    for path in &sounds {
         if let Err(error) = args.one(path, (&judge, asked), terminal) {
             unread.push(error);
         }
     }
-    let count = args.sounds.len();
+    let count = sounds.len();
     if let (Some(error), 1) = (unread.pop_if(|_| count == 1), count) {
         return Err(error);
     }

@@ -156,3 +156,24 @@ fn what_is_not_read_here_is_read_through_ffmpeg_unless_that_is_forbidden() {
     super::Ran::of(desk.command(&arguments).env("PATH", &path).output().unwrap()).fails(3, &["not a recording"]);
     assert!(!desk.path("calls").exists());
 }
+
+#[test]
+fn a_recording_that_is_named_twice_is_taken_once() {
+    let desk = Desk::new();
+    fs::create_dir(desk.path("takes")).unwrap();
+    desk.babble("takes/a.wav", 1.5);
+    let twice = ["takes/a.wav", "takes", "./takes/../takes/a.wav"];
+    for command in [&["check", "--json"][..], &["score", "--json"]] {
+        let named = if command[0] == "score" { ["takes/a.wav", "takes/a.wav", twice[2]] } else { twice };
+        let ran = desk.run(&[command, &named].concat());
+        assert_eq!(ran.prints().lines().count(), 1, "{}", ran.prints());
+    }
+    let each = [&twice[..], &["--raw", "--each", "-d", "voices"]].concat();
+    assert_eq!(desk.prepare(&each).prints(), "voices/a.npz");
+    assert_eq!(desk.convert(&twice, &["-d", "out"]).prints(), "out/a.wav");
+    #[cfg(unix)]
+    {
+        std::os::unix::fs::symlink("a.wav", desk.path("takes/b.wav")).unwrap();
+        assert_eq!(desk.run(&["check", "--json", "takes"]).prints().lines().count(), 2, "another name is another one");
+    }
+}
