@@ -23,6 +23,20 @@ impl Engine {
     }
 }
 
+impl Parameters {
+    /// What computes what comes out for each row of a batch.
+    ///
+    /// # Errors
+    /// Where the device has no room.
+    pub fn judge<'a>(&'a self, engine: &Engine) -> Result<impl Fn(&Batch) -> Result<Vec<Told>> + use<'a>> {
+        let graph = match engine {
+            Engine::Kernels => None,
+            Engine::Autograd(device) => Some(Graph::new(self, &Default::default(), device)?),
+        };
+        Ok(move |batch: &Batch| graph.as_ref().map_or_else(|| Ok(self.told(batch)), |graph| graph.told(batch)))
+    }
+}
+
 /// A quantizer that learns. On another device than the CPU it lives there, and comes back by [`Learner::finish`].
 pub struct Learner<'a> {
     parameters: &'a mut Parameters,

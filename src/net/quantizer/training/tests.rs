@@ -125,6 +125,16 @@ fn a_clip_comes_out_as_alone_and_as_from_the_net_that_clones() {
 }
 
 #[test]
+fn every_engine_judges_alike() {
+    let (parameters, batch) = (parameters(1), batch(&clips()));
+    let [ours, theirs] = ENGINES.map(|engine| parameters.judge(&engine).unwrap()(&batch).unwrap());
+    assert_eq!(ours, parameters.told(&batch));
+    for (a, b) in ours.iter().zip(&theirs) {
+        assert!((a.loss - b.loss).abs() < 1e-4 && (a.rank, a.best) == (b.rank, b.best), "{a:?}, not {b:?}");
+    }
+}
+
+#[test]
 fn pairs_that_do_not_fit_are_refused() {
     assert!(Batch::new(&[], WIDTH).is_err());
     assert!(Batch::new(&[(&[0.0; 5], &[1])], WIDTH).is_err());
