@@ -157,7 +157,7 @@ fn packed(exact: &Bark, name: &str, repr: Repr) -> Result<Bark> {
     std::fs::create_dir_all(folder)?;
     let path = folder.join(format!("{name}-{repr}.safetensors"));
     if !path.exists() {
-        checkpoint::pack(exact, Some(&noise::codec(SEED)), repr, &path, &Silent)?;
+        checkpoint::pack(exact, (Some(&noise::codec(SEED)), None), repr, &path, &Silent)?;
     }
     checkpoint::bark(&path)
 }

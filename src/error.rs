@@ -74,7 +74,7 @@ pub fn exit_code(error: &anyhow::Error) -> u8 {
 
 /// ` (did you mean ...?)` with the nearest of `names`, or nothing if none is near.
 pub fn did_you_mean(name: &str, names: &[&str]) -> String {
-    let distance = |candidate: &str| strsim::damerau_levenshtein(name, candidate);
+    let distance = |candidate: &str| strsim::damerau_levenshtein(&name.to_lowercase(), &candidate.to_lowercase());
     let near = |candidate: &str| {
         let allowed = (candidate.len().max(name.len()) / 3).max(1);
         distance(candidate) <= allowed || (name.len() > 1 && candidate.contains(name))

@@ -2,7 +2,7 @@
 
 use crate::error::{Kind, did_you_mean};
 use crate::output;
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -25,6 +25,11 @@ impl Shelf {
             Shelf::Quantizers => ["quantizers", "pth", "quantizer", "models list"],
         }
     }
+}
+
+/// Whether two names differ by case at most: file systems of macOS and Windows take them for one.
+pub fn is_alike(one: &str, other: &str) -> bool {
+    one.to_lowercase() == other.to_lowercase()
 }
 
 /// What the user keeps by name.
@@ -53,10 +58,10 @@ impl Library {
     /// Where the file called `name` is to be written; the folder is made.
     ///
     /// # Errors
-    /// Kind [`Kind::Usage`]: no name for a file, or one that a path hides here. Kind [`Kind::Output`]: no folder that can
-    /// be written to.
+    /// Kind [`Kind::Usage`]: no name for a file, one that a path hides here, or one that is like another's
+    /// ([`is_alike`]). Kind [`Kind::Output`]: no folder that can be written to.
     pub fn target(&self, name: &str) -> Result<PathBuf> {
-        let path = self.new_path(name)?;
+        let path = self.new_path(name, None)?;
         output::make_folder(&self.folder)?;
         Ok(path)
     }
@@ -92,7 +97,7 @@ impl Library {
     /// # Errors
     /// Kind [`Kind::Input`]: there is no `from`. Kind [`Kind::Output`]: there is a `to`.
     pub fn rename(&self, from: &str, to: &str, force: bool) -> Result<PathBuf> {
-        let (old, new) = (self.existing(from)?, self.new_path(to)?);
+        let (old, new) = (self.existing(from)?, self.new_path(to, Some(from))?);
         let failed = || Kind::Output.error(format!("{}: cannot be written", new.display()));
         if force {
             fs::rename(&old, &new).with_context(failed)?;
@@ -123,12 +128,18 @@ impl Library {
         did_you_mean(name, &names.iter().map(String::as_str).collect::<Vec<_>>())
     }
 
-    /// Where a new one is to be, whose name would not find it where there is a path of that name.
-    fn new_path(&self, name: &str) -> Result<PathBuf> {
+    /// Where a new one is to be, whose name would not find it where there is a path of that name. `from`: its name so
+    /// far.
+    fn new_path(&self, name: &str, from: Option<&str>) -> Result<PathBuf> {
         let (path, [_, _, one, _]) = (self.path(name)?, self.shelf.words());
         let told =
             format!("`{name}` is a file or folder here, which goes first where a {one} is named: choose another");
         ensure!(!Path::new(name).exists(), Kind::Usage.error(told));
+        let other = |other: &String| other != name && Some(other.as_str()) != from && is_alike(other, name);
+        if let Some(other) = self.names()?.into_iter().find(other) {
+            let told = format!("there is a {one} called `{other}`, which is one name with `{name}` on some systems");
+            bail!(Kind::Usage.error(format!("{told}: choose another")));
+        }
         Ok(path)
     }
 

@@ -69,7 +69,11 @@ pub fn check(path: &Path, force: bool) -> Result<()> {
     match fs::symlink_metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => (),
         Err(error) => return Err(error).with_context(|| unwritable(path)),
-        Ok(_) if !force => bail!(exists(path)),
+        Ok(_) if !force => {
+            // Where --force would not help either, it is not advised.
+            refuse_input(path)?;
+            bail!(exists(path))
+        }
         Ok(_) => drop(replaceable(path)?),
     }
     check_folder(folder_of(path))

@@ -173,7 +173,7 @@ fn pack(repr: Repr) -> PathBuf {
     if path.exists() {
         std::fs::remove_file(&path).unwrap();
     }
-    checkpoint::pack(&noise::bark_of(configs, SEED), Some(&noise::codec(SEED)), repr, &path, &Silent).unwrap();
+    checkpoint::pack(&noise::bark_of(configs, SEED), (Some(&noise::codec(SEED)), None), repr, &path, &Silent).unwrap();
     path
 }
 

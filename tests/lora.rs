@@ -80,14 +80,14 @@ fn what_is_packed_is_what_is_merged_at_load() {
     let folder = tempfile::tempdir().unwrap();
     let merged = || bark().with_loras(vec![lora(&golden("plain"), None, 1.0).unwrap()]).unwrap();
     let path = folder.path().join("packed.safetensors");
-    checkpoint::pack(&merged(), None, Repr::Plain(DType::F32), &path, &Silent).unwrap();
+    checkpoint::pack(&merged(), (None, None), Repr::Plain(DType::F32), &path, &Silent).unwrap();
     let packed = checkpoint::bark(&path).unwrap();
     for (name, shape) in WEIGHTS {
         let name = format!("0.{name}");
         let both = [&packed, &merged()].map(|bark| weight(bark, Stage::Semantic, &name, shape));
         assert_eq!(both[0], both[1]);
     }
-    checkpoint::pack(&bark(), None, Repr::Q8_0, &path, &Silent).unwrap();
+    checkpoint::pack(&bark(), (None, None), Repr::Q8_0, &path, &Silent).unwrap();
     let packed = checkpoint::bark(&path).unwrap();
     let error = packed.with_loras(vec![lora(&golden("plain"), None, 1.0).unwrap()]).err().unwrap();
     assert!(error.to_string().contains("the model is packed: give --lora where it is packed"), "{error}");

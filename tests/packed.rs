@@ -23,7 +23,7 @@ fn source() -> Bark {
 
 fn packed(folder: &TempDir, bark: &Bark, repr: Repr) -> PathBuf {
     let path = folder.path().join(format!("{repr}.safetensors"));
-    checkpoint::pack(bark, Some(&noise::codec(5)), repr, &path, &Silent).unwrap();
+    checkpoint::pack(bark, (Some(&noise::codec(5)), None), repr, &path, &Silent).unwrap();
     path
 }
 
@@ -80,7 +80,7 @@ fn rows_that_are_not_whole_blocks_are_refused_and_leave_nothing_behind() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("tiny.safetensors");
     let tiny = noise::bark(Size::Tiny, 5);
-    let refused = checkpoint::pack(&tiny, Some(&noise::codec(5)), Repr::Q4K, &path, &Silent).unwrap_err();
+    let refused = checkpoint::pack(&tiny, (Some(&noise::codec(5)), None), Repr::Q4K, &path, &Silent).unwrap_err();
     assert_eq!(exit_code(&refused), 2, "{refused:#}");
     assert!(format!("{refused:#}").contains("take another type"), "{refused:#}");
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
@@ -103,7 +103,7 @@ fn packing_fills_one_file_that_a_sweep_finds() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("tiny.safetensors");
     let onlooker = Onlooker(&folder, Mutex::default());
-    checkpoint::pack(&noise::bark(Size::Tiny, 5), None, Repr::Q8_0, &path, &onlooker).unwrap();
+    checkpoint::pack(&noise::bark(Size::Tiny, 5), (None, None), Repr::Q8_0, &path, &onlooker).unwrap();
     let seen = onlooker.1.into_inner().unwrap();
     assert!(seen.len() == 1 && seen.iter().all(|name| name.starts_with(".barkclone-tiny-")), "{seen:?}");
 }

@@ -114,10 +114,13 @@ fn what_is_written_is_read_and_hears_the_same_tokens() {
         let parameters = train::random(config.clone(), 1).unwrap();
         let record = checkpoint::TrainingRecord { language: Some("gl".into()), clips: 2, ..Default::default() };
         let path = folder.path().join(format!("mine{version}.pth"));
-        output::write_atomically(&path, false, |sink| write_quantizer(&parameters, &record, "mine", sink)).unwrap();
+        let sounds = clips.clips.iter().map(Clip::mark).collect();
+        let written = (&record, &sounds);
+        output::write_atomically(&path, false, |sink| write_quantizer(&parameters, written, "mine", sink)).unwrap();
         let read = checkpoint::quantizer(&path).unwrap();
         assert!(read.config == config && read.parameters().unwrap() == parameters);
         assert_eq!(checkpoint::training_record(&path).unwrap(), Some(record));
+        assert!(checkpoint::training_sounds(&path, train::MARK).unwrap() == sounds && sounds.len() == 2);
 
         let chosen: Vec<&Clip> = clips.clips.iter().collect();
         let (score, each) = train::evaluate(|batch| Ok(parameters.told(batch)), &clips, &chosen, &Silent).unwrap();

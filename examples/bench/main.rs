@@ -190,8 +190,9 @@ fn packed(args: &Args) -> Result<Option<String>> {
     let path = folder.join(format!("{}-{repr}.safetensors", args.bark.replace(['/', '\\'], "-")));
     if !path.exists() {
         std::fs::create_dir_all(folder)?;
-        let (seconds, ()) =
-            timed(|| checkpoint::pack(&open_bark(&args.bark)?, Some(&open_codec(args)?), repr, &path, &Silent))?;
+        let (seconds, ()) = timed(|| {
+            checkpoint::pack(&open_bark(&args.bark)?, (Some(&open_codec(args)?), None), repr, &path, &Silent)
+        })?;
         println!("{:<44} {seconds:>9.1} s", format!("packed as {repr}"));
     }
     Ok(Some(path.display().to_string()))

@@ -264,7 +264,7 @@ fn hugging_face(path: &Path) -> Result<Bark> {
             tuned.display()
         ))
     );
-    if let Some(Header { config, protocol }) = packed::header(path)? {
+    if let Some(Header { config, protocol, .. }) = packed::header(path)? {
         let source = Source::HuggingFace { weights: path.into(), config: Box::new(config) };
         return Ok(Bark { protocol, source, loras: vec![] });
     }

@@ -24,8 +24,8 @@ pub use codec::codec;
 pub use hubert::hubert;
 pub use identify::identify;
 pub use lora::{Lora, lora};
-pub use packed::pack;
-pub use quantizer::{TrainingRecord, quantizer, training_record, write_quantizer};
+pub use packed::{pack, packed_tokenizer};
+pub use quantizer::{TrainingRecord, quantizer, training_record, training_sounds, write_quantizer};
 pub use speaker::{SpeakerConfig, speaker};
 pub use whisper::{Generation, Recogniser, whisper};
 

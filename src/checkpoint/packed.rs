@@ -15,6 +15,7 @@ use crate::output;
 use crate::progress::Progress;
 use crate::stage::Stage;
 use crate::stage::protocol::Protocol;
+use crate::stage::text::Text;
 use anyhow::{Context, Result, bail};
 use candle_core::DType;
 use safetensors::Dtype;
@@ -31,6 +32,9 @@ const KEY: &str = "barkclone";
 pub(super) struct Header {
     pub config: BarkJson,
     pub protocol: Protocol,
+    /// The tokenizer.json that comes with it, where one does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    tokenizer: Option<String>,
 }
 
 /// The description of the packed file `path`; `None` if it is another kind of file.
@@ -41,13 +45,19 @@ pub(super) fn header(path: &Path) -> Result<Option<Header>> {
     serde_json::from_str(json).with_context(unfit).map(Some)
 }
 
-/// Writes `bark`, and the codec if it is to come along, to `path`: matrices as `repr`, of which tables and heads keep
+/// The tokenizer that was packed into `path`, if it is such a file.
+pub fn packed_tokenizer(path: &Path) -> Result<Option<Text>> {
+    let json = header(path)?.and_then(|header| header.tokenizer);
+    json.map(|json| Text::parse(json.as_bytes(), path.display().to_string())).transpose()
+}
+
+/// Writes `bark`, and the codec and the tokenizer if they are to come along, to `path`: matrices as `repr`, of which tables and heads keep
 /// at least 8 bits; everything else, which is little, as f32.
 ///
 /// `path` appears when it is complete, and replaces what was there.
 pub fn pack(
     bark: &Bark,
-    codec: Option<&Checkpoint<CodecConfig>>,
+    (codec, tokenizer): (Option<&Checkpoint<CodecConfig>>, Option<&Text>),
     repr: Repr,
     path: &Path,
     progress: &dyn Progress,
@@ -63,6 +73,7 @@ pub fn pack(
             codec_config: codec.map(|codec| codec.config.clone()),
         },
         protocol: bark.protocol.clone(),
+        tokenizer: tokenizer.map(Text::json).transpose()?,
     };
     let mut entries = Vec::new();
     for (model, part) in stages.iter().zip(HF_PARTS) {

@@ -8,6 +8,7 @@ use crate::error::Kind;
 use crate::net::quantizer::{Parameters, QuantizerConfig};
 use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::io::{Seek, Write};
 use std::path::Path;
 
@@ -15,6 +16,8 @@ use std::path::Path;
 const INFO: &str = ".info";
 /// What this program's trainer adds besides; other readers pass it over.
 const RECORD: &str = ".training";
+/// The marks of the sounds that it learned from, one after the other.
+const SOUNDS: &str = ".sounds";
 
 /// Opens the quantizer at `path`, a file or its folder. Sizes are the tensors'; an `.info` in the file must agree.
 ///
@@ -81,11 +84,23 @@ pub fn training_record(path: &Path) -> Result<Option<TrainingRecord>> {
     serde_json::from_str(&text).with_context(damaged).map(Some)
 }
 
+/// The marks of the sounds that the quantizer at `path` learned from, each of `digits` digits; none where it does not say.
+///
+/// # Errors
+/// Kind [`Kind::Model`], naming the file: damaged.
+pub fn training_sounds(path: &Path, digits: usize) -> Result<BTreeSet<String>> {
+    let Opened::Torch(torch) = file::open(&folder::weights(path)?)? else { return Ok(BTreeSet::new()) };
+    let damaged = || Kind::Model.error(format!("{}: its list of sounds cannot be read", path.display()));
+    let marks = torch.note(SOUNDS).with_context(damaged)?.unwrap_or_default();
+    let mark = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    Ok(marks.as_bytes().chunks_exact(digits).map(mark).collect())
+}
+
 /// Writes a quantizer as gitmylo's trainer does (`customtokenizer.py`, `CustomTokenizer.save`), and what is known of its
-/// training beside the sizes. The entries lie in the folder `name` of the archive.
+/// training beside the sizes: the record, and the marks of the sounds. The entries lie in the folder `name` of the archive.
 pub fn write_quantizer(
     parameters: &Parameters,
-    record: &TrainingRecord,
+    (record, sounds): (&TrainingRecord, &BTreeSet<String>),
     name: &str,
     sink: &mut (impl Write + Seek),
 ) -> Result<()> {
@@ -101,6 +116,7 @@ pub fn write_quantizer(
     }
     writer.entry(INFO, &serde_json::to_vec(&parameters.config)?)?;
     writer.entry(RECORD, &serde_json::to_vec(record)?)?;
+    writer.entry(SOUNDS, sounds.iter().map(String::as_str).collect::<String>().as_bytes())?;
     writer.finish()
 }
 

@@ -39,24 +39,12 @@ pub fn check_named(choice: &str, models: &Models) -> Result<()> {
 
 /// Refuses what is none of Suno's voices.
 fn named_preset(choice: &str, models: &Models) -> Result<()> {
-    let Err(error) = models.registry.preset(choice) else { return Ok(()) };
-    let hint = suggestion(choice);
-    if hint.is_empty() {
-        return Err(error);
-    }
-    bail!(Kind::Input.error(format!(
-        "no voice is named `{choice}`{hint}; it is a voice file's path, a name of `barkclone voice list`, or one of \
-             Suno's"
-    )))
-}
-
-/// ` (did you mean ...?)` with the voice file of that name, or the nearest name of one that is kept, or nothing.
-fn suggestion(choice: &str) -> String {
+    // Without a home there are no kept ones.
+    let kept = Library::of_user(Shelf::Voices).and_then(|library| library.names()).unwrap_or_default();
+    let Err(error) = models.registry.preset(choice, &kept) else { return Ok(()) };
     let file = Path::new(choice).with_added_extension("npz");
-    match file.is_file() {
-        true => format!(" (did you mean `{}`?)", file.display()),
-        false => Library::of_user(Shelf::Voices).map_or(String::new(), |library| library.suggestion(choice)),
-    }
+    let told = format!("no voice is named `{choice}` (did you mean `{}`?)", file.display());
+    if file.is_file() { bail!(Kind::Input.error(told)) } else { Err(error) }
 }
 
 /// Warns of a voice, called `name`, whose codes are of another codec than the one that speaks, which has the hash

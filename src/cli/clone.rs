@@ -136,7 +136,7 @@ pub fn run(mut args: CloneArgs, models: &Models, terminal: &Terminal) -> Result<
         args.refine.texts(&args.nets.quantizer)?;
     }
     args.run.refuse_for_one("--each (--report with --refine, too)")?;
-    let target = args.target(&recordings)?;
+    let target = args.target(&recordings, models)?;
     args.check_outputs(&target, page.as_deref(), &recordings)?;
     let inputs = args.references.inputs(&recordings)?;
     let reference = args.references.prepare(&inputs, terminal)?;
@@ -165,13 +165,16 @@ pub fn run(mut args: CloneArgs, models: &Models, terminal: &Terminal) -> Result<
 }
 
 impl CloneArgs {
-    fn target(&self, recordings: &[PathBuf]) -> Result<PathBuf> {
+    fn target(&self, recordings: &[PathBuf], models: &Models) -> Result<PathBuf> {
         match (&self.output, recordings) {
             (Some(path), _) => {
                 check_voice_target("--output", path)?;
                 Ok(path.clone())
             }
-            (None, _) if let Some(name) = &self.name => Library::of_user(Shelf::Voices)?.target(name),
+            (None, _) if let Some(name) = &self.name => {
+                models.registry.check_free(Shelf::Voices, name)?;
+                Library::of_user(Shelf::Voices)?.target(name)
+            }
             (None, [recording]) if recording.exists() && !recording.is_file() || recording == Path::new("-") => {
                 Err(Kind::Usage.error("a recording from a pipe: name the voice with -o or --name").into())
             }

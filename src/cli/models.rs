@@ -93,13 +93,18 @@ pub fn run(args: ModelsArgs, models: &Models, progress: &dyn Progress) -> Result
     match args.command {
         Command::List { json: false } => out(table(models)),
         Command::List { json: true } => out(json(models)?),
-        Command::Fetch { names } => fetch(&named(models, &names)?, models, progress),
+        Command::Fetch { names } => {
+            let (own, names) = own_and_others(names);
+            let entries = named(models, &names)?;
+            own.iter().for_each(|name| progress.note(&format!("{name} is a quantizer of your own: nothing to fetch")));
+            fetch(&entries, models, progress)
+        }
         Command::Pack { bark, weights, lora } => {
             let choice = BarkChoice { bark: &bark, codec: None, weights, loras: &lora.loras };
             out(format!("{}\n", choice.repack(models, progress)?.display()))
         }
         Command::Add { file, name, force } => add(&file, &name, force, models),
-        Command::Path { name } => path(&name, models),
+        Command::Path { name } => path(&name, models, progress),
         Command::Verify { names } if names.is_empty() => {
             verify((&cached(models), &Packs::of(&models.hub).all()), false, models, progress)
         }
@@ -121,7 +126,8 @@ pub fn run(args: ModelsArgs, models: &Models, progress: &dyn Progress) -> Result
 
 /// The models of those names; all names are checked before anything is done.
 fn named(models: &Models, names: &[String]) -> Result<Vec<Entry>> {
-    let found: Vec<Vec<Entry>> = names.iter().map(|name| models.registry.named(name)).collect::<Result<_>>()?;
+    let own = own_names();
+    let found: Vec<Vec<Entry>> = names.iter().map(|name| models.registry.named(name, &own)).collect::<Result<_>>()?;
     Ok(found.into_iter().flatten().collect())
 }
 
@@ -131,7 +137,7 @@ fn named_or_packed(models: &Models, names: &[String]) -> Result<(Vec<Entry>, Vec
     let (mut entries, mut packed) = (Vec::new(), Vec::new());
     for name in names {
         let made = packs.of_model(name);
-        match models.registry.named(name) {
+        match models.registry.named(name, &own_names()) {
             // What is built in has no files but packed ones.
             Ok(found) => entries.extend(found.into_iter().filter(|e| !e.builtin || made.is_empty())),
             Err(error) if made.is_empty() => return Err(error),
@@ -147,14 +153,18 @@ fn library() -> Result<Library> {
     Library::of_user(Shelf::Quantizers)
 }
 
+/// Their names; without a home there are none.
+fn own_names() -> Vec<String> {
+    library().and_then(|library| library.names()).unwrap_or_default()
+}
+
 /// The user's own names, and those that are left.
 fn own_and_others(names: Vec<String>) -> (Vec<String>, Vec<String>) {
     names.into_iter().partition(|name| library().is_ok_and(|library| library.find(name).is_some()))
 }
 
 fn add(file: &Path, name: &str, force: bool, models: &Models) -> Result<()> {
-    let published = models.registry.entries().iter().any(|entry| entry.name == name);
-    ensure!(!published, Kind::Usage.error(format!("`{name}` is a published model's name: choose another one")));
+    models.registry.check_free(Shelf::Quantizers, name)?;
     nets::quantizer_file(file)?;
     let target = library()?.target(name)?;
     let unreadable = || Kind::Model.error(format!("{}: cannot be read", file.display()));
@@ -195,11 +205,15 @@ fn fetch(entries: &[Entry], models: &Models, progress: &dyn Progress) -> Result<
     Ok(())
 }
 
-fn path(name: &str, models: &Models) -> Result<()> {
+fn path(name: &str, models: &Models, progress: &dyn Progress) -> Result<()> {
+    if Path::new(name).exists() {
+        let told = "a file or folder here has that name, and goes first where a model is named";
+        progress.note(&format!("warning: {name}: {told}"));
+    }
     if let Some(path) = library().ok().and_then(|library| library.find(name)) {
         return out(format!("{}\n", path.display()));
     }
-    let entries = models.registry.named(name)?;
+    let entries = models.registry.named(name, &own_names())?;
     let Some(entry) = entries.iter().find(|e| !e.builtin) else {
         bail!(Kind::Usage.error(format!("`{name}` is built in: it has no path")));
     };

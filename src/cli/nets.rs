@@ -14,8 +14,11 @@ use barkclone::output;
 use barkclone::progress::Progress;
 use barkclone::stage::Stage;
 use barkclone::stage::protocol::Protocol;
+use barkclone::stage::text::Text;
+use barkclone::train::MARK;
 use candle_core::{DType, Device};
 use clap::{Arg, ArgAction, Args, ValueEnum};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -206,11 +209,16 @@ impl BarkChoice<'_> {
         self.pack(&source, true, models, progress)
     }
 
-    /// Packs Bark, and its own codec with it if it has one: a codec of choice is another file.
+    /// Packs Bark, and its own codec and tokenizer with it if it has them: those of choice are other files.
     fn pack(&self, source: &Source, anew: bool, models: &Models, progress: &dyn Progress) -> Result<PathBuf> {
         Packs::of(&models.hub).make(&self.origin(source), anew, progress, |path| {
             let bark = self.merged(source)?;
-            checkpoint::pack(&bark, bark.codec()?.as_ref(), self.weights.repr(), path, progress)
+            let tokenizer = match source {
+                Source::Builtin => Some(builtin::tokenizer()?),
+                Source::Path(_) => tokenizer_of(self.bark)?.map(|path| text(&path)).transpose()?,
+            };
+            let codec = bark.codec()?;
+            checkpoint::pack(&bark, (codec.as_ref(), tokenizer.as_ref()), self.weights.repr(), path, progress)
         })
     }
 
@@ -248,6 +256,31 @@ fn published(source: &Source) -> Result<Bark> {
         Source::Builtin => builtin::bark(),
         Source::Path(path) => checkpoint::bark(path).map_err(|error| named(error, path)),
     }
+}
+
+/// Where the tokenizer is that comes with the Bark that `bark` is a path of: in its packed file, or beside its files.
+pub fn tokenizer_of(bark: &str) -> Result<Option<PathBuf>> {
+    let bark = Path::new(bark);
+    if checkpoint::packed_tokenizer(bark)?.is_some() {
+        return Ok(Some(bark.to_owned()));
+    }
+    Ok(tokenizer_in(if bark.is_file() { bark.parent().unwrap_or(bark) } else { bark }))
+}
+
+/// The tokenizer in a file, or in a folder.
+pub fn text(path: &Path) -> Result<Text> {
+    if let Some(packed) = checkpoint::packed_tokenizer(path)? {
+        return Ok(packed);
+    }
+    match path.is_dir() {
+        true => Text::open(&tokenizer_in(path).unwrap_or(path.join("tokenizer.json"))),
+        false => Text::open(path),
+    }
+}
+
+/// The tokenizer's file in a folder; Suno's cache has the vocabulary alone.
+fn tokenizer_in(folder: &Path) -> Option<PathBuf> {
+    ["tokenizer.json", "vocab.txt"].map(|name| folder.join(name)).into_iter().find(|path| path.is_file())
 }
 
 /// An error of a file that is of another kind than was asked for says what it is.
@@ -299,6 +332,14 @@ pub fn training_record(choice: &str, models: &Models, progress: &dyn Progress) -
     match models.resolve(ModelKind::Quantizer, choice, progress)? {
         Source::Builtin => Ok(None),
         Source::Path(path) => checkpoint::training_record(&path),
+    }
+}
+
+/// The marks of the sounds that the quantizer learned from, as far as it says, by name or path.
+pub fn training_sounds(choice: &str, models: &Models, progress: &dyn Progress) -> Result<BTreeSet<String>> {
+    match models.resolve(ModelKind::Quantizer, choice, progress)? {
+        Source::Builtin => Ok(BTreeSet::new()),
+        Source::Path(path) => checkpoint::training_sounds(&path, MARK),
     }
 }
 

@@ -1,7 +1,7 @@
 //! What holds where a flag is not given: variables of the environment, then `config.toml`, then the flag's own default.
 
 use super::choice::check_named;
-use super::{Cli, models_folder, out, together, written};
+use super::{Cli, models_folder, nets, out, together, written};
 use anyhow::{Context, Error, Result, bail, ensure};
 use barkclone::device;
 use barkclone::error::{Kind, did_you_mean};
@@ -227,10 +227,11 @@ impl Settings {
         }
         let flag = call.get_one::<String>("models").filter(|_| is_given(call, "models"));
         let models = flag.map(|value| Setting { value: value.clone(), origin: Origin::Flag });
-        if is_given(call, "demo") {
-            return Ok(None);
-        }
-        let Some(set) = self.set(models)? else { return Ok(None) };
+        let set = match is_given(call, "demo") {
+            true => call.get_flag("demo").then_some(Set { folder: None, origin: Origin::Flag }),
+            false => self.set(models)?,
+        };
+        let Some(set) = set else { return Ok(None) };
         let mut with = self.clone();
         // `speak` only judges by these, and does without: a folder of models need not hold them.
         let judges = |key: &str| set.folder.is_some() && call.value_source(key).is_none() && JUDGES.contains(&key);
@@ -240,6 +241,9 @@ impl Settings {
         let open = |key: &str| find_own(command, key).is_some() && !is_given(call, key) && !unused(key);
         for (key, kind) in MODELS.into_iter().filter(|(key, _)| open(key)) {
             with.take((key, kind), &set, call.value_source(key).is_some())?;
+        }
+        if find_own(command, "tokenizer").is_some() && with.lacks_tokenizer(call, &set)? {
+            with.kept.insert("tokenizer", Setting { value: "demo".to_owned(), origin: set.origin });
         }
         Ok(Some(with))
     }
@@ -266,6 +270,17 @@ impl Settings {
         };
         self.kept.extend(value.map(|value| (key, Setting { value, origin: set.origin })));
         Ok(())
+    }
+
+    /// Whether `demo` stands in for the tokenizer too: of Bark's files that are named, and have none with them. A name
+    /// has its own.
+    fn lacks_tokenizer(&self, call: &ArgMatches, set: &Set) -> Result<bool> {
+        let named = is_given(call, "tokenizer") || self.kept.contains_key("tokenizer");
+        let bark = call.get_one::<String>("bark").filter(|bark| is_given(call, "bark") && Path::new(bark).exists());
+        match bark {
+            Some(bark) if set.folder.is_none() && !named => Ok(nets::tokenizer_of(bark)?.is_none()),
+            _ => Ok(false),
+        }
     }
 
     /// Values that stand for nothing, with why; nothing is fetched to tell.

@@ -79,11 +79,7 @@ impl Models {
 
     /// What `choice` stands for: a path if it exists, else a name in the registry, which is fetched if need be.
     pub fn resolve(&self, kind: ModelKind, choice: &str, progress: &dyn Progress) -> Result<Source> {
-        let path = Path::new(choice);
-        if path.exists() {
-            return Ok(Source::Path(path.to_path_buf()));
-        }
-        if let Some(path) = own(kind, choice) {
+        if let Some(path) = self.local(kind, choice) {
             return Ok(Source::Path(path));
         }
         let entry = self.known(kind, choice)?;
@@ -93,6 +89,12 @@ impl Models {
         }
     }
 
+    /// The path that `choice` is, or what is kept by that name.
+    pub fn local(&self, kind: ModelKind, choice: &str) -> Option<PathBuf> {
+        let path = Path::new(choice);
+        if path.exists() { Some(path.to_owned()) } else { own(kind, choice) }
+    }
+
     /// Whether what is kept by the name `choice` is not what it stands for, as a path goes first.
     pub fn is_hidden(&self, kind: ModelKind, choice: &str) -> bool {
         Path::new(choice).exists() && own(kind, choice).is_some()
@@ -100,30 +102,29 @@ impl Models {
 
     /// Refuses a `choice` that stands for nothing; fetches nothing.
     pub fn check(&self, kind: ModelKind, choice: &str) -> Result<()> {
-        match Path::new(choice).exists() || own(kind, choice).is_some() {
-            true => Ok(()),
-            false => self.known(kind, choice).map(drop),
+        match self.local(kind, choice) {
+            Some(_) => Ok(()),
+            None => self.known(kind, choice).map(drop),
         }
     }
 
     fn known(&self, kind: ModelKind, choice: &str) -> Result<&Entry> {
-        let hint = || library(kind).map_or(String::new(), |library| library.suggestion(choice));
+        let own = library(kind).and_then(|library| library.names().ok()).unwrap_or_default();
         let no_path = || match choice.contains(['/', '\\']) {
             true => Kind::Model.error(format!("`{choice}` is neither an existing file or folder nor a model's name")),
-            false => Kind::Model.error(format!("there is no file or folder `{choice}`{}, and no such model", hint())),
+            false => Kind::Model.error(format!("there is no file or folder `{choice}`, and no such model")),
         };
-        self.registry.find(kind, choice).with_context(no_path)
+        self.registry.find(kind, choice, &own).with_context(no_path)
     }
 
     /// Whether `choice` is a model within the program; nothing is fetched to tell.
     pub fn is_builtin(&self, kind: ModelKind, choice: &str) -> bool {
-        let other = Path::new(choice).exists() || own(kind, choice).is_some();
-        !other && self.registry.find(kind, choice).is_ok_and(|entry| entry.builtin)
+        self.local(kind, choice).is_none() && self.known(kind, choice).is_ok_and(|entry| entry.builtin)
     }
 
     /// The semantic, coarse and fine arrays (`.npy`) of Suno's preset `name`, fetched if need be.
     pub fn voice_preset(&self, name: &str, progress: &dyn Progress) -> Result<[PathBuf; 3]> {
-        let preset = self.registry.preset(name)?;
+        let preset = self.registry.preset(name, &[])?;
         let folder = self.fetch(&preset, progress)?;
         let path = |i: usize| folder.join(&preset.files[i].file);
         Ok([path(0), path(1), path(2)])

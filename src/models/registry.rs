@@ -2,6 +2,7 @@
 //! A registry may come from anywhere, so everything that becomes a path or a URL is checked here.
 
 use crate::error::{Kind, did_you_mean};
+use crate::library::{Shelf, is_alike};
 use anyhow::{Context, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -295,13 +296,13 @@ impl Registry {
         &self.entries
     }
 
-    /// The model `name` of that kind, else an error that lists the names of the kind.
-    pub fn find(&self, kind: ModelKind, name: &str) -> Result<&Entry> {
+    /// The model `name` of that kind, else an error that lists the names of the kind, and those of the user's `own`.
+    pub fn find(&self, kind: ModelKind, name: &str, own: &[String]) -> Result<&Entry> {
         let of_kind = || self.entries.iter().filter(|e| e.kind == kind);
         if let Some(entry) = of_kind().find(|e| e.name == name) {
             return Ok(entry);
         }
-        let names: Vec<&str> = of_kind().map(|e| e.name.as_str()).collect();
+        let names: Vec<&str> = of_kind().map(|e| e.name.as_str()).chain(own.iter().map(String::as_str)).collect();
         let hint = match (speaking(of_kind(), name), self.entries.iter().find(|e| e.name == name)) {
             (None, Some(other)) => format!(", which is a {}", other.kind),
             (spoken, _) => suggestion(spoken, name, &names),
@@ -309,35 +310,55 @@ impl Registry {
         bail!(Kind::Model.error(format!("no {kind} is named `{name}`{hint}; the names are: {}", names.join(", "))))
     }
 
-    /// Every model of that name, of any kind; a voice preset counts as a model.
-    pub fn named(&self, name: &str) -> Result<Vec<Entry>> {
+    /// Every model of that name, of any kind; a voice preset counts as a model. The error lists the user's `own` names
+    /// too.
+    pub fn named(&self, name: &str, own: &[String]) -> Result<Vec<Entry>> {
         let found: Vec<Entry> = self.entries.iter().filter(|e| e.name == name).cloned().collect();
         if !found.is_empty() {
             return Ok(found);
         }
-        if let Ok(preset) = self.preset(name) {
+        if let Ok(preset) = self.preset(name, &[]) {
             return Ok(vec![preset]);
         }
-        let mut names: Vec<String> = self.entries.iter().map(|e| e.name.clone()).collect();
+        let mut names: Vec<String> = self.entries.iter().map(|e| e.name.clone()).chain(own.iter().cloned()).collect();
         let listed = names.clone();
-        names.extend(self.entries.iter().flat_map(Entry::preset_names));
+        names.extend(self.preset_names());
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let hint = suggestion(speaking(self.entries.iter(), name), name, &names);
         bail!(Kind::Usage.error(format!("no model is named `{name}`{hint}; the names are: {}", unique(&listed))))
     }
 
-    /// The three files of the voice preset `name` as an entry.
-    pub fn preset(&self, name: &str) -> Result<Entry> {
+    /// Refuses a name of the user's own that a published model or voice has, however it is written ([`is_alike`]). A
+    /// voice may be called as a model.
+    pub fn check_free(&self, shelf: Shelf, name: &str) -> Result<()> {
+        let models = self.entries.iter().filter(|_| shelf == Shelf::Quantizers).map(|entry| entry.name.clone());
+        let voices = self.preset_names().map(|voice| (voice, "voice"));
+        let taken = models.map(|model| (model, "model")).chain(voices).find(|(other, _)| is_alike(other, name));
+        match taken {
+            Some((other, what)) => {
+                bail!(Kind::Usage.error(format!("`{other}` is a published {what}'s name: choose another one")))
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn preset_names(&self) -> impl Iterator<Item = String> {
+        self.entries.iter().flat_map(Entry::preset_names)
+    }
+
+    /// The three files of the voice preset `name` as an entry; the error lists the voices that are `kept`, too.
+    pub fn preset(&self, name: &str, kept: &[String]) -> Result<Entry> {
         let voices = || self.entries.iter().filter(|e| e.kind == ModelKind::Voices);
         if let Some(entry) = voices().find(|e| e.preset_names().iter().any(|p| p == name)) {
             return Ok(entry.preset(name));
         }
-        let names: Vec<String> = voices().flat_map(Entry::preset_names).collect();
+        let names: Vec<String> = self.preset_names().chain(kept.iter().cloned()).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let kept = if kept.is_empty() { String::new() } else { format!("one that is kept ({}), ", kept.join(", ")) };
         let patterns: Vec<String> = voices().flat_map(|e| e.presets.clone()).collect();
         let languages: Vec<String> = voices().flat_map(|e| e.languages.clone()).collect();
         bail!(Kind::Input.error(format!(
-            "no voice is named `{name}`{}; it is a voice file's path or a preset: {}, lang one of {}",
+            "no voice is named `{name}`{}; it is a voice file's path, {kept}or a preset: {}, lang one of {}",
             did_you_mean(name, &names),
             patterns.join(", "),
             languages.join(", ")
@@ -375,14 +396,14 @@ mod tests {
     fn the_built_in_registry_is_sound_and_names_what_the_command_line_promises() {
         let registry = Registry::builtin().unwrap();
         for name in ["large", "small", "suno-large", "suno-small", "demo"] {
-            registry.find(ModelKind::Bark, name).unwrap();
+            registry.find(ModelKind::Bark, name, &[]).unwrap();
         }
         for name in ["pt", "en", "en-large", "de", "pl", "es", "ja", "tr", "demo"] {
-            registry.find(ModelKind::Quantizer, name).unwrap();
+            registry.find(ModelKind::Quantizer, name, &[]).unwrap();
         }
-        registry.find(ModelKind::Codec, "encodec").unwrap();
-        registry.find(ModelKind::Hubert, "hubert-base").unwrap();
-        registry.find(ModelKind::Tokenizer, "bert-multilingual-cased").unwrap();
+        registry.find(ModelKind::Codec, "encodec", &[]).unwrap();
+        registry.find(ModelKind::Hubert, "hubert-base", &[]).unwrap();
+        registry.find(ModelKind::Tokenizer, "bert-multilingual-cased", &[]).unwrap();
         let presets: usize = registry.entries().iter().map(|e| e.preset_names().len()).sum();
         assert_eq!(presets, 1 + 2 * 13 * 10);
     }
@@ -391,7 +412,7 @@ mod tests {
     fn both_bark_repositories_are_pinned_to_a_commit_with_every_size_and_hash() {
         let registry = Registry::builtin().unwrap();
         for (name, bytes) in [("large", 4_486_643_861 + 8806 + 4908), ("small", 1_676_663_913 + 8803 + 4908)] {
-            let entry = registry.find(ModelKind::Bark, name).unwrap();
+            let entry = registry.find(ModelKind::Bark, name, &[]).unwrap();
             assert!(entry.revision.len() == 40 && entry.revision.bytes().all(|b| b.is_ascii_hexdigit()), "{name}");
             assert!(entry.files.iter().all(|file| file.sha256.is_some()), "{name}");
             assert_eq!(entry.bytes(), Some((bytes, true)));
@@ -419,7 +440,8 @@ mod tests {
     #[test]
     fn a_preset_becomes_its_three_files() {
         let registry = Registry::builtin().unwrap();
-        let files = |name: &str| registry.preset(name).unwrap().files.into_iter().map(|f| f.file).collect::<Vec<_>>();
+        let files =
+            |name: &str| registry.preset(name, &[]).unwrap().files.into_iter().map(|f| f.file).collect::<Vec<_>>();
         assert_eq!(files("v2/pt_speaker_3")[0], "speaker_embeddings/v2/pt_speaker_3_semantic_prompt.npy");
         assert_eq!(files("pt_speaker_3")[1], "speaker_embeddings/pt_speaker_3_coarse_prompt.npy");
         assert_eq!(files("announcer")[2], "speaker_embeddings/announcer_fine_prompt.npy");
@@ -428,11 +450,11 @@ mod tests {
     #[test]
     fn near_misses_are_answered_with_the_name_that_was_meant() {
         let registry = Registry::builtin().unwrap();
-        let error = registry.find(ModelKind::Bark, "lrage").unwrap_err().to_string();
+        let error = registry.find(ModelKind::Bark, "lrage", &[]).unwrap_err().to_string();
         assert!(error.contains("did you mean `large`?") && error.contains("suno-small"), "{error}");
-        let error = registry.preset("v2/pt_speaker_33").unwrap_err().to_string();
+        let error = registry.preset("v2/pt_speaker_33", &[]).unwrap_err().to_string();
         assert!(error.contains("did you mean `v2/pt_speaker_3`?"), "{error}");
-        let error = registry.find(ModelKind::Quantizer, "klingon").unwrap_err().to_string();
+        let error = registry.find(ModelKind::Quantizer, "klingon", &[]).unwrap_err().to_string();
         assert!(!error.contains("did you mean") && error.contains("pt, en, en-large"), "{error}");
     }
 

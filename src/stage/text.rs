@@ -48,6 +48,11 @@ impl Text {
         Ok(Self { tokenizer, origin })
     }
 
+    /// As a `tokenizer.json`.
+    pub fn json(&self) -> Result<String> {
+        self.tokenizer.to_string(false).map_err(|e| anyhow!("{}: {e}", self.origin))
+    }
+
     /// The ids of `text` without special tokens; refused if there is no text, or more than `limit` ids of it.
     pub fn ids(&self, text: &str, limit: usize) -> Result<Vec<u32>> {
         let text = spelled(text);

@@ -31,6 +31,8 @@ const HZ: f64 = 50.0;
 const MOST_APART: f64 = 0.1;
 /// What is shorter holds no word: Bark ended as soon as it began.
 const SHORTEST: f64 = 0.5;
+/// Digits of a sound's mark.
+pub const MARK: usize = 12;
 /// The array in a file of features, and what was wrong with a sound.
 const FEATURES: &str = "features";
 const FAULT: &str = "fault";
@@ -70,6 +72,12 @@ impl Clip {
     /// Its length.
     pub fn seconds(&self) -> f64 {
         self.tokens.len() as f64 / HZ
+    }
+
+    /// Tells its sound from others, as HuBERT hears it: [`MARK`] digits, whatever the file is called.
+    pub fn mark(&self) -> String {
+        let hash = self.features.file_stem().unwrap_or_default().to_string_lossy();
+        hash.chars().take(MARK).collect()
     }
 
     /// Its sound.

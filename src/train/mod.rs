@@ -13,6 +13,6 @@ mod state;
 mod trainer;
 
 pub use augment::{Augment, Change};
-pub use clips::{Align, Cache, Clip, Clips};
+pub use clips::{Align, Cache, Clip, Clips, MARK};
 pub use score::{ClipScore, Score, Spread, evaluate};
 pub use trainer::{Epoch, Settings, Watch, forget, hold, random, train};

@@ -221,6 +221,36 @@ fn the_built_in_bark_can_be_packed_and_what_is_named_beside_the_flag_is_taken() 
     named.fails(4, &["nowhere/codec.th"]);
 }
 
+/// A packed file has the tokenizer with it, and the flag stands in for whatever a Bark lacks.
+#[test]
+fn a_packed_file_speaks_by_its_path_alone() {
+    let studio = Studio::new();
+    let speak = |name: &str, models: &[&str]| {
+        let flags = ["--voice", "voice.npz", "--seed", "1", "--max-seconds", "1", "-o", name];
+        studio.run(&["speak", "Olá"], &[&flags[..], models].concat()).prints();
+        super::wav_samples(&studio.desk.bytes(name)).to_vec()
+    };
+    let packed = |bark: &str| studio.run(&["models", "pack", bark, "--weights", "q8_0"], &[]).prints().to_owned();
+    let expected = speak("name.wav", &["--demo", "--weights", "q8_0"]);
+    let path = packed("demo");
+    assert!(speak("path.wav", &["--bark", &path]) == expected);
+    assert!(speak("flag.wav", &["--bark", &path, "--demo"]) == expected);
+    let folder = format!("{FOLDER}/model/bark");
+    fs::create_dir(studio.desk.path("bare")).unwrap();
+    for file in ["config.json", "generation_config.json", "model.safetensors"] {
+        fs::copy(format!("{folder}/{file}"), studio.desk.path(&format!("bare/{file}"))).unwrap();
+    }
+    let of_folder = packed(&folder);
+    fs::copy(&of_folder, studio.desk.path("alone.safetensors")).unwrap();
+    assert!(speak("alone.wav", &["--bark", "alone.safetensors"]) == expected, "what lay beside it is in it");
+    let bare = ["speak", "Olá", "--voice", "voice.npz", "-o", "x.wav", "--bark", "bare"];
+    studio.run(&bare, &[]).fails(5, &["bert-multilingual-cased", "not in the cache"]);
+    assert!(speak("bare.wav", &["--bark", "bare", "--demo"]) == speak("demo.wav", &["--demo"]));
+    // A tokenizer beside Bark is Bark's own, and goes before the built-in one.
+    fs::write(studio.desk.path("bare/tokenizer.json"), "x").unwrap();
+    studio.run(&bare, &["--demo"]).fails(4, &["bare/tokenizer.json"]);
+}
+
 #[test]
 fn a_voice_or_a_quantizer_of_other_models_is_told_as_such() {
     let studio = Studio::new();

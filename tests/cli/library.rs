@@ -89,6 +89,31 @@ fn kept_voices_are_listed_renamed_and_removed() {
     }
 }
 
+/// File systems of macOS and Windows do not tell `Ana` from `ana`.
+#[test]
+fn names_of_voices_differ_by_more_than_case() {
+    let desk = desk_with_ana();
+    let alike = ["there is a voice called `ana`", "choose another"];
+    desk.clone("ref.wav", &["--name", "ANA"]).fails(2, &alike);
+    desk.clone("ref.wav", &["--name", "eva"]).prints();
+    desk.run(&["voice", "rename", "eva", "Ana"]).fails(2, &alike);
+    desk.run(&["voice", "rename", "eva", "Ana", "--force"]).fails(2, &alike);
+    assert!(desk.run(&["voice", "rename", "ana", "Ana"]).prints().ends_with("/Ana.npz"), "its own name may change so");
+    assert_eq!(desk.run(&["voice", "list"]).prints().lines().count(), 2);
+    for name in ["announcer", "Announcer", "pt_Speaker_3"] {
+        let words = [&*format!("`{}` is a published voice's name", name.to_lowercase())];
+        desk.clone("ref.wav", &["--name", name]).fails(2, &words);
+        desk.run(&["voice", "rename", "eva", name]).fails(2, &words);
+    }
+}
+
+#[test]
+fn an_unknown_voice_is_answered_with_those_that_are_kept() {
+    let desk = desk_with_ana();
+    desk.speak("oi", &["--voice", "bert"]).fails(3, &["no voice is named `bert`", "ana", "v2/{lang}_speaker"]);
+    desk.speak("oi", &["--voice", "ANA"]).fails(3, &["did you mean `ana`?"]);
+}
+
 #[test]
 fn coquis_voice_files_are_written_and_read() {
     let desk = Desk::new();

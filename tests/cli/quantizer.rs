@@ -131,6 +131,10 @@ fn a_quantizer_is_kept_by_a_name_that_every_command_takes() {
     let judged = desk.run(&["quantizer", "eval", "galego", "data", "--demo"]);
     assert!(judged.prints().starts_with("right"), "{}", judged.stderr);
     clone("galgo").fails(4, &["did you mean `galego`?"]);
+    clone("basque").fails(4, &["no quantizer is named `basque`", "pt, en,", ", galego"]);
+    models(&["path", "basque"]).fails(2, &["no model is named `basque`", "galego"]);
+    assert!(models(&["fetch", "galego"]).prints().is_empty());
+    models(&["fetch", "galego"]).says(&["galego is a quantizer of your own: nothing to fetch"]);
     assert!(desk.run(&["quantizer", "info", "galego"]).prints().contains("language: gl"));
 
     // A path goes first.
@@ -138,6 +142,9 @@ fn a_quantizer_is_kept_by_a_name_that_every_command_takes() {
     clone("galego").fails(4, &["warning: galego: what is here by that name is taken"]);
     models(&["add", kept.to_str().unwrap(), "galego"])
         .fails(2, &["`galego` is a file or folder here, which goes first"]);
+    let told = models(&["path", "galego"]);
+    assert_eq!(told.prints(), kept.to_str().unwrap());
+    told.says(&["warning: galego: a file or folder here has that name, and goes first"]);
     desk.run(&["clone", "ref.wav", "--raw", "--demo", "--name", "galego"])
         .fails(2, &["`galego` is a file or folder here"]);
     fs::remove_dir(desk.path("galego")).unwrap();
@@ -147,6 +154,10 @@ fn a_quantizer_is_kept_by_a_name_that_every_command_takes() {
     models(&["add", "mine.pth", "galego", "--force"]).prints();
     models(&["add", "mine.pth", "pt"]).fails(2, &["`pt` is a published model's name"]);
     models(&["add", "mine.pth", "large"]).fails(2, &["`large` is a published model's name"]);
+    models(&["add", "mine.pth", "PT"]).fails(2, &["`pt` is a published model's name"]);
+    models(&["add", "mine.pth", "Announcer"]).fails(2, &["`announcer` is a published voice's name"]);
+    models(&["add", "mine.pth", "GALEGO"]).fails(2, &["there is a quantizer called `galego`"]);
+    assert!(models(&["path", "galego"]).stderr.is_empty());
     models(&["add", "mine.pth", "--", "-x"]).fails(2, &["is no name for a quantizer"]);
     models(&["add", "mine.pth", "../galego"]).fails(2, &["is no name for a quantizer"]);
     models(&["add", "ref.wav", "other"]).fails(4, &["ref.wav: a recording"]);
@@ -375,9 +386,47 @@ fn a_quantizer_goes_on_from_another_one() {
     };
     let mine = desk.bytes("mine.pth");
     own("mine.pth", "./mine.pth");
+    let first = ["quantizer", "train", "data", "--demo", "--init", "mine.pth", "-o", "mine.pth"];
+    desk.run(&first).fails(2, &["mine.pth: it would be replaced by its own result; name another output"]);
     let kept = desk.run(&["models", "add", "mine.pth", "galego"]).prints().to_owned();
     own("galego", &kept);
     assert!(desk.bytes("mine.pth") == mine && fs::read(&kept).unwrap() == mine);
+}
+
+#[test]
+fn a_quantizer_is_not_judged_in_silence_on_what_it_was_trained_on() {
+    let desk = desk();
+    fs::create_dir(desk.path("other")).unwrap();
+    write_pairs(&desk.path("other"), 9);
+    // Of nine clips six are those of `data`, under other names.
+    for number in 0..9 {
+        for ending in ["wav.wav", "semantic.npy"] {
+            let name = |prefix: &str| desk.path(&format!("other/{prefix}{number}_{ending}"));
+            fs::rename(name(""), name("x")).unwrap();
+        }
+    }
+    train(&desk, &[]).prints();
+    let more = ["quantizer", "train", "other", "--demo", "-o", "more.pth", "--init", "mine.pth", "--epochs", "1"];
+    desk.run(&more).prints();
+    let judged = |quantizer: &str, data: &str| {
+        let ran = desk.run(&["quantizer", "eval", quantizer, data, "--demo", "--json"]);
+        let all: Value = serde_json::from_str(ran.prints().lines().last().unwrap()).unwrap();
+        (all["trained_on"].as_u64().unwrap(), ran.stderr)
+    };
+    let told = "6 of 6 clips are among those that it was trained on";
+    assert!(matches!(judged("mine.pth", "data"), (6, said) if said.contains(told)));
+    assert!(matches!(judged("mine.pth", "other"), (6, said) if said.contains("6 of 9 clips")));
+    assert!(matches!(judged("more.pth", "data"), (6, said) if said.contains(told)));
+    assert!(matches!(judged("demo", "data"), (0, said) if !said.contains("trained on")));
+    fs::create_dir(desk.path("new")).unwrap();
+    for number in 6..9 {
+        for ending in ["wav.wav", "semantic.npy"] {
+            let name = |folder: &str| desk.path(&format!("{folder}/x{number}_{ending}"));
+            fs::rename(name("other"), name("new")).unwrap();
+        }
+    }
+    assert_eq!(judged("mine.pth", "new").0, 0);
+    assert_eq!(judged("more.pth", "new").0, 3, "what it began with, and what it learned then");
 }
 
 #[test]
@@ -409,7 +458,7 @@ fn a_report_replaces_nothing_that_it_must_not_before_a_sound_is_heard() {
     let clip = fs::read_dir(desk.path("data")).unwrap().map(|file| file.unwrap().path());
     let clip = clip.into_iter().find(|path| path.extension().is_some_and(|ending| ending == "wav")).unwrap();
     let (name, sound) = (clip.to_str().unwrap(), fs::read(&clip).unwrap());
-    refused(&["--report", name], 6, &[name, "exists already"]);
+    refused(&["--report", name], 2, &[name, "it would be replaced by its own result"]);
     refused(&["--report", name, "--force"], 2, &[name, "it would be replaced by its own result"]);
     assert!(fs::read(&clip).unwrap() == sound && desk.bytes("mine.html") == b"mine");
     // The page of a training that was stopped is gone on with, and no other one.

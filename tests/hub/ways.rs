@@ -40,7 +40,7 @@ fn all_ways() -> Vec<Way> {
 /// A codec of one file, which may be large.
 fn entry(world: &World) -> Entry {
     let models = library(world);
-    let entry = models.registry.find(ModelKind::Codec, "again").unwrap();
+    let entry = models.registry.find(ModelKind::Codec, "again", &[]).unwrap();
     let mut entry = entry.clone();
     entry.files[0].file = "model.bin".into();
     entry

@@ -8,6 +8,7 @@ use crate::cli::progress::Terminal;
 use anyhow::{Result, ensure};
 use barkclone::error::Kind;
 use barkclone::models::Models;
+use barkclone::net::quantizer::Engine;
 use barkclone::progress::Progress;
 use barkclone::train::{Clip, ClipScore, Score, Spread, evaluate};
 use barkclone::voice::provenance::ModelName;
@@ -51,25 +52,32 @@ pub fn run(args: &EvalArgs, models: &Models, terminal: &Terminal) -> Result<()> 
     if beyond > 0 {
         terminal.note(&format!("warning: left out: {beyond} with tokens beyond the quantizer's {size}"));
     }
+    let known = nets::training_sounds(&args.quantizer, models, terminal)?;
+    let trained_on = chosen.iter().filter(|clip| known.contains(&clip.mark())).count();
+    if trained_on > 0 {
+        let told = "are among those that it was trained on; of others it gets fewer tokens right";
+        terminal.note(&format!("warning: {trained_on} of {} clips {told}", chosen.len()));
+    }
+    let (hubert, device) = args.data.nets(models, terminal)?;
     let parameters = quantizer.parameters()?;
-    let (score, each) = evaluate(|batch| Ok(parameters.told(batch)), &clips, &chosen, terminal)?;
+    let told = parameters.judge(&Engine::of(&device))?;
+    let (score, each) = evaluate(told, &clips, &chosen, terminal)?;
     let said = nets::training_record(&args.quantizer, models, terminal)?.and_then(|record| record.language);
     let language = ModelName::of(&args.quantizer).language.or(said);
-    let (hubert, device) = args.data.nets(models, terminal)?;
     let heard = args.by_ear.run((&chosen, language), (&hubert, &quantizer, &device), models, terminal)?;
     if args.json {
-        return out(lines(&score, &each, heard.as_deref())?);
+        return out(lines((&score, trained_on), &each, heard.as_deref())?);
     }
-    out(told(&score, &each) + &heard.map_or(String::new(), |heard| ByEar::of(&heard).told()))
+    out(shown(&score, &each) + &heard.map_or(String::new(), |heard| ByEar::of(&heard).told()))
 }
 
 /// A line for each clip and conversion, and one for all.
-fn lines(score: &Score, each: &[ClipScore], heard: Option<&[Heard]>) -> Result<String> {
+fn lines((score, trained_on): (&Score, usize), each: &[ClipScore], heard: Option<&[Heard]>) -> Result<String> {
     let mut lines: Vec<_> = each.iter().map(serde_json::to_string).collect::<Result<_, _>>()?;
     let conversions = heard.iter().copied().flatten().map(serde_json::to_string);
     lines.extend(conversions.collect::<Result<Vec<_>, _>>()?);
-    let all = json!({"clips": each.len(), "score": score, "accuracy_spread": right(each), "edits_spread": edits(each),
-        "by_ear": heard.map(ByEar::of)});
+    let all = json!({"clips": each.len(), "trained_on": trained_on, "score": score, "accuracy_spread": right(each),
+        "edits_spread": edits(each), "by_ear": heard.map(ByEar::of)});
     lines.push(all.to_string());
     Ok(lines.join("\n") + "\n")
 }
@@ -82,7 +90,7 @@ fn edits(each: &[ClipScore]) -> Spread {
     Spread::of(each.iter().map(|clip| clip.edits))
 }
 
-fn told(score: &Score, each: &[ClipScore]) -> String {
+fn shown(score: &Score, each: &[ClipScore]) -> String {
     let (right, edits) = (right(each), edits(each));
     format!(
         "right          {}\nin first five  {}\nneighbours     {} of the wrong ones\nloss           {:.3}\n\

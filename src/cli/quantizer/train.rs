@@ -9,11 +9,11 @@ use crate::cli::{check_page_target, clock, out, refuse_same_file};
 use anyhow::{Context, Result, ensure};
 use barkclone::checkpoint::{TrainingRecord, write_quantizer};
 use barkclone::error::Kind;
-use barkclone::models::Models;
+use barkclone::models::{ModelKind, Models};
 use barkclone::net::quantizer::{Engine, Parameters, QuantizerConfig};
 use barkclone::output;
 use barkclone::progress::Progress;
-use barkclone::train::{Augment, Clips, Epoch, Settings, forget, hold, page, pairs, random, train};
+use barkclone::train::{Augment, Clip, Clips, Epoch, Settings, forget, hold, page, pairs, random, train};
 use barkclone::voice::Provenance;
 use clap::Args;
 use clap::builder::RangedU64ValueParser;
@@ -122,6 +122,8 @@ fn share(text: &str) -> Result<f64, String> {
 /// Everything that can be wrong without hearing a sound is found before one is heard.
 pub fn run(args: &TrainArgs, models: &Models, terminal: &Terminal) -> Result<()> {
     let origin = Provenance::new().consented(args.consent.as_deref())?;
+    let local = |init: &String| models.local(ModelKind::Quantizer, init);
+    args.init.iter().filter_map(local).for_each(|init| output::keep_input(&init));
     args.check_outputs()?;
     let engine = Engine::of(&args.data.device.open()?);
     let init = args.init.as_ref().map(|name| nets::quantizer(name, models, terminal)).transpose()?;
@@ -142,8 +144,11 @@ pub fn run(args: &TrainArgs, models: &Models, terminal: &Terminal) -> Result<()>
     }
     let (best, history) = args.train(first, &clips, &engine, terminal)?;
     let record = args.record(origin, &clips, &history)?;
+    let before = args.init.as_ref().map(|init| nets::training_sounds(init, models, terminal)).transpose()?;
+    let sounds = clips.clips.iter().map(Clip::mark).chain(before.into_iter().flatten()).collect();
     let name = args.output.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    output::write_atomically(&args.output, args.force, |sink| write_quantizer(&best, &record, &name, sink))?;
+    let written = (&record, &sounds);
+    output::write_atomically(&args.output, args.force, |sink| write_quantizer(&best, written, &name, sink))?;
     forget(&kept)?;
     let path = args.output.display().to_string();
     if args.json {

@@ -16,7 +16,6 @@ use barkclone::stage::protocol::Protocol;
 use barkclone::stage::text::Text;
 use candle_core::Device;
 use clap::Args;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// What hears tokens, where none is named.
@@ -156,7 +155,7 @@ pub struct NetArgs {
     /// encodec]
     #[arg(long, value_name = "MODEL", default_value_if("demo", "true", "demo"))]
     pub codec: Option<String>,
-    /// What cuts a text into tokens: a name or a tokenizer.json [default: the one beside Bark's file, else
+    /// What cuts a text into tokens: a name or a tokenizer.json [default: the one in or beside Bark's file, else
     /// bert-multilingual-cased]
     #[arg(long, value_name = "MODEL")]
     pub tokenizer: Option<String>,
@@ -204,22 +203,16 @@ impl NetArgs {
     pub fn tokenizer(&self, models: &Models, progress: &dyn Progress) -> Result<Text> {
         match self.tokenizer_source(models, progress)? {
             Source::Builtin => builtin::tokenizer(),
-            Source::Path(path) if path.is_dir() => {
-                Text::open(&tokenizer_in(&path).unwrap_or(path.join("tokenizer.json")))
-            }
-            Source::Path(path) => Text::open(&path),
+            Source::Path(path) => nets::text(&path),
         }
     }
 
-    /// The one that is asked for, else the one beside Bark's file, else the published one.
+    /// The one that is asked for, else the one that comes with Bark, else the published one.
     fn tokenizer_source(&self, models: &Models, progress: &dyn Progress) -> Result<Source> {
-        let bark = Path::new(&self.bark);
-        let folder = if bark.is_file() { bark.parent().unwrap_or(bark) } else { bark };
-        let beside = tokenizer_in(folder);
         match &self.tokenizer {
             Some(choice) => models.resolve(ModelKind::Tokenizer, choice, progress),
             None if models.is_builtin(ModelKind::Bark, &self.bark) => Ok(Source::Builtin),
-            None if let Some(beside) = beside => Ok(Source::Path(beside)),
+            None if let Some(own) = nets::tokenizer_of(&self.bark)? => Ok(Source::Path(own)),
             None => models.resolve(ModelKind::Tokenizer, "bert-multilingual-cased", progress),
         }
     }
@@ -243,9 +236,4 @@ impl NetArgs {
         let files = batch::fingerprint(&paths)?;
         Ok(batch::hash(&[words.as_bytes(), &files.to_le_bytes()]))
     }
-}
-
-/// The tokenizer's file in a folder; Suno's cache has the vocabulary alone.
-fn tokenizer_in(folder: &Path) -> Option<PathBuf> {
-    ["tokenizer.json", "vocab.txt"].map(|name| folder.join(name)).into_iter().find(|path| path.is_file())
 }

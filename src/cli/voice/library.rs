@@ -3,6 +3,7 @@
 use crate::cli::{one_line, out};
 use anyhow::Result;
 use barkclone::library::{Library, Shelf};
+use barkclone::models::Models;
 use barkclone::voice::{Place, VoiceFile};
 use clap::Args;
 
@@ -61,7 +62,8 @@ pub fn remove(args: &RemoveArgs) -> Result<()> {
     args.names.iter().try_for_each(|name| library.remove(name))
 }
 
-pub fn rename(args: &RenameArgs) -> Result<()> {
+pub fn rename(args: &RenameArgs, models: &Models) -> Result<()> {
+    models.registry.check_free(Shelf::Voices, &args.to)?;
     let path = Library::of_user(Shelf::Voices)?.rename(&args.from, &args.to, args.force)?;
     out(format!("{}\n", path.display()))
 }

@@ -70,6 +70,6 @@ pub fn run(args: VoiceArgs, models: impl FnOnce() -> Result<Models>, terminal: &
         VoiceCommand::Diff(args) => inspect::diff(&args),
         VoiceCommand::List(args) => library::list(&args),
         VoiceCommand::Remove(args) => library::remove(&args),
-        VoiceCommand::Rename(args) => library::rename(&args),
+        VoiceCommand::Rename(args) => library::rename(&args, &models()?),
     }
 }

@@ -11,7 +11,7 @@ use std::ops::Range;
 const LONGEST_END: usize = 22 + 0xffff;
 const END_MAGIC: &[u8] = b"PK\x05\x06";
 /// A note is a line of JSON.
-const LONGEST_NOTE: u64 = 1 << 16;
+const LONGEST_NOTE: u64 = 1 << 24;
 
 /// An archive's entries by name; only those asked for are looked at.
 pub(super) struct Archive {
