@@ -33,11 +33,12 @@ mod training;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
-pub use attention::{Attention, FEW_QUERIES, KeyValue, Rows, attention, attention_each};
+pub use attention::{Attention, FEW_QUERIES, KeyValue, Rows, attention, attention_each, round};
 pub use conv::{Conv, ConvTranspose, Pad, conv_transpose1d, conv1d};
 pub use isa::Isa;
 pub use linear::{Epilogue, Linear, MOST_STREAMED, Sums, linear, linear_rounded, linear_then};
 pub use lstm::{lstm, lstm_step};
+pub use par::written;
 pub use pointwise::{Norm, add, channel_norm, gelu, layer_norm};
 pub use quant::{BlockQ4K, BlockQ8_0, dequantize_q4k, dequantize_q8_0, quantize_q4k, quantize_q8_0};
 pub use source::Matrix;

@@ -1,5 +1,6 @@
 //! In place of [`amx`](super) where there cannot be such a unit.
 
+use super::attention::Attention;
 use super::linear::Product;
 use super::par::Shared;
 use super::quant::BlockQ8_0;
@@ -20,5 +21,12 @@ pub(super) fn rounded_product(_: &Product, _: Shared) {
 }
 
 pub(super) fn few_rows(_: &Product, _: &[BlockQ8_0], _: Shared) {
+    unreachable!("there is no AMX");
+}
+
+pub(super) struct Exact;
+pub(super) struct Rounded;
+
+pub(super) fn attention<A, T>(_: &Attention<T>, _: Shared) {
     unreachable!("there is no AMX");
 }

@@ -17,21 +17,40 @@ pub(super) fn parallel(count: usize, work: impl Fn(usize) + Sync) {
     }
 }
 
+/// An output of `len` elements by `write`, which writes each of them and reads none that it has not written.
+///
+/// Zeros would be written by one thread, which takes a tenth as long as the product that then replaces them.
+pub fn written(len: usize, write: impl FnOnce(&mut [f32])) -> Vec<f32> {
+    let mut out = Vec::with_capacity(len);
+    if cfg!(test) {
+        // What is not written shows.
+        out.resize(len, f32::NAN);
+    } else {
+        // SAFETY: there is room for as many; every bit pattern is an f32, and `write` reads nothing that it has not
+        // written: the tests' NaN hold all kernels to that.
+        unsafe {
+            out.set_len(len);
+        }
+    }
+    write(&mut out);
+    out
+}
+
 /// An output that several threads write disjoint parts of.
 #[derive(Clone, Copy)]
-pub(super) struct Shared<'a> {
-    start: *mut f32,
+pub(super) struct Shared<'a, T = f32> {
+    start: *mut T,
     len: usize,
-    borrow: PhantomData<&'a mut [f32]>,
+    borrow: PhantomData<&'a mut [T]>,
 }
 
 // SAFETY: `at` and `slice` are unsafe to call, on the promise that threads touch disjoint parts.
-unsafe impl Send for Shared<'_> {}
+unsafe impl<T: Send> Send for Shared<'_, T> {}
 // SAFETY: as above.
-unsafe impl Sync for Shared<'_> {}
+unsafe impl<T: Send> Sync for Shared<'_, T> {}
 
-impl<'a> Shared<'a> {
-    pub(super) fn new(out: &'a mut [f32]) -> Self {
+impl<'a, T> Shared<'a, T> {
+    pub(super) fn new(out: &'a mut [T]) -> Self {
         Shared { start: out.as_mut_ptr(), len: out.len(), borrow: PhantomData }
     }
 
@@ -40,7 +59,7 @@ impl<'a> Shared<'a> {
     /// # Safety
     /// No other thread accesses these elements meanwhile.
     #[inline(always)]
-    pub(super) unsafe fn at(self, index: usize, count: usize) -> *mut f32 {
+    pub(super) unsafe fn at(self, index: usize, count: usize) -> *mut T {
         assert!(count <= self.len && index <= self.len - count, "beyond the output");
         // SAFETY: the index is within.
         unsafe { self.start.add(index) }
@@ -51,7 +70,7 @@ impl<'a> Shared<'a> {
     /// # Safety
     /// As for [`Shared::at`]; and the slices that one thread holds at a time are disjoint too.
     #[inline(always)]
-    pub(super) unsafe fn slice(self, index: usize, count: usize) -> &'a mut [f32] {
+    pub(super) unsafe fn slice(self, index: usize, count: usize) -> &'a mut [T] {
         assert!(count <= self.len && index <= self.len - count, "beyond the output");
         // SAFETY: the range is within, and the caller vouches for its being untouched elsewhere.
         unsafe { std::slice::from_raw_parts_mut(self.start.add(index), count) }

@@ -188,7 +188,12 @@ fn group_error(w: &[f32], (scale, min): (f32, f32)) -> f32 {
 
 /// The weights that `blocks` stand for.
 pub fn dequantize_q8_0(blocks: &[BlockQ8_0]) -> Vec<f32> {
-    blocks.iter().flat_map(|block| block.qs.map(|q| block.d.to_f32() * f32::from(q))).collect()
+    let mut weights = Vec::with_capacity(blocks.len() * Q8_0_BLOCK);
+    for block in blocks {
+        let d = block.d.to_f32();
+        weights.extend(block.qs.iter().map(|&q| d * f32::from(q)));
+    }
+    weights
 }
 
 /// The weights that `blocks` stand for.

@@ -26,7 +26,7 @@ pub struct CacheShape {
 }
 
 /// What keys and values are held as beside such weights, in a net that computes in `dtype`. Blocks are rounded much
-/// more coarsely than f16, which halves what each step reads.
+/// more coarsely than f16, which halves what each step reads and lets AMX multiply many queries.
 pub fn dtype(weights: Repr, dtype: DType) -> DType {
     if weights.is_of_blocks() { DType::F16 } else { dtype }
 }

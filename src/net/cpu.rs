@@ -6,7 +6,6 @@ use candle_core::{
     CpuStorage, CustomOp1, CustomOp2, CustomOp3, DType, Device, Layout, Shape, Storage, Tensor, WithDType,
 };
 use half::f16;
-use half::slice::HalfFloatSliceExt;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// A tensor as a kernel sees it: its elements from the first on, and how to step through them.
@@ -42,8 +41,7 @@ struct Kernel<F>(Shape, F);
 
 impl<F: Fn(&[View], &mut [f32])> Kernel<F> {
     fn run(&self, inputs: &[View]) -> candle_core::Result<(CpuStorage, Shape)> {
-        let mut out = vec![0.0; self.0.elem_count()];
-        (self.1)(inputs, &mut out);
+        let out = kernels::written(self.0.elem_count(), |out| (self.1)(inputs, out));
         Ok((CpuStorage::F32(out), self.0.clone()))
     }
 }
@@ -133,8 +131,8 @@ impl Attention {
         let dims = k.layout.dims();
         let (dim, len) = (width / heads, dims[dims.len() - 2]);
         let (q, k, v) = (q.rows(heads), k.rows(heads), v.rows(heads));
-        let mut out = vec![0.0; t * width];
-        kernels::attention(kernels::Attention { q, k, v, heads, dim, t, len, causal: self.causal }, &mut out);
+        let attention = kernels::Attention { q, k, v, heads, dim, t, len, causal: self.causal };
+        let out = kernels::written(t * width, |out| kernels::attention(attention, out));
         Ok((CpuStorage::F32(out), (t, width).into()))
     }
 }
@@ -188,8 +186,7 @@ fn each<T: WithDType + kernels::KeyValue>(q: &Tensor, held: &[[Tensor; 2]], head
         let [k, v] = [held[0].rows(heads), held[1].rows(heads)];
         attended.push(kernels::Attention { q, k, v, heads, dim, t, len, causal });
     }
-    let mut out = vec![0.0; rows * width];
-    kernels::attention_each(&attended, &mut out);
+    let out = kernels::written(rows * width, |out| kernels::attention_each(&attended, out));
     Ok(Tensor::from_vec(out, (rows, width), &Device::Cpu)?)
 }
 
@@ -210,12 +207,8 @@ impl CustomOp1 for Round {
 
     fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> candle_core::Result<(CpuStorage, Shape)> {
         let (heads, t, d) = layout.shape().dims3()?;
-        let Rows { data, row_stride, head_stride } = View::new(x, layout)?.rows(heads);
         let mut out = vec![f16::ZERO; heads * t * d];
-        let starts = (0..heads).flat_map(|head| (0..t).map(move |row| head * head_stride + row * row_stride));
-        for (start, out) in starts.zip(out.chunks_exact_mut(d)) {
-            out.convert_from_f32_slice(&data[start..][..d]);
-        }
+        kernels::round(View::new(x, layout)?.rows(heads), [t, d], &mut out);
         Ok((CpuStorage::F16(out), layout.shape().clone()))
     }
 }

@@ -206,7 +206,7 @@ impl Gpt {
                 }
                 let queries = qkv.narrow(1, 0, self.config.width)?;
                 let append = |(input, span): (&Input, &Range<usize>)| {
-                    let [k, v] = self.keys_and_values(&qkv.narrow(0, span.start, span.len())?)?;
+                    let [k, v] = keys_and_values(&qkv.narrow(0, span.start, span.len())?, &self.config)?;
                     cache.append(i, input.slot, [&k, &v])
                 };
                 let held = inputs.iter().zip(&spans).map(append).collect::<Result<Vec<_>>>()?;
@@ -253,14 +253,14 @@ impl Gpt {
         }
         Ok(Tensor::cat(&parts, 0)?)
     }
+}
 
-    /// The keys and values among the fused `qkv` `[t, 3 * width]` of one input, `[heads, t, d]` each.
-    fn keys_and_values(&self, qkv: &Tensor) -> Result<[Tensor; 2]> {
-        let heads = self.config.heads;
-        let split = qkv.reshape((qkv.dim(0)?, 3, heads, self.config.width / heads))?;
-        let part = |i: usize| split.narrow(1, i, 1)?.squeeze(1)?.transpose(0, 1);
-        Ok([part(1)?, part(2)?])
-    }
+/// The keys and values among the fused `qkv` `[t, 3 * width]` of one input, `[heads, t, d]` each.
+fn keys_and_values(qkv: &Tensor, config: &GptConfig) -> Result<[Tensor; 2]> {
+    let heads = config.heads;
+    let split = qkv.reshape((qkv.dim(0)?, 3, heads, config.width / heads))?;
+    let part = |i: usize| split.narrow(1, i, 1)?.squeeze(1)?.transpose(0, 1);
+    Ok([part(1)?, part(2)?])
 }
 
 /// A step of many rows, a token each, must give each row what it gets alone; a prompt's tokens are one row's own, and
@@ -370,10 +370,19 @@ impl FineGpt {
 
     /// Within each window every column looks at every other; the ones that are not `kept` are looked at only.
     fn attend(&self, qkv: &Tensor, seen: &[Range<usize>], kept: &[Range<usize>]) -> Result<Tensor> {
-        let width = self.config.width;
+        let (width, heads) = (self.config.width, self.config.heads);
         let part = |i: usize, rows: &Range<usize>| qkv.narrow(0, rows.start, rows.len())?.narrow(1, i * width, width);
+        let dtype = cache::dtype(self.layers[0].attn.att_proj.repr(), qkv.dtype());
+        let held = |rows: &Range<usize>| -> Result<[Tensor; 2]> {
+            if dtype == qkv.dtype() {
+                return Ok([part(1, rows)?, part(2, rows)?]);
+            }
+            let [k, v] = keys_and_values(&qkv.narrow(0, rows.start, rows.len())?, &self.config)?;
+            Ok([cpu::held_as(&k, dtype)?, cpu::held_as(&v, dtype)?])
+        };
         let attend = |(all, kept): (&Range<usize>, &Range<usize>)| {
-            attention([&part(0, kept)?, &part(1, all)?, &part(2, all)?], self.config.heads, &Mask::None)
+            let [k, v] = held(all)?;
+            attention([&part(0, kept)?, &k, &v], heads, &Mask::None)
         };
         joined(seen.iter().zip(kept).map(attend).collect::<Result<_>>()?)
     }

@@ -10,7 +10,7 @@ use half::{bf16, f16};
 use rayon::prelude::*;
 use std::ops::Range;
 
-/// Rows that one thread packs at a time.
+/// Rows that one thread packs, or unpacks, at a time.
 const PACKED_ROWS: usize = 64;
 
 /// A weight `[rows, inner]` in the type and place it is stored in, mostly a memory map.
@@ -94,12 +94,18 @@ impl AsRef<[u8]> for Blocks {
 pub fn rows(array: &Array, ids: &[u32]) -> Result<Vec<f32>> {
     let (count, width) = (array.shape[0], array.shape[1]);
     let row = array.repr.row_bytes(width)?;
-    let mut values = Vec::with_capacity(ids.len() * width);
     check_ids(ids, count)?;
-    for &id in ids {
-        decode(array.repr, &array.bytes[id as usize * row..][..row], &mut values)?;
+    let some = |ids: &[u32]| -> Result<Vec<f32>> {
+        let mut values = Vec::with_capacity(ids.len() * width);
+        for &id in ids {
+            decode(array.repr, &array.bytes[id as usize * row..][..row], &mut values)?;
+        }
+        Ok(values)
+    };
+    match ids.len() {
+        ..=PACKED_ROWS => some(ids),
+        _ => Ok(ids.par_chunks(PACKED_ROWS).map(some).collect::<Result<Vec<_>>>()?.concat()),
     }
-    Ok(values)
 }
 
 /// Refuses ids that a table of `count` rows does not have.

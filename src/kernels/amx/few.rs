@@ -1,8 +1,9 @@
 //! Products of few rows by a weight in `q8_0` (decode): 16 weight rows of a block are a tile of bytes where they lie.
 //!
-//! An f32 is the sum of three digits of eight bits, to the base 254, by the scale of its 32 neighbours: as near as f32
-//! itself to the largest of them. The unit multiplies digits and weights without rounding; scales are applied block
-//! by block, in f32. Each row of `x` has columns of its own in a tile, so no row's bits depend on its neighbours.
+//! A number is the sum of two digits of eight bits, to the base 254, by the scale of its 32 neighbours: within a 64000th
+//! of the largest of them, where its weight is within a 254th. The unit multiplies digits and weights without rounding;
+//! scales are applied block by block, in f32. Each row of `x` has columns of its own in a tile, eight rows fill one, so
+//! no row's bits depend on its neighbours.
 
 use super::super::linear::Product;
 use super::super::par::{Shared, parallel, scratch};
@@ -16,7 +17,7 @@ use super::unit::{Bytes, Products};
 use std::arch::x86_64::*;
 
 /// Digits of a number, the largest first.
-const DIGITS: usize = 3;
+const DIGITS: usize = 2;
 /// What one digit is worth more than the next.
 const BASE: f32 = 254.0;
 /// The largest digit: all numbers are within as many times their scale.
@@ -175,9 +176,9 @@ impl Chunk<'_> {
             let at = row * self.p.n + j;
             // SAFETY: this task alone writes these outputs; `count` numbers are left of the bias and of each column.
             let out = unsafe {
-                let [first, second, third] =
-                    [0, 1, 2].map(|digit| _mm512_loadu_ps(digits[digit * SIDE..][..SIDE].as_ptr()));
-                let mut sums = _mm512_add_ps(_mm512_add_ps(third, second), first);
+                let first = _mm512_loadu_ps(digits.as_ptr());
+                let second = _mm512_loadu_ps(digits[SIDE..].as_ptr());
+                let mut sums = _mm512_add_ps(second, first);
                 sums = _mm512_maskz_compress_ps(u16::MAX << (j - begin), sums);
                 if let Some(bias) = self.p.bias {
                     sums = _mm512_add_ps(sums, s.load_up_to(bias[j..][..count].as_ptr(), count));

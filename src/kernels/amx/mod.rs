@@ -6,6 +6,7 @@
 //! of terms are a product in f32 (the other three are below its last bit). So products of f32 take six instructions and are
 //! as exact as multiply-adds, those of bf16 weights three; where `x` and the weight may be rounded to eight bits, one.
 
+mod attention;
 mod few;
 mod terms;
 mod unit;
@@ -18,6 +19,7 @@ use super::simd::Simd;
 use super::source::{Brain, Full, Half, Matrix, Q4, Q8, Source};
 use super::tile::load_pair;
 use super::x86::Avx512;
+pub(super) use attention::{Exact, Rounded, attention};
 pub(super) use few::product as few_rows;
 use std::marker::PhantomData;
 use terms::{store_columns, store_row};
@@ -112,10 +114,7 @@ fn pack_x<T: Terms>(p: &Product, first: usize, panels: Shared) {
                 let [low, high] =
                     if row < m { load_pair(s, x.as_ptr().add(row * k + from), steps) } else { [s.splat(0.0); 2] };
                 let tile = panels.at(tile + block * T::X * WORDS, (T::X - 1) * WORDS + SIDE);
-                match T::X {
-                    1 => store_row::<1>([low, high], tile),
-                    _ => store_row::<3>([low, high], tile),
-                }
+                store_row::<T>([low, high], tile);
             }
         }
     }
@@ -138,7 +137,7 @@ impl<W: Source, T: Terms> Block<'_, W, T> {
         // SAFETY: this function is compiled with the features that the token stands for; the caller found the unit.
         let (s, tiles) = unsafe { (Avx512::new(), Tiles::new()) };
         let (decoded, panels) = scratch.split_at_mut(SIDE * STEPS);
-        let mut sums = Sums([[[0.0; SIDE]; SIDE]; 4]);
+        let mut sums = Sums::new();
         for from in (0..self.p.k).step_by(STEPS) {
             let steps = STEPS.min(self.p.k - from);
             for (j, panel) in (self.columns.0..self.columns.1).step_by(SIDE).zip(panels.chunks_mut(PANEL * T::W)) {
@@ -148,7 +147,7 @@ impl<W: Source, T: Terms> Block<'_, W, T> {
                 for j in (self.columns.0..self.columns.1).step_by(2 * SIDE) {
                     let operands = self.operands((i, j), from, steps, panels);
                     // SAFETY: both panels hold these blocks.
-                    unsafe { T::multiply(&tiles, operands, &mut sums) };
+                    unsafe { T::multiply(&tiles, operands, sums.place()) };
                     self.add(s, (i, j), (from > 0, from + steps == self.p.k), &sums);
                 }
             }
@@ -174,8 +173,7 @@ impl<W: Source, T: Terms> Block<'_, W, T> {
             let corner = Corner { i: i + r, j, more, last };
             // SAFETY: this task alone writes these outputs; a tile's row is a vector.
             unsafe {
-                let [low, high] = [&sums.0[r / SIDE * 2], &sums.0[r / SIDE * 2 + 1]];
-                let sums = [s.load(low[r % SIDE].as_ptr()), s.load(high[r % SIDE].as_ptr())];
+                let sums = load_pair(s, sums.0[r].as_ptr(), 2 * SIDE);
                 self.p.add(s, sums, count, &corner, self.out);
             }
         }

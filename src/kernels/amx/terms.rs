@@ -28,10 +28,24 @@ fn split<const T: usize>(mut low: __m512, mut high: __m512) -> [__m512i; T] {
 /// Writes 32 numbers of a row of `x` to its place in the tiles of each term from `tile` on.
 ///
 /// # Safety
-/// `tile` is aligned to 64 bytes, and `TERMS - 1` tiles and a row of words from there can be written.
+/// `tile` is aligned to 64 bytes, and `T::X - 1` tiles and a row of words from there can be written.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
-pub unsafe fn store_row<const TERMS: usize>([low, high]: [__m512; 2], tile: *mut f32) {
+pub unsafe fn store_row<T: Terms>(halves: [__m512; 2], tile: *mut f32) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        match T::X {
+            1 => store_terms::<1>(halves, tile),
+            2 => store_terms::<2>(halves, tile),
+            _ => store_terms::<3>(halves, tile),
+        }
+    }
+}
+
+/// [`store_row`] of so many terms.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
+unsafe fn store_terms<const TERMS: usize>([low, high]: [__m512; 2], tile: *mut f32) {
     for (term, words) in split::<TERMS>(low, high).into_iter().enumerate() {
         // SAFETY: the caller's promise.
         unsafe { _mm512_store_si512(tile.add(term * WORDS).cast(), words) };
@@ -48,10 +62,10 @@ pub fn store_columns<T: Terms>(rows: &[f32], stride: usize, blocks: usize, panel
             let row = &rows[r * stride + block * DEPTH..][..DEPTH];
             // SAFETY: two vectors.
             let (low, high) = unsafe { (_mm512_loadu_ps(row.as_ptr()), _mm512_loadu_ps(row[SIDE..].as_ptr())) };
-            if T::X == 1 {
-                terms[0][r] = split::<1>(low, high)[0];
-            } else {
-                [terms[0][r], terms[1][r], terms[2][r]] = split::<3>(low, high);
+            match T::X {
+                1 => [terms[0][r]] = split::<1>(low, high),
+                2 => [terms[0][r], terms[1][r]] = split::<2>(low, high),
+                _ => [terms[0][r], terms[1][r], terms[2][r]] = split::<3>(low, high),
             }
         }
         for (tile, rows) in tiles.chunks_exact_mut(WORDS).zip(&terms) {
@@ -63,8 +77,43 @@ pub fn store_columns<T: Terms>(rows: &[f32], stride: usize, blocks: usize, panel
     }
 }
 
+/// Writes 16 numbers each of two neighbouring steps to their place in the tiles of a weight, of each term from `tile` on.
+///
+/// # Safety
+/// `T::W - 1` tiles and a row of words from there can be written.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
+pub unsafe fn store_steps<T: Terms>([even, odd]: [__m512; 2], tile: *mut f32) {
+    // SAFETY: 64 aligned bytes; the caller's promise.
+    unsafe {
+        let by_turns = _mm512_load_si512(BY_TURNS.0.as_ptr().cast());
+        let store = |term: usize, both: __m512i| {
+            _mm512_storeu_si512(tile.add(term * WORDS).cast(), _mm512_permutexvar_epi16(by_turns, both));
+        };
+        match T::W {
+            1 => store(0, split::<1>(even, odd)[0]),
+            _ => {
+                let [first, second, third] = split::<3>(even, odd);
+                store(0, first);
+                store(1, second);
+                store(2, third);
+            }
+        }
+    }
+}
+
 #[repr(align(64))]
 struct Indices([i16; 32]);
+
+/// The halves of a vector by turns.
+static BY_TURNS: Indices = {
+    let (mut indices, mut i) = ([0; 32], 0);
+    while i < 16 {
+        (indices[2 * i], indices[2 * i + 1]) = (i as i16, i as i16 + 16);
+        i += 1;
+    }
+    Indices(indices)
+};
 
 /// The upper halves of the words of two vectors.
 static UPPER_HALVES: Indices = {

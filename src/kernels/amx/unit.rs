@@ -128,9 +128,27 @@ impl Bytes {
     }
 }
 
-/// Sums of two tiles of `x` by two of the weight.
+/// Sums of two tiles of `x` by two of the weight: a row of each of `x`.
 #[repr(align(64))]
-pub struct Sums(pub [[[f32; SIDE]; SIDE]; 4]);
+pub struct Sums(pub [[f32; 2 * SIDE]; 2 * SIDE]);
+
+impl Sums {
+    pub fn new() -> Self {
+        Sums([[0.0; 2 * SIDE]; 2 * SIDE])
+    }
+
+    /// Where they are written.
+    pub fn place(&mut self) -> Place {
+        Place { start: self.0.as_mut_ptr().cast(), apart: 2 * SIDE }
+    }
+}
+
+/// Where sums are written: rows of twice [`SIDE`], from `start` on and `apart` numbers apart.
+#[derive(Clone, Copy)]
+pub struct Place {
+    pub start: *mut f32,
+    pub apart: usize,
+}
 
 /// What is multiplied: two panels of tiles each, `[block][term]`.
 #[derive(Clone, Copy)]
@@ -177,7 +195,7 @@ macro_rules! multiply {
 
 /// Two tiles of `x` by two of the weight, over all blocks, with the given loads and products of one block.
 macro_rules! tiles {
-    ($operands:ident, $sums:ident, $x_terms:expr, $w_terms:expr, $($block:expr),*) => {
+    ($operands:ident, $place:ident, $x_terms:expr, $w_terms:expr, $($block:expr),*) => {
         asm!(
             "tilezero tmm0", "tilezero tmm1", "tilezero tmm2", "tilezero tmm3",
             "2:",
@@ -185,12 +203,13 @@ macro_rules! tiles {
             "add {x0}, {x_bytes}", "add {x1}, {x_bytes}", "add {w0}, {w_bytes}", "add {w1}, {w_bytes}",
             "dec {blocks}",
             "jnz 2b",
-            "tilestored [{sums} + {row}*1], tmm0", "tilestored [{sums} + {row}*1 + 1024], tmm1",
-            "tilestored [{sums} + {row}*1 + 2048], tmm2", "tilestored [{sums} + {row}*1 + 3072], tmm3",
+            "tilestored [{upper} + {apart}*1], tmm0", "tilestored [{upper} + {apart}*1 + 64], tmm1",
+            "tilestored [{lower} + {apart}*1], tmm2", "tilestored [{lower} + {apart}*1 + 64], tmm3",
             x0 = inout(reg) $operands.x[0] => _, x1 = inout(reg) $operands.x[1] => _,
             w0 = inout(reg) $operands.w[0] => _, w1 = inout(reg) $operands.w[1] => _,
             blocks = inout(reg) $operands.blocks => _,
-            row = in(reg) 64usize, sums = in(reg) $sums.0.as_mut_ptr(),
+            row = in(reg) 64usize, apart = in(reg) size_of::<f32>() * $place.apart,
+            upper = in(reg) $place.start, lower = in(reg) $place.start.wrapping_add(SIDE * $place.apart),
             x_bytes = const 1024 * $x_terms, w_bytes = const 1024 * $w_terms,
             out("tmm0") _, out("tmm1") _, out("tmm2") _, out("tmm3") _,
             out("tmm4") _, out("tmm5") _, out("tmm6") _, out("tmm7") _, options(nostack))
@@ -204,8 +223,8 @@ pub trait Terms: Copy + Send + Sync {
     const W: usize;
 
     /// # Safety
-    /// The operands hold so many blocks, and at least one.
-    unsafe fn multiply(_: &Tiles, operands: Operands, sums: &mut Sums);
+    /// The operands hold so many blocks, and at least one. As many rows as two tiles have can be written at the place.
+    unsafe fn multiply(_: &Tiles, operands: Operands, place: Place);
 }
 
 macro_rules! terms {
@@ -219,9 +238,9 @@ macro_rules! terms {
             const W: usize = $w;
 
             #[inline(always)]
-            unsafe fn multiply(_: &Tiles, operands: Operands, sums: &mut Sums) {
-                // SAFETY: the token proves the instructions and the shapes, the caller vouches for what is read.
-                unsafe { tiles!(operands, sums, $x, $w, $($block),*) }
+            unsafe fn multiply(_: &Tiles, operands: Operands, place: Place) {
+                // SAFETY: the token proves the instructions and the shapes, the caller vouches for what is read and written.
+                unsafe { tiles!(operands, place, $x, $w, $($block),*) }
             }
         }
     };
@@ -230,6 +249,9 @@ macro_rules! terms {
 terms!(
     /// Both rounded to eight bits.
     One, 1, 1, load_x!(0), load_w!(0), multiply!());
+terms!(
+    /// Both rounded to sixteen bits.
+    Two, 2, 2, load_x!(1), load_w!(0), multiply!(), load_x!(0), load_w!(1), multiply!(), load_w!(0), multiply!());
 terms!(
     /// Weights of eight bits.
     ByOne, 3, 1, load_w!(0), load_x!(2), multiply!(), load_x!(1), multiply!(), load_x!(0), multiply!());

@@ -11,21 +11,13 @@ use super::super::tile::{Operands, accumulate, load_pair, store_pair, tile_rows,
 use super::{Attention, KeyValue, Rows};
 use std::cell::Cell;
 
-/// Fewest queries of one task, so that packing the keys again for each such block stays cheap, and most of them.
-const QUERIES: (usize, usize) = (240, 1536);
 /// Keys at a time. Part of the results' definition.
 const KEYS: usize = 512;
 /// Two vectors of the widest set.
 const MOST_WIDTH: usize = 32;
-const MOST_ROWS: usize = 12;
+pub(super) const MOST_ROWS: usize = 12;
 /// Rows ahead of which values are asked for: they are pages apart, which the hardware does not follow.
 const AHEAD: usize = 8;
-
-/// How many queries make one task: all of a head where there are heads enough for the threads.
-pub(super) fn queries_of_a_task<T>(a: &Attention<T>) -> usize {
-    let parts = (4 * rayon::current_num_threads()).div_ceil(a.heads).max(a.t.div_ceil(QUERIES.1));
-    a.t.div_ceil(parts).max(QUERIES.0).next_multiple_of(MOST_ROWS)
-}
 
 /// Elements of scratch memory that a task of so many queries needs for heads of `dim`.
 pub(super) fn scratch_len(dim: usize, queries: usize) -> usize {

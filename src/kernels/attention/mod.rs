@@ -6,10 +6,12 @@
 mod blocks;
 mod few;
 
+use super::amx;
 use super::isa::Isa;
 use super::par::{Shared, parallel, scratch};
 use super::source::{Full, Half, Source};
 use half::f16;
+use half::slice::HalfFloatSliceExt;
 
 /// Where the rows of each head are: row `r` of head `h` is `dim` elements of `data` from `r * row_stride + h *
 /// head_stride`. Covers caches `[heads, capacity, dim]` and the parts of a fused `[t, 3 * heads * dim]` alike.
@@ -36,6 +38,8 @@ pub struct Attention<'a, T = f32> {
 
 /// Up to as many queries are done one by one, each with the bits that it has alone.
 pub const FEW_QUERIES: usize = 8;
+/// Fewest queries of one task, so that packing the keys again for each such part stays cheap, and most of them.
+const QUERIES: (usize, usize) = (240, 1536);
 
 /// What keys and values may be held as: f32 or f16.
 pub trait KeyValue: Copy + Send + Sync {
@@ -46,10 +50,13 @@ pub trait KeyValue: Copy + Send + Sync {
 }
 
 macro_rules! key_value {
-    ($number:ty, $source:ty) => {
+    ($number:ty, $source:ty, $arithmetic:ty) => {
         impl KeyValue for $number {
             fn attend(a: Attention<$number>, out: &mut [f32]) {
-                attend::<$source>(a, out);
+                attend::<$source>(a, out, |a, isa, out| match isa {
+                    Isa::Amx => amx::attention::<$arithmetic, _>(a, out),
+                    _ => in_blocks::<$source>(a, isa, out),
+                });
             }
             fn attend_each(rows: &[Attention<$number>], out: &mut [f32]) {
                 attend_each::<$source>(rows, out);
@@ -58,10 +65,15 @@ macro_rules! key_value {
     };
 }
 
-key_value!(f32, Full);
-key_value!(f16, Half);
+key_value!(f32, Full, amx::Exact);
+key_value!(f16, Half, amx::Rounded);
 
 /// Writes the attention of each query, `out` `[t, heads * dim]`.
+///
+/// Over keys and values in f16, which stand beside weights of blocks, AMX rounds as [`linear_rounded`] does there: values
+/// and what they are weighted by to bf16, keys and queries to two of them.
+///
+/// [`linear_rounded`]: super::linear_rounded
 pub fn attention<T: KeyValue>(a: Attention<T>, out: &mut [f32]) {
     T::attend(a, out);
 }
@@ -87,7 +99,12 @@ fn attend_each<W: Source<Stored: KeyValue>>(rows: &[Attention<W::Stored>], out: 
     });
 }
 
-fn attend<W: Source<Stored: KeyValue>>(a: Attention<W::Stored>, out: &mut [f32]) {
+/// `many` does more queries than a few.
+fn attend<W: Source<Stored: KeyValue>>(
+    a: Attention<W::Stored>,
+    out: &mut [f32],
+    many: impl FnOnce(&Attention<W::Stored>, Isa, Shared),
+) {
     assert_eq!(
         Some(out.len()),
         a.t.checked_mul(a.heads).and_then(|n| n.checked_mul(a.dim)),
@@ -98,21 +115,34 @@ fn attend<W: Source<Stored: KeyValue>>(a: Attention<W::Stored>, out: &mut [f32])
     }
     a.check();
     let (isa, out) = (Isa::current(), Shared::new(out));
-    if a.t <= FEW_QUERIES {
-        parallel(a.heads, |head| {
-            scratch(1, a.t * a.dim, |values| isa.run(few::Head::<W> { a: &a, head, values, row: 0, out }))
-        });
-    } else {
-        let queries = blocks::queries_of_a_task(&a);
-        let parts = a.t.div_ceil(queries);
-        parallel(a.heads * parts, |task| {
-            let (head, first) = (task / parts, task % parts * queries);
-            let count = queries.min(a.t - first);
-            scratch(1, blocks::scratch_len(a.dim, count), |buffer| {
-                isa.run(blocks::Block::<W> { a: &a, head, first, count, buffer, out })
-            });
-        });
+    if a.t > FEW_QUERIES {
+        return many(&a, isa, out);
     }
+    parallel(a.heads, |head| {
+        scratch(1, a.t * a.dim, |values| isa.run(few::Head::<W> { a: &a, head, values, row: 0, out }))
+    });
+}
+
+fn in_blocks<W: Source<Stored: KeyValue>>(a: &Attention<W::Stored>, isa: Isa, out: Shared) {
+    let scratch_len = |count| blocks::scratch_len(a.dim, count);
+    a.in_parts(blocks::MOST_ROWS, scratch_len, |head, first, count, buffer| {
+        isa.run(blocks::Block::<W> { a, head, first, count, buffer, out })
+    });
+}
+
+/// Rounds `[heads, t, d]` to f16, contiguous.
+pub fn round(x: Rows, [t, d]: [usize; 2], out: &mut [f16]) {
+    let head = |head: usize, out: &mut [f16]| {
+        for (row, out) in out.chunks_exact_mut(d).enumerate() {
+            out.convert_from_f32_slice(x.slice(head, row, d));
+        }
+    };
+    if t <= FEW_QUERIES {
+        return out.chunks_exact_mut(t * d).enumerate().for_each(|(i, out)| head(i, out));
+    }
+    let (heads, out) = (out.len() / (t * d), Shared::new(out));
+    // SAFETY: heads are disjoint.
+    parallel(heads, |i| head(i, unsafe { out.slice(i * t * d, t * d) }));
 }
 
 impl<T> Rows<'_, T> {
@@ -124,12 +154,12 @@ impl<T> Rows<'_, T> {
 
     /// The first `dim` elements of a row.
     #[inline(always)]
-    fn slice(&self, head: usize, row: usize, dim: usize) -> &[T] {
+    pub(super) fn slice(&self, head: usize, row: usize, dim: usize) -> &[T] {
         &self.data[row * self.row_stride + head * self.head_stride..][..dim]
     }
 }
 
-impl<T> Attention<'_, T> {
+impl<T: Sync> Attention<'_, T> {
     /// Panics unless all that is attended is there.
     fn check(&self) {
         assert!(self.dim > 0, "a head of nothing");
@@ -139,13 +169,31 @@ impl<T> Attention<'_, T> {
         self.v.check(self, self.len, "v");
     }
 
-    fn scale(&self) -> f32 {
+    /// Calls `work` with each head and some of its queries, the first and how many, and scratch memory for so many: all
+    /// of a head where there are heads enough for the threads, in whole panels of `height`.
+    pub(super) fn in_parts(
+        &self,
+        height: usize,
+        scratch_len: impl Fn(usize) -> usize + Sync,
+        work: impl Fn(usize, usize, usize, &mut [f32]) + Sync,
+    ) {
+        let parts = (4 * rayon::current_num_threads()).div_ceil(self.heads).max(self.t.div_ceil(QUERIES.1));
+        let queries = self.t.div_ceil(parts).max(QUERIES.0).next_multiple_of(height);
+        let parts = self.t.div_ceil(queries);
+        parallel(self.heads * parts, |task| {
+            let (head, first) = (task / parts, task % parts * queries);
+            let count = queries.min(self.t - first);
+            scratch(1, scratch_len(count), |buffer| work(head, first, count, buffer));
+        });
+    }
+
+    pub(super) fn scale(&self) -> f32 {
         1.0 / (self.dim as f32).sqrt()
     }
 
     /// How many keys query `i` sees.
     #[inline(always)]
-    fn seen(&self, i: usize) -> usize {
+    pub(super) fn seen(&self, i: usize) -> usize {
         if self.causal { self.len - self.t + i + 1 } else { self.len }
     }
 }

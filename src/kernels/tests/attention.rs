@@ -97,21 +97,84 @@ fn attention_over_a_fused_buffer_equals_f64() {
     });
 }
 
+/// Keys or values rounded to f16, and what they then stand for.
+fn halves(x: &mut [f32]) -> Vec<f16> {
+    let halves: Vec<_> = x.iter().copied().map(f16::from_f32).collect();
+    x.iter_mut().zip(&halves).for_each(|(x, half)| *x = half.to_f32());
+    halves
+}
+
+/// The same attention over keys and values in f16.
+fn over_halves<'a>(a: &Attention<'a>, [k, v]: [&'a [f16]; 2]) -> Attention<'a, f16> {
+    let half = |data, like: &Rows| Rows { data, row_stride: like.row_stride, head_stride: like.head_stride };
+    let Attention { q, heads, dim, t, len, causal, .. } = *a;
+    Attention { q, k: half(k, &a.k), v: half(v, &a.v), heads, dim, t, len, causal }
+}
+
 #[test]
 fn keys_and_values_in_f16_count_as_the_f32_that_they_stand_for() {
     let shapes: &[(usize, usize, usize, usize)] = match cfg!(miri) {
         true => &[(2, 8, 1, 70), (1, 24, 9, 10)],
-        false => &[(3, 64, 1, 300), (2, 24, 5, 131), (2, 64, 13, 140), (1, 7, 30, 31), (1, 257, 2, 70)],
+        false => &[
+            (3, 64, 1, 300),
+            (2, 24, 5, 131),
+            (2, 64, 13, 140),
+            (1, 7, 30, 31),
+            (1, 257, 2, 70),
+            (2, 64, 301, 700),
+            (1, 40, 33, 289),
+            (1, 136, 20, 257),
+            (1, 600, 33, 33),
+        ],
     };
     on_each_isa(|| {
         for &(heads, dim, t, len) in shapes {
             let mut cached = Cached::new(heads, dim, t);
-            let [k, v] = [&cached.k, &cached.v].map(|x| x.iter().copied().map(f16::from_f32).collect::<Vec<_>>());
-            (cached.k, cached.v) = (k.iter().map(|x| x.to_f32()).collect(), v.iter().map(|x| x.to_f32()).collect());
-            let Attention { q, k: full, .. } = cached.attention(heads, dim, t, len);
-            let half = |data| Rows { data, row_stride: full.row_stride, head_stride: full.head_stride };
-            let halves = Attention { q, k: half(&k), v: half(&v), heads, dim, t, len, causal: true };
-            assert_eq!(run(halves), run(cached.attention(heads, dim, t, len)), "{heads} {dim} {t} {len}");
+            let [k, v] = [&mut cached.k, &mut cached.v].map(|x| halves(x));
+            for causal in [true, false] {
+                let full = Attention { causal, ..cached.attention(heads, dim, t, len) };
+                let got = run(over_halves(&full, [&k, &v]));
+                if Isa::current() == Isa::Amx && t > FEW_QUERIES {
+                    // Values of up to 2 and their weights are rounded to eight bits.
+                    assert_close(&got, &plain(&full), 8e-3);
+                } else {
+                    assert_eq!(got, run(full), "{heads} {dim} {t} {len}");
+                }
+            }
+        }
+    });
+}
+
+#[test]
+#[cfg_attr(miri, ignore = "too long to interpret")]
+fn a_query_over_f16_depends_on_neither_its_neighbours_nor_the_threads() {
+    let (heads, dim, t, len) = (5, 64, 350, 500);
+    let mut cached = Cached::new(heads, dim, t);
+    let [k, v] = [&mut cached.k, &mut cached.v].map(|x| halves(x));
+    let all = cached.attention(heads, dim, t, len);
+    on_each_isa(|| {
+        assert_same_on_any_threads(t * heads * dim, |out| attention(over_halves(&all, [&k, &v]), out));
+        for alone in [9, 50, 333] {
+            let mut last = Attention { t: alone, ..all };
+            last.q.data = &cached.q[(t - alone) * heads * dim..];
+            let expected = &run(over_halves(&all, [&k, &v]))[(t - alone) * heads * dim..];
+            assert_eq!(run(over_halves(&last, [&k, &v])), expected, "the last {alone}");
+        }
+    });
+}
+
+#[test]
+fn what_is_not_finite_shows_in_attention_over_f16_too() {
+    on_each_isa(|| {
+        for t in [1, 12] {
+            let mut cached = Cached::new(1, 8, t);
+            let (k, mut v) = (halves(&mut cached.k), halves(&mut cached.v));
+            v[8 * 20] = f16::NAN;
+            let out = run(over_halves(&cached.attention(1, 8, t, 40), [&k, &v]));
+            assert!(out.chunks(8).all(|row| row[0].is_nan() && row[1..].iter().all(|x| x.is_finite())));
+            cached.q[0] = f32::NAN;
+            let out = run(over_halves(&cached.attention(1, 8, t, 40), [&k, &v]));
+            assert!(out[..8].iter().all(|x| x.is_nan()));
         }
     });
 }
@@ -123,8 +186,11 @@ fn huge_scores_do_not_overflow() {
         for t in [1, 12] {
             let mut cached = Cached::new(1, 8, t);
             cached.q.iter_mut().for_each(|x| *x *= 1e4);
-            let out = run(cached.attention(1, 8, t, 150));
-            assert!(out.iter().all(|x| x.is_finite() && x.abs() <= 2.0));
+            let [k, v] = [&mut cached.k, &mut cached.v].map(|x| halves(x));
+            let a = cached.attention(1, 8, t, 150);
+            for out in [run(a), run(over_halves(&a, [&k, &v]))] {
+                assert!(out.iter().all(|x| x.is_finite() && x.abs() <= 2.0));
+            }
         }
     });
 }

@@ -53,7 +53,11 @@ fn check(m: usize, n: usize, k: usize) {
     for (w, full) in weights.each() {
         let mut out = vec![f32::NAN; m * n];
         linear(&x, m, w, n, k, Some(&bias), &mut out);
-        let x = if matches!(w, Matrix::Q4K(_)) && m <= 16 { &eight_bits(&x) } else { &x };
+        let x = match w {
+            Matrix::Q4K(_) if m <= 16 => &eight_bits(&x),
+            Matrix::Q8_0(_) if m <= 16 && n >= 16 && Isa::current() == Isa::Amx => &two_digits(&x),
+            _ => &x,
+        };
         assert_close(&out, &plain(x, m, &full, n, k, Some(&bias)), 2e-6 * (k as f64).sqrt() + 1e-6);
     }
 }
@@ -70,6 +74,21 @@ fn eight_bits(x: &[f32]) -> Vec<f32> {
         x.iter().map(|x| (x * (127.0 / top)).round_ties_even() * (top / 127.0)).collect::<Vec<_>>()
     };
     x.chunks(256).flat_map(block).collect()
+}
+
+/// Each 32 of `x` as two digits of eight bits, to the base 254, of one scale stand for them.
+fn two_digits(x: &[f32]) -> Vec<f32> {
+    let block = |x: &[f32]| {
+        let top = x.iter().fold(0f32, |top, x| top.max(x.abs()));
+        let (scale, inverse) = (top / 127.0, 127.0 / top);
+        let number = |x: f32| {
+            let first = (x * inverse).round_ties_even();
+            let rest = (-first).mul_add(scale, x);
+            first * scale + (rest * (inverse * 254.0)).round_ties_even() * (scale / 254.0)
+        };
+        x.iter().map(|&x| number(x)).collect::<Vec<_>>()
+    };
+    x.chunks(32).flat_map(block).collect()
 }
 
 #[test]
