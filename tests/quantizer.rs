@@ -78,7 +78,7 @@ fn a_training_that_was_stopped_ends_at_the_weights_of_one_that_was_not() {
         let kept = folder.path().join(kept);
         train::train(first(), &clips, (&settings(4), engine), &kept, (&mut watch, &Silent))
     };
-    let (kernels, candle) = (Engine::Kernels, Engine::Autograd(Device::Cpu));
+    let (kernels, candle) = (Engine::KERNELS, Engine::autograd(Device::Cpu));
     let (whole, history) = run("one", 9, &kernels).unwrap();
     assert!(run("two", 2, &kernels).is_err());
     let (resumed, again) = run("two", 9, &kernels).unwrap();

@@ -76,12 +76,15 @@ fn difference(got: &[f32], plain: &[f32]) -> f32 {
 /// Rows of an odd size.
 const SIZE: usize = 61;
 
-/// Numbers in -1..1 that look random.
-fn noise(seed: u32, len: usize) -> Vec<f32> {
-    let hash = |i: u32| (i ^ seed.wrapping_mul(0x9e37_79b9)).wrapping_mul(2_654_435_761);
-    (0..len as u32)
-        .map(|i| ((hash(i) ^ (hash(i) >> 15)).wrapping_mul(0x2c1b_3c6d) >> 8) as f32 / (1 << 23) as f32 - 1.0)
-        .collect()
+/// Numbers in -1..1 that look random: a hash of the seed and the index.
+pub(super) fn noise(seed: u64, len: usize) -> Vec<f32> {
+    let hash = |i: u64| {
+        let mut h = (i + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ seed.wrapping_mul(0xd6e8_feb8_6659_fd93);
+        h = (h ^ (h >> 32)).wrapping_mul(0xd6e8_feb8_6659_fd93);
+        h = (h ^ (h >> 32)).wrapping_mul(0xd6e8_feb8_6659_fd93);
+        (h >> 40) as f32 / (1u64 << 23) as f32 - 1.0
+    };
+    (0..len as u64).map(hash).collect()
 }
 
 fn on(work: impl Fn(&mut Vec<f32>)) -> Vec<f32> {

@@ -7,10 +7,11 @@ pub use config::HubertConfig;
 
 use crate::error::Kind;
 use crate::kernels::Sums;
+use crate::net::attention::Attention;
 use crate::net::conv::{Conv1d, Geometry, weight_norm};
-use crate::net::layers::{ChannelNorm, LayerNorm, Linear, Mask, Then, attention};
+use crate::net::layers::{ChannelNorm, LayerNorm, Linear, Then};
 use crate::net::weights::Weights;
-use anyhow::{Result, ensure};
+use anyhow::{Error, Result, ensure};
 use candle_core::{DType, Device, Tensor};
 
 /// Epsilon of the feature extractor's GroupNorm, PyTorch's default, whatever `layer_norm_eps` says.
@@ -166,7 +167,7 @@ impl EncoderLayer {
         let norm = |name| LayerNorm::new(&weights.pp(name), width, config.layer_norm_eps, true);
         let feed_forward = weights.pp("feed_forward");
         Ok(Self {
-            attention: Attention::new(config, &weights.pp("attention"))?,
+            attention: Attention::new(&weights.pp("attention"), width, config.num_attention_heads, true)?,
             layer_norm: norm("layer_norm")?,
             intermediate_dense: Linear::new(&feed_forward.pp("intermediate_dense"), width, inner, true)?,
             output_dense: Linear::new(&feed_forward.pp("output_dense"), inner, width, true)?,
@@ -176,38 +177,10 @@ impl EncoderLayer {
 
     /// `[B, N, H]` -> `[B, N, H]`
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let x = self.layer_norm.forward(&self.attention.forward(x)?)?;
+        let row = |b: usize| x.get(b).map_err(Error::from).and_then(|x| self.attention.mix_itself(&x, &x));
+        let attended = (0..x.dim(0)?).map(row).collect::<Result<Vec<_>>>()?;
+        let x = self.layer_norm.forward(&Tensor::stack(&attended, 0)?)?;
         let inner = self.intermediate_dense.forward_then(&x, Then::Gelu, Sums::Blocked)?;
         self.final_layer_norm.forward(&self.output_dense.forward_then(&inner, Then::Add(&x), Sums::Blocked)?)
-    }
-}
-
-struct Attention {
-    q_proj: Linear,
-    k_proj: Linear,
-    v_proj: Linear,
-    out_proj: Linear,
-    heads: usize,
-}
-
-impl Attention {
-    fn new(config: &HubertConfig, weights: &Weights) -> Result<Self> {
-        let width = config.hidden_size;
-        let linear = |name| Linear::new(&weights.pp(name), width, width, true);
-        Ok(Self {
-            q_proj: linear("q_proj")?,
-            k_proj: linear("k_proj")?,
-            v_proj: linear("v_proj")?,
-            out_proj: linear("out_proj")?,
-            heads: config.num_attention_heads,
-        })
-    }
-
-    /// `[B, N, H]` -> `[B, N, H]`, `x` itself added.
-    fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let [q, k, v] = [self.q_proj.forward(x)?, self.k_proj.forward(x)?, self.v_proj.forward(x)?];
-        let row = |b: usize| attention([&q.get(b)?, &k.get(b)?, &v.get(b)?], self.heads, &Mask::None);
-        let mixed = (0..x.dim(0)?).map(row).collect::<Result<Vec<_>>>()?;
-        self.out_proj.forward_then(&Tensor::stack(&mixed, 0)?, Then::Add(x), Sums::Blocked)
     }
 }

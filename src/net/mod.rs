@@ -1,6 +1,7 @@
 //! Weights in, tensors through: configurations, `Net::new(&config, &weights)`, `&self` forward passes; no files,
 //! clocks, random numbers or printing.
 
+mod attention;
 pub mod cache;
 pub mod codec;
 pub mod conv;

@@ -3,9 +3,10 @@
 //! The sizes are candle-transformers' `Config`. Its net is not used: it takes GELU by tanh where Whisper has the error
 //! function, and computes all tokens so far anew for each further one. A test below says how far apart it is.
 
+use super::attention::Attention;
 use super::cache::{Cache, CacheShape};
 use super::conv::{Conv1d, Geometry};
-use super::layers::{Embedding, LayerNorm, Linear, Mask, Then, attention, causal_mask, split_heads};
+use super::layers::{Embedding, LayerNorm, Linear, Mask, Then, causal_mask, split_heads};
 use crate::error::Kind;
 use crate::kernels::Sums;
 use crate::net::weights::Weights;
@@ -149,7 +150,7 @@ struct Layer {
 impl Layer {
     fn new(weights: &Weights, width: usize, heads: usize) -> Result<Self> {
         Ok(Self {
-            self_attn: Attention::new(&weights.pp("self_attn"), width, heads)?,
+            self_attn: Attention::new(&weights.pp("self_attn"), width, heads, false)?,
             self_attn_layer_norm: LayerNorm::new(&weights.pp("self_attn_layer_norm"), width, EPS, true)?,
             fc1: Linear::new(&weights.pp("fc1"), width, WIDER * width, true)?,
             fc2: Linear::new(&weights.pp("fc2"), WIDER * width, width, true)?,
@@ -160,8 +161,7 @@ impl Layer {
     /// `[T, width]` -> `[T, width]`
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let normed = self.self_attn_layer_norm.forward(x)?;
-        let [k, v] = self.self_attn.keys_and_values(&normed)?;
-        self.feed_forward(&self.self_attn.mix(&normed, [&k, &v], &Mask::None, x)?)
+        self.feed_forward(&self.self_attn.mix_itself(&normed, x)?)
     }
 
     fn feed_forward(&self, x: &Tensor) -> Result<Tensor> {
@@ -181,7 +181,7 @@ impl DecoderLayer {
     fn new(weights: &Weights, width: usize, heads: usize) -> Result<Self> {
         Ok(Self {
             layer: Layer::new(weights, width, heads)?,
-            encoder_attn: Attention::new(&weights.pp("encoder_attn"), width, heads)?,
+            encoder_attn: Attention::new(&weights.pp("encoder_attn"), width, heads, false)?,
             encoder_attn_layer_norm: LayerNorm::new(&weights.pp("encoder_attn_layer_norm"), width, EPS, true)?,
         })
     }
@@ -202,37 +202,5 @@ impl DecoderLayer {
         let x = self_attn.mix(&normed, [&k, &v], mask, x)?;
         let normed = self.encoder_attn_layer_norm.forward(&x)?;
         self.layer.feed_forward(&self.encoder_attn.mix(&normed, [k_heard, v_heard], &Mask::None, &x)?)
-    }
-}
-
-struct Attention {
-    q_proj: Linear,
-    k_proj: Linear,
-    v_proj: Linear,
-    out_proj: Linear,
-    heads: usize,
-}
-
-impl Attention {
-    fn new(weights: &Weights, width: usize, heads: usize) -> Result<Self> {
-        let linear = |name, bias| Linear::new(&weights.pp(name), width, width, bias);
-        Ok(Self {
-            q_proj: linear("q_proj", true)?,
-            k_proj: linear("k_proj", false)?,
-            v_proj: linear("v_proj", true)?,
-            out_proj: linear("out_proj", true)?,
-            heads,
-        })
-    }
-
-    /// `[n, width]` each.
-    fn keys_and_values(&self, x: &Tensor) -> Result<[Tensor; 2]> {
-        Ok([self.k_proj.forward(x)?, self.v_proj.forward(x)?])
-    }
-
-    /// `x` `[t, width]` looks at `k` and `v`; `residual` is added.
-    fn mix(&self, x: &Tensor, [k, v]: [&Tensor; 2], mask: &Mask, residual: &Tensor) -> Result<Tensor> {
-        let mixed = attention([&self.q_proj.forward(x)?, k, v], self.heads, mask)?;
-        self.out_proj.forward_then(&mixed, Then::Add(residual), Sums::Blocked)
     }
 }

@@ -8,17 +8,7 @@ mod pointwise;
 mod training;
 
 use super::Isa;
-
-/// Numbers in -1..1 that look random: a hash of the seed and the index.
-fn noise(seed: u64, len: usize) -> Vec<f32> {
-    let hash = |i: u64| {
-        let mut h = (i + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ seed.wrapping_mul(0xd6e8_feb8_6659_fd93);
-        h = (h ^ (h >> 32)).wrapping_mul(0xd6e8_feb8_6659_fd93);
-        h = (h ^ (h >> 32)).wrapping_mul(0xd6e8_feb8_6659_fd93);
-        (h >> 40) as f32 / (1u64 << 23) as f32 - 1.0
-    };
-    (0..len as u64).map(hash).collect()
-}
+use super::selftest::noise;
 
 /// Runs `test` on each instruction set that this machine has, the plain loops included.
 fn on_each_isa(test: impl Fn()) {

@@ -9,17 +9,30 @@ use candle_nn::ops::log_softmax;
 
 /// What computes the steps of a training.
 #[derive(Clone, Debug)]
-pub enum Engine {
-    /// This crate's kernels, on the CPU.
-    Kernels,
-    /// Candle's autograd, on any of its devices.
-    Autograd(Device),
-}
+pub struct Engine(Option<(Device, Start)>);
+
+/// Brings a quantizer and Adam's moments to a device.
+type Start = fn(&Parameters, &[Slopes; 2], &Device) -> Result<Box<dyn Steps>>;
 
 impl Engine {
+    /// This crate's kernels, on the CPU.
+    pub const KERNELS: Self = Self(None);
+
+    /// Candle's autograd, on any of its devices.
+    pub const fn autograd(device: Device) -> Self {
+        Self(Some((device, Graph::start)))
+    }
+
     /// The faster one on `device`.
     pub fn of(device: &Device) -> Self {
-        if device.is_cpu() { Self::Kernels } else { Self::Autograd(device.clone()) }
+        // A program for the CPU alone is smaller without autograd, by 1.5 MB.
+        let is_other = cfg!(any(feature = "cuda", feature = "metal")) && !device.is_cpu();
+        if is_other { Self::autograd(device.clone()) } else { Self::KERNELS }
+    }
+
+    /// A quantizer on another device than the CPU, where that is chosen.
+    fn started(&self, parameters: &Parameters, moments: &[Slopes; 2]) -> Result<Option<Box<dyn Steps>>> {
+        self.0.as_ref().map(|(device, start)| start(parameters, moments, device)).transpose()
     }
 }
 
@@ -29,41 +42,43 @@ impl Parameters {
     /// # Errors
     /// Where the device has no room.
     pub fn judge<'a>(&'a self, engine: &Engine) -> Result<impl Fn(&Batch) -> Result<Vec<Told>> + use<'a>> {
-        let graph = match engine {
-            Engine::Kernels => None,
-            Engine::Autograd(device) => Some(Graph::new(self, &Default::default(), device)?),
-        };
-        Ok(move |batch: &Batch| graph.as_ref().map_or_else(|| Ok(self.told(batch)), |graph| graph.told(batch)))
+        let elsewhere = engine.started(self, &Default::default())?;
+        Ok(move |batch: &Batch| elsewhere.as_ref().map_or_else(|| Ok(self.told(batch)), |steps| steps.told(batch)))
     }
+}
+
+/// A quantizer that learns on a device.
+trait Steps {
+    fn told(&self, batch: &Batch) -> Result<Vec<Told>>;
+    fn learn(&mut self, batch: &Batch, optimizer: &mut Optimizer) -> Result<Vec<Told>>;
+    /// Brings what was learned back.
+    fn finish(&self, parameters: &mut Parameters, optimizer: &mut Optimizer) -> Result<()>;
 }
 
 /// A quantizer that learns. On another device than the CPU it lives there, and comes back by [`Learner::finish`].
 pub struct Learner<'a> {
     parameters: &'a mut Parameters,
     optimizer: &'a mut Optimizer,
-    graph: Option<Graph>,
+    elsewhere: Option<Box<dyn Steps>>,
 }
 
 impl<'a> Learner<'a> {
     /// # Errors
     /// Where the device has no room.
     pub fn new(parameters: &'a mut Parameters, optimizer: &'a mut Optimizer, engine: &Engine) -> Result<Self> {
-        let graph = match engine {
-            Engine::Kernels => None,
-            Engine::Autograd(device) => Some(Graph::new(parameters, &optimizer.moments, device)?),
-        };
-        Ok(Self { parameters, optimizer, graph })
+        let elsewhere = engine.started(parameters, &optimizer.moments)?;
+        Ok(Self { parameters, optimizer, elsewhere })
     }
 
     /// What comes out for each row of `batch`.
     pub fn told(&self, batch: &Batch) -> Result<Vec<Told>> {
-        self.graph.as_ref().map_or_else(|| Ok(self.parameters.told(batch)), |graph| graph.told(batch))
+        self.elsewhere.as_ref().map_or_else(|| Ok(self.parameters.told(batch)), |steps| steps.told(batch))
     }
 
     /// Takes a step, and answers what came out before it.
     pub fn learn(&mut self, batch: &Batch) -> Result<Vec<Told>> {
-        if let Some(graph) = &mut self.graph {
-            return graph.learn(batch, self.optimizer);
+        if let Some(steps) = &mut self.elsewhere {
+            return steps.learn(batch, self.optimizer);
         }
         let (slopes, told) = self.parameters.slopes(batch);
         self.optimizer.step(self.parameters, &slopes);
@@ -72,14 +87,7 @@ impl<'a> Learner<'a> {
 
     /// Leaves what was learned in the parameters and the optimizer.
     pub fn finish(self) -> Result<()> {
-        let Some(graph) = self.graph else { return Ok(()) };
-        for (tensor, var) in self.parameters.tensors.iter_mut().zip(&graph.vars) {
-            tensor.values = values(var)?;
-        }
-        for (kept, moments) in self.optimizer.moments.iter_mut().zip(&graph.moments) {
-            *kept = moments.iter().map(values).collect::<Result<_>>()?;
-        }
-        Ok(())
+        self.elsewhere.map_or(Ok(()), |steps| steps.finish(self.parameters, self.optimizer))
     }
 }
 
@@ -106,18 +114,7 @@ impl Drop for Trail {
     }
 }
 
-impl Graph {
-    fn new(parameters: &Parameters, moments: &[Slopes; 2], device: &Device) -> Result<Self> {
-        let placed = |of: &Slopes| -> Result<Vec<Tensor>> {
-            let tensors = parameters.tensors.iter().zip(of);
-            tensors.map(|(tensor, values)| Ok(Tensor::from_slice(values, &tensor.shape[..], device)?)).collect()
-        };
-        let [first, second] = moments;
-        let var = |tensor: &super::Parameter| Ok(Var::from_slice(&tensor.values, &tensor.shape[..], device)?);
-        let vars = parameters.tensors.iter().map(var).collect::<Result<_>>()?;
-        Ok(Self { vars, moments: [placed(first)?, placed(second)?], device: device.clone() })
-    }
-
+impl Steps for Graph {
     fn told(&self, batch: &Batch) -> Result<Vec<Told>> {
         let weights: Vec<_> = self.vars.iter().map(Var::as_detached_tensor).collect();
         let mut trail = Trail::default();
@@ -136,6 +133,30 @@ impl Graph {
         let slopes = losses.mean_all()?.backward()?;
         self.step(&slopes, optimizer)?;
         Ok(told)
+    }
+
+    fn finish(&self, parameters: &mut Parameters, optimizer: &mut Optimizer) -> Result<()> {
+        for (tensor, var) in parameters.tensors.iter_mut().zip(&self.vars) {
+            tensor.values = values(var)?;
+        }
+        for (kept, moments) in optimizer.moments.iter_mut().zip(&self.moments) {
+            *kept = moments.iter().map(values).collect::<Result<_>>()?;
+        }
+        Ok(())
+    }
+}
+
+impl Graph {
+    fn start(parameters: &Parameters, moments: &[Slopes; 2], device: &Device) -> Result<Box<dyn Steps>> {
+        let placed = |of: &Slopes| -> Result<Vec<Tensor>> {
+            let tensors = parameters.tensors.iter().zip(of);
+            tensors.map(|(tensor, values)| Ok(Tensor::from_slice(values, &tensor.shape[..], device)?)).collect()
+        };
+        let [first, second] = moments;
+        let var = |tensor: &super::Parameter| Ok(Var::from_slice(&tensor.values, &tensor.shape[..], device)?);
+        let vars = parameters.tensors.iter().map(var).collect::<Result<_>>()?;
+        let moments = [placed(first)?, placed(second)?];
+        Ok(Box::new(Self { vars, moments, device: device.clone() }))
     }
 
     /// `[R, input_size]`

@@ -141,7 +141,7 @@ fn pairs_that_do_not_fit_are_refused() {
     assert!(Batch::new(&[(&[], &[])], WIDTH).is_err());
 }
 
-const ENGINES: [Engine; 2] = [Engine::Kernels, Engine::Autograd(Device::Cpu)];
+const ENGINES: [Engine; 2] = [Engine::KERNELS, Engine::autograd(Device::Cpu)];
 
 /// What PyTorch had after three steps of Adam with clipped slopes, and its losses.
 #[test]
