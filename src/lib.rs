@@ -71,5 +71,11 @@ pub mod voice;
 #[path = "../tests/byte_tokenizer.rs"]
 mod byte_tokenizer;
 #[cfg(test)]
+#[path = "../tests/info.rs"]
+mod info;
+#[cfg(test)]
 #[path = "../tests/noise/mod.rs"]
 pub mod noise;
+#[cfg(test)]
+#[path = "../tests/npz.rs"]
+mod npz;

@@ -99,6 +99,11 @@ pub fn make_folder(path: &Path) -> Result<()> {
     check_folder(path)
 }
 
+/// Bytes as they stand in names and reports: two hexadecimal digits each.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// Writes the file `path` with what `fill` puts into the sink; replaces a file only with `force`.
 /// After any error, `path` is as it was.
 pub fn write_atomically(path: &Path, force: bool, fill: impl FnOnce(&mut Sink) -> Result<()>) -> Result<()> {
@@ -407,7 +412,8 @@ fn replaceable(path: &Path) -> Result<PathBuf> {
     Ok(target)
 }
 
-fn folder_of(path: &Path) -> &Path {
+/// The folder that `path` lies in, or is to lie in.
+pub fn folder_of(path: &Path) -> &Path {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),

@@ -4,6 +4,7 @@
 use super::parity_speak::{difference, integers, scalar, voice};
 use crate::noise::rule;
 use crate::noise::{self, ByRule, Size};
+use crate::npz::NpzReader;
 use barkclone::audio::{Pcm, Recipe, resample};
 use barkclone::clone::{HUBERT_LAYERS, Listener, WINDOW};
 use barkclone::net::hubert::{Hubert, HubertConfig};
@@ -16,8 +17,6 @@ use barkclone::stage::sample::Sampling;
 use barkclone::tokens::{Fine, Semantic};
 use candle_core::{DType, Device, Tensor};
 use ndarray::{Array1, Array2};
-use ndarray_npy::NpzReader;
-use std::fs::File;
 use std::sync::Arc;
 
 fn decoded(decoder: &Decoder, fine: &Fine) -> Vec<f32> {
@@ -33,7 +32,7 @@ fn decoded(decoder: &Decoder, fine: &Fine) -> Vec<f32> {
 #[test]
 fn twenty_seconds_of_tokens_in_a_voice_equal_upstream() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/speak/tiny-convert.npz");
-    let mut golden = NpzReader::new(File::open(path).unwrap()).unwrap();
+    let mut golden = NpzReader::open(path);
     let [seed, frames, tokens] = ["seed", "frames", "tokens"].map(|name| scalar::<i64>(&mut golden, name) as u64);
     let semantic = Semantic::new(integers("source.semantic", tokens as usize, seed, 10_000), 10_000).unwrap();
     let voice = Arc::new(voice(frames as usize, seed).unwrap());
@@ -45,12 +44,12 @@ fn twenty_seconds_of_tokens_in_a_voice_equal_upstream() {
     let request = Request { content: Content::Semantic(semantic), voice: Some(voice), settings, sound: Sound::None };
     let fine = speaker.speak(&request, &Silent).unwrap().fine;
     let mut codes = |name: &str| -> Vec<Vec<u32>> {
-        let array: Array2<i16> = golden.by_name(name).unwrap();
+        let array: Array2<i16> = golden.array(name);
         array.rows().into_iter().map(|row| row.iter().map(|&code| code as u32).collect()).collect()
     };
     assert_eq!(fine.rows()[..2], codes("coarse"));
     assert_eq!(fine.rows().to_vec(), codes("fine"));
-    let audio: Array1<f32> = golden.by_name("audio").unwrap();
+    let audio: Array1<f32> = golden.array("audio");
     let thinned: Vec<f32> = decoded(&decoder, &fine).into_iter().step_by(101).collect();
     let apart = difference(&thinned, &audio.to_vec());
     println!("audio differs by {apart:.1e}");

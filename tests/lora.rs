@@ -1,6 +1,7 @@
 //! LoRA adapters against peft's own merge (`golden/lora.py`), and what is refused.
 
 use crate::noise::{self, Size, rule};
+use crate::npz::NpzReader;
 use crate::standins::{Data, Py, write_zip};
 use barkclone::checkpoint::{self, Bark, lora};
 use barkclone::error::{Kind, kind};
@@ -9,8 +10,7 @@ use barkclone::progress::Silent;
 use barkclone::stage::Stage;
 use candle_core::{DType, Device};
 use ndarray::Array1;
-use ndarray_npy::NpzReader;
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
 
 const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/lora");
@@ -40,14 +40,14 @@ fn apart(got: &[f32], wanted: &Array1<f32>) -> (f32, usize) {
 
 #[test]
 fn merged_weights_are_pefts() {
-    let mut npz = NpzReader::new(File::open(golden("merged.npz")).unwrap()).unwrap();
+    let mut npz = NpzReader::open(golden("merged.npz"));
     for name in ["plain", "rs"] {
         let merged = bark().with_loras(vec![lora(&golden(name), None, 1.0).unwrap()]).unwrap();
         let mut changed = 0;
         for (at, shape) in WEIGHTS {
             for layer in 0..2 {
                 let at = format!("{layer}.{at}");
-                let wanted: Array1<f32> = npz.by_name(&format!("{name}.layers.{at}.weight.npy")).unwrap();
+                let wanted: Array1<f32> = npz.array(&format!("{name}.layers.{at}.weight"));
                 let got = weight(&merged, Stage::Semantic, &at, shape);
                 let (worst, differ) = apart(&got, &wanted);
                 assert!(worst <= 6e-8, "{name}, {at}: {worst:e}, {differ} of {} differ", wanted.len());

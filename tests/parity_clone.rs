@@ -2,6 +2,7 @@
 //! the same rule. `BARKCLONE_DEVICE` names the device.
 
 use crate::noise::rule;
+use crate::npz::NpzReader;
 use crate::parity_speak::device;
 use barkclone::clone::HUBERT_LAYERS;
 use barkclone::net::codec::CodecConfig;
@@ -12,7 +13,7 @@ use barkclone::net::{codec::Codec, hubert::Hubert, quantizer::Quantizer};
 use barkclone::tokens::FINE_CODEBOOKS;
 use candle_core::{DType, Device, Tensor};
 use ndarray::ArrayD;
-use ndarray_npy::{NpzReader, ReadableElement};
+use ndarray_npy::ReadableElement;
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -91,16 +92,15 @@ fn codec_of(model: &Model) -> Codec {
     Codec::new(&model.config::<CodecConfig>(), &model.weights(|_| true), FINE_CODEBOOKS).unwrap()
 }
 
-struct Golden(std::cell::RefCell<NpzReader<std::fs::File>>);
+struct Golden(std::cell::RefCell<NpzReader>);
 
 impl Golden {
     fn new(case: &str) -> Self {
-        let file = std::fs::File::open(format!("{GOLDEN}/{case}.npz")).unwrap();
-        Self(NpzReader::new(file).unwrap().into())
+        Self(NpzReader::open(format!("{GOLDEN}/{case}.npz")).into())
     }
 
     fn array<T: ReadableElement>(&self, name: &str) -> ArrayD<T> {
-        self.0.borrow_mut().by_name(&format!("{name}.npy")).unwrap()
+        self.0.borrow_mut().array(name)
     }
 
     fn floats(&self, name: &str) -> Vec<f32> {

@@ -3,6 +3,7 @@
 
 use crate::noise::rule;
 use crate::noise::{self, Size};
+use crate::npz::NpzReader;
 use barkclone::checkpoint::Bark;
 use barkclone::net::gpt::{Gpt, GptConfig, Input};
 use barkclone::progress::Silent;
@@ -14,13 +15,12 @@ use barkclone::tokens::{Coarse, Fine, Semantic};
 use barkclone::voice::Voice;
 use candle_core::{DType, Device};
 use ndarray::{Array0, Array1, Array2};
-use ndarray_npy::{NpzReader, ReadableElement};
+use ndarray_npy::ReadableElement;
 use std::env;
-use std::fs::File;
 
 /// One case of golden/speak.py: what goes in, and what upstream made of it.
 struct Golden {
-    npz: NpzReader<File>,
+    npz: NpzReader,
     seed: u64,
     ids: Vec<u32>,
     request: Request,
@@ -28,37 +28,36 @@ struct Golden {
 
 impl Golden {
     fn open(case: &str) -> Self {
-        let path = format!("tests/golden/speak/{case}.npz");
-        let mut npz = NpzReader::new(File::open(path).unwrap()).unwrap();
+        let mut npz = NpzReader::open(format!("tests/golden/speak/{case}.npz"));
         let seed = scalar::<i64>(&mut npz, "seed") as u64;
         let frames = scalar::<i64>(&mut npz, "frames") as usize;
         let mut settings = Settings::new(&Protocol::default(), 0);
         (settings.text, settings.coarse, settings.fine) = (Sampling::GREEDY, Sampling::GREEDY, Sampling::GREEDY);
         settings.stop.max_seconds = Some(scalar(&mut npz, "seconds"));
-        let ids: Array1<i64> = npz.by_name("text_ids").unwrap();
+        let ids: Array1<i64> = npz.array("text_ids");
         let ids: Vec<u32> = ids.iter().map(|&id| id as u32).collect();
         let request = Request::text(ids.clone(), voice(frames, seed), settings);
         Self { npz, seed, ids, request }
     }
 
     fn tokens(&mut self, name: &str) -> Vec<u32> {
-        let array: Array1<i16> = self.npz.by_name(name).unwrap();
+        let array: Array1<i16> = self.npz.array(name);
         array.iter().map(|&t| t as u32).collect()
     }
 
     fn codes(&mut self, name: &str) -> Vec<Vec<u32>> {
-        let array: Array2<i16> = self.npz.by_name(name).unwrap();
+        let array: Array2<i16> = self.npz.array(name);
         array.rows().into_iter().map(|r| r.iter().map(|&t| t as u32).collect()).collect()
     }
 
     fn floats(&mut self, name: &str) -> Vec<f32> {
-        let array: Array1<f32> = self.npz.by_name(name).unwrap();
+        let array: Array1<f32> = self.npz.array(name);
         array.to_vec()
     }
 }
 
-pub fn scalar<T: ReadableElement + Clone>(npz: &mut NpzReader<File>, name: &str) -> T {
-    let array: Array0<T> = npz.by_name(name).unwrap();
+pub fn scalar<T: ReadableElement + Clone>(npz: &mut NpzReader, name: &str) -> T {
+    let array: Array0<T> = npz.array(name);
     array.into_scalar()
 }
 

@@ -27,7 +27,6 @@ pub use input::Input;
 pub use join::{WavJoiner, join_wav, stored_samples};
 pub use recording::{Clip, LONGEST, Recording, Sink, read, read as read_wav};
 pub use resample::{Recipe, Stream, resample};
-pub use wav::read_info;
 pub use write::{Encoding, Info, WavStream, write_wav};
 
 use anyhow::{Result, ensure};

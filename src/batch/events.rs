@@ -45,3 +45,10 @@ pub struct Tally {
     /// Seconds of sound that were made.
     pub seconds: f64,
 }
+
+impl Tally {
+    /// How many are over.
+    pub fn all(&self) -> u64 {
+        self.done + self.skipped + self.kept + self.failed
+    }
+}

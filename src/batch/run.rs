@@ -338,11 +338,6 @@ impl<'a, P: Iterator<Item = Result<Planned>>> Run<'a, P> {
         Ok(())
     }
 
-    /// A job that is given up, because the run is to end.
-    pub fn give_up(&mut self, job: &InFlight) {
-        self.count(job, -1);
-    }
-
     /// Writes the line; gives the file its name only then.
     fn keep(&mut self, job: &InFlight, made: Made) -> Result<()> {
         let target = self.options.folder.join(&job.task.out);

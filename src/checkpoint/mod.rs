@@ -33,6 +33,7 @@ use crate::net::codec::CodecConfig;
 use crate::net::hubert::HubertConfig;
 use crate::net::quantizer::{Parameters, QuantizerConfig};
 use crate::net::weights::{Tensors, Weights};
+use crate::output::hex;
 use crate::tokens::FINE_CODEBOOKS;
 use anyhow::Result;
 use candle_core::{DType, Device};
@@ -79,7 +80,7 @@ impl<C> Checkpoint<C> {
                 .chunks(1 << 16)
                 .for_each(|part| sha.update(bytemuck::cast_slice::<u16, u8>(part.reinterpret_cast())));
         }
-        Ok(sha.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+        Ok(hex(&sha.finalize()))
     }
 
     /// The weights, handed out as `dtype` on `device`. Each call keeps its own account of what was used.

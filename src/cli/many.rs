@@ -229,7 +229,7 @@ impl Session<'_> {
     /// Sums up; the exit code follows from what was left undone.
     pub fn conclude(&self, tally: Tally, running: &Running) -> Result<()> {
         ensure!(!running.stop().is_requested(), Kind::Interrupted.error("stopped; the same command goes on from here"));
-        let all = tally.done + tally.skipped + tally.kept + tally.failed;
+        let all = tally.all();
         let (failed, report, many) = (tally.failed, self.report.display(), self.words.many);
         let told = || {
             let told = format!("{failed} of {all} {many} failed: {report} says why; the same command tries again");
@@ -260,8 +260,9 @@ impl Session<'_> {
     /// Where reports of shares lie beside that of a run without --shard: how it comes to know what they made.
     fn shares(&self) -> Option<String> {
         let (name, none) = (self.report.file_stem()?.to_str()?, self.args.shard.is_none());
-        let folder = self.report.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let mut names = fs::read_dir(folder).ok()?.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+        let mut names = fs::read_dir(output::folder_of(&self.report))
+            .ok()?
+            .filter_map(|entry| entry.ok()?.file_name().into_string().ok());
         let (mark, of) = names.find_map(|other| share_of(other.strip_prefix(name)?))?;
         let merge = merged(&format!("{}{mark}", self.report.with_extension("").display()), of, &self.report);
         none.then(|| format!("what shares made it knows once their reports are joined, with {merge}"))

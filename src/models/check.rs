@@ -6,6 +6,7 @@
 //! the hub's hash.
 
 use super::registry::{Entry, ModelFile};
+use crate::output::hex;
 use crate::progress::Progress;
 use anyhow::Result;
 use sha1::Sha1;
@@ -136,10 +137,6 @@ fn hashes(path: &Path, shown: &str, with_sha1: bool, progress: &dyn Progress) ->
     }
     progress.finish();
     Ok(Found { size, sha256: hex(&sha256.finalize()), sha1: [hex(&git.finalize()), hex(&plain.finalize())] })
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
 
 #[cfg(test)]

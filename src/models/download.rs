@@ -18,6 +18,7 @@ use super::room::free_bytes;
 use super::trouble::{LONGEST_WAIT, Trouble};
 use crate::error::Kind;
 use crate::lock;
+use crate::output::hex;
 use crate::progress::Progress;
 use anyhow::{Context, anyhow};
 use flate2::read::MultiGzDecoder;
@@ -246,8 +247,7 @@ impl Download<'_> {
     /// What a file is called while nothing tells its name.
     fn unnamed(&self) -> String {
         let of = format!("{}\n{}\n{}", self.entry.repo, self.entry.revision, self.file.file);
-        let digest: String = Sha256::digest(of).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-        format!("unnamed-{digest}")
+        format!("unnamed-{}", hex(&Sha256::digest(of)[..8]))
     }
 
     fn refuse_without_room(&self, size: Option<u64>, held: u64) -> Result<(), Trouble> {

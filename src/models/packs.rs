@@ -191,8 +191,7 @@ impl Origin {
     fn file_name(&self) -> Result<String> {
         let stem = Path::new(&self.choice).file_stem().and_then(|s| s.to_str()).unwrap_or("bark");
         let digest = Sha256::digest(format!("{LAYOUT}\n{}", self.print()?));
-        let digest: String = digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
-        Ok(format!("{stem}-{digest}-{}{ENDING}", self.weights))
+        Ok(format!("{stem}-{}-{}{ENDING}", output::hex(&digest[..4]), self.weights))
     }
 
     fn print(&self) -> Result<String> {

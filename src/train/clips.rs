@@ -206,7 +206,7 @@ impl Clips {
 
 /// The first half of a hash.
 pub(super) fn hex(sha: Sha256) -> String {
-    sha.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    output::hex(&sha.finalize()[..16])
 }
 
 impl Ear<'_> {

@@ -9,11 +9,12 @@ use crate::tokens::{SEMANTIC_VOCAB, Semantic};
 use anyhow::{Context, Result, bail, ensure};
 use ndarray::{Array1, Array2, ArrayD};
 use ndarray_npy::npy::header::Header;
-use ndarray_npy::{NpzWriter, ReadNpyExt, ReadableElement, WritableElement, WriteNpyExt};
+use ndarray_npy::{ReadNpyExt, ReadableElement, WritableElement, WriteNpyExt};
 use std::fs::File;
-use std::io::{Cursor, Read, Write};
+use std::io::{BufWriter, Cursor, Read, Write};
 use std::path::Path;
-use zip::{CompressionMethod, ZipArchive};
+use zip::write::SimpleFileOptions;
+use zip::{CompressionMethod, ZipArchive, ZipWriter};
 
 /// Bark's names of the three arrays.
 pub(super) const KEYS: [&str; 3] = ["semantic_prompt", "coarse_prompt", "fine_prompt"];
@@ -94,30 +95,43 @@ pub(super) fn file(path: &Path) -> Result<Vec<u8>> {
 /// Writes the voice's arrays in C order, and below them what is known of their origin.
 pub(super) fn to_npz(voice: &Voice, provenance: Option<&Provenance>, form: Form, sink: &mut Sink) -> Result<()> {
     // In memory first: where a disk is full, the archive's own end would fail once more, and say so by itself.
-    let mut archive = Cursor::new(Vec::new());
-    let mut npz = match form {
-        Form::Bark => NpzWriter::new(&mut archive),
-        Form::Compact => NpzWriter::new_compressed(&mut archive),
+    let archive = ZipWriter::new(Cursor::new(Vec::new()));
+    let compression = match form {
+        Form::Bark => CompressionMethod::Stored,
+        Form::Compact => CompressionMethod::Deflated,
     };
+    let options = SimpleFileOptions::default().compression_method(compression);
+    let mut npz = Npz { archive, options };
     match form {
-        Form::Bark => add::<i64>(voice, &mut npz)?,
-        Form::Compact => add::<u16>(voice, &mut npz)?,
+        Form::Bark => npz.add_voice::<i64>(voice)?,
+        Form::Compact => npz.add_voice::<u16>(voice)?,
     }
     if let Some(provenance) = provenance {
-        npz.add_array(provenance::KEY, &Array1::from_vec(provenance.to_bytes()?))?;
+        npz.add(provenance::KEY, &Array1::from_vec(provenance.to_bytes()?))?;
     }
-    npz.finish()?;
-    Ok(sink.write_all(archive.get_ref())?)
+    Ok(sink.write_all(npz.archive.finish()?.get_ref())?)
 }
 
-fn add<T: TryFrom<u32> + WritableElement>(voice: &Voice, npz: &mut NpzWriter<&mut Cursor<Vec<u8>>>) -> Result<()>
-where
-    T::Error: Send + Sync + std::error::Error + 'static,
-{
-    npz.add_array(KEYS[0], &Array1::<T>::from_vec(numbers(voice.semantic.as_slice())?))?;
-    npz.add_array(KEYS[1], &table::<T>(voice.coarse.rows())?)?;
-    npz.add_array(KEYS[2], &table::<T>(voice.fine.rows())?)?;
-    Ok(())
+/// An `.npz` that is being written.
+struct Npz {
+    archive: ZipWriter<Cursor<Vec<u8>>>,
+    options: SimpleFileOptions,
+}
+
+impl Npz {
+    fn add(&mut self, key: &str, array: &impl WriteNpyExt) -> Result<()> {
+        self.archive.start_file(format!("{key}.npy"), self.options)?;
+        Ok(array.write_npy(BufWriter::new(&mut self.archive))?)
+    }
+
+    fn add_voice<T: TryFrom<u32> + WritableElement>(&mut self, voice: &Voice) -> Result<()>
+    where
+        T::Error: Send + Sync + std::error::Error + 'static,
+    {
+        self.add(KEYS[0], &Array1::<T>::from_vec(numbers(voice.semantic.as_slice())?))?;
+        self.add(KEYS[1], &table::<T>(voice.coarse.rows())?)?;
+        self.add(KEYS[2], &table::<T>(voice.fine.rows())?)
+    }
 }
 
 /// Writes one array of the voice as an `.npy`, int64: `index` counts as [`KEYS`] do.

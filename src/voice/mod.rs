@@ -23,7 +23,7 @@ pub use raw::{RawArray, RawVoice};
 pub use repair::{Repaired, repair};
 
 use crate::error::Kind;
-use crate::output::Sink;
+use crate::output::{Sink, hex};
 use crate::tokens::{
     COARSE_CODEBOOKS, COARSE_HISTORY, CODEBOOK_SIZE, CODES_HZ, Coarse, Codes, FINE_HISTORY, Fine, SEMANTIC_HISTORY,
     SEMANTIC_HZ, Semantic, coarse_history,
@@ -32,7 +32,6 @@ use anyhow::{Result, ensure};
 use arrays::KEYS;
 use ndarray::ArrayD;
 use sha2::{Digest, Sha256};
-use std::fmt::Write as _;
 use std::ops::Range;
 use std::path::Path;
 
@@ -159,11 +158,7 @@ impl Voice {
             sha.update((row.len() as u64).to_le_bytes());
             row.iter().for_each(|token| sha.update(token.to_le_bytes()));
         }
-        sha.finalize().iter().take(8).fold(String::new(), |mut hex, byte| {
-            // Writing to a String cannot fail.
-            let _ = write!(hex, "{byte:02x}");
-            hex
-        })
+        hex(&sha.finalize()[..8])
     }
 }
 

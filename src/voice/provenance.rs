@@ -1,6 +1,7 @@
 //! Where a voice comes from, in an array of its own that numpy, Bark and other readers pass over: UTF-8 JSON as uint8.
 
 use crate::error::Kind;
+use crate::output::hex;
 use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -142,7 +143,7 @@ pub fn sha256(source: impl Read) -> io::Result<String> {
     loop {
         let bytes = source.fill_buf()?;
         if bytes.is_empty() {
-            return Ok(sha.finalize().iter().map(|byte| format!("{byte:02x}")).collect());
+            return Ok(hex(&sha.finalize()));
         }
         sha.update(bytes);
         let read = bytes.len();

@@ -1,16 +1,16 @@
 //! `barkclone speak --lines` and `--jobs`: a file for each line, a report of all, and going on from it.
 
 use super::{Desk, Ran, SPEAK};
-use crate::sound::reference::browser;
-use barkclone::audio::{read_info, read_wav};
+use crate::info::read_info;
+use barkclone::audio::read_wav;
 use barkclone::sound::loudness;
 use serde_json::Value;
 use std::fs;
 
-const VOICE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/sound/voices/preset.npz");
+pub(super) const VOICE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/sound/voices/preset.npz");
 
 /// `speak` of many, into `out`.
-fn many(desk: &Desk, flags: &[&str]) -> Ran {
+pub(super) fn many(desk: &Desk, flags: &[&str]) -> Ran {
     desk.run(&arguments(flags))
 }
 
@@ -33,7 +33,7 @@ pub(super) fn sounds(desk: &Desk, folder: &str) -> Vec<(String, Vec<u8>)> {
     files
 }
 
-fn names(desk: &Desk) -> Vec<String> {
+pub(super) fn names(desk: &Desk) -> Vec<String> {
     sounds(desk, "out").into_iter().map(|(name, _)| name).collect()
 }
 
@@ -57,7 +57,7 @@ fn each_line_gets_a_file_and_a_line_of_the_report() {
         assert_eq!((record["tokens"].as_u64(), record["settings"]["max_seconds"].as_f64()), (Some(15), Some(0.3)));
         let wav = desk.path("out").join(record["out"].as_str().unwrap());
         assert_eq!(fs::metadata(&wav).unwrap().len(), record["bytes"].as_u64().unwrap());
-        let info = read_info(&wav).unwrap();
+        let info = read_info(&wav);
         let seed = format!("voice={} seed={} ", record["voice_hash"].as_str().unwrap(), record["seed"]);
         assert!(info.iter().any(|(tag, text)| tag == "ICMT" && text.contains(&seed)), "{info:?}");
     }
@@ -173,30 +173,6 @@ fn voices_of_jobs_lie_beside_their_file_or_in_the_working_folder() {
     let ran = Ran::of(inside.current_dir(desk.path("episode")).output().unwrap());
     ran.says(&["line 2: eva.npz: neither beside j", "0 spoken, 1 there already, 2 failed"]);
     many(&desk, &["--jobs", "episode/j"]).says(&["0 spoken, 2 there already, 1 failed"]);
-}
-
-#[test]
-fn what_is_there_and_not_the_reports_is_kept_unless_forced() {
-    let desk = Desk::new();
-    fs::create_dir(desk.path("out")).unwrap();
-    fs::write(desk.path("out/00001-um.wav"), "precious").unwrap();
-    fs::write(desk.path("p"), "um\ndois\n").unwrap();
-    let ran = many(&desk, &["--lines", "p"]);
-    assert_eq!((ran.code, ran.stdout.as_slice()), (7, &b"out/00002-dois.wav\n"[..]));
-    ran.says(&["line 1: out/00001-um.wav: exists already; --force"]);
-    assert_eq!(desk.bytes("out/00001-um.wav"), b"precious");
-    assert_eq!(many(&desk, &["--lines", "p", "--force"]).prints(), "out/00001-um.wav");
-    // And a report is not written over something else.
-    fs::copy(desk.path("p"), desk.path("q")).unwrap();
-    many(&desk, &["--lines", "p", "--report", "q"]).fails(3, &["q: line 1 is no line of a report"]);
-    many(&desk, &["--lines", "p", "--report", "./p"]).fails(2, &["p: it would be replaced by its own result"]);
-    many(&desk, &["--lines", "p", "--report", "-"]).fails(2, &["--report -: a report goes to a file"]);
-    many(&desk, &["--lines", "p", "--report", "out/new.wav"]).fails(2, &["--report out/new.wav: a report is no .wav"]);
-    let ab = ["speak", "--ab", VOICE, VOICE, "Oi", "--demo", "--report", "ab/ab.html"];
-    desk.run(&ab).fails(2, &["--ab and --report name the same file, ab/ab.html"]);
-    assert_eq!((desk.bytes("p"), desk.bytes("q")), (b"um\ndois\n".into(), b"um\ndois\n".into()));
-    desk.run(&["report", "page", "out/report.jsonl", "-o", "-"]).fails(2, &["-: it goes to a file, not to stdout"]);
-    assert!(!desk.path("-").exists() && !desk.path("ab").exists());
 }
 
 #[test]
@@ -349,20 +325,6 @@ fn the_size_of_a_batch_changes_nothing() {
 }
 
 #[test]
-fn lines_that_are_gone_leave_files_that_are_named_and_can_be_pruned() {
-    let desk = Desk::new();
-    fs::write(desk.path("p"), "um\ndois\ntrês\n").unwrap();
-    many(&desk, &["--lines", "p"]).prints();
-    fs::write(desk.path("p"), "um\n").unwrap();
-    let ran = many(&desk, &["--lines", "p"]);
-    ran.says(&["2 files of earlier runs", "--prune removes", "out/00002-dois.wav, out/00003-tres.wav"]);
-    assert_eq!(names(&desk).len(), 3);
-    fs::write(desk.path("out/00003-tres.wav"), "mastered").unwrap();
-    many(&desk, &["--lines", "p", "--prune"]).says(&["1 file of earlier runs, removed: out/00002-dois.wav"]);
-    assert_eq!(names(&desk), ["00001-um.wav", "00003-tres.wav"], "what was changed is kept");
-}
-
-#[test]
 fn what_may_not_sound_right_is_said_of_each_and_counted() {
     let desk = Desk::new();
     fs::write(desk.path("p"), "um\ndois\n").unwrap();
@@ -394,105 +356,6 @@ fn names_of_files_have_the_voice_that_all_lines_share_and_one_line_is_redone() {
     assert!(second[0] == first[0] && second[1] != first[1]);
     run(&["--redo", "7"]).fails(2, &["--redo 7: there is no such line"]);
     assert!(!run(&[]).stderr.contains("warning: no --voice"));
-}
-
-#[test]
-fn no_output_replaces_what_it_is_made_of() {
-    let desk = Desk::new();
-    fs::write(desk.path("p"), "um\n").unwrap();
-    fs::copy(VOICE, desk.path("ana.npz")).unwrap();
-    let before = (desk.bytes("p"), desk.bytes("ana.npz"));
-    let own = ["its own result"];
-    desk.speak("oi", &["--voice", "ana.npz", "-o", "ana.npz", "--force"]).fails(2, &own);
-    desk.speak("oi", &["--voice", "ana.npz", "-o", "x.wav", "--save-voice", "./ana.npz", "--force"]).fails(2, &own);
-    desk.run(&[&["speak", "--file", "p", "-o", "p", "--force"], &SPEAK[..]].concat()).fails(2, &own);
-    desk.babble("talk.wav", 1.0);
-    desk.convert(&["talk.wav"], &["-o", "voice.npz", "--force"]).fails(2, &own);
-    desk.prepare(&["talk.wav", "--raw", "-o", "talk.wav", "--force"]).fails(2, &["name it .npz"]);
-    desk.prepare(&["talk.wav", "--raw", "-o", "x.npz", "--preview", "talk.wav", "--force"]).fails(2, &own);
-    let preview = desk.run(&["voice", "preview", "ana.npz", "--codec", "demo"]);
-    assert_eq!(preview.prints(), "ana-preview.wav");
-    assert!(before == (desk.bytes("p"), desk.bytes("ana.npz")));
-}
-
-/// Headless Chromium opens it, where that is at hand: the players find their sounds, and nothing is refused.
-fn listen_in_a_browser(desk: &Desk, page: &str, sounds: usize) {
-    if browser::chromium().is_none() {
-        eprintln!("no chromium on the PATH: {page} was not opened in a browser");
-        return;
-    }
-    // Not part of the page: a page has not loaded before all that its players fetch at once (HTML's standard:
-    // "delaying the load event"), so each can then say how long it takes its sound to be, however slow the machine is.
-    let listening = "<script>addEventListener('load', () => { for (const player of document.querySelectorAll('audio')) \
-                     { player.title = 'lasts ' + player.duration.toFixed(2); } })</script></main>";
-    let html = fs::read_to_string(desk.path(page)).unwrap();
-    let html = html.replace("</main>", listening).replace("preload=none", "preload=metadata");
-    let html = html.replace("style-src", "script-src 'unsafe-inline'; style-src");
-    fs::write(desk.path("listened.html"), html).unwrap();
-    let url = format!("file://{}", desk.path("listened.html").display());
-    let dom = browser::browse(desk.folder.path(), &["--dump-dom", &url]);
-    assert_eq!(dom.matches("title=\"lasts 0.").count(), sounds, "{page}: {dom:.2000}");
-}
-
-#[test]
-fn a_report_becomes_a_page_that_holds_or_plays_its_sounds() {
-    let desk = Desk::new();
-    fs::write(desk.path("p"), "um <b>\ndois & meio\n").unwrap();
-    many(&desk, &["--lines", "p", "--voice", VOICE, "--redo", "2"]).prints();
-    let page = |flags: &[&str]| desk.run(&[&["report", "page", "out/report.jsonl"], flags].concat());
-    let ran = page(&["-o", "page.html"]);
-    assert_eq!(ran.prints(), "page.html");
-    let html = fs::read_to_string(desk.path("page.html")).unwrap();
-    assert_eq!(html.matches("src=\"data:audio/wav;base64,").count(), 2);
-    assert!(html.contains("<h2>um &lt;b&gt;</h2>") && html.contains("<h2>dois &amp; meio</h2>"), "{html:.3000}");
-    assert!(html.contains("2 may not sound right") && !html.contains("://"), "{html:.3000}");
-    let command = format!("--lines p --voice {VOICE} --redo 2</code>");
-    assert!(html.contains("<code>barkclone speak ") && html.contains(&command), "{html:.9000}");
-    listen_in_a_browser(&desk, "page.html", 2);
-    page(&["-o", "page.html"]).fails(6, &["page.html: exists already"]);
-    let ran = page(&["-o", "linked.html", "--sounds", "link"]);
-    ran.says(&["linked.html plays the sounds in out: keep both"]);
-    let html = fs::read_to_string(desk.path("linked.html")).unwrap();
-    assert!(html.contains("src=\"out/00001-um-b.wav\"") && !html.contains("base64"), "{html:.3000}");
-    listen_in_a_browser(&desk, "linked.html", 2);
-    assert_eq!(page(&[]).prints(), "out/report.html");
-    desk.run(&["report", "page", "p"]).fails(3, &["p: line 1 is no line of a report"]);
-}
-
-#[test]
-fn voices_are_compared_side_by_side() {
-    let desk = Desk::new();
-    for name in ["a.npz", "b.npz"] {
-        fs::copy(VOICE, desk.path(name)).unwrap();
-    }
-    let ab = |more: &[&str]| desk.run(&[&["speak"], &SPEAK[..], &["--seed", "5"], more].concat());
-    let ran = ab(&["--ab", "a.npz", "b.npz", "Bom dia"]);
-    assert_eq!(
-        ran.prints(),
-        "ab/bom-dia-1-a.wav\nab/bom-dia-2-b.wav\nab/bom-dia-3-a.wav\nab/bom-dia-4-b.wav\nab/ab.html"
-    );
-    ran.says(&["seed 5: each take's own seed is made of it, the same in all voices"]);
-    let seeds =
-        || report(&desk, "ab/report.jsonl").into_iter().map(|r| r["seed"].as_u64().unwrap()).collect::<Vec<_>>();
-    let first = seeds();
-    assert!(first[0] == first[1] && first[2] == first[3] && first[0] != first[2], "{first:?}");
-    let html = fs::read_to_string(desk.path("ab/ab.html")).unwrap();
-    assert_eq!((html.matches("<article").count(), html.matches("<audio").count()), (2, 4));
-    listen_in_a_browser(&desk, "ab/ab.html", 4);
-    ab(&["Bom dia", "--ab", "a.npz", "b.npz"]).says(&["0 spoken, 4 there already"]);
-    assert_eq!(ab(&["--ab", "a.npz", "b.npz", "Bom dia", "--redo", "2"]).prints().lines().count(), 3);
-    let again = seeds();
-    assert!(again.len() == 6 && again[4] == again[5] && again[4] != first[2], "{again:?}");
-    // Another text in the same folder stands beside the first.
-    ab(&["--ab", "a.npz", "b.npz", "Boa noite"]).says(&["4 spoken"]);
-    let html = fs::read_to_string(desk.path("ab/ab.html")).unwrap();
-    assert!(desk.path("ab/bom-dia-1-a.wav").is_file() && html.matches("<audio").count() == 8, "{html:.3000}");
-    ab(&["--ab", "a.npz", "Oi"]).fails(2, &["--ab: give at least two voices, and a text"]);
-    ab(&["--ab", "a.npz", "none.npz", "Oi"]).fails(3, &["none.npz"]);
-    ab(&["--ab", "a.npz", "b.npz", "Oi", "--voice", "a.npz"]).fails(2, &["cannot be used with"]);
-    fs::create_dir(desk.path("mine")).unwrap();
-    fs::write(desk.path("mine/ab.html"), "precious").unwrap();
-    ab(&["--ab", "a.npz", "b.npz", "Oi", "-d", "mine"]).fails(6, &["mine/ab.html: exists already"]);
 }
 
 #[test]
@@ -542,95 +405,5 @@ fn one_result_is_told_as_json_too_in_the_form_of_many() {
     assert_eq!([&cloned["out"], &spoken["out"], &converted["out"]], ["v.npz", "s.wav", "c.wav"]);
     assert!(
         spoken["seed"].is_u64() && converted["seed"].is_u64() && !checked["findings"].as_array().unwrap().is_empty()
-    );
-}
-
-#[test]
-fn no_result_replaces_what_it_is_made_of_or_judged_by() {
-    let desk = Desk::new();
-    desk.babble("ref.wav", 2.0);
-    fs::write(desk.path("p"), "um\n").unwrap();
-    fs::copy(desk.path("p"), desk.path("list.wav")).unwrap();
-    many(&desk, &["--lines", "p", "--voice", VOICE]).prints();
-    let own = "it would be replaced by its own result";
-    let before = ["ref.wav", "list.wav", "out/report.jsonl"].map(|name| desk.bytes(name));
-    let judged = ["--voice", VOICE, "--best-of", "2", "--voice-of", "ref.wav", "--force"];
-    desk.speak("oi", &[&judged[..], &["-o", "ref.wav"]].concat()).fails(2, &["ref.wav", own]);
-    desk.run(&["check", "ref.wav", "--report", "ref.wav", "--force"]).fails(2, &["ref.wav", own]);
-    desk.run(&["report", "page", "out/report.jsonl", "-o", "out/report.jsonl", "--force"]).fails(2, &[own]);
-    let names = ["--voice", VOICE, "-d", ".", "--names", "list.wav", "--force"];
-    many(&desk, &[&["--lines", "list.wav"], &names[..]].concat()).fails(7, &["list.wav", own]);
-    assert!(before == ["ref.wav", "list.wav", "out/report.jsonl"].map(|name| desk.bytes(name)));
-}
-
-#[test]
-fn a_line_that_is_made_once_more_takes_no_edited_neighbour_with_it() {
-    let desk = Desk::new();
-    fs::write(desk.path("p"), "um\ndois\n").unwrap();
-    let run = |flags: &[&str]| many(&desk, &[&["--lines", "p", "--voice", VOICE], flags].concat());
-    run(&[]).prints();
-    for name in ["out/00001-um.wav", "out/00002-dois.wav"] {
-        fs::write(desk.path(name), "mine").unwrap();
-    }
-    run(&["--redo", "2", "-q"]).says(&["warning: out/00002-dois.wav: changed since it was made, kept"]);
-    run(&["--redo", "2", "--force"]).says(&["1 spoken", "1 changed by you and kept"]);
-    assert!(desk.bytes("out/00001-um.wav") == b"mine" && desk.bytes("out/00002-dois.wav") != b"mine");
-}
-
-#[test]
-fn a_file_of_the_same_size_and_time_is_not_replaced_for_that() {
-    let desk = Desk::new();
-    fs::write(desk.path("p"), "um\n").unwrap();
-    let run = |flags: &[&str]| many(&desk, &[&["--lines", "p", "--voice", VOICE], flags].concat());
-    run(&[]).prints();
-    let path = desk.path("out/00001-um.wav");
-    let (mut bytes, time) = (fs::read(&path).unwrap(), fs::metadata(&path).unwrap().modified().unwrap());
-    *bytes.last_mut().unwrap() ^= 1;
-    fs::write(&path, &bytes).unwrap();
-    fs::File::options().write(true).open(&path).unwrap().set_modified(time).unwrap();
-    run(&["--restart"]).fails(7, &["00001-um.wav: was changed since it was made"]);
-    assert!(fs::read(&path).unwrap() == bytes);
-}
-
-#[test]
-fn a_report_whose_last_line_was_torn_goes_on_wherever_it_was_torn() {
-    let desk = Desk::new();
-    fs::write(desk.path("p"), "um\ndois\n").unwrap();
-    let run = || many(&desk, &["--lines", "p", "--voice", VOICE]);
-    run().prints();
-    let (whole, sounds) = (desk.bytes("out/report.jsonl"), sounds(&desk, "out"));
-    for (torn, told) in [(1, "0 spoken, 2 there already"), (2, "1 spoken, 1 there already"), (300, "1 spoken")] {
-        fs::write(desk.path("out/report.jsonl"), &whole[..whole.len() - torn]).unwrap();
-        run().says(&[told, "0 failed"]);
-        assert!(report(&desk, "out/report.jsonl").len() == 2 && super::many::sounds(&desk, "out") == sounds);
-    }
-    // Whoever edited the file since the line was torn keeps it.
-    fs::write(desk.path("out/report.jsonl"), &whole[..whole.len() - 2]).unwrap();
-    std::thread::sleep(std::time::Duration::from_millis(20));
-    fs::write(desk.path("out/00002-dois.wav"), "mine").unwrap();
-    run().says(&["00002-dois.wav: exists already"]);
-    assert_eq!(desk.bytes("out/00002-dois.wav"), b"mine");
-}
-
-#[test]
-fn a_dry_run_tells_what_is_left_over_and_renamed_and_one_result_may_be_judged_strictly() {
-    let desk = Desk::new();
-    fs::write(desk.path("p"), "um\ndois\ntrês\n").unwrap();
-    let run = |flags: &[&str]| many(&desk, &[&["--lines", "p", "--voice", VOICE], flags].concat());
-    run(&[]).prints();
-    fs::write(desk.path("p"), "dois\ntrês\n").unwrap();
-    let told = ["0 to speak, 2 there already, 2 to be renamed", "asked for no more; --prune removes: out/00001-um.wav"];
-    run(&["--prune", "--dry-run"]).says(&told);
-    assert_eq!(names(&desk).len(), 3);
-    fs::write(desk.path("out/00001-um.wav"), "mine").unwrap();
-    run(&["--prune"]).says(&["asked for no more, but changed by you and kept: out/00001-um.wav"]);
-    let strict = desk.speak("Bom dia a todos", &["--voice", VOICE, "-o", "x.wav", "--strict"]);
-    assert_eq!((strict.code, strict.stdout.as_slice()), (7, &b"x.wav\n"[..]), "{}", strict.stderr);
-    strict.says(&["may not sound right", "--strict"]);
-    let bad = desk.run(&["report", "summary", "out/report.jsonl", "--json"]).prints().to_owned();
-    let bad: Value = serde_json::from_str(&bad).unwrap();
-    assert_eq!(
-        (bad["bad"].as_array().unwrap().len() as u64, bad["bad"][0]["line"].is_u64()),
-        (bad["doubtful"].as_u64().unwrap(), true)
     );
 }

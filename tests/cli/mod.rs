@@ -17,6 +17,8 @@ mod layouts;
 mod library;
 mod many;
 mod many_file;
+mod many_kept;
+mod many_page;
 mod many_stopped;
 mod messages;
 mod pages;
@@ -34,13 +36,13 @@ mod voices;
 
 use crate::byte_tokenizer::byte_tokenizer;
 use crate::noise::Size;
+use crate::npz::NpzReader;
 use crate::standins::{Format, Spec, shared};
 use barkclone::net::codec::CodecConfig;
 use barkclone::tokens::FINE_CODEBOOKS;
 use hound::{SampleFormat, WavSpec, WavWriter};
 use ndarray::{Array1, Array2};
-use ndarray_npy::NpzReader;
-use std::fs::{self, File};
+use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -274,14 +276,14 @@ struct Arrays {
 impl Arrays {
     /// Of a file that holds nothing else, but where it comes from.
     fn read(path: &Path) -> Self {
-        let mut npz = NpzReader::new(File::open(path).unwrap()).unwrap();
-        let mut names = npz.names().unwrap();
+        let mut npz = NpzReader::open(path);
+        let mut names = npz.names();
         names.retain(|name| name != "barkclone_provenance");
         assert_eq!(names, ["semantic_prompt", "coarse_prompt", "fine_prompt"]);
         Self {
-            semantic: npz.by_name("semantic_prompt").unwrap(),
-            coarse: npz.by_name("coarse_prompt").unwrap(),
-            fine: npz.by_name("fine_prompt").unwrap(),
+            semantic: npz.array("semantic_prompt"),
+            coarse: npz.array("coarse_prompt"),
+            fine: npz.array("fine_prompt"),
         }
     }
 

@@ -1,11 +1,12 @@
 //! What `barkclone speak` is given to say, and by which way.
 
 use super::{Desk, SPEAK};
-use barkclone::audio::{read_info, read_wav};
+use crate::info::read_info;
+use barkclone::audio::read_wav;
 
 /// The text that the WAV file says it speaks.
 fn spoken(desk: &Desk, wav: &str) -> String {
-    let info = read_info(&desk.path(wav)).unwrap();
+    let info = read_info(&desk.path(wav));
     info.into_iter().find(|(tag, _)| tag == "INAM").unwrap().1
 }
 

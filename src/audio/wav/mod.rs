@@ -3,11 +3,9 @@
 
 mod chunks;
 mod format;
-mod info;
 mod samples;
 
 pub(super) use format::{Coding, Format};
-pub use info::read_info;
 
 use super::check_rate;
 use super::packed::Packed;

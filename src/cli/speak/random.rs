@@ -7,7 +7,7 @@ use anyhow::{Context, Result, ensure};
 use barkclone::batch::{self, Attempt, Heard, Planned, RetryPolicy, Takes, heard};
 use barkclone::ears::{Parts, Score};
 use barkclone::error::Kind;
-use barkclone::output::Pending;
+use barkclone::output::{Pending, folder_of};
 use barkclone::progress::Progress;
 use barkclone::speak::{Request, Settings, Speaker};
 use barkclone::voice::Provenance;
@@ -46,8 +46,7 @@ pub fn make<'a>(
     let unfit = || Kind::Input.error(format!("no voice came of the text `{text}`: give one with --voice"));
     let origin = origin(args, backend.codec.get(), take.seed);
     let voice = take.utterance.voice().with_context(unfit)?;
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    Pending::write(folder, tag, path.to_owned(), |sink| voice.write_to(Some(&origin), sink))?.settle(false)?;
+    Pending::write(folder_of(path), tag, path.to_owned(), |sink| voice.write_to(Some(&origin), sink))?.settle(false)?;
     // What comes by a pipe and is heard at once has a folder that goes.
     let kept = !path.starts_with(std::env::temp_dir());
     let kept = if kept { format!(", kept in {} for later runs", path.display()) } else { String::new() };

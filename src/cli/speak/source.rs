@@ -133,13 +133,9 @@ impl Directed<'_> {
 pub type Tasks<'a> = Box<dyn Iterator<Item = Result<Planned>> + 'a>;
 
 impl Source<'_> {
-    /// All tasks. Books are cut into what fits an utterance by `measure`.
-    pub fn plan<'a>(&'a self, rules: Rules, measure: Measure<'a>) -> Result<Tasks<'a>> {
-        self.plan_at(rules, measure, |_| ())
-    }
-
-    /// All tasks; `lay` is told what stands where in the sound that they become together, before they are planned.
-    pub fn plan_at<'a>(&'a self, rules: Rules, measure: Measure<'a>, lay: impl Fn(Slot) + 'a) -> Result<Tasks<'a>> {
+    /// All tasks. Books are cut into what fits an utterance by `measure`; `lay` is told what stands where in the sound
+    /// that they become together, before they are planned.
+    pub fn plan<'a>(&'a self, rules: Rules, measure: Measure<'a>, lay: impl Fn(Slot) + 'a) -> Result<Tasks<'a>> {
         Ok(match self {
             Source::Lines(list) => Box::new(Plan::new(list.asked(lay)?, rules)),
             Source::Book(book) => Box::new(Plan::new(book.asked_at(measure, lay)?, rules)),

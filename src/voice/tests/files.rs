@@ -1,6 +1,7 @@
 //! Voices unjudged, mended, in every form, cut and compared, and what their files tell of them.
 
 use super::*;
+use crate::npz::write_npz;
 
 fn raw(name: &str) -> RawVoice {
     Place::Npz(fixture(name)).read().unwrap()
@@ -144,11 +145,9 @@ fn provenance_is_kept_beside_the_tokens_and_changes_nothing_else() {
 fn provenance_that_cannot_be_read_is_a_note_and_no_obstacle() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("odd.npz");
-    let mut npz = ndarray_npy::NpzWriter::new(fs::File::create(&path).unwrap());
-    let array = |index: usize| raw("int64.npz").arrays[index].clone().unwrap().values;
-    (0..3).for_each(|index| npz.add_array(KEYS[index], &array(index)).unwrap());
-    npz.add_array(provenance::KEY, &ndarray::arr1(b"{\"tool\": 7}".as_slice())).unwrap();
-    npz.finish().unwrap();
+    let [semantic, coarse, fine] = raw("int64.npz").arrays.map(|array| array.unwrap().values);
+    let odd = ndarray::arr1(b"{\"tool\": 7}".as_slice());
+    write_npz(&path, &[(KEYS[0], &semantic), (KEYS[1], &coarse), (KEYS[2], &fine), (provenance::KEY, &odd)]);
     let raw = Place::Npz(path.clone()).read().unwrap();
     assert!(raw.provenance.is_none() && raw.notes[0].contains("cannot be read"), "{:?}", raw.notes);
     assert_eq!(Voice::read(&path).unwrap(), expected());
