@@ -256,7 +256,7 @@ def whole(opts):
     np.savez(folder / "voice.npz", **rule.voice(FRAMES, SEED))
 
     def theirs(packed, *voice):
-        tokens = int(opts.seconds * 49.9)
+        tokens = round(opts.seconds * 49.9)
         return sys.executable, peer.__file__, library, peer.converted(packed), text, tokens, opts.threads, *voice
 
     def ours(packed, *extra):
@@ -269,7 +269,8 @@ def whole(opts):
         out = subprocess.run(list(map(str, command)), capture_output=True, check=True).stdout
         seconds = time.perf_counter() - start
         # A WAV of 16 bits, or the seconds in words.
-        return seconds, {"speech": (len(out) - 44) / 48_000 if out.startswith(b"RIFF") else float(out)}
+        samples = len(out) - out.index(b"data") - 8 if out.startswith(b"RIFF") else 0
+        return seconds, {"speech": samples / 48_000 or float(out)}
 
     contenders = {}
     for weights in ("f32", "q8_0", "q4_k"):
