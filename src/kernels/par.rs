@@ -1,6 +1,7 @@
 //! How kernels share an output and reuse their buffers; the threads are [`team`](super::team)'s.
 
 use super::team;
+use half::f16;
 #[cfg(all(target_os = "linux", not(miri)))]
 use memmap2::Advice;
 use memmap2::MmapMut;
@@ -20,13 +21,13 @@ pub(super) fn parallel(count: usize, work: impl Fn(usize) + Sync) {
 /// An output of `len` elements by `write`, which writes each of them and reads none that it has not written.
 ///
 /// Zeros would be written by one thread, which takes a tenth as long as the product that then replaces them.
-pub fn written(len: usize, write: impl FnOnce(&mut [f32])) -> Vec<f32> {
+pub fn written<T: Float>(len: usize, write: impl FnOnce(&mut [T])) -> Vec<T> {
     let mut out = Vec::with_capacity(len);
     if cfg!(test) {
         // What is not written shows.
-        out.resize(len, f32::NAN);
+        out.resize(len, T::NAN);
     } else {
-        // SAFETY: there is room for as many; every bit pattern is an f32, and `write` reads nothing that it has not
+        // SAFETY: there is room for as many; every bit pattern is a float, and `write` reads nothing that it has not
         // written: the tests' NaN hold all kernels to that.
         unsafe {
             out.set_len(len);
@@ -34,6 +35,20 @@ pub fn written(len: usize, write: impl FnOnce(&mut [f32])) -> Vec<f32> {
     }
     write(&mut out);
     out
+}
+
+/// The types of outputs.
+pub trait Float: Copy {
+    #[doc(hidden)]
+    const NAN: Self;
+}
+
+impl Float for f32 {
+    const NAN: f32 = f32::NAN;
+}
+
+impl Float for f16 {
+    const NAN: f16 = f16::NAN;
 }
 
 /// An output that several threads write disjoint parts of.

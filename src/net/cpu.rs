@@ -207,8 +207,8 @@ impl CustomOp1 for Round {
 
     fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> candle_core::Result<(CpuStorage, Shape)> {
         let (heads, t, d) = layout.shape().dims3()?;
-        let mut out = vec![f16::ZERO; heads * t * d];
-        kernels::round(View::new(x, layout)?.rows(heads), [t, d], &mut out);
+        let x = View::new(x, layout)?.rows(heads);
+        let out = kernels::written(heads * t * d, |out| kernels::round(x, [t, d], out));
         Ok((CpuStorage::F16(out), layout.shape().clone()))
     }
 }

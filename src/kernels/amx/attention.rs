@@ -17,6 +17,8 @@ use std::marker::PhantomData;
 const KEYS: usize = 512;
 /// Numbers from one query's scores to the next one's, which would all fall on the same sets of the cache as `KEYS`.
 const APART: usize = KEYS + SIDE;
+/// Into how many parts the scores of a panel are divided, and the rows of its weights.
+const TURNS: usize = KEYS / ROWS;
 /// A tile's words for each [`DEPTH`] of a block's keys.
 const BLOCK: usize = KEYS / DEPTH * WORDS;
 
@@ -85,9 +87,9 @@ struct Parts<'a, A> {
     v: &'a mut [f32],
     /// 16 keys, `[16][padded]`.
     rows: &'a mut [f32],
-    /// The scores of a panel's queries, `[ROWS][APART]`.
-    scores: &'a mut [f32],
-    /// Their exponentials: tiles `[16 queries][32 keys][term]`.
+    /// The scores of a panel's queries, `[ROWS][APART]`, and of the next one's.
+    scores: [&'a mut [f32]; 2],
+    /// Exponentials of the first: tiles `[16 queries][32 keys][term]`.
     weights: &'a mut [f32],
     /// Weighted values so far, `[queries][padded]`.
     sums: &'a mut [f32],
@@ -98,17 +100,17 @@ struct Parts<'a, A> {
 }
 
 impl<'a, A: Arithmetic> Parts<'a, A> {
-    fn lengths(padded: usize, queries: usize) -> [usize; 9] {
+    fn lengths(padded: usize, queries: usize) -> [usize; 10] {
         let all = queries.next_multiple_of(ROWS);
         // Two terms take the room of a number.
         let split = |rows: usize, steps: usize, terms: usize| rows * steps / 2 * terms;
         let (q, k) = (split(all, padded, A::Scores::X), split(KEYS, padded, A::Scores::W));
         let (v, weights) = (split(KEYS, padded, A::Values::W), split(ROWS, KEYS, A::Values::X));
-        [q, k, v, SIDE * padded, ROWS * APART, weights, all * padded, queries, queries]
+        [q, k, v, SIDE * padded, ROWS * APART, ROWS * APART, weights, all * padded, queries, queries]
     }
 
     fn new(mut buffer: &'a mut [f32], padded: usize, queries: usize) -> Self {
-        let [q, k, v, rows, scores, weights, sums, tops, totals] = Self::lengths(padded, queries).map(|len| {
+        let [q, k, v, rows, scores, next, weights, sums, tops, totals] = Self::lengths(padded, queries).map(|len| {
             let (part, rest) = std::mem::take(&mut buffer).split_at_mut(len);
             buffer = rest;
             part
@@ -116,7 +118,7 @@ impl<'a, A: Arithmetic> Parts<'a, A> {
         sums.fill(0.0);
         tops.fill(f32::NEG_INFINITY);
         totals.fill(0.0);
-        Parts { q, k, v, rows, scores, weights, sums, tops, totals, arithmetic: PhantomData }
+        Parts { q, k, v, rows, scores: [scores, next], weights, sums, tops, totals, arithmetic: PhantomData }
     }
 }
 
@@ -141,15 +143,15 @@ impl<A: Arithmetic> Block<'_, A> {
             let keys = KEYS.min(self.a.len - from);
             self.pack_keys(s, from, keys, &mut parts);
             self.pack_values(s, from, keys, parts.v);
-            for row in (0..self.count).step_by(ROWS) {
-                let rows = ROWS.min(self.count - row);
-                let seen = self.a.seen(self.first + row + rows - 1);
-                if seen > from {
-                    let panel = Panel { row, rows, from, keys: keys.min(seen - from) };
-                    self.scores(&tiles, &panel, &mut parts);
-                    let shrinks = self.weights(&panel, &mut parts);
-                    self.weigh(&tiles, &panel, shrinks, &mut parts);
+            // While the unit multiplies for one panel, the one before is turned into weights.
+            let mut scored = None;
+            for next in self.panels(from, keys).map(Some).chain([None]) {
+                let shrinks = self.scores_and_weights(&tiles, next.as_ref(), scored.as_ref(), &mut parts);
+                if let Some(panel) = &scored {
+                    self.weigh(&tiles, panel, shrinks, &mut parts);
                 }
+                parts.scores.swap(0, 1);
+                scored = next;
             }
         }
         self.finish(&parts);
@@ -210,48 +212,78 @@ impl<A: Arithmetic> Block<'_, A> {
         }
     }
 
-    /// The scores of a panel's queries.
-    #[inline]
-    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512bf16,avx2,fma,f16c")]
-    fn scores(&self, tiles: &Tiles, panel: &Panel, parts: &mut Parts<A>) {
-        let words = SIDE * self.padded / 2;
-        for j in (0..panel.keys).step_by(ROWS) {
-            let x = two_of(parts.q, panel.row / SIDE, words * A::Scores::X);
-            let w = two_of(parts.k, j / SIDE, words * A::Scores::W);
-            let operands = Operands { x, w, blocks: self.padded / DEPTH };
-            let start = parts.scores[j..][..(ROWS - 1) * APART + ROWS].as_mut_ptr();
-            // SAFETY: two panels of blocks each; `ROWS` rows of as many scores.
-            unsafe { A::Scores::multiply(tiles, operands, Place { start, apart: APART }) };
-        }
+    /// The panels of queries that see any of these keys.
+    fn panels(&self, from: usize, keys: usize) -> impl Iterator<Item = Panel> {
+        (0..self.count).step_by(ROWS).filter_map(move |row| {
+            let rows = ROWS.min(self.count - row);
+            let seen = self.a.seen(self.first + row + rows - 1);
+            (seen > from).then(|| Panel { row, rows, from, keys: keys.min(seen - from) })
+        })
     }
 
-    /// Turns a panel's scores into weights, exponentials against each row's new maximum: what has been summed before is
-    /// to shrink by so much.
+    /// The scores of panel `next`, and by turns with them the weights of panel `scored`: by how much is to shrink what
+    /// was summed before.
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512bf16,avx2,fma,f16c")]
-    fn weights(&self, panel: &Panel, parts: &mut Parts<A>) -> [f32; ROWS] {
+    fn scores_and_weights(
+        &self,
+        tiles: &Tiles,
+        next: Option<&Panel>,
+        scored: Option<&Panel>,
+        parts: &mut Parts<A>,
+    ) -> [f32; ROWS] {
         let mut shrinks = [0.0; ROWS];
-        for (r, shrink) in shrinks.iter_mut().enumerate() {
-            let at = panel.row + r;
-            let seen = if r < panel.rows { self.a.seen(self.first + at).saturating_sub(panel.from) } else { 0 };
-            let seen = seen.min(panel.keys);
-            let scores = &parts.scores[r * APART..][..KEYS];
-            let weights = &mut parts.weights[r / SIDE * BLOCK * A::Values::X + r % SIDE * SIDE..];
-            if seen == 0 {
-                exponentials::<A>(scores, (0, panel.keys), 0.0, weights);
-                continue;
+        for (turn, shrinks) in shrinks.chunks_exact_mut(ROWS / TURNS).enumerate() {
+            let key = turn * ROWS;
+            if let Some(panel) = next.filter(|panel| key < panel.keys) {
+                self.scores(tiles, panel, key, parts);
             }
-            let top = largest(scores, seen).max(parts.tops[at]);
-            *shrink = parts.tops[at] - top;
-            let total = exponentials::<A>(scores, (seen, panel.keys), top, weights);
-            (parts.tops[at], parts.totals[at]) =
-                (top, parts.totals[at].mul_add(_mm512_cvtss_f32(exp2::<A>(_mm512_set1_ps(*shrink))), total));
+            if let Some(panel) = scored {
+                for (i, shrink) in shrinks.iter_mut().enumerate() {
+                    *shrink = self.weights(panel, turn * (ROWS / TURNS) + i, parts);
+                }
+            }
         }
         for part in shrinks.as_chunks_mut::<SIDE>().0 {
             // SAFETY: a vector.
             unsafe { _mm512_storeu_ps(part.as_mut_ptr(), exp2::<A>(_mm512_loadu_ps(part.as_ptr()))) };
         }
         shrinks
+    }
+
+    /// The scores of a panel's queries and `ROWS` keys from `key` on.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512bf16,avx2,fma,f16c")]
+    fn scores(&self, tiles: &Tiles, panel: &Panel, key: usize, parts: &mut Parts<A>) {
+        let words = SIDE * self.padded / 2;
+        let x = two_of(parts.q, panel.row / SIDE, words * A::Scores::X);
+        let w = two_of(parts.k, key / SIDE, words * A::Scores::W);
+        let operands = Operands { x, w, blocks: self.padded / DEPTH };
+        let start = parts.scores[1][key..][..(ROWS - 1) * APART + ROWS].as_mut_ptr();
+        // SAFETY: two panels of blocks each; `ROWS` rows of as many scores.
+        unsafe { A::Scores::multiply(tiles, operands, Place { start, apart: APART }) };
+    }
+
+    /// Turns the scores of a panel's row into weights, exponentials against its new maximum: what was summed before is to
+    /// shrink by two to this power.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512bf16,avx2,fma,f16c")]
+    fn weights(&self, panel: &Panel, r: usize, parts: &mut Parts<A>) -> f32 {
+        let at = panel.row + r;
+        let seen = if r < panel.rows { self.a.seen(self.first + at).saturating_sub(panel.from) } else { 0 };
+        let seen = seen.min(panel.keys);
+        let scores = &parts.scores[0][r * APART..][..KEYS];
+        let weights = &mut parts.weights[r / SIDE * BLOCK * A::Values::X + r % SIDE * SIDE..];
+        if seen == 0 {
+            exponentials::<A>(scores, (0, panel.keys), 0.0, weights);
+            return 0.0;
+        }
+        let top = largest(scores, seen).max(parts.tops[at]);
+        let shrink = parts.tops[at] - top;
+        let total = exponentials::<A>(scores, (seen, panel.keys), top, weights);
+        let shrunk = parts.totals[at] * _mm512_cvtss_f32(exp2::<A>(_mm512_set1_ps(shrink)));
+        (parts.tops[at], parts.totals[at]) = (top, shrunk + total);
+        shrink
     }
 
     /// Adds the values by the weights of a panel's queries.
