@@ -90,12 +90,14 @@ class Moonshine:
 
 
 # What is kept of several takes: the one of which this is most. The halves are what a score loses where all letters are
-# wrong, and where no token is heard again (src/ears/score.rs).
+# wrong, and where no token is heard again, the tenth what a nat of likelihood weighs (src/ears/score.rs).
 CHOICES = {
     "the whole score": lambda take: take["total"],
-    "without Whisper": lambda take: take["total"] + min(take["letters_wrong"], 1) / 2,
+    "without Whisper": lambda take: take["total"] + min(take["letters_wrong"], 1) / 2 - take["likelihood"] / 10,
+    "without likelihood": lambda take: take["total"] - take["likelihood"] / 10 + (1 - take.get("agreement", 1)) / 2,
     "without agreement": lambda take: take["total"] + (1 - take.get("agreement", 1)) / 2,
     "letters alone": lambda take: -take["letters_wrong"],
+    "likelihood alone": lambda take: take["likelihood"],
     "agreement alone": lambda take: take.get("agreement", 0),
     "similarity alone": lambda take: take["similarity"],
 }

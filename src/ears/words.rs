@@ -1,4 +1,5 @@
-//! What a sound says, as Whisper writes it down, and how many letters of a text that gets wrong.
+//! What a sound says, as Whisper writes it down, how many letters of a text that gets wrong, and how likely Whisper finds
+//! the text itself.
 //!
 //! The features are transformers' `WhisperFeatureExtractor`'s, and the tokens its greedy `generate`'s, to rounding: the
 //! language and the task are told, times are not written. What is longer than Whisper's window of 30 s is heard 30 s at a
@@ -67,12 +68,19 @@ impl WordEar {
     /// What `pcm` says, at any rate, in a language of two letters: at most `most` tokens of each 30 s.
     pub fn hear(&self, pcm: &Pcm, language: &str, most: usize) -> Result<String> {
         let samples = resample(pcm, RATE, Recipe::Functional)?.samples;
-        let prompt = self.prompt(language);
-        let texts = samples.chunks(self.window()).map(|samples| {
-            let ids = self.tokens(samples, &prompt, most)?;
-            self.tokenizer.decode(&ids, true).map_err(|e| anyhow!("what was heard is no text: {e}"))
-        });
+        let texts = samples.chunks(self.window()).map(|samples| self.write(&self.encode(samples)?, language, most));
         Ok(normalize(&texts.collect::<Result<Vec<_>>>()?.join(" ")))
+    }
+
+    /// What is written of a window of sound: at most `most` tokens.
+    fn write(&self, encoded: &Tensor, language: &str, most: usize) -> Result<String> {
+        let ids = self.tokens(encoded, &self.prompt(language), most)?;
+        self.tokenizer.decode(&ids, true).map_err(|e| anyhow!("what was heard is no text: {e}"))
+    }
+
+    /// No more than a window -> what the decoder looks at.
+    fn encode(&self, samples: &[f32]) -> Result<Tensor> {
+        self.net.encode(&self.features(samples)?)
     }
 
     /// Samples that are heard at once.
@@ -96,8 +104,8 @@ impl WordEar {
     }
 
     /// The likeliest id each time, without the prompt and the end.
-    fn tokens(&self, samples: &[f32], prompt: &[u32], most: usize) -> Result<Vec<u32>> {
-        let mut transcript = self.net.start(&self.net.encode(&self.features(samples)?)?)?;
+    fn tokens(&self, encoded: &Tensor, prompt: &[u32], most: usize) -> Result<Vec<u32>> {
+        let mut transcript = self.net.start(encoded)?;
         let room = self.net.config().max_target_positions.saturating_sub(prompt.len()).min(most);
         let (mut ids, mut logits) = (Vec::new(), self.net.append(&mut transcript, prompt)?);
         while ids.len() < room {
@@ -109,6 +117,17 @@ impl WordEar {
             logits = self.net.append(&mut transcript, &[id])?;
         }
         Ok(ids)
+    }
+
+    /// The mean logarithm of the probabilities of these ids and the end, if they were all that is written: what
+    /// openai/whisper calls `avg_logprob` of its own text. `None`: there is no room for them.
+    fn likelihood(&self, encoded: &Tensor, prompt: &[u32], ids: &[u32]) -> Result<Option<f64>> {
+        if prompt.len() + ids.len() > self.net.config().max_target_positions {
+            return Ok(None);
+        }
+        let tokens = [ids, &[self.special.end]].concat();
+        let logs = self.net.log_probabilities(encoded, prompt, &tokens)?;
+        Ok(Some(logs.iter().map(|&log| f64::from(log)).sum::<f64>() / tokens.len() as f64))
     }
 
     /// Of several the first one; `None`: none may be written, or nothing is a number.
@@ -144,6 +163,9 @@ pub struct Words {
     pub said: String,
     /// The edits that make the text of it, over the text's letters; more than 1 is possible.
     pub wrong: f64,
+    /// The mean logarithm of the probabilities of the text's own tokens, nats; `None`: they or the sound are longer than
+    /// Whisper's window.
+    pub likelihood: Option<f64>,
 }
 
 impl WordEar {
@@ -159,9 +181,27 @@ impl WordEar {
             return Ok(None);
         }
         // What is longer has more wrong letters than the text has, however it goes on.
-        let said = self.hear(pcm, language, 2 * letters + SPARE)?;
+        let (said, likelihood) = self.hear_text(pcm, text, language, 2 * letters + SPARE)?;
         let wrong = strsim::levenshtein(&wanted, &plain(&said, language)) as f64 / letters as f64;
-        Ok(Some(Words { said, wrong }))
+        Ok(Some(Words { said, wrong, likelihood }))
+    }
+
+    /// What `pcm` says, in at most `most` tokens a window, and how likely `text` is, where the sound is a single window.
+    fn hear_text(&self, pcm: &Pcm, text: &str, language: &str, most: usize) -> Result<(String, Option<f64>)> {
+        let samples = resample(pcm, RATE, Recipe::Functional)?.samples;
+        if samples.is_empty() || samples.len() > self.window() {
+            return Ok((self.hear(pcm, language, most)?, None));
+        }
+        let encoded = self.encode(&samples)?;
+        let said = normalize(&self.write(&encoded, language, most)?);
+        Ok((said, self.likelihood(&encoded, &self.prompt(language), &self.ids(text)?)?))
+    }
+
+    /// The tokens of a text as Whisper writes it: behind a space, without what is in brackets.
+    fn ids(&self, text: &str) -> Result<Vec<u32>> {
+        let text = format!(" {}", normalize(&outside_brackets(text).collect::<String>()));
+        let encoding = self.tokenizer.encode(text, false).map_err(|e| anyhow!("the text has no tokens: {e}"))?;
+        Ok(encoding.get_ids().to_vec())
     }
 }
 
@@ -171,18 +211,29 @@ const SPARE: usize = 16;
 /// The letters and digits of a text.
 fn plain(text: &str, language: &str) -> String {
     let wording = if language == "pt" { Wording::Portuguese(Variety::Brazil) } else { Wording::Written };
-    let (mut spoken, mut depth) = (String::new(), 0usize);
-    for c in wording.said(&normalize(text)).text.chars() {
+    let mut spoken = String::new();
+    for c in outside_brackets(&wording.said(&normalize(text)).text) {
         match c {
-            '[' | '(' => depth += 1,
-            ']' | ')' => depth = depth.saturating_sub(1),
-            _ if depth > 0 => (),
             '\'' | '\u{2019}' => (),
             c if c.is_alphanumeric() => spoken.extend(c.to_lowercase()),
             _ => spoken.push(' '),
         }
     }
     normalize(&spoken)
+}
+
+/// A text without what is in brackets, which is no speech.
+fn outside_brackets(text: &str) -> impl Iterator<Item = char> {
+    let mut depth = 0usize;
+    text.chars().filter(move |c| {
+        let inside = depth > 0;
+        match c {
+            '[' | '(' => depth += 1,
+            ']' | ')' => depth = depth.saturating_sub(1),
+            _ => (),
+        }
+        !inside && depth == 0
+    })
 }
 
 #[cfg(test)]
@@ -238,7 +289,11 @@ mod tests {
             let logits = ear.net.append(&mut ear.net.start(&encoded)?, &PROMPT)?;
             let worst = furthest(&logits, &heard["logits"]);
             assert!(worst < 1e-4, "{name}: {worst}");
-            assert_eq!(serde_json::json!(ear.tokens(samples, &PROMPT, usize::MAX)?), heard["ids"], "{name}");
+            assert_eq!(serde_json::json!(ear.tokens(&encoded, &PROMPT, usize::MAX)?), heard["ids"], "{name}");
+            let text: Vec<u32> = serde_json::from_value(golden["text"].clone())?;
+            let apart = ear.likelihood(&encoded, &PROMPT, &text)?.unwrap() - heard["likelihood"].as_f64().unwrap();
+            assert!(apart.abs() < 1e-5, "{name}: {apart}");
+            assert_eq!(ear.likelihood(&encoded, &PROMPT, &[25; 21])?, None, "more than there is room for");
         }
         Ok(())
     }
@@ -276,6 +331,8 @@ mod tests {
         assert_eq!(ear.hear(&Pcm { samples: Vec::new(), rate: RATE }, "pt", 5)?, "");
         let words = ear.compare(&once, "w25 w25 w25 w25")?.unwrap();
         assert!(words.said.starts_with("w25 w25") && words.wrong > 0.0, "{words:?}");
+        assert!(words.likelihood.is_some_and(|likelihood| likelihood < 0.0), "{words:?}");
+        assert_eq!(ear.compare(&twice, "w25 w25 w25 w25")?.unwrap().likelihood, None, "the sound has two windows");
         assert!(ear.compare(&once, "[laughs]")?.is_none());
         Ok(())
     }

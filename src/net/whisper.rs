@@ -11,7 +11,8 @@ use crate::error::Kind;
 use crate::kernels::Sums;
 use crate::net::weights::Weights;
 use anyhow::{Result, ensure};
-use candle_core::{Device, Tensor};
+use candle_core::{D, Device, Tensor};
+use candle_nn::ops::log_softmax;
 pub use candle_transformers::models::whisper::Config as WhisperConfig;
 
 /// PyTorch's default.
@@ -105,6 +106,25 @@ impl Whisper {
     /// Appends `tokens`, at least one; the logits of all ids after the last one, `[vocab_size]`. There is room for
     /// `max_target_positions` tokens.
     pub fn append(&self, transcript: &mut Transcript, tokens: &[u32]) -> Result<Vec<f32>> {
+        let hidden = self.extend(transcript, tokens)?;
+        let last = self.decoder_norm.forward(&hidden.narrow(0, tokens.len() - 1, 1)?)?;
+        Ok(self.proj_out.forward(&last)?.flatten_all()?.to_vec1()?)
+    }
+
+    /// The logarithm of the probability of each of `tokens` after `prompt`, at least one, and the tokens before it, at
+    /// the start of a transcript of what [`Whisper::encode`] gave. There is room for `max_target_positions` tokens,
+    /// `prompt` among them and the last one not.
+    pub fn log_probabilities(&self, encoded: &Tensor, prompt: &[u32], tokens: &[u32]) -> Result<Vec<f32>> {
+        let given = [prompt, &tokens[..tokens.len().saturating_sub(1)]].concat();
+        let hidden = self.extend(&mut self.start(encoded)?, &given)?;
+        let hidden = hidden.narrow(0, prompt.len() - 1, tokens.len())?;
+        let logits = self.proj_out.forward(&self.decoder_norm.forward(&hidden)?)?; // [tokens, vocab_size]
+        let tokens = Tensor::new(tokens, &self.device)?.unsqueeze(1)?;
+        Ok(log_softmax(&logits, D::Minus1)?.gather(&tokens, 1)?.flatten_all()?.to_vec1()?)
+    }
+
+    /// Appends `tokens`; the last layer's output of each, `[tokens, width]`.
+    fn extend(&self, transcript: &mut Transcript, tokens: &[u32]) -> Result<Tensor> {
         let Transcript { heard, cache } = transcript;
         let (past, t) = (cache.len(0), tokens.len());
         let positions: Vec<u32> = (past..past + t).map(|position| position as u32).collect();
@@ -114,8 +134,7 @@ impl Whisper {
             x = layer.forward(&x, heard, &mask, (cache, i))?;
         }
         cache.advance(0, t);
-        let last = self.decoder_norm.forward(&x.narrow(0, t - 1, 1)?)?;
-        Ok(self.proj_out.forward(&last)?.flatten_all()?.to_vec1()?)
+        Ok(x)
     }
 }
 

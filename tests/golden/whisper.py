@@ -3,7 +3,8 @@
     python tests/golden/whisper.py       (transformers 4.57.1, torch 2.8.0, numpy 2.0.2)
 
 Writes ears/whisper.json beside this script: its sizes, and of a window that the sound fills and one that it does not:
-the features of some frames, two rows of the encoder, the logits after the prompt, and the ids that `generate` writes.
+the features of some frames, two rows of the encoder, the logits after the prompt, the ids that `generate` writes, and how
+likely a text is: the net's loss on it and the end, with the sign changed.
 """
 
 import json
@@ -24,6 +25,7 @@ SIZES = dict(
 SUPPRESSED, AT_FIRST = [1, 7, START, EN, PT, TRANSLATE, TRANSCRIBE], [3, END]
 SAMPLES = {"full": 16_000, "short": 9_000}
 FRAMES, ROWS = (0, 1, 40, 99), (0, 49)
+TEXT = [25, 30, 9, 76, 25]
 
 
 def rounded(values):
@@ -45,11 +47,15 @@ def main():
     )
     model.generation_config = settings
     extractor = WhisperFeatureExtractor(feature_size=80, chunk_length=1)
-    golden = {"sizes": SIZES, "suppress_tokens": SUPPRESSED, "begin_suppress_tokens": AT_FIRST, "heard": {}}
+    golden = {"sizes": SIZES, "text": TEXT, "suppress_tokens": SUPPRESSED, "begin_suppress_tokens": AT_FIRST, "heard": {}}
     for name, count in SAMPLES.items():
         features = extractor(sound()[:count], sampling_rate=16_000, return_tensors="pt").input_features
         prompt = torch.tensor([[START, PT, TRANSCRIBE, NO_TIMES]])
         out = model(features, decoder_input_ids=prompt)
+        given = torch.cat([prompt, torch.tensor([TEXT])], 1)
+        # The prompt is given, and not asked for.
+        wanted = torch.tensor([[-100] * (prompt.shape[1] - 1) + TEXT + [END]])
+        loss = model(features, decoder_input_ids=given, labels=wanted).loss
         ids = model.generate(features, language="pt", task="transcribe", num_beams=1, do_sample=False)[0].tolist()
         ids = ids[4:] if ids[0] == START else ids
         golden["heard"][name] = {
@@ -57,6 +63,7 @@ def main():
             "features": {str(at): rounded(features[0, :, at]) for at in FRAMES},
             "encoded": {str(at): rounded(out.encoder_last_hidden_state[0, at]) for at in ROWS},
             "logits": rounded(out.logits[0, -1]),
+            "likelihood": -rounded([loss])[0],
             "ids": [id for id in ids if id != END],
         }
         print(name, ids)
