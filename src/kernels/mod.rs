@@ -9,6 +9,7 @@
 
 #[cfg_attr(not(all(target_arch = "x86_64", target_os = "linux", not(miri))), path = "no_amx.rs")]
 mod amx;
+mod argmax;
 mod attention;
 mod conv;
 mod gemm;
@@ -33,6 +34,7 @@ mod training;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
+pub use argmax::Rounded;
 pub use attention::{Attention, FEW_QUERIES, KeyValue, Rows, attention, attention_each, round};
 pub use conv::{Conv, ConvTranspose, Pad, conv_transpose1d, conv1d};
 pub use isa::Isa;

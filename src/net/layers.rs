@@ -1,5 +1,9 @@
 //! The layers that the nets are made of, each written once: on the CPU by our kernels, elsewhere by candle's.
 
+mod argmax;
+
+pub use argmax::Argmax;
+
 use super::cpu::{self, map1, map2, map3};
 use super::stored::{self, StoredMatrix};
 use crate::kernels::{self, Epilogue, Norm, Sums};

@@ -7,11 +7,11 @@ mod training;
 pub use config::QuantizerConfig;
 pub use training::{Batch, Engine, Learner, Optimizer, Parameter, Parameters, Slopes, Told};
 
-use crate::net::layers::Linear;
+use crate::net::layers::{Argmax, Linear};
 use crate::net::lstm::{Lstm, State};
 use crate::net::weights::Weights;
 use anyhow::Result;
-use candle_core::{D, DType, Tensor};
+use candle_core::Tensor;
 
 const LSTM_LAYERS: usize = 2;
 /// Width of version 1's intermediate linear, fixed upstream.
@@ -22,7 +22,7 @@ pub struct Quantizer {
     lstm: Lstm,
     /// Version 1 alone; no activation follows it.
     intermediate: Option<Linear>,
-    fc: Linear,
+    fc: Argmax,
     output_size: usize,
 }
 
@@ -36,7 +36,7 @@ impl Quantizer {
         let intermediate =
             two.then(|| Linear::new(&weights.pp("intermediate"), hidden, INTERMEDIATE, true)).transpose()?;
         let width = if two { INTERMEDIATE } else { hidden };
-        let fc = Linear::new(&weights.pp("fc"), width, config.output_size, true)?;
+        let fc = Argmax::new(Linear::new(&weights.pp("fc"), width, config.output_size, true)?);
         weights.finish()?;
         Ok(Self { lstm, intermediate, fc, output_size: config.output_size })
     }
@@ -48,7 +48,7 @@ impl Quantizer {
 
     /// `features` `[B, N, input_size]`, 50 Hz -> `[B, N, output_size]`
     pub fn logits(&self, features: &Tensor) -> Result<Tensor> {
-        self.classify(&self.lstm.forward(features)?)
+        self.fc.forward(&self.between(self.lstm.forward(features)?)?)
     }
 
     /// `features` `[1, N, input_size]`, 50 Hz -> the likeliest token of each frame, `[N]`
@@ -63,15 +63,15 @@ impl Quantizer {
 
     /// [`Quantizer::tokens`] of the next part of a clip: on from `state`, which is left at its end.
     pub fn tokens_from(&self, features: &Tensor, state: &mut State) -> Result<Vec<u32>> {
-        let best = self.classify(&self.lstm.forward_from(features, state)?)?.argmax(D::Minus1)?.squeeze(0)?;
-        Ok(best.to_dtype(DType::U32)?.to_vec1()?)
+        let hidden = self.lstm.forward_from(features, state)?;
+        self.fc.largest(&self.between(hidden)?.squeeze(0)?)
     }
 
-    /// `[B, N, hidden_size]` -> `[B, N, output_size]`
-    fn classify(&self, hidden: &Tensor) -> Result<Tensor> {
+    /// `[B, N, hidden_size]` -> what the last linear takes.
+    fn between(&self, hidden: Tensor) -> Result<Tensor> {
         match &self.intermediate {
-            Some(intermediate) => self.fc.forward(&intermediate.forward(hidden)?),
-            None => self.fc.forward(hidden),
+            Some(intermediate) => intermediate.forward(&hidden),
+            None => Ok(hidden),
         }
     }
 }

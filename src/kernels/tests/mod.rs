@@ -11,7 +11,7 @@ use super::Isa;
 use super::selftest::noise;
 
 /// Runs `test` on each instruction set that this machine has, the plain loops included.
-fn on_each_isa(test: impl Fn()) {
+pub(super) fn on_each_isa(test: impl Fn()) {
     for isa in Isa::available() {
         isa.with(&test);
     }
