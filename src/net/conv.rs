@@ -6,7 +6,8 @@ use crate::error::Kind;
 use crate::kernels::{self, Epilogue};
 use crate::net::weights::Weights;
 use anyhow::{Result, ensure};
-use candle_core::{DType, Device, Tensor};
+use candle_core::{Device, Tensor};
+use rayon::prelude::*;
 
 /// How a convolution moves over time.
 #[derive(Clone, Copy, Debug)]
@@ -159,39 +160,46 @@ pub fn pad_reflect(x: &Tensor, left: usize, right: usize) -> Result<Tensor> {
     Ok(Tensor::cat(&parts, 2)?.narrow(2, 0, left + len + right)?.contiguous()?)
 }
 
-/// The weight that `weight_g` and `weight_v` `[a, b, c]` stand for: `v * (g / |v|)`, the norm taken over all
-/// dimensions but `dim` (`torch.nn.utils.weight_norm`). Folded in double precision, once, at load.
+/// The weight that `weight_g` and `weight_v` `[a, b, c]` stand for: `v * (g / |v|)`, the norm taken over all dimensions
+/// but `dim`, the first or the last (`torch.nn.utils.weight_norm`). Folded in double precision, once, at load.
 pub fn weight_norm(weights: &Weights, shape: (usize, usize, usize), dim: usize) -> Result<Tensor> {
-    let dims = <[usize; 3]>::from(shape);
     let mut magnitude = [1; 3];
-    magnitude[dim] = dims[dim];
-    let g: Vec<f32> =
-        weights.array(&magnitude[..], "weight_g")?.tensor(DType::F32, &Device::Cpu)?.flatten_all()?.to_vec1()?;
-    let v = weights.array(shape, "weight_v")?.tensor(DType::F32, &Device::Cpu)?;
-    let inner = dims[dim + 1..].iter().product();
-    let weight = cpu::map_copy(&v, |v| fold_norm(v, &g, inner))?;
-    Ok(weight.to_dtype(weights.dtype())?.to_device(weights.device())?)
+    magnitude[dim] = <[usize; 3]>::from(shape)[dim];
+    let g = weights.array(&magnitude[..], "weight_g")?.values()?;
+    let mut v = weights.array(shape, "weight_v")?.values()?;
+    if dim == 0 {
+        fold_rows(&mut v, &g)
+    } else {
+        fold_columns(&mut v, &g)
+    }
+    Ok(Tensor::from_vec(v, shape, &Device::Cpu)?.to_dtype(weights.dtype())?.to_device(weights.device())?)
 }
 
-/// `v` `[.., g.len(), inner]` scaled so that the norm over all dimensions but `g`'s is `g`.
-fn fold_norm(v: &mut [f32], g: &[f32], inner: usize) {
-    let mut squares = vec![0f64; g.len()];
-    for rows in v.chunks_exact(g.len() * inner) {
-        for (sum, row) in squares.iter_mut().zip(rows.chunks_exact(inner)) {
-            *sum += row.iter().map(|&x| f64::from(x) * f64::from(x)).sum::<f64>();
-        }
+/// Rows `[g.len(), ..]` scaled so that the norm of each is its `g`.
+fn fold_rows(v: &mut [f32], g: &[f32]) {
+    v.par_chunks_exact_mut(v.len() / g.len()).zip(g).for_each(|(row, &g)| {
+        let square: f64 = row.iter().map(|&x| f64::from(x) * f64::from(x)).sum();
+        let scale = f64::from(g) / square.sqrt();
+        row.iter_mut().for_each(|x| *x = (f64::from(*x) * scale) as f32);
+    });
+}
+
+/// Columns `[.., g.len()]`, likewise.
+fn fold_columns(v: &mut [f32], g: &[f32]) {
+    let mut scales = vec![0f64; g.len()];
+    for row in v.chunks_exact(g.len()) {
+        scales.iter_mut().zip(row).for_each(|(sum, &x)| *sum += f64::from(x) * f64::from(x));
     }
-    let scales: Vec<f64> = squares.iter().zip(g).map(|(sum, &g)| f64::from(g) / sum.sqrt()).collect();
-    for rows in v.chunks_exact_mut(g.len() * inner) {
-        for (scale, row) in scales.iter().zip(rows.chunks_exact_mut(inner)) {
-            row.iter_mut().for_each(|x| *x = (f64::from(*x) * scale) as f32);
-        }
-    }
+    scales.iter_mut().zip(g).for_each(|(sum, &g)| *sum = f64::from(g) / sum.sqrt());
+    v.par_chunks_exact_mut(g.len()).with_min_len(1 << 10).for_each(|row| {
+        row.iter_mut().zip(&scales).for_each(|(x, scale)| *x = (f64::from(*x) * scale) as f32);
+    });
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use candle_core::DType;
 
     fn row(values: &[f32]) -> Tensor {
         Tensor::from_slice(values, (1, 1, values.len()), &Device::Cpu).unwrap()

@@ -69,8 +69,15 @@ impl Array {
 
     /// A copy as f32, aligned as f32 is.
     pub fn to_f32(&self) -> Result<Array> {
-        let values = self.tensor(DType::F32, &Device::Cpu)?.flatten_all()?.to_vec1()?;
-        Ok(Array::from_f32(values, self.shape.clone()))
+        Ok(Array::from_f32(self.values()?, self.shape.clone()))
+    }
+
+    /// The numbers, row-major.
+    pub fn values(&self) -> Result<Vec<f32>> {
+        match self.repr {
+            Repr::Plain(DType::F32) => Ok(self.bytes.chunks_exact(4).map(bytemuck::pod_read_unaligned).collect()),
+            _ => Ok(self.tensor(DType::F32, &Device::Cpu)?.flatten_all()?.to_vec1()?),
+        }
     }
 
     /// `values`, row-major, of `shape`.
