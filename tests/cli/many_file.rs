@@ -118,6 +118,22 @@ fn a_sound_or_subtitles_that_were_edited_are_kept_named_and_counted() {
 }
 
 #[test]
+fn a_text_of_which_a_piece_failed_is_not_joined_and_that_is_said_with_the_way_to_mend_it() {
+    let desk = Desk::new();
+    fs::write(desk.path("book.txt"), TEXT).unwrap();
+    let ran = book(&desk, &["--dry-run", "--json"]);
+    let first: serde_json::Value = serde_json::from_str(ran.prints().lines().next().unwrap()).unwrap();
+    let piece = desk.path(first["out"].as_str().unwrap());
+    fs::create_dir_all(piece.parent().unwrap()).unwrap();
+    fs::write(&piece, "of somebody else").unwrap();
+    let ran = book(&desk, &[]);
+    ran.fails(7, &["book.wav: not joined: pieces that failed: 1; the same command speaks them, and joins it"]);
+    assert!(!desk.path("book.wav").exists());
+    fs::remove_file(&piece).unwrap();
+    assert_eq!(book(&desk, &[]).prints(), "book.wav");
+}
+
+#[test]
 fn a_book_without_a_voice_has_one_and_keeps_it() {
     let desk = Desk::new();
     fs::write(desk.path("book.txt"), "Era uma vez um gato.\n\nFim.\n").unwrap();

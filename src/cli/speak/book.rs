@@ -268,7 +268,7 @@ impl<'a> Book<'a> {
     }
 
     /// Whether it becomes more than one sound.
-    pub fn is_apart(&self) -> bool {
+    fn is_apart(&self) -> bool {
         self.target.chapters.is_some()
     }
 

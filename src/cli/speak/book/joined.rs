@@ -116,7 +116,9 @@ impl Book<'_> {
             tasks = rest;
             let failed = own.iter().filter(|task| ledger.is_lost(&task.id)).count();
             if failed > 0 {
-                progress.note(&format!("warning: {}: not joined: pieces that failed: {failed}", output.display()));
+                let again = "the same command speaks them, and joins it";
+                let told = format!("warning: {}: not joined: pieces that failed: {failed}; {again}", output.display());
+                progress.note(&told);
                 continue;
             }
             let mut join = || self.join_one(output, (slots, own), (ledger, &kept, force), (loud, progress));

@@ -172,8 +172,8 @@ impl<'a> Utterances<'a> {
         // What follows is not waited for.
         drop(running);
         let book = self.source.book().filter(|book| book.is_joined());
-        // A piece that failed holds its own chapter up, and no other.
-        let apart = tally.failed > 0 && !stopped && self.rules.shard.is_none() && book.is_some_and(Book::is_apart);
+        // A piece that failed holds the sound that it belongs to up, and no other.
+        let apart = tally.failed > 0 && !stopped && self.rules.shard.is_none() && book.is_some();
         let failed = if apart { concluded.err() } else { concluded.map(|()| None)? };
         if failed.is_none() {
             session.left_over(run.left_over()?)?;
