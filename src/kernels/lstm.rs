@@ -2,8 +2,10 @@
 //! already.
 
 use super::isa::{Isa, Task};
-use super::linear::linear;
+use super::linear::{Epilogue, Product};
 use super::math::{sigmoid, tanh};
+use super::par::{Shared, parallel, scratch};
+use super::rows::{self, CHUNK_BYTES};
 use super::simd::Simd;
 use super::source::Matrix;
 
@@ -16,16 +18,58 @@ pub fn lstm(gates: &[f32], w_hh: &[f32], hidden: usize, state: &mut [f32], out: 
     let t = out.len().checked_div(hidden).unwrap_or(0);
     assert_eq!(out.len(), t * hidden, "out is not rows of {hidden}");
     assert_eq!(gates.len(), t * width, "the gates are not [{t}, {width}]");
+    assert_eq!(w_hh.len(), width * hidden, "the weight is not [{width}, {hidden}]");
     assert_eq!(state.len(), 2 * hidden, "the state is not [2, {hidden}]");
 
+    let weight = w_hh.len();
+    if t < PAYING_STEPS {
+        return steps(gates, w_hh, state, out);
+    }
+    scratch(0, weight, |copy| {
+        let parts = Shared::new(copy);
+        let part = CHUNK_BYTES / size_of::<f32>();
+        parallel(weight.div_ceil(part), |index| {
+            let from = index * part;
+            let part = &w_hh[from..weight.min(from + part)];
+            // SAFETY: tasks have parts of their own.
+            unsafe { parts.slice(from, part.len()) }.copy_from_slice(part);
+        });
+        steps(gates, copy, state, out);
+    });
+}
+
+/// Steps from which on a copy of the weight pays: in huge pages, for the translations of small ones do not all fit.
+const PAYING_STEPS: usize = 32;
+
+/// As [`lstm`], whose arguments were checked.
+fn steps(gates: &[f32], w_hh: &[f32], state: &mut [f32], out: &mut [f32]) {
     let isa = Isa::current();
+    let hidden = state.len() / 2;
     let (h, c) = state.split_at_mut(hidden);
-    let mut sums = vec![0.0; width];
-    for (gates, out) in gates.chunks_exact(width.max(1)).zip(out.chunks_exact_mut(hidden.max(1))) {
-        linear(h, 1, Matrix::F32(w_hh), width, hidden, Some(gates), &mut sums);
+    let mut sums = vec![0.0; 4 * hidden];
+    let steps = gates.chunks_exact(sums.len().max(1)).zip(out.chunks_exact_mut(hidden.max(1)));
+    for (step, (gates, out)) in steps.enumerate() {
+        recur(isa, h, w_hh, gates, step % 2 == 1, &mut sums);
         isa.run(Step { sums: &sums, c, h: out, kept: None });
         h.copy_from_slice(out);
     }
+}
+
+/// `sums = w_hh h + gates`, by each thread from its first weights on or, `backwards`, from its last ones: what one step
+/// reads last the next one reads first, so that it is in the second cache still, where not all weights fit.
+fn recur(isa: Isa, h: &[f32], w_hh: &[f32], gates: &[f32], backwards: bool, sums: &mut [f32]) {
+    let (k, width, sums) = (h.len(), gates.len(), Shared::new(sums));
+    let rows = (CHUNK_BYTES / size_of_val(h).max(1)).next_multiple_of(8).max(8);
+    let threads = rayon::current_num_threads();
+    let share = width.div_ceil(rows).div_ceil(threads);
+    parallel(share * threads, |index| {
+        let index = if backwards { index / share * share + share - 1 - index % share } else { index };
+        let (first, last) = (width.min(index * rows), width.min((index + 1) * rows));
+        let (w, bias, n) = (Matrix::F32(&w_hh[first * k..last * k]), Some(&gates[first..last]), last - first);
+        // SAFETY: tasks have rows of their own.
+        let out = Shared::new(unsafe { sums.slice(first, n) });
+        rows::product(isa, &Product { x: h, m: 1, w, n, k, bias, then: Epilogue::None }, out);
+    });
 }
 
 /// One step of a layer whose way back is gone later: `sums` `[4 * hidden]` are the gates before their activation, `c`

@@ -54,14 +54,15 @@ fn lstm_goes_on_from_where_it_stopped() {
 #[test]
 #[cfg_attr(miri, ignore = "too long to interpret")]
 fn lstm_does_not_depend_on_the_threads_and_refuses_wrong_shapes() {
-    let (gates, w) = (noise(1, 30 * 200), noise(2, 200 * 50));
-    on_each_isa(|| assert_same_on_any_threads(30 * 50, |out| lstm(&gates, &w, 50, &mut [0.0; 100], out)));
+    // As many weights as several threads share, and as many steps as have a copy of them.
+    let (gates, w) = (noise(1, 34 * 800), noise(2, 800 * 200));
+    on_each_isa(|| assert_same_on_any_threads(34 * 200, |out| lstm(&gates, &w, 200, &mut [0.0; 400], out)));
     let refused = |w: &[f32], len: usize| {
         let mut out = vec![0.0; len];
-        let call = std::panic::AssertUnwindSafe(|| lstm(&gates, w, 50, &mut [0.0; 100], &mut out));
+        let call = std::panic::AssertUnwindSafe(|| lstm(&gates, w, 200, &mut [0.0; 400], &mut out));
         assert!(std::panic::catch_unwind(call).is_err());
     };
-    refused(&w, 29 * 50);
-    refused(&w, 30 * 50 + 1);
-    refused(&w[1..], 30 * 50);
+    refused(&w, 33 * 200);
+    refused(&w, 34 * 200 + 1);
+    refused(&w[1..], 34 * 200);
 }
