@@ -51,8 +51,8 @@ pub fn packed_tokenizer(path: &Path) -> Result<Option<Text>> {
     json.map(|json| Text::parse(json.as_bytes(), path.display().to_string())).transpose()
 }
 
-/// Writes `bark`, and the codec and the tokenizer if they are to come along, to `path`: matrices as `repr`, of which tables and heads keep
-/// at least 8 bits; everything else, which is little, as f32.
+/// Writes `bark`, and the codec and the tokenizer if they are to come along, to `path`: matrices as `repr`, of which
+/// tables and heads keep at least 8 bits; everything else, which is little, as f32.
 ///
 /// `path` appears when it is complete, and replaces what was there.
 pub fn pack(
