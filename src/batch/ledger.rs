@@ -219,9 +219,12 @@ impl Ledger {
         let below = self.joined.iter().filter_map(|file| file.path(base));
         let paths: BTreeSet<_> = folders.iter().flat_map(named).chain(below).collect();
         let there = |path: PathBuf| Some((self.joined_as(&path, WrittenFile::content)?, path));
+        // A bare name's folder is `.`, so that the same file may be called `./name` here.
+        let place = |path: &PathBuf| path.strip_prefix(".").unwrap_or(path).to_owned();
+        let wanted: BTreeSet<_> = wanted.iter().map(place).collect();
         paths
             .into_iter()
-            .filter(|path| !wanted.contains(path))
+            .filter(|path| !wanted.contains(&place(path)))
             .filter_map(there)
             .map(|(state, path)| (path, state))
             .collect()
